@@ -1,0 +1,1 @@
+//! Wires rooms together: the event loop, the worker, effects, privileges, the terminal.

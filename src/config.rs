@@ -1,0 +1,1 @@
+//! What was typed, the environment and the file, made into settings.

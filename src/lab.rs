@@ -1,0 +1,1 @@
+//! Builds the demonstration node in a private sandbox, and makes traffic.

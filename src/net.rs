@@ -1,0 +1,33 @@
+//! The nouns of a node, as plain data: what the kernel, Open vSwitch and the
+//! L3 agent's files say, before anyone judges it.
+//!
+//! This room imports no other. It does no I/O, reads no clock and cannot fail;
+//! only parsing returns a `Result`. Everything here serialises: a [`Snapshot`]
+//! is a fixture, a bug report and the offline mode.
+
+mod addr;
+mod change;
+mod conntrack;
+mod host;
+mod link;
+mod name;
+mod neigh;
+pub mod netfilter;
+mod observed;
+mod ovs;
+mod route;
+mod rule;
+mod snapshot;
+
+pub use addr::{Addr, AddrFlags};
+pub use change::{Change, Object, changes};
+pub use conntrack::{ConntrackEntry, ConntrackFill, ConntrackTuple};
+pub use host::{Agent, AllocationFile, Host, PathOrigin};
+pub use link::{IFF_LOOPBACK, IFF_LOWER_UP, IFF_UP, Ipv4Conf, Link, LinkStats, OperState, Peer, Qdisc, TcFilter};
+pub use name::{Family, IfName, Mac, NetnsName, RulePriority, TableId, printable};
+pub use neigh::{Neigh, NeighState};
+pub use observed::Observed;
+pub use ovs::{Ovs, OvsInterface, OvsPort};
+pub use route::{NextHop, Route, RouteKind, protocol_name, scope_name};
+pub use rule::{FwMark, Rule, RuleAction};
+pub use snapshot::{Netns, SCHEMA, Snapshot, Sysctls};

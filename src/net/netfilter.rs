@@ -1,0 +1,13 @@
+//! Packet filter and translation rules, of whichever backend holds them.
+//!
+//! What iptables' words can say is typed ([`RuleWords`]) and prints as
+//! `iptables-save` prints it. Everything else is [`RuleBody::NotUnderstood`]:
+//! kept, with the hook of its chain, so that nobody mistakes it for nothing.
+
+mod rule;
+mod table;
+
+pub use rule::{
+    ConnmarkOp, CtDirection, CtState, Match, NatFlags, NatRange, Port, PortMatch, RuleBody, RuleWords, Target,
+};
+pub use table::{BaseChain, Chain, Counters, Hook, Netfilter, NfFamily, NfRule, Policy, Table};

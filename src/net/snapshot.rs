@@ -1,0 +1,145 @@
+//! Everything that was read of a node, as one value.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::netfilter::Netfilter;
+use super::{Addr, ConntrackEntry, ConntrackFill, Host, IfName, Link, Neigh, NetnsName, Observed, Route, Rule};
+
+/// The schema of the document that a snapshot is on disk.
+pub const SCHEMA: &str = "fipscope.snapshot/1";
+
+/// One reading of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// The host's name.
+    pub node: String,
+    /// When the reading began (RFC 3339, UTC).
+    pub taken_at: jiff::Timestamp,
+    /// What read it and from where (`kernel`, `sosreport`, …), for people.
+    #[serde(default)]
+    pub source: String,
+    /// The folder that the namespaces' names come from.
+    #[serde(default)]
+    pub netns_dir: String,
+    /// The named namespaces. `Unreadable` where one could not be entered.
+    pub namespaces: BTreeMap<NetnsName, Observed<Netns>>,
+    /// Why the namespace folder itself could not be listed, if so.
+    #[serde(default)]
+    pub namespaces_unreadable: Option<String>,
+    /// The host's side.
+    pub host: Host,
+}
+
+/// Settings by full name (`net.ipv4.ip_forward`), as far as they were asked for.
+pub type Sysctls = BTreeMap<String, Observed<i64>>;
+
+/// One network namespace. Each part answers for itself: a namespace whose
+/// netfilter could not be read still has its routes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Netns {
+    /// Devices, by index.
+    pub links: Observed<Vec<Link>>,
+    /// Addresses, sorted by device and address.
+    pub addrs: Observed<Vec<Addr>>,
+    /// Policy rules of both families, in the order that the kernel asks them.
+    pub rules: Observed<Vec<Rule>>,
+    /// Routes of all tables and both families, sorted.
+    pub routes: Observed<Vec<Route>>,
+    /// Neighbours and proxy entries, sorted by device and address.
+    pub neighs: Observed<Vec<Neigh>>,
+    /// Packet filter and translation.
+    pub netfilter: Observed<Netfilter>,
+    /// Settings that netlink does not carry.
+    pub sysctls: Sysctls,
+    /// Tracked connections, only where they were asked for.
+    pub conntrack: Option<Observed<Vec<ConntrackEntry>>>,
+    /// How full the connection table is.
+    pub conntrack_fill: Observed<ConntrackFill>,
+}
+
+impl Snapshot {
+    /// A snapshot with nothing in it.
+    pub fn empty(node: impl Into<String>, taken_at: jiff::Timestamp) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            node: node.into(),
+            taken_at,
+            source: String::new(),
+            netns_dir: String::new(),
+            namespaces: BTreeMap::new(),
+            namespaces_unreadable: None,
+            host: Host::default(),
+        }
+    }
+
+    /// The named namespace, where it was read.
+    pub fn netns(&self, name: &NetnsName) -> Option<&Netns> {
+        self.namespaces.get(name).and_then(Observed::seen)
+    }
+}
+
+impl Netns {
+    /// The devices, none where they could not be read.
+    pub fn links(&self) -> &[Link] {
+        slice(&self.links)
+    }
+
+    /// The addresses, none where they could not be read.
+    pub fn addrs(&self) -> &[Addr] {
+        slice(&self.addrs)
+    }
+
+    /// The rules, none where they could not be read.
+    pub fn rules(&self) -> &[Rule] {
+        slice(&self.rules)
+    }
+
+    /// The routes, none where they could not be read.
+    pub fn routes(&self) -> &[Route] {
+        slice(&self.routes)
+    }
+
+    /// The neighbours, none where they could not be read.
+    pub fn neighs(&self) -> &[Neigh] {
+        slice(&self.neighs)
+    }
+
+    /// The device of that name.
+    pub fn link(&self, name: &IfName) -> Option<&Link> {
+        self.links().iter().find(|link| link.name == *name)
+    }
+
+    /// A setting's value, where it was read.
+    pub fn sysctl(&self, name: &str) -> Option<i64> {
+        self.sysctls.get(name).and_then(Observed::seen).copied()
+    }
+
+    /// Puts every list into its promised order.
+    pub fn sort(&mut self) {
+        if let Observed::Seen(links) = &mut self.links {
+            links.sort_by_key(|link| link.index);
+        }
+        if let Observed::Seen(addrs) = &mut self.addrs {
+            addrs.sort();
+        }
+        if let Observed::Seen(rules) = &mut self.rules {
+            // The kernel keeps insertion order among equal priorities; so do we.
+            rules.sort_by_key(|rule| (rule.family, rule.priority));
+        }
+        if let Observed::Seen(routes) = &mut self.routes {
+            routes.sort();
+        }
+        if let Observed::Seen(neighs) = &mut self.neighs {
+            neighs.sort();
+        }
+    }
+}
+
+fn slice<T>(observed: &Observed<Vec<T>>) -> &[T] {
+    observed.seen().map_or(&[], Vec::as_slice)
+}

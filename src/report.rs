@@ -1,0 +1,1 @@
+//! Text and JSON for the command line. Pure.

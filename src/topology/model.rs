@@ -1,0 +1,376 @@
+//! What a node comes to, once read: the values that every later room works on.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use crate::net::{IfName, Mac, NetnsName, RulePriority};
+use crate::neutron::Layout;
+
+/// A node, understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topology {
+    /// The host's name.
+    pub node: String,
+    /// What kind of node it is.
+    pub kind: NodeKind,
+    /// External networks that have a fip namespace here, sorted by id.
+    pub external_networks: Vec<ExternalNetwork>,
+    /// Routers that have a router or snat namespace here, sorted by id.
+    pub routers: Vec<Router>,
+    /// Floating IPs: the union of what rules, translation, routes and addresses
+    /// speak of, sorted by external network, floating IP, fixed IP.
+    pub floating_ips: Vec<FloatingIp>,
+    /// What could not be read, so that nothing is mistaken for absent.
+    pub blind: Vec<Blind>,
+}
+
+/// What a node turns out to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeKind {
+    /// Namespaces of the L3 agent stand here.
+    L3,
+    /// ML2/OVN: floating IPs are OpenFlow and database rows, not namespaces.
+    Ovn,
+    /// Nothing of Neutron's routing stands here.
+    None,
+    /// The namespace folder could not be listed, so we cannot say.
+    Unknown(String),
+}
+
+/// An external network with a fip namespace on this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalNetwork {
+    /// Its id, as the namespace's name tells.
+    pub id: String,
+    /// `fip-<id>`.
+    pub namespace: NetnsName,
+    /// The agent gateway port, `fg-…`, where there is one.
+    pub gateway_port: Option<GatewayPort>,
+    /// The external gateways that default routes here lead to, sorted.
+    pub gateways: Vec<IpAddr>,
+}
+
+/// An agent gateway port (`fg-`) or a router gateway port (`qg-`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayPort {
+    /// The device.
+    pub device: IfName,
+    /// Its hardware address.
+    pub mac: Option<Mac>,
+    /// Its addresses (link-local IPv6 left out), sorted.
+    pub addresses: Vec<IpNet>,
+    /// `up`, `down` or `no-carrier`.
+    pub state: &'static str,
+}
+
+/// A router with a namespace on this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Router {
+    /// Its id, as the namespace's name tells.
+    pub id: String,
+    /// `qrouter-<id>`, where it stands here.
+    pub namespace: Option<NetnsName>,
+    /// `snat-<id>`, where it stands here.
+    pub snat_namespace: Option<NetnsName>,
+    /// How it routes.
+    pub kind: RouterKind,
+    /// The external network that its pair leads to.
+    pub external_network: Option<String>,
+    /// The layout, `None` where the router has no pair.
+    pub layout: Option<Layout>,
+    /// `rfp-…` in the router namespace.
+    pub rtr_2_fip: Option<PairEnd>,
+    /// `fpr-…` in the fip namespace.
+    pub fip_2_rtr: Option<PairEnd>,
+    /// `qr-…` devices, sorted.
+    pub internal: Vec<InternalPort>,
+    /// `sg-…` devices in the snat namespace, sorted.
+    pub snat_ports: Vec<InternalPort>,
+    /// `qg-…`: in the snat namespace, or in the router namespace of a legacy router.
+    pub gateway_port: Option<GatewayPort>,
+}
+
+/// How a router routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RouterKind {
+    /// Distributed.
+    Distributed,
+    /// Distributed, its SNAT highly available.
+    DistributedHa,
+    /// Legacy: everything in one namespace on the network node.
+    Legacy,
+    /// Legacy and highly available.
+    LegacyHa,
+}
+
+/// One end of the veth pair between router and fip namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairEnd {
+    /// The device.
+    pub device: IfName,
+    /// Its link-local address.
+    pub address: Option<IpNet>,
+    /// The namespace of the other end, by kernel peer index, confirmed by name.
+    pub peer_namespace: Option<NetnsName>,
+}
+
+/// A port on a tenant's subnet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InternalPort {
+    /// The device.
+    pub device: IfName,
+    /// Its hardware address.
+    pub mac: Option<Mac>,
+    /// Its addresses (link-local IPv6 left out), sorted.
+    pub addresses: Vec<IpNet>,
+}
+
+/// A floating IP as this node has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FloatingIp {
+    /// The public address; `None` for a rule whose translation is gone.
+    pub floating_ip: Option<IpAddr>,
+    /// The instance's address, where anything still tells it.
+    pub fixed_ip: Option<IpAddr>,
+    /// The router's id.
+    pub router: String,
+    /// The external network, where the node tells.
+    pub external_network: Option<String>,
+    /// Where it is implemented.
+    pub kind: FipKind,
+    /// The priority of its `lookup 16` rule.
+    pub rule_priority: Option<RulePriority>,
+    /// What its chain comes to.
+    pub state: FipState,
+    /// Every object that speaks of it, with where it was seen.
+    pub facts: Vec<Fact>,
+    /// The way out, in packet order.
+    pub outbound: Vec<ChainLink>,
+    /// The way in, in packet order.
+    pub inbound: Vec<ChainLink>,
+}
+
+/// Where a floating IP is implemented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FipKind {
+    /// Here, through the fip namespace.
+    Distributed,
+    /// In the snat namespace.
+    Centralized,
+    /// In a legacy router's namespace.
+    Legacy,
+}
+
+/// What a floating IP's chain comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FipState {
+    /// Every link holds.
+    Ok,
+    /// It works, but a link is not as it should be.
+    Degraded,
+    /// A link is missing or wrong, and traffic stops there.
+    Broken,
+    /// No link is known to be wrong, but one could not be judged.
+    Unknown,
+}
+
+/// One object that speaks of a floating IP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// What kind of object.
+    pub source: FactSource,
+    /// Where; `None` for the host's files.
+    pub namespace: Option<NetnsName>,
+    /// The object in the words of `ip`, `iptables-save` or the file.
+    pub text: String,
+}
+
+/// The kinds of objects that speak of a floating IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FactSource {
+    /// `from FIXED lookup 16`.
+    Rule,
+    /// A DNAT rule.
+    Dnat,
+    /// An SNAT rule.
+    Snat,
+    /// A route to the floating IP in a fip namespace.
+    Route,
+    /// The floating IP as an address of `rfp-` or `qg-`.
+    Address,
+    /// A line of `fip-priorities`; never makes a floating IP by itself.
+    PriorityFile,
+}
+
+/// A direction of a floating IP's traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// From the instance to the outside.
+    Outbound,
+    /// From the outside to the instance.
+    Inbound,
+}
+
+/// One link of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainLink {
+    /// Which link.
+    pub link: LinkName,
+    /// The namespace that it stands in (or should).
+    pub namespace: NetnsName,
+    /// The object that decides it.
+    pub object: ObjectRef,
+    /// Whether it holds.
+    pub state: LinkState,
+    /// What should stand there, in the words of `ip` or `iptables-save`.
+    pub expected: Option<String>,
+    /// What stands there; for an unknown link, why that is not known.
+    pub actual: Option<String>,
+    /// A fault here only degrades: traffic still passes.
+    pub advisory: bool,
+    /// The raw objects behind the judgement, a line each, as `ip` and
+    /// `iptables-save` print them.
+    pub evidence: Vec<String>,
+}
+
+/// Whether a link of a chain holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkState {
+    /// It is as it should be.
+    Ok,
+    /// It is not there.
+    Missing,
+    /// It is there, but not as it should be.
+    Wrong,
+    /// It could not be judged.
+    Unknown,
+    /// This layout or this kind of floating IP has no such link.
+    NotApplicable,
+}
+
+/// An object of the node, by kind and key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ObjectRef {
+    /// The kind.
+    pub kind: ObjectKind,
+    /// The key: what a person would look it up by.
+    pub key: String,
+}
+
+/// The kinds of objects that links and findings speak of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each is the kernel's or ip's own word")]
+pub enum ObjectKind {
+    Netns,
+    Link,
+    Addr,
+    Rule,
+    Route,
+    Neigh,
+    Nat,
+    Filter,
+    Sysctl,
+    File,
+    OvsPort,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blind {
+    /// The namespace; `None` for the host's side.
+    pub namespace: Option<NetnsName>,
+    /// Which part (`netfilter`, `routes`, `namespace`).
+    pub part: String,
+    /// Why.
+    pub why: String,
+}
+
+macro_rules! link_names {
+    ($($variant:ident $word:literal $title:literal: $doc:literal;)*) => {
+        /// The links of a chain; the words are a promise (`fipscope.show/1`).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum LinkName {
+            $(#[doc = $doc] $variant,)*
+        }
+
+        impl LinkName {
+            /// Every link there is.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word in JSON.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// The short label on the screen.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            /// One sentence on what the link does.
+            pub fn about(self) -> &'static str {
+                match self { $(Self::$variant => $doc,)* }
+            }
+        }
+    };
+}
+
+link_names! {
+    Vm "vm" "VM": "The fixed IP lies in a subnet of the router";
+    Qr "qr" "qr": "The router's port on the subnet is up and has the gateway address";
+    Neighbour "neighbour" "neighbour": "The router knows the instance's hardware address";
+    FipRule "fip_rule" "rule": "A rule sends the fixed IP's packets to table 16";
+    SubnetRule "subnet_rule" "subnet rule": "A rule sends the subnet's packets to the snat namespace";
+    Table16 "table_16" "table 16": "Table 16 leads to the fip namespace";
+    Guard "guard" "guard": "Traffic that does not leave through rfp is kept from translation";
+    NatJumps "nat_jumps" "jumps": "The built-in chains lead to the agent's chains";
+    FloatSnat "float_snat" "SNAT": "The fixed IP becomes the floating IP on the way out";
+    Rfp "rfp" "rfp": "The router's end of the pair is up and has its link-local address";
+    RfpNeighbour "rfp_neighbour" "rfp neighbour": "The router knows the hardware address of fpr";
+    RfpAddress "rfp_address" "rfp address": "The floating IP is an address of rfp where the layout wants it, else not";
+    Fpr "fpr" "fpr": "The fip namespace's end of the pair is up and has its link-local address";
+    FprNeighbour "fpr_neighbour" "fpr neighbour": "The fip namespace knows the hardware address of rfp";
+    IifRule "iif_rule" "iif rule": "Packets from fpr ask the router's own table";
+    FipDefault "fip_default" "default": "A default route leads to the external gateway";
+    GatewayPort "gateway_port" "fg": "The agent gateway port is up and has its address";
+    Gateway "gateway" "gateway": "The external gateway is on the link and has not failed to answer";
+    ProxyArp "proxy_arp" "proxy ARP": "fg answers ARP for addresses that are routed into the pair";
+    FipRoute "fip_route" "route /32": "The fip namespace routes the floating IP into the pair";
+    Dnat "dnat" "DNAT": "The floating IP becomes the fixed IP on the way in";
+    Sg "sg" "sg": "The snat namespace's port on the subnet is up and has its address";
+    Qg "qg" "qg": "The router's gateway port is up";
+    QgAddress "qg_address" "qg address": "The floating IP is an address of the gateway port";
+}
+
+impl Serialize for LinkName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+impl Topology {
+    /// The router of that id.
+    pub fn router(&self, id: &str) -> Option<&Router> {
+        self.routers.iter().find(|router| router.id == id)
+    }
+}
+
+impl FloatingIp {
+    /// The links of one direction.
+    pub fn links(&self, direction: Direction) -> &[ChainLink] {
+        match direction {
+            Direction::Outbound => &self.outbound,
+            Direction::Inbound => &self.inbound,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The console as a function: `State`, `Msg`, `update`, `view`, `keymap`, `theme`. Pure.
