@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 ///
 /// The third answer cannot be left out: whoever judges has to say what they do
 /// when the thing could not be read, and silence never counts as health.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Observed<T> {
     /// It was read, and this is what it says.
     Seen(T),
     /// It was looked for in the right place, and it is not there.
+    #[default]
     Absent,
     /// It could not be read; the text says why, for a person.
     Unreadable(String),
@@ -55,11 +56,5 @@ impl<T> Observed<T> {
     /// True for [`Observed::Absent`].
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
-    }
-}
-
-impl<T> Default for Observed<T> {
-    fn default() -> Self {
-        Self::Absent
     }
 }
