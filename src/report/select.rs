@@ -50,7 +50,7 @@ pub fn select<'a>(topology: &'a Topology, query: &Query) -> Selection<'a> {
         [one] => Selection::One(one),
         many => Selection::Many(
             many.iter()
-                .map(|&fip| Candidate { floating_ip: fip, arguments: arguments(topology, query, fip, many) })
+                .map(|&fip| Candidate { floating_ip: fip, arguments: arguments(topology, query, fip) })
                 .collect(),
         ),
     }
@@ -66,26 +66,31 @@ fn is_where(fip: &FloatingIp, query: &Query) -> bool {
         && query.external_network.as_deref().is_none_or(|prefix| network.starts_with(prefix))
 }
 
-/// The fewest arguments that mean `fip` among `others`.
-fn arguments(topology: &Topology, query: &Query, fip: &FloatingIp, others: &[&FloatingIp]) -> Option<String> {
-    let short = |id: &str, ids: usize| id.chars().take(ids).collect::<String>();
-    let router = short(&fip.router, short_ids(topology.routers.iter().map(|router| router.id.as_str())));
-    let network = fip
-        .external_network
-        .as_ref()
-        .map(|id| short(id, short_ids(topology.external_networks.iter().map(|network| network.id.as_str()))));
-    let mut ways = vec![(query.address, Some(router.clone()), query.external_network.clone())];
-    ways.push((query.address, query.router.clone(), network.clone()));
-    ways.push((query.address, Some(router.clone()), network.clone()));
-    ways.extend(fip.floating_ip.map(|address| (address, Some(router), network)));
-    let decides = |(address, router, external_network): &(IpAddr, Option<String>, Option<String>)| {
-        let query = Query { address: *address, router: router.clone(), external_network: external_network.clone() };
-        let fits = |other: &&&FloatingIp| has_address(other, query.address) && is_where(other, &query);
-        others.iter().filter(fits).count() == 1
+/// The first arguments that mean `fip` and no other: the address that was asked
+/// for with the router or the network or both, else its other address.
+fn arguments(topology: &Topology, query: &Query, fip: &FloatingIp) -> Option<String> {
+    let short = |id: &str, length: usize| id.chars().take(length).collect::<String>();
+    let routers = short_ids(topology.routers.iter().map(|router| router.id.as_str()));
+    let networks = short_ids(topology.external_networks.iter().map(|network| network.id.as_str()));
+    let router = Some(short(&fip.router, routers));
+    let network = fip.external_network.as_deref().map(|id| short(id, networks));
+    let places = [
+        (query.router.clone(), query.external_network.clone()),
+        (router.clone(), query.external_network.clone()),
+        (query.router.clone(), network.clone()),
+        (router, network),
+    ];
+    let addresses = [Some(query.address), fip.floating_ip, fip.fixed_ip].into_iter().flatten();
+    let ways = addresses.flat_map(|address| {
+        places.iter().cloned().map(move |(router, external_network)| Query { address, router, external_network })
+    });
+    let means_one = |way: &Query| {
+        topology.floating_ips.iter().filter(|other| has_address(other, way.address) && is_where(other, way)).count()
+            == 1
     };
-    let (address, router, network) = ways.into_iter().find(decides)?;
+    let Query { address, router, external_network } = ways.into_iter().find(means_one)?;
     let option = |name: &str, value: Option<String>| value.map(|value| format!(" {name} {value}")).unwrap_or_default();
-    Some(format!("{address}{}{}", option("--router", router), option("--external-network", network)))
+    Some(format!("{address}{}{}", option("--router", router), option("--external-network", external_network)))
 }
 
 fn hint(topology: &Topology, query: &Query, same_address: &[&FloatingIp]) -> String {

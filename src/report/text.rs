@@ -8,8 +8,6 @@ mod snapshot;
 
 use std::net::IpAddr;
 
-use unicode_width::UnicodeWidthStr;
-
 pub use diff::diff;
 pub use list::list;
 pub use show::show;
@@ -38,8 +36,8 @@ fn or_dash(address: Option<IpAddr>) -> String {
     address.map_or_else(|| "–".to_owned(), |address| address.to_string())
 }
 
-/// The node, its agent, and how old the picture is.
-fn header(snapshot: &Snapshot, style: Style) -> String {
+/// The node's agent, and how old the picture is.
+fn about(snapshot: &Snapshot) -> String {
     let mut parts = Vec::new();
     match snapshot.host.agent.seen() {
         Some(agent) => {
@@ -54,9 +52,7 @@ fn header(snapshot: &Snapshot, style: Style) -> String {
     if !snapshot.source.is_empty() {
         parts.push(format!("from {}", snapshot.source));
     }
-    let name = style.plain(&snapshot.node);
-    let lead = format!("{}   ", style.ink(Tone::Strong, &name));
-    style.block(&lead, name.width() + 3, Tone::Plain, &parts.join(" · "))
+    parts.join(" · ")
 }
 
 /// What this node is, where it is not a node of the L3 agent.

@@ -1,9 +1,11 @@
 //! `fipscope list`: how many are broken, then external network by external
 //! network its floating IPs, the broken ones first, then the routers.
 
-use super::{count, header, not_read, or_dash, other_kind, short_ids};
+use unicode_width::UnicodeWidthStr;
+
+use super::{about, count, not_read, or_dash, other_kind, short_ids};
 use crate::net::Snapshot;
-use crate::report::style::{Style, Tone, fip_mark, fip_word, link_word};
+use crate::report::style::{Style, Tone, cut, fip_mark, fip_word, link_word};
 use crate::report::table::{Cell, Column, Shrink, Table};
 use crate::topology::{
     ChainLink, ExternalNetwork, FipKind, FipState, FloatingIp, LinkState, Router, RouterKind, Topology,
@@ -11,7 +13,9 @@ use crate::topology::{
 
 /// External networks, routers and floating IPs of the node.
 pub fn list(snapshot: &Snapshot, topology: &Topology, style: Style) -> String {
-    let mut out = header(snapshot, style);
+    let node = cut(&style.plain(&snapshot.node), 40, style.ascii);
+    let lead = format!("{}   ", style.ink(Tone::Strong, &node));
+    let mut out = style.block(&lead, node.width() + 3, Tone::Plain, &about(snapshot));
     if let Some(text) = other_kind(topology, style) {
         out += &text;
         if topology.routers.is_empty() && topology.external_networks.is_empty() {

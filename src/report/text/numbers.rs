@@ -62,5 +62,6 @@ mod tests {
         let numbers = Numbers(BTreeMap::from([("16".to_owned(), "floating IPs".to_owned())]));
         assert_eq!(numbers.named("16: from 10.0.0.4 lookup 16"), "16: from 10.0.0.4 lookup 16 (floating IPs)");
         assert_eq!(numbers.named("metric 16"), "metric 16");
+        assert_eq!(numbers.named("lookup 161"), "lookup 161");
     }
 }

@@ -1,10 +1,10 @@
 //! `fipscope show`: where it stops, then link by link both ways.
 
 use super::numbers::Numbers;
-use super::{header, not_read, or_dash};
-use crate::net::Snapshot;
+use super::{about, not_read, or_dash};
+use crate::net::{NetnsName, Snapshot};
 use crate::report::style::{Style, Tone, fip_mark, fip_word, link_mark, link_word};
-use crate::topology::{ChainLink, Direction, FipKind, FloatingIp, LinkState, Topology};
+use crate::topology::{Blind, ChainLink, Direction, FipKind, FloatingIp, LinkState, Topology};
 
 /// Columns for a link's title.
 const TITLE: usize = 14;
@@ -20,15 +20,13 @@ pub fn show(snapshot: &Snapshot, topology: &Topology, fip: &FloatingIp, style: S
         out += &answer(fip, direction, style);
     }
     out.push('\n');
-    out += &place(topology, fip, style);
-    out += &header(snapshot, style);
+    out += &place(snapshot, topology, fip, style);
     for direction in [Direction::Outbound, Direction::Inbound] {
         out += &chain(fip, direction, &numbers, style);
     }
-    let about =
-        |name: &crate::net::NetnsName| fip.outbound.iter().chain(&fip.inbound).any(|link| link.namespace == *name);
-    let blind: Vec<_> =
-        topology.blind.iter().filter(|part| part.namespace.as_ref().is_none_or(about)).cloned().collect();
+    let passes = |name: &NetnsName| fip.outbound.iter().chain(&fip.inbound).any(|link| link.namespace == *name);
+    let on_the_way = |part: &&Blind| part.namespace.as_ref().is_none_or(passes);
+    let blind: Vec<Blind> = topology.blind.iter().filter(on_the_way).cloned().collect();
     out + &not_read(&blind, style)
 }
 
@@ -74,7 +72,7 @@ fn answer(fip: &FloatingIp, direction: Direction, style: Style) -> String {
     style.block(&format!("  {} {name} ", style.paint(tone, glyph)), 8, Tone::Plain, &text)
 }
 
-fn place(topology: &Topology, fip: &FloatingIp, style: Style) -> String {
+fn place(snapshot: &Snapshot, topology: &Topology, fip: &FloatingIp, style: Style) -> String {
     let kind = match fip.kind {
         FipKind::Distributed => "distributed",
         FipKind::Centralized => "centralized",
@@ -83,14 +81,14 @@ fn place(topology: &Topology, fip: &FloatingIp, style: Style) -> String {
     let layout = topology.router(&fip.router).and_then(|router| router.layout);
     let layout = layout.map(|layout| format!(", layout {}", layout.word())).unwrap_or_default();
     let network = fip.external_network.as_deref().unwrap_or("not known here");
+    let node = format!("{} · {}", snapshot.node, about(snapshot));
+    let kind = format!("{kind}{layout}");
     let mut out = String::new();
     for (name, value) in
-        [("router ", fip.router.as_str()), ("network", network), ("kind   ", &format!("{kind}{layout}"))]
+        [("router ", fip.router.as_str()), ("network", network), ("kind   ", &kind), ("node   ", &node)]
     {
         out += &style.block(&format!("{} ", style.paint(Tone::Faint, name)), 8, Tone::Plain, value);
     }
-    out += &style.paint(Tone::Faint, "node   ");
-    out.push(' ');
     out
 }
 
