@@ -26,7 +26,7 @@ fn fip_netns() -> NetnsName {
 
 pub(crate) fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot::empty("compute-12", "2026-11-22T20:30:00Z".parse().unwrap());
-    snapshot.source = "kernel".to_owned();
+    "kernel".clone_into(&mut snapshot.source);
     snapshot.host.agent = Observed::Seen(Agent {
         pid: 4711,
         uptime: Some(3 * 86400 + 7),
