@@ -11,4 +11,10 @@ pub mod style;
 mod table;
 pub mod text;
 
+use crate::net::Change;
 pub use select::{Candidate, Query, Selection, addresses, select};
+
+/// A change in one line: `+`, `-` or `~`, and what came, went, or differs.
+fn message(change: &Change) -> String {
+    Change { netns: None, ..change.clone() }.to_string()
+}

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::output::{note, print, style, write_file};
 use super::source;
 use crate::config::{Format, Settings, ShowArgs, SnapshotArgs};
-use crate::net::{Observed, Snapshot, changes};
+use crate::net::{Change, Observed, Snapshot, changes};
 use crate::report::{self, Query, Selection};
 use crate::topology::{FipState, FloatingIp, Topology};
 
@@ -59,9 +59,10 @@ pub(super) fn snapshot(what: &SnapshotArgs, settings: &Settings) -> Result<Exit,
 /// `fipscope diff`.
 pub(super) fn diff(before: &Path, after: &Path, settings: &Settings) -> Result<Exit, AppError> {
     let (before, after) = (source::load(before)?, source::load(after)?);
-    let changes = changes(&before, &after);
+    // Learned neighbours come and go on a node where nobody changes anything.
+    let (noise, changes): (Vec<_>, Vec<_>) = changes(&before, &after).into_iter().partition(Change::is_flapping);
     print(&match settings.format {
-        Format::Text => report::text::diff(&before, &after, &changes, style(settings)),
+        Format::Text => report::text::diff(&before, &after, &changes, noise.len(), style(settings)),
         Format::Json => report::json::diff(&before, &after, &changes),
     })?;
     let blind = unreadable(&before) + unreadable(&after) > 0;

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::error::AppError;
 use super::exit::Exit;
 use crate::config::{LabArgs, Settings};
+use crate::kernel::offline;
 use crate::net::{Observed, Snapshot};
 use crate::topology::{NodeKind, Topology};
 
@@ -19,8 +20,7 @@ pub(super) fn snapshot(settings: &Settings, _conntrack: bool) -> Result<Snapshot
 
 /// A snapshot from a file or an unpacked sosreport.
 pub(super) fn load(path: &Path) -> Result<Snapshot, AppError> {
-    let text = std::fs::read_to_string(path).map_err(|error| AppError::Read(Box::new(error)))?;
-    serde_json::from_str(&text).map_err(|error| AppError::Read(Box::new(error)))
+    offline::load(path).map_err(|error| AppError::Read(Box::new(error)))
 }
 
 /// What the snapshot comes to.

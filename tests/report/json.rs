@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use fipscope::net::{Addr, AddrFlags, Change, Link, Netns, Object, Observed, Rule, TableId};
-use fipscope::report::json;
+use fipscope::net::{Addr, AddrFlags, Agent, Change, Fact, Link, Netns, Object, Observed, Part, Rule, TableId};
+use fipscope::report::style::Style;
+use fipscope::report::{json, text};
 use fipscope::topology::Topology;
 use serde_json::Value;
 
@@ -105,16 +106,24 @@ fn diff_validates_and_keeps_both_sides() {
             flags: AddrFlags::default(),
         })
     };
-    let rule = Object::Rule(Rule::lookup(fipscope::net::Family::V4, 32768, TableId(16)));
+    let rule = Object::Rule(Box::new(Rule::lookup(fipscope::net::Family::V4, 32768, TableId(16))));
+    let netns = Some(netns);
+    let kernel = |release: &str| Object::Fact(Fact::Kernel(Some(release.to_owned())));
+    let agent = |pid| Object::Part(Box::new(Part::Agent(Observed::Seen(Agent { pid, ..Agent::default() }))));
     let changes = [
-        Change { netns: netns.clone(), before: None, after: Some(addr("192.168.1.23/24")) },
-        Change { netns: netns.clone(), before: Some(addr("192.168.1.23/24")), after: Some(addr("192.168.1.23/25")) },
-        Change { netns, before: Some(rule), after: None },
+        Change::new(netns.clone(), None, Some(addr("192.168.1.23/24"))),
+        Change::new(netns.clone(), Some(addr("192.168.1.23/24")), Some(addr("192.168.1.23/25"))),
+        Change::new(netns, Some(rule), None),
+        Change::new(None, Some(kernel("6.1.0")), Some(kernel("6.12.0"))),
+        Change::new(None, Some(agent(1)), Some(agent(2))),
     ];
+    insta::assert_snapshot!(text::diff(&snapshot(), &snapshot(), &changes, 0, Style::default()));
     let value = valid("diff", &json::diff(&snapshot(), &snapshot(), &changes));
     assert_eq!(value["changes"][0]["before"], Value::Null);
     assert_eq!(value["changes"][2]["after"], Value::Null);
     assert_eq!(value["changes"][2]["object"]["kind"], "rule");
+    assert_eq!(value["changes"][3]["object"]["key"], "kernel");
+    assert_eq!(value["changes"][4]["object"]["key"], "L3 agent");
     valid("diff", &json::diff(&snapshot(), &snapshot(), &[]));
 }
 

@@ -91,8 +91,10 @@ fn tables_that_are_named_by_an_address_say_so() {
 
 #[test]
 fn no_difference() {
-    let text = diff(&snapshot(), &snapshot(), &[], Style::default());
+    let text = diff(&snapshot(), &snapshot(), &[], 0, Style::default());
     assert!(text.ends_with("no difference\n"), "{text}");
+    let text = diff(&snapshot(), &snapshot(), &[], 2, Style::default());
+    assert!(text.ends_with("no difference; 2 learned neighbours came, went or were confirmed\n"), "{text}");
 }
 
 #[test]

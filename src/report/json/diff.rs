@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Head, document};
 use crate::net::{Change, NetnsName, Object, Snapshot};
-use crate::topology::{ObjectKind, ObjectRef};
+use crate::report::message;
 
 #[derive(Serialize)]
 struct Diff<'a> {
@@ -25,9 +25,16 @@ struct Since<'a> {
 #[derive(Serialize)]
 struct Entry<'a> {
     namespace: Option<&'a NetnsName>,
-    object: Option<ObjectRef>,
+    object: Option<Reference>,
     before: Option<String>,
     after: Option<String>,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct Reference {
+    kind: &'static str,
+    key: String,
 }
 
 /// The changes that lead from one snapshot to the other.
@@ -41,23 +48,37 @@ pub fn diff(before: &Snapshot, after: &Snapshot, changes: &[Change]) -> String {
 
 impl<'a> Entry<'a> {
     fn of(change: &'a Change) -> Self {
+        let reference = |object: &Object| Reference { kind: object.kind(), key: key(object, change.netns.as_ref()) };
         Self {
-            namespace: Some(&change.netns),
-            object: change.after.as_ref().or(change.before.as_ref()).map(reference),
+            namespace: change.netns.as_ref(),
+            object: change.object().map(reference),
             before: change.before.as_ref().map(ToString::to_string),
             after: change.after.as_ref().map(ToString::to_string),
+            message: message(change),
         }
     }
 }
 
-fn reference(object: &Object) -> ObjectRef {
-    let (kind, key) = match object {
-        Object::Netns => (ObjectKind::Netns, String::new()),
-        Object::Link(link) => (ObjectKind::Link, link.name.to_string()),
-        Object::Addr(addr) => (ObjectKind::Addr, format!("{} dev {}", addr.address, addr.dev)),
-        Object::Rule(rule) => (ObjectKind::Rule, rule.to_string()),
-        Object::Route(route) => (ObjectKind::Route, format!("{} table {}", route.dst, route.table)),
-        Object::Neigh(neigh) => (ObjectKind::Neigh, format!("{} dev {}", neigh.address, neigh.dev)),
-    };
-    ObjectRef { kind, key }
+/// What a person would look the object up by.
+fn key(object: &Object, netns: Option<&NetnsName>) -> String {
+    match object {
+        Object::Netns(_) => netns.map(ToString::to_string).unwrap_or_default(),
+        Object::Link(link) => link.name.to_string(),
+        Object::Addr(addr) => format!("{} dev {}", addr.address, addr.dev),
+        Object::Rule(rule) => rule.to_string(),
+        Object::Route(route) => format!("{} table {}", route.dst, route.table),
+        Object::Neigh(neigh) => format!("{} dev {}", neigh.address, neigh.dev),
+        Object::Table(_, table) => format!("{} {}", table.family.word(), table.name),
+        Object::Chain(at, chain) => format!("{at} {}", chain.name),
+        Object::NfRule(at, _) => at.to_string(),
+        Object::Sysctl(name, _) => name.clone(),
+        Object::OvsPort(port) => port.name.clone(),
+        Object::FileLine(file, ..) => file.file().to_owned(),
+        // What stands before the colon names the part.
+        Object::Part(_) => object.to_string().split(':').next().unwrap_or_default().to_owned(),
+        Object::Fact(fact) => match serde_json::to_value(fact) {
+            Ok(serde_json::Value::Object(named)) => named.keys().next().cloned().unwrap_or_default(),
+            _ => String::new(),
+        },
+    }
 }
