@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::inside::{Node, ip};
 
 /// Compares `fipscope list` with the request, field by field.
-pub fn list(node: &Node) -> Vec<String> {
+pub(crate) fn list(node: &Node) -> Vec<String> {
     let got = node.fipscope(&["list"]);
     let mut wrong = Vec::new();
     compare(&mut wrong, "schema", &got["schema"], &json!("fipscope.list/1"));
@@ -20,7 +20,7 @@ pub fn list(node: &Node) -> Vec<String> {
 
 /// Every link of every floating IP is ok or does not apply, but for what is
 /// known to be wrong on that node; known faults must be there.
-pub fn chains(node: &Node) -> Vec<String> {
+pub(crate) fn chains(node: &Node) -> Vec<String> {
     let mut wrong = Vec::new();
     for fip in floating_ips(node).as_array().unwrap() {
         let address = fip["floating_ip"].as_str().or(fip["fixed_ip"].as_str()).unwrap();

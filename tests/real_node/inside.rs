@@ -9,26 +9,26 @@ use serde_json::Value;
 use crate::{expect, kernel};
 
 /// Printed last, so that a run that never came this far cannot pass.
-pub const DONE: &str = "all comparisons done";
+pub(crate) const DONE: &str = "all comparisons done";
 
 /// Everything that a comparison may look at.
-pub struct Node {
+pub(crate) struct Node {
     /// `S1` and so on.
-    pub scenario: String,
+    pub(crate) scenario: String,
     /// What Neutron was asked for.
-    pub cloud: Value,
+    pub(crate) cloud: Value,
     /// The agent's state path.
-    pub state_path: PathBuf,
+    pub(crate) state_path: PathBuf,
 }
 
 impl Node {
     /// Runs our program on this node and reads its answer; it must be healthy.
-    pub fn fipscope(&self, args: &[&str]) -> Value {
+    pub(crate) fn fipscope(&self, args: &[&str]) -> Value {
         self.run(args, &[0])
     }
 
     /// The same where a broken object is a fine answer.
-    pub fn fipscope_any(&self, args: &[&str]) -> Value {
+    pub(crate) fn fipscope_any(&self, args: &[&str]) -> Value {
         self.run(args, &[0, 1])
     }
 
@@ -47,7 +47,7 @@ impl Node {
 }
 
 /// Compares, prints each difference, and says how it went.
-pub fn run(scenario: &str, workdir: &Path) -> ExitCode {
+pub(crate) fn run(scenario: &str, workdir: &Path) -> ExitCode {
     let cloud = serde_json::from_slice(&fs::read(workdir.join("cloud.json")).unwrap()).unwrap();
     let node = Node { scenario: scenario.to_owned(), cloud, state_path: workdir.join("neutron") };
     let snapshot = node.fipscope(&["snapshot"]);
@@ -67,7 +67,7 @@ pub fn run(scenario: &str, workdir: &Path) -> ExitCode {
 }
 
 /// `ip -n NETNS -j …`, parsed; an empty answer is an empty list.
-pub fn ip(netns: &str, args: &[&str]) -> Vec<Value> {
+pub(crate) fn ip(netns: &str, args: &[&str]) -> Vec<Value> {
     let output = Command::new("ip").args(["-n", netns, "-N", "-j", "-d"]).args(args).output().unwrap();
     assert!(output.status.success(), "ip {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     if output.stdout.iter().all(u8::is_ascii_whitespace) {

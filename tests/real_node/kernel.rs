@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::inside::ip;
 
 /// Compares every namespace of a snapshot with what `ip` shows of it now.
-pub fn agrees(snapshot: &Value) -> Vec<String> {
+pub(crate) fn agrees(snapshot: &Value) -> Vec<String> {
     let snapshot: Snapshot = serde_json::from_value(snapshot.clone()).unwrap();
     let mut wrong = Vec::new();
     let listed: BTreeSet<String> =
