@@ -93,7 +93,8 @@ impl Console {
 
 /// The kernel may forbid what the lab needs; that is said, and fails where CI asks for it.
 fn sandbox_possible() -> bool {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_fipscope")).args(["lab", "--", "true"]).output().unwrap();
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_fipscope")).args(["lab", "--", "true"]).output().unwrap();
     if !output.status.success() {
         eprintln!("SKIPPED the lab cannot be built here: {}", String::from_utf8_lossy(&output.stderr));
         assert!(std::env::var_os("REQUIRE_NETNS").is_none(), "REQUIRE_NETNS is set");
