@@ -13,6 +13,7 @@ mod namespace;
 mod neigh;
 pub mod netfilter;
 mod nft;
+pub mod offline;
 mod peer;
 mod route;
 mod rule;
@@ -24,6 +25,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::net::{Netns, NetnsName, Observed, Snapshot};
+pub use offline::{OfflineError, load};
+
 use crate::netns::{Error as NetnsError, NetnsDir, enter, enter_each, hint};
 
 /// What to read, and from where.

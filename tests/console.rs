@@ -9,6 +9,7 @@
 )]
 
 use std::io::{Read, Write};
+use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,7 +34,7 @@ impl Console {
         command.env("LANG", "C.UTF-8");
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, cols, 0)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(size_of(rows), size_of(cols), 0)));
         let (mut output, shown) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&screen));
         thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -91,6 +92,10 @@ impl Console {
     }
 }
 
+fn size_of(cells: u16) -> NonZeroU16 {
+    NonZeroU16::new(cells).unwrap()
+}
+
 /// The kernel may forbid what the lab needs; that is said, and fails where CI asks for it.
 fn sandbox_possible() -> bool {
     let output =
@@ -114,7 +119,7 @@ fn lab_console_finds_a_floating_ip_and_opens_its_chain() {
     console.shows("qr-c2e43983-5c");
     console.shows("table 16");
     console.master.resize(PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 }).unwrap();
-    console.screen.lock().unwrap().screen_mut().set_size(24, 80);
+    console.screen.lock().unwrap().screen_mut().set_size(size_of(24), size_of(80));
     console.press("?");
     console.until("the help overlay", |screen| screen.contents().contains("quit"));
     console.press("\u{1b}");
