@@ -1,1 +1,14 @@
-//! Text and JSON for the command line. Pure.
+//! What a node comes to, as text for people and as JSON for programs.
+//!
+//! Pure: takes values, returns strings; `app` writes them. The JSON documents
+//! are promises (their schemas lie in `assets/schema/`); the text is not.
+//! Whatever came from outside is made printable here, in the text by
+//! [`style::Style`], in JSON by escaping.
+
+pub mod json;
+mod select;
+pub mod style;
+mod table;
+pub mod text;
+
+pub use select::{Candidate, Query, Selection, addresses, select};
