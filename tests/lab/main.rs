@@ -14,9 +14,7 @@
     reason = "a test starts programs, says what it does and fails by panicking"
 )]
 
-#[path = "lab/case.rs"]
 mod case;
-#[path = "lab/article.rs"]
 mod lines;
 
 use std::os::unix::process::CommandExt;
