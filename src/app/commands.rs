@@ -14,7 +14,7 @@ use crate::topology::{FipState, FloatingIp, Topology};
 /// `fipscope list`.
 pub(super) fn list(settings: &Settings) -> Result<Exit, AppError> {
     let snapshot = source::snapshot(settings, false)?;
-    let topology = source::topology(&snapshot);
+    let topology = Topology::of(&snapshot);
     print(&match settings.format {
         Format::Text => report::text::list(&snapshot, &topology, style(settings)),
         Format::Json => report::json::list(&snapshot, &topology),
@@ -25,7 +25,7 @@ pub(super) fn list(settings: &Settings) -> Result<Exit, AppError> {
 /// `fipscope show`.
 pub(super) fn show(which: &ShowArgs, settings: &Settings) -> Result<Exit, AppError> {
     let snapshot = source::snapshot(settings, false)?;
-    let topology = source::topology(&snapshot);
+    let topology = Topology::of(&snapshot);
     let fip = find(&topology, which)?;
     print(&match settings.format {
         Format::Text => report::text::show(&snapshot, &topology, fip, style(settings)),
@@ -46,7 +46,7 @@ pub(super) fn snapshot(what: &SnapshotArgs, settings: &Settings) -> Result<Exit,
         None => print(&document)?,
         Some(path) => {
             write_file(path, &document)?;
-            let topology = source::topology(&snapshot);
+            let topology = Topology::of(&snapshot);
             if settings.format == Format::Text {
                 let file = path.display().to_string();
                 print(&report::text::written(&snapshot, &topology, &file, style(settings)))?;

@@ -56,6 +56,9 @@ pub(super) enum AppError {
         /// Why not.
         source: io::Error,
     },
+    /// The lab could not be built or its command could not be run.
+    #[error(transparent)]
+    Lab(#[from] crate::lab::Error),
     /// Standard output took no more.
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
@@ -67,7 +70,7 @@ impl AppError {
         match self {
             Self::Config(_) | Self::Ambiguous { .. } => Exit::Usage,
             Self::Read(_) | Self::NoEntry { .. } | Self::NotFound { blind: true, .. } => Exit::CannotTell,
-            Self::NotFound { blind: false, .. } | Self::Write { .. } | Self::Output(_) => Exit::Found,
+            Self::NotFound { blind: false, .. } | Self::Lab(_) | Self::Write { .. } | Self::Output(_) => Exit::Found,
         }
     }
 }

@@ -15,6 +15,8 @@ pub(super) enum Exit {
     /// The node, or a part that the answer depends on, could not be read, and
     /// nothing was found.
     CannotTell,
+    /// What a command inside the lab ended with.
+    Command(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -24,6 +26,7 @@ impl From<Exit> for ExitCode {
             Exit::Found => 1,
             Exit::Usage => 2,
             Exit::CannotTell => 3,
+            Exit::Command(code) => code,
         })
     }
 }

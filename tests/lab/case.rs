@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use fipscope::lab::{Class, Error, Lab, LabOptions, node, outside, run_command};
 use fipscope::net::NetnsName;
+use fipscope::net::netfilter::Backend;
 use fipscope::netns::{self, enter};
 use fipscope::neutron::Layout;
-use fipscope::plan::{Action, Backend, Object, Place};
+use fipscope::plan::{Action, Object, Place};
 
 use crate::lines;
 
