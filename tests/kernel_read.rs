@@ -83,6 +83,7 @@ $q neigh add proxy 192.168.1.3 dev qr-a
 $q neigh add proxy fd00::77 dev qr-a
 tc -n qrouter-1 qdisc add dev rfp-1 root handle 1: htb default 2 || echo NO-HTB
 tc -n qrouter-1 qdisc add dev rfp-1 ingress || echo NO-INGRESS
+tc -n qrouter-1 filter add dev rfp-1 parent ffff: protocol ip prio 49 u32 match ip src 10.0.0.0/8 flowid 1:1 || echo NO-U32
 touch /run/netns/not-a-namespace
 ";
 
@@ -378,6 +379,10 @@ fn traffic_control_is_read(netns: &Netns) {
     }
     let found: BTreeSet<String> = rfp.qdiscs.iter().map(|qdisc| qdisc.kind.clone()).collect();
     assert_eq!(found, expected);
+    let shown = out("tc -n qrouter-1 filter show dev rfp-1 parent ffff:");
+    let handles: Vec<&str> = shown.lines().filter_map(|line| line.split(" fh ").nth(1)?.split(' ').next()).collect();
+    let count = handles.iter().filter(|handle| !handle.ends_with(':')).count();
+    assert_eq!(rfp.filters.iter().filter(|filter| filter.kind == "u32" && filter.preference == 49).count(), count);
 }
 
 fn assert_same(name: &str, found: &BTreeSet<String>, expected: &BTreeSet<String>) {

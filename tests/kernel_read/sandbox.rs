@@ -6,7 +6,7 @@ use std::process::{Command, ExitStatus};
 use serde_json::Value;
 
 /// False in the outer process, after the same test ran inside a sandbox.
-pub fn in_sandbox(test: &str) -> bool {
+pub(crate) fn in_sandbox(test: &str) -> bool {
     if env::var_os("FIPSCOPE_TEST_SANDBOX").is_some() {
         return true;
     }
@@ -32,16 +32,16 @@ pub fn in_sandbox(test: &str) -> bool {
     false
 }
 
-pub fn sh(script: &str) {
+pub(crate) fn sh(script: &str) {
     assert!(Command::new("sh").args(["-exc", script]).status().unwrap().success(), "the last line printed failed");
 }
 
-pub fn out(command: &str) -> String {
+pub(crate) fn out(command: &str) -> String {
     let output = Command::new("sh").args(["-c", command]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
 
-pub fn ip(name: &str, what: &str) -> Vec<Value> {
+pub(crate) fn ip(name: &str, what: &str) -> Vec<Value> {
     let text = out(&format!("ip -n {name} -j {what}"));
     serde_json::from_str(if text.trim().is_empty() { "[]" } else { &text }).unwrap()
 }
