@@ -13,8 +13,10 @@
 use std::path::{Path, PathBuf};
 
 use fipscope::kernel::offline::load;
+use fipscope::kernel::offline::text::{TableNames, addr, conntrack, link, neigh, ovs, route, rule};
 use fipscope::net::netfilter::NfFamily;
-use fipscope::net::{IfName, NetnsName, Observed, PathOrigin, Peer, Snapshot};
+use fipscope::net::{Family, IfName, NetnsName, Observed, PathOrigin, Peer, Snapshot};
+use serde_json::Value;
 
 const ROUTER: &str = "qrouter-ef25020f-012c-41d6-a36e-f2f09cb8ea62";
 const FIP: &str = "fip-cef4f7b4-c344-4904-a847-a9960f58fb20";
@@ -109,7 +111,7 @@ fn the_style_of_a_folder_per_namespace_is_read() {
     nothing_is_silently_absent(&node);
     assert_eq!(node.namespaces.len(), 3);
     let fip = node.netns(&FIP.into()).unwrap();
-    assert!(fip.rules().iter().any(|rule| rule.family == fipscope::net::Family::V6));
+    assert!(fip.rules().iter().any(|rule| rule.family == Family::V6));
     assert!(fip.gaps.iter().all(|gap| gap.part != "IPv6 rules"));
     let fg = fip.link(&"fg-b2b77eed-1b".into()).unwrap();
     assert!(fg.ipv4.unwrap().proxy_arp && fg.ipv4.unwrap().forwarding);
@@ -203,4 +205,65 @@ fn a_report_of_today_is_read() {
         }
         assert_eq!(netns.neighs.unreadable(), None);
     }
+}
+
+/// The text and the JSON of `ip` on nodes that the real agent built: each object
+/// of the one is in the other.
+#[test]
+fn text_and_json_of_ip_agree_on_real_nodes() {
+    let Some(folder) = real_node("state") else { return };
+    let tables = TableNames::default();
+    let mut compared = 0;
+    for scenario in subfolders(&folder) {
+        for netns in subfolders(&scenario).into_iter().filter(|netns| netns.join("addr.json").is_file()) {
+            let text = |file: &str| std::fs::read_to_string(netns.join(file)).unwrap();
+            let json = |file: &str| -> Vec<Value> { serde_json::from_str(&text(file)).unwrap_or_default() };
+            let place = netns.display();
+            let links = link::links(&text("link.txt")).unwrap();
+            let names = |list: Vec<Value>, key: &str| list.iter().map(|item| word(&item[key])).collect::<Vec<_>>();
+            assert_eq!(
+                links.iter().map(|link| link.link.name.as_str().to_owned()).collect::<Vec<_>>(),
+                names(json("link.json"), "ifname"),
+                "{place}"
+            );
+            let addrs = addr::addrs(&text("addr.txt")).unwrap();
+            let info = json("addr.json").into_iter().flat_map(|link| link["addr_info"].as_array().cloned().unwrap());
+            assert_eq!(
+                addrs.iter().map(|addr| addr.address.addr().to_string()).collect::<Vec<_>>(),
+                names(info.collect(), "local"),
+                "{place}"
+            );
+            for (family, number) in [(Family::V4, 4), (Family::V6, 6)] {
+                let rules = rule::rules(&text(&format!("rule{number}.txt")), family, &tables).unwrap();
+                let wanted = names(json(&format!("rule{number}.json")), "priority");
+                assert_eq!(rules.iter().map(|rule| rule.priority.to_string()).collect::<Vec<_>>(), wanted, "{place}");
+                let routes = route::routes(&text(&format!("route{number}.txt")), &tables).unwrap();
+                let wanted = json(&format!("route{number}.json"));
+                assert_eq!(routes.len(), wanted.len(), "{place}");
+                for (route, json) in routes.iter().zip(&wanted) {
+                    assert_eq!(route.family(), family, "{place}");
+                    let dev = route.dev().map_or(String::from("null"), |dev| dev.as_str().to_owned());
+                    assert_eq!(dev, word(&json["dev"]), "{place}");
+                    let via = route.via().map_or(String::from("null"), |via| via.to_string());
+                    assert_eq!(via, word(&json["gateway"]), "{place}");
+                }
+                compared += rules.len() + routes.len();
+            }
+            let neighs = neigh::neighs(&text("neigh.txt")).unwrap();
+            let wanted = names(json("neigh.json"), "dst");
+            assert_eq!(neighs.iter().map(|neigh| neigh.address.to_string()).collect::<Vec<_>>(), wanted, "{place}");
+            conntrack::entries(&text("conntrack.txt")).unwrap();
+        }
+        ovs::show(&std::fs::read_to_string(scenario.join("ovs-vsctl-show.txt")).unwrap()).unwrap();
+    }
+    assert!(compared > 500, "{compared}");
+}
+
+fn subfolders(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.is_dir()).collect()
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

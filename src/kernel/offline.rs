@@ -21,8 +21,8 @@ use crate::net::{Observed, SCHEMA, Snapshot, printable};
 
 pub use sosreport::allocation_file;
 
-/// The largest snapshot file that is read, in bytes. The largest node in our
-/// tests needs a tenth of it.
+/// The largest snapshot file that is read, in bytes. It bounds memory too: the
+/// shortest text of a value is a small part of what the value takes.
 const LARGEST_SNAPSHOT: u64 = 256 << 20;
 
 /// Why a file or folder is no node that can be shown.
