@@ -260,8 +260,10 @@ pub enum Target {
         /// What it does.
         ConnmarkOp,
     ),
-    /// `-j CT --notrack` (or `-j NOTRACK`).
+    /// `-j CT --notrack`.
     Notrack,
+    /// `-j NOTRACK`: the old name of the same.
+    NotrackAlias,
     /// `-j REJECT --reject-with`.
     Reject(
         /// The answer's name (`icmp-port-unreachable`).
