@@ -1,1 +1,30 @@
-//! The console as a function: `State`, `Msg`, `update`, `view`, `keymap`, `theme`. Pure.
+//! The console as a function: what it knows ([`State`]), what can happen to it
+//! ([`Msg`]), what it wants done outside ([`Effect`]), and how it looks
+//! ([`view`]). Pure: no I/O, no clock, drawing changes nothing.
+//!
+//! Keys stand in one table, [`keymap::BINDINGS`]; sizes in one place, `layout`;
+//! colours by role in [`theme::Theme`].
+
+mod chain;
+mod diagram;
+mod goto;
+pub mod keymap;
+mod layout;
+mod list;
+mod namespace;
+mod overview;
+mod state;
+pub mod svg;
+pub mod theme;
+mod update;
+mod view;
+mod words;
+
+pub use chain::{Chain, LinkId};
+pub use list::List;
+pub use namespace::{Line, LineKind, Namespace, Tab, TabView, table_meaning};
+pub use overview::{FipId, Heading, Overview, Row, RowId, Section, Sort, SortKey, Widths};
+pub use state::{Effect, Msg, Node, Prompt, Purpose, Screen, State};
+pub use update::update;
+pub use view::view;
+pub use words::{Mark, Tally, ago, short, short_netns, span};

@@ -58,7 +58,7 @@ $q rule add prio 40002 goto 40010
 $q rule add prio 40003 fwmark 0x7 blackhole
 $q rule add prio 40004 to 10.2.0.0/16 prohibit
 $q rule add prio 40005 to 10.3.0.0/16 unreachable
-$q rule add prio 40006 ipproto tcp dport 80-90 sport 7 uidrange 3-5 lookup 99
+$q rule add prio 40006 ipproto tcp dport 80-90 sport 7 uidrange 0-0 lookup 99
 $q rule add iif absent lookup 3 prio 40007
 $q -6 rule add from fd00::/64 lookup 167772161 prio 167772161
 $q route add default via 169.254.88.135 dev rfp-1 table 16

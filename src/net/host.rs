@@ -27,6 +27,9 @@ pub struct Host {
     /// `lock_path` of `oslo_concurrency`, where configured.
     #[serde(default)]
     pub lock_path: Option<PathBuf>,
+    /// `ha_confs_path`: keepalived's files of HA routers, where configured.
+    #[serde(default)]
+    pub ha_confs_path: Option<PathBuf>,
     /// `fip-linklocal-networks`: router ids and their link-local pairs.
     #[serde(default)]
     pub link_local_file: Observed<AllocationFile>,

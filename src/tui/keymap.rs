@@ -1,0 +1,238 @@
+//! Every key, recorded once: dispatch, the footer, the help overlay, the README
+//! and the configuration file's overrides all come from [`BINDINGS`].
+
+mod key;
+
+use std::fmt::Write as _;
+
+pub use key::{Key, NotAKey};
+
+/// Where a key has its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// Every screen.
+    Global,
+    /// The node at a glance.
+    Overview,
+    /// One floating IP's chain.
+    Chain,
+    /// One namespace, raw.
+    Namespace,
+    /// The input line at the bottom.
+    Prompt,
+}
+
+macro_rules! commands {
+    ($($name:ident)*) => {
+        /// What a key does.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[expect(missing_docs, reason = "the help column of the table says what each does")]
+        pub enum Command { $($name,)* }
+
+        impl Command {
+            /// Every command there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+commands! {
+    Quit Back Help Refresh Redraw Goto Filter Up Down PageUp PageDown Top Bottom
+    Open Find Sort SortReverse OpenNamespace CopyFloatingIp CopyFixedIp
+    Left Right OtherDirection CopyCommand
+    NextTab PreviousTab PickTab CopyLine
+    Accept Cancel Complete Next Previous Erase EraseWord EraseAll
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Where.
+    pub context: Context,
+    /// The keys, as [`Key`] parses them.
+    pub keys: &'static [&'static str],
+    /// What it does.
+    pub command: Command,
+    /// The name for the configuration file.
+    pub name: &'static str,
+    /// What it does, for people: a lower-case phrase, at most 40 columns.
+    pub help: &'static str,
+    /// The word in the footer; `None` keeps it out of there.
+    pub footer: Option<&'static str>,
+}
+
+const fn bind(
+    context: Context,
+    keys: &'static [&'static str],
+    command: Command,
+    name: &'static str,
+    help: &'static str,
+    footer: Option<&'static str>,
+) -> Binding {
+    Binding { context, keys, command, name, help, footer }
+}
+
+use Command as C;
+use Context::{Chain, Global, Namespace, Overview, Prompt};
+
+const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+/// The table.
+#[rustfmt::skip]
+pub const BINDINGS: &[Binding] = &[
+    bind(Overview, &["enter"], C::Open, "open", "open the chain", Some("chain")),
+    bind(Overview, DIGITS, C::Find, "find", "go to the address being typed", Some("find")),
+    bind(Overview, &["n"], C::OpenNamespace, "namespace", "show the namespace as the kernel has it", Some("raw")),
+    bind(Overview, &["s"], C::Sort, "sort", "sort by the next column", Some("sort")),
+    bind(Overview, &["S"], C::SortReverse, "sort-reverse", "turn the order round", None),
+    bind(Overview, &["/"], C::Filter, "filter", "filter what is listed", Some("filter")),
+    bind(Overview, &["y"], C::CopyFloatingIp, "copy-floating-ip", "copy the floating IP", None),
+    bind(Overview, &["Y"], C::CopyFixedIp, "copy-fixed-ip", "copy the fixed IP", None),
+    bind(Chain, &["left", "h"], C::Left, "left", "select the link to the left", Some("link")),
+    bind(Chain, &["right", "l"], C::Right, "right", "select the link to the right", None),
+    bind(Chain, &["tab", "shift-tab"], C::OtherDirection, "other-direction", "turn to the other direction", Some("direction")),
+    bind(Chain, &["enter", "n"], C::OpenNamespace, "link-namespace", "show where the link stands, raw", Some("raw")),
+    bind(Chain, &["y"], C::CopyCommand, "copy-command", "copy the command that shows the link", Some("copy")),
+    bind(Chain, &["Y"], C::CopyFloatingIp, "copy-chain-address", "copy the floating IP", None),
+    bind(Namespace, &["tab"], C::NextTab, "next-tab", "show the next kind of object", Some("next")),
+    bind(Namespace, &["shift-tab"], C::PreviousTab, "previous-tab", "show the kind before", None),
+    bind(Namespace, &["1", "2", "3", "4", "5", "6", "7"], C::PickTab, "pick-tab", "show that kind of object", None),
+    bind(Namespace, &["/"], C::Filter, "filter-lines", "show the lines that hold a text", Some("filter")),
+    bind(Namespace, &["left", "h"], C::Left, "scroll-left", "move long lines to the right", None),
+    bind(Namespace, &["right", "l"], C::Right, "scroll-right", "move long lines to the left", None),
+    bind(Namespace, &["y"], C::CopyLine, "copy-line", "copy the line", Some("copy")),
+    bind(Global, &[":"], C::Goto, "goto", "go anywhere by name", Some("go to")),
+    bind(Global, &["r", "f5"], C::Refresh, "refresh", "read the node again", Some("read")),
+    bind(Global, &["up", "k"], C::Up, "up", "move up", None),
+    bind(Global, &["down", "j"], C::Down, "down", "move down", None),
+    bind(Global, &["pgup", "ctrl-b"], C::PageUp, "page-up", "move up a page", None),
+    bind(Global, &["pgdn", "ctrl-f", "space"], C::PageDown, "page-down", "move down a page", None),
+    bind(Global, &["home", "g"], C::Top, "top", "move to the top", None),
+    bind(Global, &["end", "G"], C::Bottom, "bottom", "move to the bottom", None),
+    bind(Global, &["ctrl-l"], C::Redraw, "redraw", "draw the screen afresh", None),
+    bind(Global, &["esc", "backspace"], C::Back, "back", "go back one step", Some("back")),
+    bind(Global, &["?", "f1"], C::Help, "help", "show the keys", Some("help")),
+    bind(Global, &["q", "ctrl-c"], C::Quit, "quit", "leave", Some("quit")),
+    bind(Prompt, &["enter"], C::Accept, "accept", "do it", Some("go")),
+    bind(Prompt, &["esc", "ctrl-c"], C::Cancel, "cancel", "leave all as it was", Some("cancel")),
+    bind(Prompt, &["tab"], C::Complete, "complete", "complete what was typed", Some("complete")),
+    bind(Prompt, &["down", "ctrl-n"], C::Next, "next", "next match", Some("next match")),
+    bind(Prompt, &["up", "ctrl-p"], C::Previous, "previous", "match before", None),
+    bind(Prompt, &["backspace", "ctrl-h"], C::Erase, "erase", "erase a character", None),
+    bind(Prompt, &["ctrl-w"], C::EraseWord, "erase-word", "erase a word", None),
+    bind(Prompt, &["ctrl-u"], C::EraseAll, "erase-all", "erase all", None),
+];
+
+/// The bindings in force: the table with the user's overrides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keymap {
+    keys: Vec<Vec<Key>>,
+}
+
+/// An override that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BindError {
+    /// No binding has that name.
+    #[error("no key binding is called {0:?}; `?` in the console lists them")]
+    UnknownName(String),
+    /// The text names no key.
+    #[error(transparent)]
+    NotAKey(#[from] NotAKey),
+    /// Another binding that works in the same place has the key.
+    #[error("{key} is already bound to {other}")]
+    Taken {
+        /// The key.
+        key: String,
+        /// The other binding's name.
+        other: &'static str,
+    },
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        let keys = BINDINGS.iter().map(|binding| binding.keys.iter().filter_map(|key| key.parse().ok()).collect());
+        Self { keys: keys.collect() }
+    }
+}
+
+impl Keymap {
+    /// What the key does in that context, or everywhere. The prompt takes all
+    /// keys for itself.
+    pub fn lookup(&self, context: Context, key: Key) -> Option<Command> {
+        self.find(context, key).or_else(|| if context == Prompt { None } else { self.find(Global, key) })
+    }
+
+    /// Gives the binding of that name other keys.
+    pub fn rebind<S: AsRef<str>>(&mut self, name: &str, keys: &[S]) -> Result<(), BindError> {
+        let index = BINDINGS
+            .iter()
+            .position(|binding| binding.name == name)
+            .ok_or_else(|| BindError::UnknownName(name.to_owned()))?;
+        let parsed: Vec<Key> = keys.iter().map(|key| key.as_ref().parse()).collect::<Result<_, NotAKey>>()?;
+        let here = BINDINGS[index].context;
+        for (other, theirs) in BINDINGS.iter().zip(&self.keys).filter(|(other, _)| other.name != name) {
+            if overlap(here, other.context)
+                && let Some(key) = parsed.iter().find(|key| theirs.contains(key))
+            {
+                return Err(BindError::Taken { key: key.to_string(), other: other.name });
+            }
+        }
+        self.keys[index] = parsed;
+        Ok(())
+    }
+
+    /// The bindings that work in a context, its own first, with their keys.
+    pub fn bindings(&self, context: Context) -> impl Iterator<Item = (&'static Binding, &[Key])> {
+        let all = || BINDINGS.iter().zip(self.keys.iter().map(Vec::as_slice));
+        let own = all().filter(move |(binding, _)| binding.context == context);
+        let global = all().filter(move |(binding, _)| context == Global && binding.context == Global);
+        own.chain(global.filter(move |_| context != Global))
+    }
+
+    /// The table for the README, between its marks.
+    pub fn markdown(&self) -> String {
+        let mut out = String::from("| where | keys | does | name |\n| --- | --- | --- | --- |\n");
+        for (binding, keys) in BINDINGS.iter().zip(&self.keys) {
+            let keys = keys_text(keys, " ", "`");
+            let _ = writeln!(out, "| {} | {keys} | {} | `{}` |", binding.context.word(), binding.help, binding.name);
+        }
+        out
+    }
+
+    fn find(&self, context: Context, key: Key) -> Option<Command> {
+        let mut all = BINDINGS.iter().zip(&self.keys);
+        all.find(|(binding, keys)| binding.context == context && keys.contains(&key))
+            .map(|(binding, _)| binding.command)
+    }
+}
+
+impl Context {
+    /// The word in the help overlay and the README.
+    pub fn word(self) -> &'static str {
+        match self {
+            Global => "everywhere",
+            Overview => "overview",
+            Chain => "chain",
+            Namespace => "namespace",
+            Prompt => "input line",
+        }
+    }
+}
+
+/// Keys for people; the ten digits are one.
+pub fn keys_text(keys: &[Key], between: &str, quote: &str) -> String {
+    let shown: Vec<String> = keys.iter().map(|key| format!("{quote}{key}{quote}")).collect();
+    let digits = |key: &Key| matches!(key.code, crossterm::event::KeyCode::Char('0'..='9')) && !key.ctrl && !key.alt;
+    match (shown.first(), shown.last()) {
+        (Some(first), Some(last)) if keys.len() > 2 && keys.iter().all(digits) => format!("{first}…{last}"),
+        _ => shown.join(between),
+    }
+}
+
+/// Two contexts in which one key press could mean both.
+fn overlap(one: Context, other: Context) -> bool {
+    one == other || (one == Global && other != Prompt) || (other == Global && one != Prompt)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Where things stand on the screen, by its size alone: drawing, paging and the
+//! mouse all ask here, so they cannot disagree.
+
+use ratatui::layout::Rect;
+
+use super::chain::{Chain, rows};
+use super::diagram;
+use super::state::{Screen, State};
+use crate::topology::FloatingIp;
+
+/// Below this nothing is drawn but a word about it.
+pub(super) const LEAST: (u16, u16) = (16, 3);
+
+/// The parts that every screen has. A part that has no room is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outer {
+    /// Where one is, and the counts.
+    pub header: Rect,
+    /// A reading that failed.
+    pub banner: Rect,
+    /// The screen itself.
+    pub body: Rect,
+    /// Keys, or the input line.
+    pub footer: Rect,
+}
+
+/// The overview's parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OverviewParts {
+    /// The answer: do the floating IPs work?
+    pub answer: Rect,
+    /// Column titles.
+    pub titles: Rect,
+    /// The rows.
+    pub list: Rect,
+}
+
+/// The chain screen's parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ChainParts {
+    /// Which floating IP.
+    pub title: Rect,
+    /// The answer: what is wrong with it?
+    pub answer: Rect,
+    /// The way from left to right; empty where it does not fit.
+    pub diagram: Rect,
+    /// The two directions, one chosen.
+    pub directions: Rect,
+    /// The chosen direction, link by link.
+    pub list: Rect,
+    /// The selected link.
+    pub evidence: Rect,
+}
+
+/// The raw view's parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NamespaceParts {
+    /// Which namespace.
+    pub title: Rect,
+    /// The kinds of objects.
+    pub tabs: Rect,
+    /// The lines.
+    pub list: Rect,
+}
+
+/// Takes rows from the top, as far as there are any.
+fn take(rest: &mut Rect, rows: u16) -> Rect {
+    let rows = rows.min(rest.height);
+    let taken = Rect { height: rows, ..*rest };
+    rest.y += rows;
+    rest.height -= rows;
+    taken
+}
+
+/// The parts of the whole terminal.
+pub(super) fn outer(state: &State, area: Rect) -> Outer {
+    let mut rest = area;
+    let header = take(&mut rest, u16::from(area.height >= 4));
+    let banner = take(&mut rest, u16::from(state.error.is_some() && area.height >= 5));
+    let footer_rows = u16::from(area.height >= 5 || state.prompt.is_some()).min(rest.height);
+    let footer = Rect { y: rest.bottom() - footer_rows, height: footer_rows, ..rest };
+    Outer { header, banner, body: Rect { height: rest.height - footer_rows, ..rest }, footer }
+}
+
+/// The overview's parts within a body.
+pub(super) fn overview(body: Rect) -> OverviewParts {
+    let mut rest = body;
+    let answer = take(&mut rest, u16::from(body.height >= 5));
+    let _blank = take(&mut rest, u16::from(body.height >= 18));
+    let titles = take(&mut rest, u16::from(body.height >= 7));
+    OverviewParts { answer, titles, list: rest }
+}
+
+/// The raw view's parts within a body.
+pub(super) fn namespace(body: Rect) -> NamespaceParts {
+    let mut rest = body;
+    let title = take(&mut rest, u16::from(body.height >= 6));
+    let tabs = take(&mut rest, u16::from(body.height >= 3));
+    let _blank = take(&mut rest, u16::from(body.height >= 16));
+    NamespaceParts { title, tabs, list: rest }
+}
+
+/// The chain screen's parts within a body. The diagram comes when there is room
+/// for it, the list when there is room for both it and the evidence.
+pub(super) fn chain(chain: &Chain, fip: &FloatingIp, body: Rect) -> ChainParts {
+    let mut rest = body;
+    let title = take(&mut rest, u16::from(body.height >= 5));
+    let answer = take(&mut rest, u16::from(body.height >= 4));
+    let fits = body.width >= 100 && body.height >= 20 && diagram::lay_out(fip, body.width).is_some();
+    let _blank = take(&mut rest, u16::from(fits || body.height >= 26));
+    let diagram = take(&mut rest, if fits { diagram::HEIGHT } else { 0 });
+    let evidence = evidence_rows(chain, fip);
+    let listed = chain.place(fip).map_or(0, |(direction, _)| rows(fip.links(direction)).len());
+    let listed = u16::try_from(listed).unwrap_or(u16::MAX);
+    let show_list = !fits || rest.height >= 6 + evidence.min(8);
+    let with_directions = show_list && rest.height >= 4;
+    let directions = take(&mut rest, u16::from(with_directions));
+    let for_evidence = evidence.min((rest.height / 2).max(6)).min(rest.height.saturating_sub(3));
+    let for_list = if show_list { listed.min(rest.height - for_evidence) } else { 0 };
+    let list = take(&mut rest, for_list);
+    let air = rest.height > evidence;
+    let _blank = take(&mut rest, u16::from(air));
+    ChainParts { title, answer, diagram, directions, list, evidence: rest }
+}
+
+/// Rows that the selected link's evidence would like: its name, expected,
+/// found, the command, the lines.
+fn evidence_rows(chain: &Chain, fip: &FloatingIp) -> u16 {
+    let Some((direction, at)) = chain.place(fip) else { return 0 };
+    let link = &fip.links(direction)[at];
+    let rows = 2 + usize::from(link.expected.is_some()) + usize::from(link.actual.is_some()) + link.evidence.len();
+    u16::try_from(rows).unwrap_or(u16::MAX)
+}
+
+/// The rows of the list in sight: a page.
+pub(super) fn page(state: &State) -> usize {
+    let body = outer(state, state.area()).body;
+    let rows = match state.above.last() {
+        None => overview(body).list.height,
+        Some(Screen::Namespace(_)) => namespace(body).list.height,
+        Some(Screen::Chain(_)) => body.height / 2,
+    };
+    usize::from(rows)
+}
+
+/// The first row shown of a list without an offset of its own: the cursor in
+/// the middle, where it can be.
+pub(super) fn centred(cursor: usize, height: usize, count: usize) -> usize {
+    cursor.saturating_sub(height / 2).min(count.saturating_sub(height))
+}
+
+/// A box in the middle, within the area.
+pub(super) fn middle(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}

@@ -1,0 +1,176 @@
+//! Everything the console knows, as plain data: what was read, where one is,
+//! what is selected. No handles, no clock.
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyEvent, MouseEvent};
+use jiff::Timestamp;
+use ratatui::layout::{Rect, Size};
+
+use super::chain::Chain;
+use super::keymap::{Context, Keymap};
+use super::namespace::Namespace;
+use super::overview::{Overview, RowId};
+use super::theme::Theme;
+use crate::net::Snapshot;
+use crate::topology::Topology;
+
+/// One reading of the node, and what it comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What was read.
+    pub snapshot: Arc<Snapshot>,
+    /// What it comes to.
+    pub topology: Arc<Topology>,
+}
+
+/// The console.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The terminal's size.
+    pub size: Size,
+    /// The time, as the last tick told.
+    pub now: Timestamp,
+    /// The last reading that worked; kept while a later one fails.
+    pub node: Option<Node>,
+    /// A reading is under way.
+    pub reading: bool,
+    /// Why the last reading failed.
+    pub error: Option<String>,
+    /// The overview: always there, below all else.
+    pub overview: Overview,
+    /// The screens opened above it, the one in sight last.
+    pub above: Vec<Screen>,
+    /// The input line, while something is being typed.
+    pub prompt: Option<Prompt>,
+    /// The help overlay's scroll offset, while it is open.
+    pub help: Option<usize>,
+    /// A short message, until the next key.
+    pub notice: Option<String>,
+    /// Colours and glyphs.
+    pub theme: Theme,
+    /// Keys.
+    pub keymap: Keymap,
+    /// Read the node again when the last reading is so many seconds old.
+    pub refresh: Option<u64>,
+    /// When the last reading arrived, or failed.
+    pub read_at: Option<Timestamp>,
+}
+
+/// A screen above the overview.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Screen {
+    /// One floating IP's chain.
+    Chain(Chain),
+    /// One namespace, raw.
+    Namespace(Box<Namespace>),
+}
+
+/// The input line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// What is typed for.
+    pub purpose: Purpose,
+    /// What was typed, bounded.
+    pub input: String,
+    /// Which of the matches is chosen, from 0; none until one moves to it.
+    pub chosen: Option<usize>,
+}
+
+/// What the input line is for, with what cancelling brings back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// `/`: narrow the list.
+    Filter {
+        /// The filter before.
+        before: String,
+    },
+    /// `:`: go somewhere by name.
+    Goto,
+    /// An address typed in the overview.
+    Find {
+        /// The row selected before.
+        before: Option<RowId>,
+    },
+}
+
+/// What can happen to the console.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Msg {
+    /// A key.
+    Key(KeyEvent),
+    /// The mouse.
+    Mouse(MouseEvent),
+    /// Text pasted into the terminal.
+    Paste(String),
+    /// The terminal has another size.
+    Resize(u16, u16),
+    /// Time has passed.
+    Tick(Timestamp),
+    /// The node was read, or could not be.
+    Node(Result<Node, String>),
+    /// The text went to the clipboard, or why not.
+    Copied(Result<String, String>),
+}
+
+/// What the console wants done outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Read the node.
+    Reread,
+    /// Put the text into the clipboard.
+    Copy(String),
+    /// Draw every cell afresh.
+    Redraw,
+    /// Leave.
+    Quit,
+}
+
+impl Node {
+    /// A reading and what it comes to.
+    pub fn new(snapshot: Snapshot, topology: Topology) -> Self {
+        Self { snapshot: Arc::new(snapshot), topology: Arc::new(topology) }
+    }
+}
+
+impl State {
+    /// A console that has read nothing yet; the first reading is under way.
+    pub fn new(size: Size, now: Timestamp) -> Self {
+        Self {
+            size,
+            now,
+            node: None,
+            reading: true,
+            error: None,
+            overview: Overview::default(),
+            above: Vec::new(),
+            prompt: None,
+            help: None,
+            notice: None,
+            theme: Theme::default(),
+            keymap: Keymap::default(),
+            refresh: None,
+            read_at: None,
+        }
+    }
+
+    /// The whole terminal.
+    pub fn area(&self) -> Rect {
+        Rect::new(0, 0, self.size.width, self.size.height)
+    }
+
+    /// Where keys have their meaning now.
+    pub fn context(&self) -> Context {
+        match (&self.prompt, self.above.last()) {
+            (Some(_), _) => Context::Prompt,
+            (None, None) => Context::Overview,
+            (None, Some(Screen::Chain(_))) => Context::Chain,
+            (None, Some(Screen::Namespace(_))) => Context::Namespace,
+        }
+    }
+
+    /// What the node comes to, once read.
+    pub fn topology(&self) -> Option<&Topology> {
+        self.node.as_ref().map(|node| &*node.topology)
+    }
+}

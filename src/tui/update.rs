@@ -1,0 +1,193 @@
+//! What happens: one message in, the state changed, effects out.
+
+mod mouse;
+mod prompt;
+mod screens;
+
+use crossterm::event::{KeyEvent, KeyEventKind};
+use ratatui::layout::Size;
+
+use super::goto::Target;
+use super::keymap::{Command, Key};
+use super::layout;
+use super::overview::FipId;
+use super::state::{Effect, Msg, Node, Prompt, Purpose, Screen, State};
+use super::{chain::Chain, namespace::Namespace, namespace::Tab};
+use crate::net::{NetnsName, printable};
+
+/// Screens that may lie above one another: enough to find one's way back,
+/// bounded all the same.
+const DEPTH: usize = 32;
+
+/// One step of the console.
+pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Key(event) if event.kind == KeyEventKind::Release => Vec::new(),
+        Msg::Key(event) => key(state, event),
+        Msg::Mouse(event) => mouse::update(state, event),
+        Msg::Paste(text) => prompt::paste(state, &text),
+        Msg::Resize(width, height) => {
+            state.size = Size::new(width, height);
+            settle(state);
+            Vec::new()
+        }
+        Msg::Tick(now) => {
+            state.now = now;
+            let age = state.read_at.map(|then| now.duration_since(then).as_secs());
+            let due =
+                state.refresh.zip(age).is_some_and(|(every, age)| age >= i64::try_from(every).unwrap_or(i64::MAX));
+            if due { refresh(state) } else { Vec::new() }
+        }
+        Msg::Node(result) => {
+            node(state, result);
+            Vec::new()
+        }
+        Msg::Copied(result) => {
+            state.notice = Some(match result {
+                Ok(text) => format!("copied: {}", printable(&text, 120)),
+                Err(why) => printable(&why, 200),
+            });
+            Vec::new()
+        }
+    }
+}
+
+fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
+    let key = Key::from(event);
+    state.notice = None;
+    let command = state.keymap.lookup(state.context(), key);
+    if state.prompt.is_some() {
+        return prompt::key(state, key, command);
+    }
+    let Some(command) = command else { return Vec::new() };
+    if state.help.is_some() {
+        return help(state, command);
+    }
+    match command {
+        Command::Quit => vec![Effect::Quit],
+        Command::Redraw => vec![Effect::Redraw],
+        Command::Refresh => refresh(state),
+        Command::Help => {
+            state.help = Some(0);
+            Vec::new()
+        }
+        Command::Back => {
+            back(state);
+            Vec::new()
+        }
+        Command::Goto => {
+            state.prompt = Some(Prompt { purpose: Purpose::Goto, input: String::new(), chosen: None });
+            Vec::new()
+        }
+        other => screens::command(state, other, key),
+    }
+}
+
+/// A reading came in, or failed: then what was read before stays.
+fn node(state: &mut State, result: Result<Node, String>) {
+    state.reading = false;
+    state.read_at = Some(state.now);
+    match result {
+        Err(why) => state.error = Some(printable(&why, 400)),
+        Ok(node) => {
+            state.error = None;
+            state.node = Some(node);
+        }
+    }
+    settle(state);
+}
+
+/// Makes rows and lines anew, and brings scroll offsets in line with the size.
+fn settle(state: &mut State) {
+    let body = layout::outer(state, state.area()).body;
+    if let Some(node) = &state.node {
+        state.overview.rebuild(&node.topology, usize::from(layout::overview(body).list.height));
+    }
+    let height = usize::from(layout::namespace(body).list.height);
+    for screen in &mut state.above {
+        if let Screen::Namespace(namespace) = screen {
+            namespace.rebuild(state.node.as_ref(), height);
+        }
+    }
+}
+
+fn refresh(state: &mut State) -> Vec<Effect> {
+    if state.reading {
+        return Vec::new();
+    }
+    state.reading = true;
+    vec![Effect::Reread]
+}
+
+/// Exactly one step: a filter, then a screen.
+fn back(state: &mut State) {
+    let page = layout::page(state);
+    let node = state.node.clone();
+    match state.above.last_mut() {
+        Some(Screen::Namespace(namespace)) if !namespace.view().filter.is_empty() => {
+            namespace.view_mut().filter.clear();
+            namespace.rebuild(node.as_ref(), page);
+        }
+        Some(_) => {
+            state.above.pop();
+        }
+        None if !state.overview.filter.is_empty() => {
+            state.overview.filter.clear();
+            if let Some(node) = node {
+                state.overview.rebuild(&node.topology, page);
+            }
+        }
+        None => state.notice = Some("this is the first screen; q leaves".to_owned()),
+    }
+}
+
+/// The keys that work over the help overlay: scrolling, and whatever closes it.
+fn help(state: &mut State, command: Command) -> Vec<Effect> {
+    let offset = state.help.unwrap_or(0);
+    let page = layout::page(state).max(1);
+    state.help = match command {
+        Command::Quit => return vec![Effect::Quit],
+        Command::Up => Some(offset.saturating_sub(1)),
+        Command::Down => Some(offset + 1),
+        Command::PageUp => Some(offset.saturating_sub(page)),
+        Command::PageDown => Some(offset + page),
+        Command::Top => Some(0),
+        Command::Back | Command::Help | Command::Open => None,
+        _ => Some(offset),
+    };
+    if let Some(offset) = &mut state.help {
+        *offset = (*offset).min(super::view::help_rows(&state.keymap).saturating_sub(1));
+    }
+    Vec::new()
+}
+
+fn open(state: &mut State, screen: Screen) {
+    if state.above.len() == DEPTH {
+        state.above.remove(0);
+    }
+    state.above.push(screen);
+}
+
+fn open_chain(state: &mut State, fip: FipId) {
+    open(state, Screen::Chain(Chain::of(fip)));
+}
+
+fn open_namespace(state: &mut State, name: NetnsName, tab: Tab) {
+    let mut namespace = Namespace::at(name, tab);
+    let body = layout::outer(state, state.area()).body;
+    namespace.rebuild(state.node.as_ref(), usize::from(layout::namespace(body).list.height));
+    open(state, Screen::Namespace(Box::new(namespace)));
+}
+
+/// Goes where a command or a name leads.
+fn go(state: &mut State, target: Target) -> Vec<Effect> {
+    match target {
+        Target::Chain(fip) => open_chain(state, fip),
+        Target::Namespace(name) => open_namespace(state, name, Tab::Links),
+        Target::Overview => state.above.clear(),
+        Target::Help => state.help = Some(0),
+        Target::Refresh => return refresh(state),
+        Target::Quit => return vec![Effect::Quit],
+    }
+    Vec::new()
+}

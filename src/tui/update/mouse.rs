@@ -1,0 +1,144 @@
+//! The mouse: a click selects, a click on what is selected opens, the wheel
+//! scrolls.
+
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::{Position, Rect};
+
+use super::screens;
+use crate::topology::FloatingIp;
+use crate::tui::chain::{Chain, ChainRow, opposite, rows};
+use crate::tui::diagram;
+use crate::tui::keymap::{Command, Key};
+use crate::tui::layout::{self, ChainParts};
+use crate::tui::namespace::Line;
+use crate::tui::overview::{Row, SortKey};
+use crate::tui::state::{Effect, Node, Screen, State};
+use crate::tui::view::{columns, tab_spans};
+
+/// Rows that one notch of the wheel moves.
+const NOTCH: usize = 3;
+
+pub(super) fn update(state: &mut State, event: MouseEvent) -> Vec<Effect> {
+    let Some(node) = state.node.clone() else { return Vec::new() };
+    if let Some(offset) = state.help {
+        state.help = match event.kind {
+            MouseEventKind::ScrollDown => {
+                Some((offset + NOTCH).min(crate::tui::view::help_rows(&state.keymap).saturating_sub(1)))
+            }
+            MouseEventKind::ScrollUp => Some(offset.saturating_sub(NOTCH)),
+            MouseEventKind::Down(_) => None,
+            _ => Some(offset),
+        };
+        return Vec::new();
+    }
+    let at = Position::new(event.column, event.row);
+    match event.kind {
+        MouseEventKind::ScrollDown => wheel(state, Command::Down),
+        MouseEventKind::ScrollUp => wheel(state, Command::Up),
+        MouseEventKind::Down(MouseButton::Left) => {
+            state.notice = None;
+            state.prompt = None;
+            click(state, &node, at)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn wheel(state: &mut State, command: Command) -> Vec<Effect> {
+    let key = Key { code: crossterm::event::KeyCode::Null, ctrl: false, alt: false };
+    (0..NOTCH).flat_map(|_| screens::command(state, command, key)).collect()
+}
+
+fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
+    let body = layout::outer(state, state.area()).body;
+    let key = Key { code: crossterm::event::KeyCode::Null, ctrl: false, alt: false };
+    match state.above.last_mut() {
+        None => {
+            let parts = layout::overview(body);
+            let height = usize::from(parts.list.height);
+            if let Some(row) = row_at(parts.list, at, state.overview.list.offset) {
+                if row == state.overview.list.cursor {
+                    return screens::command(state, Command::Open, key);
+                }
+                if state.overview.rows.get(row).is_some_and(Row::selectable) {
+                    state.overview.go(row, &node.topology, height);
+                }
+            } else if parts.titles.contains(at)
+                && let Some(sort) = column_at(state, parts.titles, at)
+            {
+                let order = &mut state.overview.sort;
+                order.reverse = order.key == sort && !order.reverse;
+                order.key = sort;
+                state.overview.rebuild(&node.topology, height);
+            }
+        }
+        Some(Screen::Chain(chain)) => {
+            if let Some(fip) = chain.fip.find(&node.topology) {
+                let parts = layout::chain(chain, fip, body);
+                if click_chain(chain, fip, &parts, at) {
+                    return screens::command(state, Command::OpenNamespace, key);
+                }
+            }
+        }
+        Some(Screen::Namespace(namespace)) => {
+            let parts = layout::namespace(body);
+            let height = usize::from(parts.list.height);
+            if parts.tabs.contains(at) {
+                let spans = tab_spans(parts.tabs);
+                if let Some((tab, _)) = spans.into_iter().find(|(_, span)| span.contains(at)) {
+                    namespace.turn_to(tab, Some(node), height);
+                }
+            } else if let Some(row) = row_at(parts.list, at, namespace.view().list.offset)
+                && namespace.lines.get(row).is_some_and(Line::selectable)
+            {
+                namespace.go(row, height);
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// Selects the link that was clicked; true where it was selected already.
+fn click_chain(chain: &mut Chain, fip: &FloatingIp, parts: &ChainParts, at: Position) -> bool {
+    let Some(now) = chain.place(fip) else { return false };
+    let mut place = None;
+    if parts.diagram.contains(at)
+        && let Some(diagram) = diagram::lay_out(fip, parts.diagram.width)
+    {
+        let (x, y) = (at.x - parts.diagram.x, at.y - parts.diagram.y);
+        let hit = |cell: &&diagram::Cell| {
+            let row = diagram::row(cell.place.0);
+            (cell.x..cell.x + cell.width).contains(&x) && (row..row + 2).contains(&y)
+        };
+        place = diagram.cells.iter().find(hit).map(|cell| cell.place);
+    } else if parts.directions.contains(at) {
+        let left = at.x < parts.directions.x + parts.directions.width / 2;
+        let wanted = if left { crate::topology::Direction::Outbound } else { crate::topology::Direction::Inbound };
+        if opposite(now.0) == wanted {
+            chain.turn(fip);
+        }
+        return false;
+    } else {
+        let links = rows(fip.links(now.0));
+        let cursor = links.iter().position(|row| matches!(row, ChainRow::Link { at, .. } if *at == now.1));
+        let offset = layout::centred(cursor.unwrap_or(0), usize::from(parts.list.height), links.len());
+        if let Some(ChainRow::Link { at, .. }) = row_at(parts.list, at, offset).and_then(|row| links.get(row)) {
+            place = Some((now.0, *at));
+        }
+    }
+    let Some(place) = place else { return false };
+    if place == now {
+        return true;
+    }
+    chain.select(fip, place);
+    false
+}
+
+fn row_at(list: Rect, at: Position, offset: usize) -> Option<usize> {
+    list.contains(at).then(|| usize::from(at.y - list.y) + offset)
+}
+
+fn column_at(state: &State, titles: Rect, at: Position) -> Option<SortKey> {
+    let all = columns(titles, state.overview.widths);
+    all.into_iter().find(|(_, column)| column.contains(at)).map(|(key, _)| key)
+}

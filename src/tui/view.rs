@@ -1,0 +1,65 @@
+//! The screen as a function of the state. Draws, decides nothing.
+
+mod banner;
+mod chain;
+mod diagram;
+mod empty;
+mod footer;
+mod help;
+mod namespace;
+mod overview;
+mod pen;
+
+pub(super) use help::rows as help_rows;
+pub(super) use namespace::tab_spans;
+pub(super) use overview::columns;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::layout::{self, LEAST};
+use super::state::{Screen, State};
+use super::theme::ascii;
+use pen::Pen;
+
+/// Draws the console.
+pub fn view(state: &State, frame: &mut Frame) {
+    let area = frame.area();
+    let buffer = frame.buffer_mut();
+    draw(state, area, buffer);
+    if state.theme.ascii {
+        to_ascii(buffer);
+    }
+}
+
+fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        Pen::new(buffer, area).write("too small", state.theme.text);
+        return;
+    }
+    let outer = layout::outer(state, area);
+    banner::header(state, outer.header, buffer);
+    banner::error(state, outer.banner, buffer);
+    match (state.above.last(), &state.node) {
+        (_, None) => empty::no_node(state, outer.body, buffer),
+        (None, Some(node)) => overview::draw(state, node, outer.body, buffer),
+        (Some(Screen::Chain(chain)), Some(node)) => chain::draw(state, chain, node, outer.body, buffer),
+        (Some(Screen::Namespace(shown)), Some(node)) => namespace::draw(state, shown, node, outer.body, buffer),
+    }
+    if let Some(offset) = state.help {
+        help::draw(state, offset, outer.body, buffer);
+    }
+    footer::candidates(state, outer.body, buffer);
+    footer::draw(state, outer.footer, buffer);
+}
+
+/// The last gate: whatever was drawn, only ASCII leaves.
+fn to_ascii(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        if !cell.symbol().is_ascii() {
+            let plain = ascii(cell.symbol()).to_owned();
+            cell.set_symbol(&plain);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The first line: where one is, how old the picture is, how many are broken;
+//! and the line about a reading that failed.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::pen::Pen;
+use crate::net::{Agent, Observed, printable};
+use crate::tui::state::{Node, Screen, State};
+use crate::tui::words::{Mark, Tally, ago, short_netns, span};
+
+pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
+    let counts = if state.node.is_some() { state.overview.tally } else { Tally::default() };
+    let width = tally_width(counts) + 1;
+    let room = if area.width >= width + 24 { area.width - width } else { area.width };
+    let mut pen = Pen::new(buffer, Rect { width: room.saturating_sub(1), ..area });
+    pen.write(" ", theme.text).write("fipscope", theme.name);
+    match &state.node {
+        None => {}
+        Some(node) if state.above.is_empty() => {
+            pen.write("  ", theme.text).fit(&printable(&node.snapshot.node, 40), theme.text);
+            for part in facts(state, node) {
+                if usize::from(pen.room()) > part.chars().count() + 2 {
+                    pen.write("  ", theme.text).write(&part, theme.dim);
+                }
+            }
+        }
+        Some(node) => {
+            pen.write(" › ", theme.dim).fit(&printable(&node.snapshot.node, 40), theme.text);
+            for screen in &state.above {
+                let place = match screen {
+                    Screen::Chain(chain) => chain.fip.label(),
+                    Screen::Namespace(namespace) => short_netns(namespace.name.as_str()),
+                };
+                pen.write(" › ", theme.dim).fit(&place, theme.text);
+            }
+            let age = reading_age(state, node);
+            if usize::from(pen.room()) > age.chars().count() + 2 {
+                pen.write("  ", theme.text).write(&age, theme.dim);
+            }
+        }
+    }
+    if room < area.width {
+        let mut pen = Pen::new(buffer, Rect { x: area.x + room, width: area.width - room, ..area });
+        tally(state, counts, &mut pen);
+    }
+}
+
+pub(super) fn error(state: &State, area: Rect, buffer: &mut Buffer) {
+    if let Some(why) = &state.error {
+        let theme = &state.theme;
+        let mut pen = Pen::new(buffer, area);
+        pen.write(" ", theme.text).mark(Mark::Broken, theme).write(" ", theme.text);
+        let old = if state.node.is_some() { "; what is shown is older" } else { "" };
+        let first = why.lines().next().unwrap_or_default();
+        pen.fit(&format!("the node could not be read: {first}{old}"), theme.banner);
+    }
+}
+
+/// Counts that are not zero, the worst first; all fine counts too.
+pub(super) fn tally(state: &State, counts: Tally, pen: &mut Pen) {
+    for (mark, count) in counts.counts().into_iter().filter(|(_, count)| *count > 0) {
+        pen.mark(mark, &state.theme).write(&format!(" {count}  "), mark.style(&state.theme));
+    }
+}
+
+/// Columns that [`tally`] takes.
+pub(super) fn tally_width(counts: Tally) -> u16 {
+    let shown = counts.counts().into_iter().filter(|(_, count)| *count > 0);
+    let width: usize = shown.map(|(_, count)| count.to_string().len() + 4).sum();
+    u16::try_from(width).unwrap_or(u16::MAX / 2)
+}
+
+fn facts(state: &State, node: &Node) -> Vec<String> {
+    let mut facts = Vec::new();
+    let agent = &node.snapshot.host.agent;
+    facts.extend(agent.seen().and_then(|agent| agent.mode.as_ref()).map(|mode| printable(mode, 20)));
+    facts.push(match agent {
+        Observed::Seen(Agent { uptime: Some(seconds), .. }) => format!("agent up {}", span(*seconds)),
+        Observed::Seen(_) => "agent runs".to_owned(),
+        Observed::Absent => "no agent runs".to_owned(),
+        Observed::Unreadable(_) => "agent unknown".to_owned(),
+    });
+    facts.push(reading_age(state, node));
+    let source = &node.snapshot.source;
+    if !source.is_empty() && source != "kernel" {
+        facts.push(format!("from {}", printable(source, 40)));
+    }
+    facts
+}
+
+fn reading_age(state: &State, node: &Node) -> String {
+    if state.reading {
+        return "reading…".to_owned();
+    }
+    format!("read {}", ago(node.snapshot.taken_at, state.now))
+}

@@ -1,0 +1,126 @@
+//! The last line: the keys that work here, a short message, or what is being
+//! typed; and above it what the input could become.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::{Clear, Widget};
+
+use super::pen::Pen;
+use crate::tui::goto::{WORDS, candidates as completions, find};
+use crate::tui::keymap::{Command, Context, Keymap, keys_text};
+use crate::tui::state::{Prompt, Purpose, Screen, State};
+
+/// Matches that are listed at most.
+const LISTED: usize = 8;
+
+pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
+    if let Some(prompt) = &state.prompt {
+        typing(state, prompt, area, buffer);
+    } else if let Some(notice) = &state.notice {
+        Pen::new(buffer, area).write(" ", theme.text).fit(notice, theme.prompt);
+    } else {
+        let place = place(state);
+        let width = u16::try_from(place.len()).unwrap_or(0) + 1;
+        let room = if area.width > 60 { area.width.saturating_sub(width) } else { area.width };
+        let mut pen = Pen::new(buffer, Rect { width: room, ..area });
+        pen.write(" ", theme.text);
+        for (keys, word) in hints(&state.keymap, state.context(), usize::from(room)) {
+            pen.write(&keys, theme.key).write(" ", theme.text).write(word, theme.dim).write("  ", theme.text);
+        }
+        if room < area.width {
+            Pen::new(buffer, Rect { x: area.x + room, width, ..area }).write(&place, theme.dim);
+        }
+    }
+}
+
+/// What the input could become, listed above it.
+pub(super) fn candidates(state: &State, body: Rect, buffer: &mut Buffer) {
+    let Some(Prompt { purpose: Purpose::Goto, input, chosen }) = &state.prompt else { return };
+    let all = completions(state.node.as_ref(), input);
+    let shown = all.len().min(LISTED).min(usize::from(body.height));
+    let first = chosen.unwrap_or(0).saturating_sub(shown.saturating_sub(1));
+    let theme = &state.theme;
+    let Ok(height) = u16::try_from(shown) else { return };
+    let area = Rect { y: body.bottom() - height, height, ..body };
+    Clear.render(area, buffer);
+    for (row, (at, line)) in super::pen::lines(area).zip(all.iter().enumerate().skip(first)) {
+        let style = if *chosen == Some(at) { theme.selected } else { theme.text };
+        let mut pen = Pen::new(buffer, row);
+        pen.write("  ", theme.text).fit(line, style);
+        if let Some((_, help)) = WORDS.iter().find(|(word, _)| word == line) {
+            pen.to(14).fit(help, theme.dim);
+        }
+    }
+}
+
+fn typing(state: &State, prompt: &Prompt, area: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
+    let (sign, hint) = match &prompt.purpose {
+        Purpose::Filter { .. } => ("/", format!("{}  Esc takes the filter away", listed(state))),
+        Purpose::Goto => (":", "Tab completes  Enter goes".to_owned()),
+        Purpose::Find { .. } => ("address ", hits(state, prompt)),
+    };
+    let mut pen = Pen::new(buffer, area);
+    // The end of a long input is what one is typing.
+    let room = usize::from(area.width).saturating_sub(sign.len() + 4);
+    let from = prompt.input.chars().count().saturating_sub(room);
+    let tail: String = prompt.input.chars().skip(from).collect();
+    pen.write(" ", theme.text).write(sign, theme.dim).write(&tail, theme.prompt).write("▏", theme.prompt);
+    if usize::from(pen.room()) > hint.chars().count() + 3 {
+        pen.write("  ", theme.text).write(&hint, theme.dim);
+    }
+}
+
+fn listed(state: &State) -> String {
+    let count = match state.above.last() {
+        Some(Screen::Namespace(namespace)) => namespace.lines.iter().filter(|line| line.selectable()).count(),
+        _ => state.overview.rows.iter().filter(|row| row.selectable()).count(),
+    };
+    format!("{count} listed")
+}
+
+fn hits(state: &State, prompt: &Prompt) -> String {
+    let Some(topology) = state.topology() else { return String::new() };
+    let (rows, best) = find(&state.overview, topology, &prompt.input);
+    match rows.len() {
+        0 => "no address like it".to_owned(),
+        1 => "Enter opens it".to_owned(),
+        many => format!("{} of {many}  ↓ next  Enter opens", prompt.chosen.unwrap_or(best) + 1),
+    }
+}
+
+/// Which row of how many, where there are more than fit.
+fn place(state: &State) -> String {
+    let (cursor, count) = match state.above.last() {
+        None => (state.overview.list.cursor, state.overview.rows.len()),
+        Some(Screen::Namespace(namespace)) => (namespace.view().list.cursor, namespace.lines.len()),
+        Some(Screen::Chain(_)) => return String::new(),
+    };
+    if count > crate::tui::layout::page(state) { format!("{} of {count}", cursor + 1) } else { String::new() }
+}
+
+/// The footer's keys, as many as fit; help and the way out always do.
+fn hints(keymap: &Keymap, context: Context, room: usize) -> Vec<(String, &'static str)> {
+    let last = |command| matches!(command, Command::Help | Command::Quit);
+    let mut fixed = Vec::new();
+    let mut others = Vec::new();
+    for (binding, keys) in keymap.bindings(context) {
+        let Some(word) = binding.footer else { continue };
+        if binding.command == Command::Back && context == Context::Overview {
+            continue;
+        }
+        let shown = if keys.len() > 2 { keys } else { &keys[..keys.len().min(1)] };
+        let hint = (keys_text(shown, "/", ""), word);
+        if last(binding.command) { fixed.push(hint) } else { others.push(hint) }
+    }
+    let width = |(keys, word): &(String, &str)| keys.chars().count() + word.len() + 3;
+    let mut left = room.saturating_sub(1 + fixed.iter().map(width).sum::<usize>());
+    others.retain(|hint| {
+        let fits = width(hint) <= left;
+        left = if fits { left - width(hint) } else { 0 };
+        fits
+    });
+    others.extend(fixed);
+    others
+}

@@ -1,0 +1,268 @@
+//! The node at a glance: the answer, then one row a floating IP.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::pen::{Pen, lines};
+use super::{banner, empty};
+use crate::net::printable;
+use crate::topology::{ExternalNetwork, FipState, FloatingIp, NodeKind, Router, Topology};
+use crate::tui::layout;
+use crate::tui::overview::{Heading, Row, Section, SortKey, Widths};
+use crate::tui::state::{Node, State};
+use crate::tui::words::{Mark, count, fault, router_word, short, short_netns, state_text};
+
+/// Columns in front: the cursor's mark, the state's glyph, a blank.
+const FRONT: u16 = 3;
+
+pub(super) fn draw(state: &State, node: &Node, body: Rect, buffer: &mut Buffer) {
+    let parts = layout::overview(body);
+    let topology = &*node.topology;
+    let mut pen = Pen::new(buffer, parts.answer);
+    let (mark, text) = answer(state, topology);
+    pen.write(" ", state.theme.text).mark(mark, &state.theme).write(" ", state.theme.text);
+    pen.fit(&text, mark.style(&state.theme));
+    if empty::no_rows(state, node, parts.list, buffer) {
+        return;
+    }
+    titles(state, parts.titles, buffer);
+    let columns = columns(parts.list, state.overview.widths);
+    let list = &state.overview.list;
+    for (at, row) in lines(parts.list).zip(list.offset..) {
+        match state.overview.rows.get(row) {
+            None => break,
+            Some(Row::Heading(heading)) => section(state, topology, *heading, at, buffer),
+            Some(content) => {
+                item(state, topology, content, &columns, at, buffer);
+                if row == list.cursor {
+                    select(state, at, buffer);
+                }
+            }
+        }
+    }
+}
+
+/// The columns that there is room for. What can be looked up one key away goes
+/// first when there is not.
+pub(in crate::tui) fn columns(area: Rect, widths: Widths) -> Vec<(SortKey, Rect)> {
+    let mut all = vec![
+        (SortKey::FloatingIp, widths.floating),
+        (SortKey::FixedIp, widths.fixed),
+        (SortKey::Router, if area.width >= 110 { 24 } else { 8 }),
+        (SortKey::Rule, 13),
+        (SortKey::State, 12),
+    ];
+    let need = |all: &[(SortKey, u16)]| FRONT + all.iter().map(|(_, width)| width + 2).sum::<u16>() - 2;
+    for unneeded in [SortKey::Rule, SortKey::Router, SortKey::FixedIp] {
+        if need(&all) > area.width {
+            all.retain(|(key, _)| *key != unneeded);
+        }
+    }
+    let mut x = area.x.saturating_add(FRONT).min(area.right());
+    let mut placed = Vec::with_capacity(all.len());
+    for (key, width) in all {
+        let left = area.right() - x;
+        let width = if key == SortKey::State { left } else { width.min(left) };
+        placed.push((key, Rect { x, width, ..area }));
+        x = (x + width).saturating_add(2).min(area.right());
+    }
+    placed
+}
+
+fn titles(state: &State, area: Rect, buffer: &mut Buffer) {
+    let sort = state.overview.sort;
+    for (key, column) in columns(area, state.overview.widths) {
+        let mut pen = Pen::new(buffer, column);
+        if key == sort.key {
+            pen.write(key.title(), state.theme.key).write(if sort.reverse { " ▼" } else { " ▲" }, state.theme.key);
+        } else {
+            pen.write(key.title(), state.theme.title);
+        }
+    }
+}
+
+/// The screen's one question: do the floating IPs of this node work?
+fn answer(state: &State, topology: &Topology) -> (Mark, String) {
+    let tally = state.overview.tally;
+    let all = tally.total();
+    let first = |state: FipState| {
+        let fip = topology.floating_ips.iter().find(|fip| fip.state == state)?;
+        let (link, word) = state_text(fip);
+        let address = fip.floating_ip.or(fip.fixed_ip).map_or_else(|| "?".to_owned(), |it| it.to_string());
+        Some(format!("{address}, {}", [link, word].join(" ").trim()))
+    };
+    let of = |number: usize, state: FipState, one: &str, many: &str| {
+        let first = first(state).unwrap_or_default();
+        let verb = if number == 1 { one } else { many };
+        let lead = if number == 1 { "" } else { "first " };
+        format!("{number} of {} {verb}: {lead}{first}", count(all, "floating IP", "floating IPs"))
+    };
+    let blind = topology.blind.len();
+    if all == 0 {
+        return match (&topology.kind, blind) {
+            (NodeKind::L3 | NodeKind::Unknown(_), 1..) => {
+                let parts = count(blind, "part", "parts");
+                (Mark::Unknown, format!("No floating IP was seen, but {parts} of the node could not be read: try sudo"))
+            }
+            (NodeKind::Ovn, _) => (Mark::None, "ML2/OVN: no floating IPs in namespaces".to_owned()),
+            _ => (Mark::None, "No floating IPs on this node".to_owned()),
+        };
+    }
+    if tally.broken > 0 {
+        return (Mark::Broken, of(tally.broken, FipState::Broken, "is broken", "are broken"));
+    }
+    if tally.degraded > 0 {
+        let text = of(tally.degraded, FipState::Degraded, "works with a fault", "work with a fault");
+        return (Mark::Degraded, text);
+    }
+    if tally.unknown > 0 {
+        return (Mark::Unknown, of(tally.unknown, FipState::Unknown, "cannot be judged", "cannot be judged"));
+    }
+    let every = if all == 1 { "The one floating IP holds".to_owned() } else { format!("All {all} floating IPs hold") };
+    let but = if blind > 0 { format!("; {} could not be read", count(blind, "part", "parts")) } else { String::new() };
+    (Mark::Ok, format!("{every}, link by link{but}"))
+}
+
+fn section(state: &State, topology: &Topology, heading: Heading, area: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
+    let tail = if heading.tally.total() > 0 { banner::tally_width(heading.tally) } else { 0 };
+    let tail = if area.width >= tail + 40 { tail } else { 0 };
+    let mut pen = Pen::new(buffer, Rect { width: area.width - tail, ..area });
+    pen.write(" ─ ", theme.border);
+    match heading.section {
+        Section::Blind => {
+            pen.fit("could not be read", theme.unknown);
+        }
+        Section::Network(at) => {
+            if let Some(network) = topology.external_networks.get(at) {
+                pen.write("network ", theme.heading).write(&short(&network.id), theme.heading);
+                gateway(state, network, &mut pen);
+            }
+        }
+        Section::NoNetwork => {
+            pen.fit("distributed, no fip namespace here", theme.heading);
+        }
+        Section::Centralized => {
+            pen.fit("centralized, in the snat namespace", theme.heading);
+        }
+        Section::Legacy => {
+            pen.fit("legacy routers", theme.heading);
+        }
+        Section::Routers => {
+            pen.fit("routers without floating IPs", theme.heading);
+        }
+    }
+    pen.write(" ", theme.border).fill("─", 1, theme.border);
+    if tail > 0 {
+        let mut pen = Pen::new(buffer, Rect { x: area.right() - tail, width: tail, ..area });
+        banner::tally(state, heading.tally, &mut pen);
+    }
+}
+
+fn gateway(state: &State, network: &ExternalNetwork, pen: &mut Pen) {
+    let theme = &state.theme;
+    pen.write("  ", theme.text);
+    let Some(port) = &network.gateway_port else {
+        pen.mark(Mark::Broken, theme).fit(" no fg port", theme.broken);
+        return;
+    };
+    pen.fit(&port.device.to_string(), theme.text);
+    if port.state != "up" {
+        pen.write(" ", theme.text).mark(Mark::Broken, theme).write(" ", theme.text).fit(port.state, theme.broken);
+    }
+    let addresses: Vec<String> = port.addresses.iter().map(ToString::to_string).collect();
+    let gateways: Vec<String> = network.gateways.iter().map(ToString::to_string).collect();
+    if !addresses.is_empty() {
+        pen.write("  ", theme.text).fit(&addresses.join(" "), theme.text);
+    }
+    if !gateways.is_empty() {
+        pen.write(" → ", theme.dim).fit(&gateways.join(" "), theme.text);
+    }
+}
+
+fn item(state: &State, topology: &Topology, row: &Row, columns: &[(SortKey, Rect)], area: Rect, buffer: &mut Buffer) {
+    let column = |(key, column): &(SortKey, Rect)| (*key, Rect { y: area.y, height: 1, ..*column });
+    match *row {
+        Row::Heading(_) => {}
+        Row::Fip(at) => {
+            let Some(fip) = topology.floating_ips.get(at) else { return };
+            Pen::new(buffer, area).to(1).mark(Mark::from(fip.state), &state.theme);
+            for (key, area) in columns.iter().map(column) {
+                fip_cell(state, topology, fip, key, &mut Pen::new(buffer, area));
+            }
+        }
+        Row::Router(at) => {
+            let Some(router) = topology.routers.get(at) else { return };
+            Pen::new(buffer, area).to(1).mark(Mark::None, &state.theme);
+            let narrow = !columns.iter().any(|(key, _)| *key == SortKey::Router);
+            for (key, area) in columns.iter().map(column) {
+                let mut pen = Pen::new(buffer, area);
+                match key {
+                    SortKey::Router => router_cell(state, &router.id, Some(router), &mut pen),
+                    SortKey::FloatingIp if narrow => router_cell(state, &router.id, Some(router), &mut pen),
+                    SortKey::State => {
+                        pen.fit("no floating IPs", state.theme.dim);
+                    }
+                    _ => {
+                        pen.write("–", state.theme.dim);
+                    }
+                }
+            }
+        }
+        Row::Blind(at) => {
+            let Some(blind) = topology.blind.get(at) else { return };
+            let place = blind.namespace.as_ref().map_or("host".to_owned(), |name| short_netns(name.as_str()));
+            let mut pen = Pen::new(buffer, area);
+            pen.to(1).mark(Mark::Unknown, &state.theme).to(FRONT).fit(&place, state.theme.text);
+            pen.write("  ", state.theme.text);
+            let text = format!("{}: {}", printable(&blind.part, 40), printable(&blind.why, 200));
+            pen.fit(&text, state.theme.unknown);
+        }
+    }
+}
+
+fn fip_cell(state: &State, topology: &Topology, fip: &FloatingIp, key: SortKey, pen: &mut Pen) {
+    let theme = &state.theme;
+    match key {
+        SortKey::FloatingIp | SortKey::FixedIp => {
+            let address = if key == SortKey::FloatingIp { fip.floating_ip } else { fip.fixed_ip };
+            match address {
+                Some(address) => pen.fit(&address.to_string(), theme.text),
+                None => pen.write("–", theme.dim),
+            };
+        }
+        SortKey::Router => router_cell(state, &fip.router, topology.router(&fip.router), pen),
+        SortKey::Rule => {
+            match fip.rule_priority {
+                Some(priority) => pen.fit(&format!("{priority} → 16"), theme.text),
+                None => pen.write("–", theme.dim),
+            };
+        }
+        SortKey::State => {
+            let mark = Mark::from(fip.state);
+            let (link, word) = state_text(fip);
+            let text = if link.is_empty() { word.to_owned() } else { format!("{link} {word}") };
+            pen.fit(&text, mark.style(theme));
+            if let Some((_, link)) = fault(fip)
+                && let Some(found) = &link.actual
+                && pen.room() > 24
+            {
+                pen.write("  ", theme.text).fit(&printable(found, 200), theme.dim);
+            }
+        }
+    }
+}
+
+/// The short id; with room, how it routes.
+fn router_cell(state: &State, id: &str, router: Option<&Router>, pen: &mut Pen) {
+    pen.fit(&short(id), state.theme.text);
+    if let Some(router) = router.filter(|_| pen.room() > 14) {
+        pen.write("  ", state.theme.text).fit(router_word(router.kind), state.theme.dim);
+    }
+}
+
+/// Shows the cursor; the state's colour stays readable in it.
+pub(super) fn select(state: &State, area: Rect, buffer: &mut Buffer) {
+    buffer.set_style(area, state.theme.selected);
+    Pen::new(buffer, area).write(crate::tui::theme::glyph::MARKER, state.theme.name);
+}
