@@ -149,8 +149,8 @@ fn fip(floating: &str, fixed: &str, router: &str, network: &str, priority: Optio
 
 pub fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot::empty("compute-12", taken_at());
-    snapshot.source = "kernel".to_owned();
-    snapshot.netns_dir = "/run/netns".to_owned();
+    "kernel".clone_into(&mut snapshot.source);
+    "/run/netns".clone_into(&mut snapshot.netns_dir);
     snapshot.host = Host {
         agent: Observed::Seen(Agent {
             pid: 1712,

@@ -10,9 +10,11 @@
     reason = "a test reads files and fails by panicking"
 )]
 
+mod any;
 mod article;
 mod chains;
 mod desk;
 mod keys;
 mod picture;
+mod real_loop;
 mod screens;

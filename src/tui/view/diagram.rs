@@ -66,7 +66,8 @@ fn rail(state: &State, fip: &FloatingIp, cells: &[&Cell], boxes: &[NetnsBox], la
     let near = |x: u16| cells.iter().any(|cell| x + 1 == cell.x || x == cell.x + cell.width);
     let room = cells.windows(2).all(|pair| pair[1].x >= pair[0].x + pair[0].width + 3);
     for x in first.x..last.x + last.width {
-        if room && near(x) {
+        let label = cells.iter().any(|cell| (cell.x..cell.x + cell.width).contains(&x));
+        if label || (room && near(x)) {
             continue;
         }
         let reached = stop.is_none_or(|stop| if inbound { x >= stop.x } else { x < stop.x + stop.width });

@@ -114,7 +114,8 @@ fn hints(keymap: &Keymap, context: Context, room: usize) -> Vec<(String, &'stati
         let hint = (keys_text(shown, "/", ""), word);
         // Two ways of one kind are one hint: `←/→ link`.
         if let Some((keys, _)) = others.last_mut().filter(|(_, before)| *before == word) {
-            keys.push_str(&format!("/{}", hint.0));
+            keys.push('/');
+            keys.push_str(&hint.0);
             continue;
         }
         if last(binding.command) { fixed.push(hint) } else { others.push(hint) }

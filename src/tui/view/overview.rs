@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::pen::{Pen, lines};
@@ -257,8 +257,15 @@ fn router_cell(state: &State, id: &str, router: Option<&Router>, pen: &mut Pen) 
     }
 }
 
-/// Shows the cursor; the state's colour stays readable in it.
+/// Shows the cursor; what carries a state keeps its colour.
 pub(super) fn select(state: &State, area: Rect, buffer: &mut Buffer) {
-    buffer.set_style(area, state.theme.selected);
+    let selected = state.theme.selected;
+    let around = Style { fg: None, ..selected };
+    let quiet = [Some(Color::Reset), state.theme.dim.fg, state.theme.border.fg];
+    for position in area.intersection(buffer.area).positions() {
+        let cell = &mut buffer[position];
+        let plain = quiet.contains(&Some(cell.fg));
+        cell.set_style(if plain { selected } else { around });
+    }
     Pen::new(buffer, area).write(crate::tui::theme::glyph::MARKER, state.theme.name);
 }
