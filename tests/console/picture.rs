@@ -8,7 +8,7 @@ use crate::desk::Desk;
 
 #[test]
 fn the_picture_in_assets_is_the_screen() {
-    let overview = Desk::article(106, 15).buffer();
+    let overview = Desk::article(106, 18).keys("jj").buffer();
     let chain = Desk::article(106, 29).keys("192.168.1.7<enter>").buffer();
     let drawn = picture(&[&overview, &chain]);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/console.svg");

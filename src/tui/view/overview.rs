@@ -102,12 +102,14 @@ fn answer(state: &State, topology: &Topology) -> (Mark, String) {
     let blind = topology.blind.len();
     if all == 0 {
         return match (&topology.kind, blind) {
-            (NodeKind::L3 | NodeKind::Unknown(_), 1..) => {
+            (NodeKind::Unknown(_), _) => (Mark::Unknown, "The namespaces of this node could not be listed".to_owned()),
+            (NodeKind::L3, 1..) => {
                 let parts = count(blind, "part", "parts");
                 (Mark::Unknown, format!("No floating IP was seen, but {parts} of the node could not be read: try sudo"))
             }
             (NodeKind::Ovn, _) => (Mark::None, "ML2/OVN: no floating IPs in namespaces".to_owned()),
-            _ => (Mark::None, "No floating IPs on this node".to_owned()),
+            (NodeKind::None, _) => (Mark::None, "Nothing of Neutron's routing stands here".to_owned()),
+            (NodeKind::L3, 0) => (Mark::None, "No floating IPs on this node".to_owned()),
         };
     }
     if tally.broken > 0 {
