@@ -15,6 +15,9 @@ pub(super) enum AppError {
     /// The node or the file could not be read.
     #[error("{0}")]
     Read(Box<dyn std::error::Error + Send + Sync>),
+    /// The lab could not be built or used.
+    #[error(transparent)]
+    Lab(#[from] crate::lab::Error),
     /// Namespaces stand here, but nobody let us in.
     #[error(
         "none of the {count} namespaces of this node could be entered: {why}\n\
@@ -67,7 +70,7 @@ impl AppError {
         match self {
             Self::Config(_) | Self::Ambiguous { .. } => Exit::Usage,
             Self::Read(_) | Self::NoEntry { .. } | Self::NotFound { blind: true, .. } => Exit::CannotTell,
-            Self::NotFound { blind: false, .. } | Self::Write { .. } | Self::Output(_) => Exit::Found,
+            Self::NotFound { blind: false, .. } | Self::Lab(_) | Self::Write { .. } | Self::Output(_) => Exit::Found,
         }
     }
 }

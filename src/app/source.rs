@@ -1,38 +1,28 @@
-//! Where a command gets what it works on: this node or a file; and the rooms
-//! that take over the terminal.
+//! Where a command gets what it works on: this node, a file, or the lab.
 
 use std::path::Path;
 
 use super::error::AppError;
 use super::exit::Exit;
-use crate::config::{LabArgs, Settings};
-use crate::kernel::offline;
+use crate::config::{Backend, LabArgs, Settings};
+use crate::kernel::{self, ReadOptions};
+use crate::lab::{self, Lab, LabOptions};
 use crate::net::{Observed, Snapshot};
-use crate::topology::{NodeKind, Topology};
+use crate::plan;
 
 /// The node, or the file that stands for it.
-pub(super) fn snapshot(settings: &Settings, _conntrack: bool) -> Result<Snapshot, AppError> {
-    match &settings.from {
-        Some(path) => load(path),
-        None => entered(read_node()?),
+pub(super) fn snapshot(settings: &Settings, conntrack: bool) -> Result<Snapshot, AppError> {
+    if let Some(path) = &settings.from {
+        return load(path);
     }
+    let options =
+        ReadOptions { netns_dir: settings.netns_dir.clone(), state_path: settings.state_path.clone(), conntrack };
+    entered(kernel::read_node(&options).map_err(|error| AppError::Read(Box::new(error)))?)
 }
 
 /// A snapshot from a file or an unpacked sosreport.
 pub(super) fn load(path: &Path) -> Result<Snapshot, AppError> {
-    offline::load(path).map_err(|error| AppError::Read(Box::new(error)))
-}
-
-/// What the snapshot comes to.
-pub(super) fn topology(snapshot: &Snapshot) -> Topology {
-    Topology {
-        node: snapshot.node.clone(),
-        kind: NodeKind::None,
-        external_networks: Vec::new(),
-        routers: Vec::new(),
-        floating_ips: Vec::new(),
-        blind: Vec::new(),
-    }
+    kernel::load(path).map_err(|error| AppError::Read(Box::new(error)))
 }
 
 /// The console.
@@ -40,20 +30,39 @@ pub(super) fn console(_settings: &Settings) -> Result<Exit, AppError> {
     Err(AppError::Read("the console is not built yet".into()))
 }
 
-/// The lab.
-pub(super) fn lab(_lab: &LabArgs, _settings: &Settings) -> Result<Exit, AppError> {
-    Err(AppError::Read("the lab is not built yet".into()))
+/// The lab, with the console or another command in it.
+pub(super) fn lab(arguments: &LabArgs, settings: &Settings) -> Result<Exit, AppError> {
+    let usual = LabOptions::default();
+    let options = LabOptions {
+        layout: arguments.layout,
+        routers: arguments.routers,
+        fips: arguments.fips.unwrap_or(usual.fips),
+        backend: match arguments.backend {
+            Backend::Nft => plan::Backend::Nft,
+            Backend::Legacy => plan::Backend::Legacy,
+        },
+        traffic: arguments.traffic,
+    };
+    let lab = Lab::enter_and_build(&options)?;
+    if arguments.command.is_empty() {
+        let inside = Settings {
+            netns_dir: lab.netns_dir().path().to_owned(),
+            state_path: Some(lab.state_path().to_owned()),
+            ..settings.clone()
+        };
+        return console(&inside);
+    }
+    Ok(Exit::Other(lab::run_command(&lab, &arguments.command)?))
 }
 
-fn read_node() -> Result<Snapshot, AppError> {
-    Err(AppError::Read("reading this node is not built yet".into()))
-}
-
-/// The snapshot, unless every namespace of it kept us out.
+/// The snapshot, unless every namespace of it kept us out for want of privilege.
 fn entered(snapshot: Snapshot) -> Result<Snapshot, AppError> {
-    let mut reasons = snapshot.namespaces.values().map(Observed::unreadable);
-    match (snapshot.namespaces.len(), reasons.next().flatten()) {
-        (count, Some(why)) if reasons.all(|why| why.is_some()) => Err(AppError::NoEntry { count, why: why.to_owned() }),
+    let count = snapshot.namespaces.len();
+    let kept_out: Option<Vec<&str>> = snapshot.namespaces.values().map(Observed::unreadable).collect();
+    match kept_out.as_deref() {
+        Some([why, ..]) if !nix::unistd::geteuid().is_root() => {
+            Err(AppError::NoEntry { count, why: (*why).to_owned() })
+        }
         _ => Ok(snapshot),
     }
 }
