@@ -15,6 +15,9 @@ pub(super) enum AppError {
     /// The node or the file could not be read.
     #[error("{0}")]
     Read(Box<dyn std::error::Error + Send + Sync>),
+    /// The lab could not be built or used.
+    #[error(transparent)]
+    Lab(#[from] crate::lab::Error),
     /// Namespaces stand here, but nobody let us in.
     #[error(
         "none of the {count} namespaces of this node could be entered: {why}\n\
@@ -56,9 +59,9 @@ pub(super) enum AppError {
         /// Why not.
         source: io::Error,
     },
-    /// The lab could not be built or its command could not be run.
+    /// The console could not run.
     #[error(transparent)]
-    Lab(#[from] crate::lab::Error),
+    Console(#[from] super::console::ConsoleError),
     /// Standard output took no more.
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
@@ -70,7 +73,11 @@ impl AppError {
         match self {
             Self::Config(_) | Self::Ambiguous { .. } => Exit::Usage,
             Self::Read(_) | Self::NoEntry { .. } | Self::NotFound { blind: true, .. } => Exit::CannotTell,
-            Self::NotFound { blind: false, .. } | Self::Lab(_) | Self::Write { .. } | Self::Output(_) => Exit::Found,
+            Self::NotFound { blind: false, .. }
+            | Self::Lab(_)
+            | Self::Console(_)
+            | Self::Write { .. }
+            | Self::Output(_) => Exit::Found,
         }
     }
 }

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::tui::keymap::{BINDINGS, BindError, Keymap};
+use crate::tui::theme::{Theme, ThemeError};
+
 use super::near::nearest;
 use super::{ColorChoice, ConfigError, Environment, Format};
 
@@ -161,6 +164,10 @@ impl Reader<'_> {
                 found.ascii = Some(self.flag(key, value)?);
             } else {
                 let words = self.word(key, value, "text such as \"bold red\"", |words| Some(words.to_owned()))?;
+                Theme::plain().set(key.get_ref(), &words).map_err(|error| match error {
+                    ThemeError::Role(..) => self.unknown(key, Theme::ROLES),
+                    ThemeError::Word(_) => self.error(value.span(), error.to_string()),
+                })?;
                 found.theme.insert(key.get_ref().to_string(), words);
             }
         }
@@ -169,12 +176,17 @@ impl Reader<'_> {
 
     fn keys(&self, key: &Key<'_>, value: &Value<'_>, found: &mut FileSettings) -> Result<(), ConfigError> {
         let table = value.get_ref().as_table().ok_or_else(|| self.expected(key, value, "a table"))?;
+        let (mut keymap, names) = (Keymap::default(), BINDINGS.iter().map(|binding| binding.name).collect::<Vec<_>>());
         for (name, value) in table {
             let one = value.get_ref().as_str().map(|text| vec![text.to_owned()]);
             let many = value.get_ref().as_array().and_then(|values| {
                 values.iter().map(|value| value.get_ref().as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
             });
             let keys = one.or(many).ok_or_else(|| self.expected(name, value, "a key or a list of keys"))?;
+            keymap.rebind(name.get_ref(), &keys).map_err(|error| match error {
+                BindError::UnknownName(_) => self.unknown(name, &names),
+                other => self.error(value.span(), other.to_string()),
+            })?;
             found.keys.insert(name.get_ref().to_string(), keys);
         }
         Ok(())

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::tui::keymap::Keymap;
+use crate::tui::theme::Theme;
+
 use super::{ColorChoice, ConfigError, Environment, FileSettings, Format, LowArgs};
 
 /// Where `ip netns` keeps the names of namespaces.
@@ -73,6 +76,25 @@ impl Settings {
             dumb: environment.text("TERM").as_deref() == Some("dumb"),
             columns: environment.text("COLUMNS").and_then(|columns| columns.parse().ok()),
         })
+    }
+
+    /// The console's colours; the file's own were checked when it was read.
+    pub fn console_theme(&self, coloured: bool) -> Theme {
+        let mut theme = if coloured { Theme::coloured() } else { Theme::plain() };
+        for (role, words) in self.theme.iter().filter(|_| coloured) {
+            let _ = theme.set(role, words);
+        }
+        theme.ascii = self.ascii;
+        theme
+    }
+
+    /// The console's keys; the file's own were checked when it was read.
+    pub fn keymap(&self) -> Keymap {
+        let mut keymap = Keymap::default();
+        for (name, keys) in &self.keys {
+            let _ = keymap.rebind(name, keys);
+        }
+        keymap
     }
 }
 

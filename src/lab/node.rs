@@ -223,7 +223,8 @@ fn check(options: &LabOptions) -> Result<(), Error> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::plan::{Action, Backend, Object, Place};
+    use crate::net::netfilter::Backend;
+    use crate::plan::{Action, Object, Place};
 
     use super::*;
 

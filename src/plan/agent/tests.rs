@@ -2,8 +2,9 @@
 
 use crate::neutron::Layout;
 
-use super::super::{Backend, Plan, Step};
+use super::super::{Plan, Step};
 use super::*;
+use crate::net::netfilter::Backend;
 
 fn port(device: &str, address: &str) -> Port {
     Port {

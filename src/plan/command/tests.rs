@@ -1,7 +1,8 @@
 //! The command line of every action, and that undoing an undoing is doing.
 
+use crate::net::netfilter::Backend;
 use crate::net::{AddrFlags, IfName, NeighState, NetnsName, RulePriority, TableId};
-use crate::plan::{Backend, Undo};
+use crate::plan::Undo;
 
 use super::*;
 
