@@ -1,7 +1,6 @@
 //! How long a snapshot takes, beside two others on the same namespaces in the
 //! same run: the floor (the same dumps, received and not decoded, on one
-//! thread) and the shell (`ip -j`, `tc -j`,
-//! `iptables-save`).
+//! thread) and the shell (`ip -j`, `tc -j`, `iptables-save`).
 //!
 //! Needs a node to read: start it where namespaces are, such as in the lab.
 //! `FIPSCOPE_BENCH_NETNS_DIR` names the folder (default `/run/netns`),
