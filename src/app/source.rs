@@ -31,8 +31,8 @@ pub(super) fn load(path: &Path) -> Result<Snapshot, AppError> {
 
 /// The console.
 pub(super) fn console(settings: &Settings) -> Result<Exit, AppError> {
-    let theme = settings.console_theme(style(settings).colour);
-    let (source, looks) = (settings.clone(), console::Settings::new(theme, settings.keymap()));
+    let theme = settings.theme(style(settings).colour);
+    let (source, looks) = (settings.clone(), console::Settings::new(theme, settings.keymap.clone()));
     let read = move || {
         let snapshot = Arc::new(snapshot(&source, false).map_err(|error| error.to_string())?);
         Ok(Node { topology: Arc::new(Topology::of(&snapshot)), snapshot })
