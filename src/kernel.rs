@@ -1,1 +1,135 @@
-//! Reads the node: netlink dumps, netfilter, sysctls, Open vSwitch, the agent's files; the same from a snapshot file or a sosreport.
+//! Reads the node: netlink dumps, netfilter, sysctls, Open vSwitch, the
+//! agent's files; the same from a snapshot file or a sosreport.
+//!
+//! Reading is synchronous: a namespace takes well under a millisecond, and a
+//! socket has to be opened on a thread that is in the namespace anyway.
+
+mod addr;
+mod attr;
+mod conntrack;
+mod host;
+mod link;
+mod namespace;
+mod neigh;
+pub mod netfilter;
+mod nft;
+pub mod offline;
+mod peer;
+mod route;
+mod rule;
+mod socket;
+mod sysctl;
+mod tc;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::net::{Netns, NetnsName, Observed, Snapshot};
+pub use offline::{OfflineError, load};
+
+use crate::netns::{Error as NetnsError, NetnsDir, enter, enter_each, hint};
+
+/// What to read, and from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// The folder that namespaces have their names in.
+    pub netns_dir: PathBuf,
+    /// The agent's state path, where the user says it (`--state-path`).
+    pub state_path: Option<PathBuf>,
+    /// Read the tracked connections too; there may be a million.
+    pub conntrack: bool,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self { netns_dir: PathBuf::from("/run/netns"), state_path: None, conntrack: false }
+    }
+}
+
+/// What can go wrong in asking the kernel. Each names what was asked for; which
+/// namespace, the place in the snapshot tells.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No netlink socket.
+    #[error("cannot open a netlink socket: {source}{}", hint(.source))]
+    Socket {
+        /// Why.
+        source: io::Error,
+    },
+    /// The kernel refused.
+    #[error("the kernel did not give its {what}: {source}{}", hint(.source))]
+    Refused {
+        /// What was asked for.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The objects changed during every attempt.
+    #[error("the {what} changed during each of {attempts} readings; try again")]
+    Restless {
+        /// What was asked for.
+        what: &'static str,
+        /// How often we asked.
+        attempts: usize,
+    },
+    /// An answer of a form that is new to us.
+    #[error("the kernel's answer about its {what} has a form that is not understood")]
+    Malformed {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// Neither the named namespaces nor our own could be read.
+    #[error("nothing of this node can be read\n{folder}\n{own}")]
+    Nothing {
+        /// Why the folder could not be listed.
+        folder: String,
+        /// Why our own namespace could not be read.
+        own: String,
+    },
+}
+
+/// Reads the whole node. What could not be read says so in its place; the
+/// reading fails only where there is nothing to say at all.
+pub fn read_node(options: &ReadOptions) -> Result<Snapshot, Error> {
+    let mut snapshot = Snapshot::empty(host::name(), jiff::Timestamp::now());
+    "kernel".clone_into(&mut snapshot.source);
+    snapshot.netns_dir = options.netns_dir.to_string_lossy().into_owned();
+    let dir = NetnsDir::new(&options.netns_dir);
+    let names = dir.list().map_or_else(
+        |error| {
+            snapshot.namespaces_unreadable = Some(error.to_string());
+            Vec::new()
+        },
+        |listing| listing.names,
+    );
+    let here = || (namespace::read_here(options.conntrack), host::read(options));
+    let (found, (own, host)) = enter_each(&dir, &names, |_| namespace::read_here(options.conntrack), here);
+    if let (Some(folder), Some(why)) = (&snapshot.namespaces_unreadable, own.links.unreadable()) {
+        return Err(Error::Nothing { folder: folder.clone(), own: why.to_owned() });
+    }
+    snapshot.host = host;
+    snapshot.host.netns = Observed::Seen(own);
+    for (name, found) in names.into_iter().zip(found) {
+        if let Some(found) = outcome(found) {
+            snapshot.namespaces.insert(name, found);
+        }
+    }
+    peer::resolve(&mut snapshot, &dir);
+    Ok(snapshot)
+}
+
+/// Reads one namespace again. Absent where it is gone. The other ends of its
+/// pairs stay open: they need the other namespaces too.
+pub fn read_netns(dir: &Path, name: &NetnsName) -> Observed<Netns> {
+    let found = NetnsDir::new(dir).open(name).and_then(|ns| enter(&ns, || namespace::read_here(false)));
+    outcome(found).unwrap_or(Observed::Absent)
+}
+
+/// `None` for a namespace that vanished while we were on our way to it.
+fn outcome(found: Result<Netns, NetnsError>) -> Option<Observed<Netns>> {
+    match found {
+        Ok(netns) => Some(Observed::Seen(netns)),
+        Err(NetnsError::Gone(_)) => None,
+        Err(error) => Some(Observed::Unreadable(error.to_string())),
+    }
+}

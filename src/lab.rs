@@ -1,1 +1,125 @@
 //! Builds the demonstration node in a private sandbox, and makes traffic.
+//!
+//! The node is that of the article in which floating IPs on distributed routers
+//! were first explained: one router, two subnets, one floating IP, in the
+//! layout of Juno unless another is asked for. It is built by the same plans and
+//! the same writer that wire real associations. Around it stand what a node
+//! does not have of its own: instances, a switch, the external gateway and a
+//! host behind that, a network node's snat namespace.
+
+mod article;
+mod command;
+mod error;
+mod files;
+mod node;
+mod numbers;
+mod surroundings;
+mod traffic;
+
+use std::path::{Path, PathBuf};
+
+use crate::exec;
+use crate::net::NetnsName;
+use crate::net::netfilter::Backend;
+use crate::netns::{NetnsDir, Sandbox};
+use crate::neutron::Layout;
+use crate::plan::Action;
+
+pub use command::run_command;
+pub use error::Error;
+pub use node::{Node, Vm, node};
+pub use traffic::{Class, Counts, Traffic};
+
+/// Where the lab's agent files lie, on the sandbox's own `/run`.
+pub const STATE_PATH: &str = "/run/neutron-lab";
+
+/// What to build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabOptions {
+    /// In which layout.
+    pub layout: Layout,
+    /// How many routers, the article's among them.
+    pub routers: u32,
+    /// How many floating IPs each.
+    pub fips: u32,
+    /// In which packet filter.
+    pub backend: Backend,
+    /// Make traffic of all three classes.
+    pub traffic: bool,
+}
+
+impl Default for LabOptions {
+    /// The article's node.
+    fn default() -> Self {
+        Self { layout: Layout::Juno, routers: 1, fips: 1, backend: Backend::Nft, traffic: false }
+    }
+}
+
+/// A lab that stands, around this very process. It ends with the process.
+#[derive(Debug)]
+pub struct Lab {
+    sandbox: Sandbox,
+    state_path: PathBuf,
+    vms: Vec<Vm>,
+    traffic: Option<Traffic>,
+}
+
+impl Lab {
+    /// Moves this process into a sandbox and builds the node there. To be called
+    /// before any other thread exists. After an error the process is in the
+    /// sandbox, and should end.
+    pub fn enter_and_build(options: &LabOptions) -> Result<Self, Error> {
+        let node = node(options)?;
+        let program = options.backend.restore_program();
+        if exec::find_program(program).is_none() {
+            return Err(Error::NoIptables(program));
+        }
+        let sandbox = Sandbox::enter()?;
+        Self::build(sandbox, node, options.traffic)
+    }
+
+    fn build(sandbox: Sandbox, node: Node, with_traffic: bool) -> Result<Self, Error> {
+        let Node { mut plan, pairs, priorities, vms } = node;
+        plan.steps.retain(|step| is_offered(&step.action));
+        exec::run(&plan, &sandbox.netns_dir())?;
+        let state_path = PathBuf::from(STATE_PATH);
+        files::write(&state_path, &pairs, priorities.as_deref())?;
+        let traffic = with_traffic.then(|| Traffic::start(&sandbox.netns_dir())).transpose()?;
+        Ok(Self { sandbox, state_path, vms, traffic })
+    }
+
+    /// The folder of the lab's namespaces.
+    pub fn netns_dir(&self) -> NetnsDir {
+        self.sandbox.netns_dir()
+    }
+
+    /// Where the agent's allocation files are.
+    pub fn state_path(&self) -> &Path {
+        &self.state_path
+    }
+
+    /// The instances that have a namespace.
+    pub fn vms(&self) -> &[Vm] {
+        &self.vms
+    }
+
+    /// The traffic, where it was asked for.
+    pub fn traffic(&self) -> Option<&Traffic> {
+        self.traffic.as_ref()
+    }
+}
+
+/// The namespace of the host outside.
+pub fn outside() -> NetnsName {
+    NetnsName::from(article::OUTSIDE)
+}
+
+/// Some kernels do not show an ordinary user's namespaces all settings: those of
+/// neighbours on older kernels, IPv6's where that is switched off. The lab works
+/// without them, as a node does.
+fn is_offered(action: &Action) -> bool {
+    let Action::Sysctl { key, .. } = action else { return true };
+    [("net.ipv4.neigh.", "/proc/sys/net/ipv4/neigh/lo"), ("net.ipv6.", "/proc/sys/net/ipv6/conf/all")]
+        .iter()
+        .all(|(prefix, folder)| !key.starts_with(prefix) || Path::new(folder).exists())
+}

@@ -3,7 +3,20 @@
 //!
 //! Pure: imports `net` only.
 
+mod allocation;
+mod chain;
+mod name;
+mod number;
+
 use serde::{Deserialize, Serialize};
+
+pub use allocation::{AllocationLine, NotAnEntry, PairEntry, PriorityEntry, pair_lines, priority_lines};
+pub use chain::{AgentPrefix, FILTER_TOP, POSTROUTING_BOTTOM, plain_jump};
+pub use name::{DEVICE_NAME_LENGTH, DeviceKind, NamespaceKind, RouterPrefix, parse_device, parse_namespace};
+pub use number::{
+    DEAD_VLAN, FAST_EXIT_PRIORITY, FIP_PRIORITIES, FIP_TABLE, HA_NETWORK, HA_PRIMARY_NETWORK, LINK_LOCAL_POOL,
+    LINK_LOCAL_POOL_OLD, LinkLocalPair, METADATA_ADDRESS, is_fip_priority, table_of,
+};
 
 /// How a router's floating IPs are laid out, told apart by what stands on the
 /// node.

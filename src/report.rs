@@ -1,1 +1,20 @@
-//! Text and JSON for the command line. Pure.
+//! What a node comes to, as text for people and as JSON for programs.
+//!
+//! Pure: takes values, returns strings; `app` writes them. The JSON documents
+//! are promises (their schemas lie in `assets/schema/`); the text is not.
+//! Whatever came from outside is made printable here, in the text by
+//! [`style::Style`], in JSON by escaping.
+
+pub mod json;
+mod select;
+pub mod style;
+mod table;
+pub mod text;
+
+use crate::net::Change;
+pub use select::{Candidate, Query, Selection, addresses, select};
+
+/// A change in one line: `+`, `-` or `~`, and what came, went, or differs.
+fn message(change: &Change) -> String {
+    Change { netns: None, ..change.clone() }.to_string()
+}

@@ -1,9 +1,26 @@
 //! A [`Snapshot`](crate::net::Snapshot) read as a DVR node: external networks,
 //! routers, floating IPs, and the ordered chain of links of each floating IP.
 //!
-//! Pure: imports `net` and `neutron`, cannot fail.
+//! Pure: imports `net` and `neutron`, cannot fail. The way through: every
+//! namespace of the L3 agent is indexed once ([`index`], [`nat`]); routers are
+//! found with their pairs and layouts ([`discover`], [`pair`], [`layout`]); what
+//! rules, translation, routes and addresses speak of becomes floating IPs
+//! ([`facts`]); each of them is judged link by link ([`chain`]).
 
+mod chain;
+mod discover;
+mod facts;
+mod index;
+mod layout;
 mod model;
+mod nat;
+mod node_kind;
+mod obstacle;
+mod pair;
+mod read;
+#[doc(hidden)]
+pub mod scenario;
+mod words;
 
 pub use model::{
     Blind, ChainLink, Direction, ExternalNetwork, Fact, FactSource, FipKind, FipState, FloatingIp, GatewayPort,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Netns, Observed, Ovs};
+use super::{Gap, Netns, Observed, Ovs};
 
 /// What belongs to the host and to no namespace of Neutron.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct Host {
     /// `lock_path` of `oslo_concurrency`, where configured.
     #[serde(default)]
     pub lock_path: Option<PathBuf>,
+    /// `ha_confs_path`: keepalived's files of HA routers, where configured.
+    #[serde(default)]
+    pub ha_confs_path: Option<PathBuf>,
     /// `fip-linklocal-networks`: router ids and their link-local pairs.
     #[serde(default)]
     pub link_local_file: Observed<AllocationFile>,
@@ -42,6 +45,10 @@ pub struct Host {
     /// `ovn-controller` runs here.
     #[serde(default)]
     pub ovn_controller: bool,
+    /// What the source does not tell about the host, though the fields above
+    /// look as if it did (`ovn_controller` without a list of processes).
+    #[serde(default)]
+    pub gaps: Vec<Gap>,
 }
 
 /// The L3 agent, as its process tells.

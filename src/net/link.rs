@@ -179,6 +179,16 @@ impl Link {
         self.flags & IFF_LOWER_UP != 0
     }
 
+    /// The flags in the words of `ip link` (`NO-CARRIER,BROADCAST,UP`).
+    pub fn flag_words(&self) -> String {
+        let mut words = Vec::new();
+        if self.is_up() && !self.has_carrier() {
+            words.push("NO-CARRIER");
+        }
+        words.extend(FLAG_WORDS.iter().filter(|(bit, _)| self.flags & bit != 0).map(|(_, word)| *word));
+        words.join(",")
+    }
+
     /// The loopback device.
     pub fn is_loopback(&self) -> bool {
         self.flags & IFF_LOOPBACK != 0
@@ -216,14 +226,11 @@ const FLAG_WORDS: [(u32, &str); 9] = [
 impl fmt::Display for Link {
     /// The words of `ip link`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<&str> =
-            FLAG_WORDS.iter().filter(|(bit, _)| self.flags & bit != 0).map(|(_, word)| *word).collect();
-        let no_carrier = if self.is_up() && !self.has_carrier() { "NO-CARRIER," } else { "" };
         write!(f, "{}: {}", self.index, self.name)?;
         if let Some(link) = self.link {
             write!(f, "@if{link}")?;
         }
-        write!(f, ": <{no_carrier}{}> mtu {} state {}", words.join(","), self.mtu, self.state.word())?;
+        write!(f, ": <{}> mtu {} state {}", self.flag_words(), self.mtu, self.state.word())?;
         if let Some(mac) = self.mac {
             write!(f, " link/{} {mac}", if self.is_loopback() { "loopback" } else { "ether" })?;
         }

@@ -48,6 +48,15 @@ pub enum NeighState {
     None,
 }
 
+impl Neigh {
+    /// The kernel learned it by itself and can use it: such entries come and go
+    /// with the traffic.
+    pub fn is_learned(&self) -> bool {
+        use NeighState::{Delay, Probe, Reachable, Stale};
+        !self.proxy && matches!(self.state, Reachable | Stale | Delay | Probe)
+    }
+}
+
 impl NeighState {
     /// True where the kernel would use the hardware address right away.
     pub fn is_usable(self) -> bool {

@@ -60,6 +60,25 @@ pub struct Netns {
     pub conntrack: Option<Observed<Vec<ConntrackEntry>>>,
     /// How full the connection table is.
     pub conntrack_fill: Observed<ConntrackFill>,
+    /// What the source does not tell about parts that it otherwise has (a text
+    /// report without IPv6 rules). To be taken as unreadable, never as absent.
+    pub gaps: Vec<Gap>,
+}
+
+/// Something that a part which was read does not say.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Gap {
+    /// What (`IPv6 rules`).
+    pub part: String,
+    /// Why it is not known.
+    pub why: String,
+}
+
+impl Gap {
+    /// A gap in what is known of a part.
+    pub fn new(part: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { part: part.into(), why: why.into() }
+    }
 }
 
 impl Snapshot {

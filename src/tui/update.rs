@@ -88,7 +88,10 @@ fn node(state: &mut State, result: Result<Node, String>) {
     state.reading = false;
     state.read_at = Some(state.now);
     match result {
-        Err(why) => state.error = Some(printable(&why, 400)),
+        Err(why) => {
+            let lines: Vec<String> = why.lines().take(8).map(|line| printable(line, 300)).collect();
+            state.error = Some(lines.join("\n"));
+        }
         Ok(node) => {
             state.error = None;
             state.node = Some(node);

@@ -1,0 +1,128 @@
+//! The commands that answer and end: read, understand, report.
+
+use std::path::Path;
+
+use super::error::AppError;
+use super::exit::Exit;
+use super::output::{note, print, style, write_file};
+use super::source;
+use crate::config::{Format, Settings, ShowArgs, SnapshotArgs};
+use crate::net::{Change, Observed, Snapshot, changes};
+use crate::report::{self, Query, Selection};
+use crate::topology::{FipState, FloatingIp, Topology};
+
+/// `fipscope list`.
+pub(super) fn list(settings: &Settings) -> Result<Exit, AppError> {
+    let snapshot = source::snapshot(settings, false)?;
+    let topology = Topology::of(&snapshot);
+    print(&match settings.format {
+        Format::Text => report::text::list(&snapshot, &topology, style(settings)),
+        Format::Json => report::json::list(&snapshot, &topology),
+    })?;
+    Ok(told(&topology, settings))
+}
+
+/// `fipscope show`.
+pub(super) fn show(which: &ShowArgs, settings: &Settings) -> Result<Exit, AppError> {
+    let snapshot = source::snapshot(settings, false)?;
+    let topology = Topology::of(&snapshot);
+    let fip = find(&topology, which)?;
+    print(&match settings.format {
+        Format::Text => report::text::show(&snapshot, &topology, fip, style(settings)),
+        Format::Json => report::json::show(&snapshot, fip),
+    })?;
+    Ok(match fip.state {
+        FipState::Ok => Exit::Done,
+        FipState::Degraded | FipState::Broken => Exit::Found,
+        FipState::Unknown => Exit::CannotTell,
+    })
+}
+
+/// `fipscope snapshot`.
+pub(super) fn snapshot(what: &SnapshotArgs, settings: &Settings) -> Result<Exit, AppError> {
+    let snapshot = source::snapshot(settings, what.conntrack)?;
+    let document = report::json::snapshot(&snapshot);
+    match what.output.as_deref().filter(|path| *path != Path::new("-")) {
+        None => print(&document)?,
+        Some(path) => {
+            write_file(path, &document)?;
+            let topology = Topology::of(&snapshot);
+            if settings.format == Format::Text {
+                let file = path.display().to_string();
+                print(&report::text::written(&snapshot, &topology, &file, style(settings)))?;
+            }
+        }
+    }
+    Ok(if unreadable(&snapshot) > 0 { Exit::CannotTell } else { Exit::Done })
+}
+
+/// `fipscope diff`.
+pub(super) fn diff(before: &Path, after: &Path, settings: &Settings) -> Result<Exit, AppError> {
+    let (before, after) = (source::load(before)?, source::load(after)?);
+    // Learned neighbours come and go on a node where nobody changes anything.
+    let (noise, changes): (Vec<_>, Vec<_>) = changes(&before, &after).into_iter().partition(Change::is_flapping);
+    print(&match settings.format {
+        Format::Text => report::text::diff(&before, &after, &changes, noise.len(), style(settings)),
+        Format::Json => report::json::diff(&before, &after, &changes),
+    })?;
+    let blind = unreadable(&before) + unreadable(&after) > 0;
+    Ok(match (changes.is_empty(), blind) {
+        (false, _) => Exit::Found,
+        (true, true) => Exit::CannotTell,
+        (true, false) => Exit::Done,
+    })
+}
+
+fn find<'a>(topology: &'a Topology, which: &ShowArgs) -> Result<&'a FloatingIp, AppError> {
+    let query = Query {
+        address: which.address,
+        router: which.router.clone(),
+        external_network: which.external_network.clone(),
+    };
+    match report::select(topology, &query) {
+        Selection::One(fip) => Ok(fip),
+        Selection::Nothing { hint } => Err(AppError::NotFound {
+            address: which.address,
+            node: topology.node.clone(),
+            hint,
+            blind: is_blind(topology),
+        }),
+        Selection::Many(candidates) => {
+            let line = |candidate: &report::Candidate<'_>| {
+                let how = match &candidate.arguments {
+                    Some(arguments) => format!("fipscope show {arguments}"),
+                    None => "no argument tells it from another one; the JSON of list has all".to_owned(),
+                };
+                format!("  {}: {how}", report::addresses(candidate.floating_ip))
+            };
+            let candidates: Vec<String> = candidates.iter().map(line).collect();
+            Err(AppError::Ambiguous { address: which.address, candidates: candidates.join("\n") })
+        }
+    }
+}
+
+/// Done, unless something of the L3 agent's could not be read. JSON has no room
+/// for that: it goes to standard error.
+fn told(topology: &Topology, settings: &Settings) -> Exit {
+    if !is_blind(topology) {
+        return Exit::Done;
+    }
+    if settings.format == Format::Json {
+        for part in &topology.blind {
+            let place = part.namespace.as_ref().map_or_else(|| "host".to_owned(), ToString::to_string);
+            note(&format!("fipscope: could not read {place}: {}: {}", part.part, part.why));
+        }
+    }
+    Exit::CannotTell
+}
+
+/// True where a floating IP could be hidden by what was not read.
+fn is_blind(topology: &Topology) -> bool {
+    topology.blind.iter().any(|part| part.namespace.is_some())
+        || matches!(topology.kind, crate::topology::NodeKind::Unknown(_))
+}
+
+fn unreadable(snapshot: &Snapshot) -> usize {
+    let namespaces = snapshot.namespaces.values().filter(|netns| matches!(netns, Observed::Unreadable(_))).count();
+    namespaces + usize::from(snapshot.namespaces_unreadable.is_some())
+}

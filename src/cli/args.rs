@@ -1,0 +1,269 @@
+//! Commands and options, with their help.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::config;
+use crate::neutron;
+
+/// A console for floating IPs on OpenStack nodes with distributed virtual routing
+///
+/// Reads the network namespaces that Neutron's L3 agent builds, and shows for each floating IP the chain of rules,
+/// routes, translations and devices that carries its traffic, with the link that is broken. Without a command it
+/// opens the console on this node.
+#[derive(Debug, Parser)]
+#[command(name = "fipscope", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = MORE)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) globals: Globals,
+}
+
+macro_rules! examples {
+    () => {
+        "\
+Examples:
+  sudo fipscope                      open the console on this node
+  sudo fipscope show 192.168.1.3     the chain of one floating IP
+  fipscope lab                       try it without OpenStack and without root
+  fipscope --from node.json list     look at a snapshot or an unpacked sosreport"
+    };
+}
+
+const EXAMPLES: &str = examples!();
+
+const MORE: &str = concat!(
+    examples!(),
+    "
+
+Exit codes:
+  0    done, or healthy
+  1    broken or degraded, a difference, no such floating IP, or an operation that failed
+  2    wrong usage
+  3    could not tell: something that the answer depends on could not be read
+  4    an operation failed and could not be rolled back completely
+  130  interrupted
+
+Options can be set by the environment as well (FIPSCOPE_FROM, FIPSCOPE_FORMAT and so on), most in the
+configuration file. The command line wins over the environment, that over the file."
+);
+
+/// Options that every command takes.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Globals {
+    /// Read a snapshot file or an unpacked sosreport instead of this node
+    #[arg(long, global = true, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
+    pub(super) from: Option<PathBuf>,
+    /// The folder with the names of the namespaces [default: /run/netns]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    netns_dir: Option<PathBuf>,
+    /// The L3 agent's state path [default: what its configuration says, else /var/lib/neutron]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    state_path: Option<PathBuf>,
+    /// Never write to the node
+    #[arg(long, global = true)]
+    read_only: bool,
+    /// Text for people, JSON for programs [default: text]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = false)]
+    format: Option<Format>,
+    #[arg(long, global = true, value_enum, value_name = "WHEN")]
+    #[arg(help = "When to use colour; NO_COLOR is honoured [default: auto]")]
+    color: Option<Color>,
+    /// Log more (needs --log-file); twice for most
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    /// Log to this file; nothing is ever logged to the terminal
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    log_file: Option<PathBuf>,
+    /// The configuration file [default: ~/.config/fipscope/config.toml, else /etc/fipscope.toml]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Open the console (what happens without a command)
+    Tui,
+    /// List external networks, routers and floating IPs
+    List,
+    /// Show the whole chain of one floating IP, link by link, both directions
+    #[command(after_help = "\
+Examples:
+  fipscope show 192.168.1.3                      by floating IP
+  fipscope show 10.0.0.4                         by fixed IP
+  fipscope show 10.0.0.4 --router ef25020f       where several routers have a 10.0.0.4
+  fipscope show 192.168.1.3 --format json | jq '.outbound[] | select(.state != \"ok\")'
+
+Exit codes: 0 every link holds, 1 degraded, broken or not here, 3 could not tell.")]
+    Show(Address),
+    /// Write everything read from the node as one JSON document
+    #[command(after_help = "\
+Examples:
+  sudo fipscope snapshot -o node.json            then anywhere: fipscope --from node.json
+  sudo fipscope snapshot | ssh admin tee node.json
+
+The document holds addresses, devices, rules and paths of the node; read it before you give it away.")]
+    Snapshot {
+        /// Write to this file (whole or not at all) instead of standard output
+        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
+        /// Read the tracked connections too
+        #[arg(long)]
+        conntrack: bool,
+    },
+    /// Say what changed between two snapshots
+    #[command(after_help = "\
+Example:
+  fipscope diff before.json after.json
+
+Exit codes: 0 no difference, 1 a difference, 3 no difference in what could be read.")]
+    Diff {
+        /// The earlier snapshot file, or an unpacked sosreport
+        #[arg(value_hint = ValueHint::AnyPath)]
+        before: PathBuf,
+        /// The later one
+        #[arg(value_hint = ValueHint::AnyPath)]
+        after: PathBuf,
+    },
+    /// Build the demonstration node in a private sandbox and open the console there
+    #[command(after_help = "\
+Examples:
+  fipscope lab                                   the console on the example node
+  fipscope lab --layout pike --traffic           today's layout, with traffic
+  fipscope lab -- fipscope list                  any command instead of the console
+
+It needs neither OpenStack nor root, and nothing of it is left when it ends.")]
+    Lab(Lab),
+    /// Print a completion script for a shell
+    #[command(after_help = "\
+Example:
+  fipscope completions bash > ~/.local/share/bash-completion/completions/fipscope")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    #[command(after_help = "\
+Example:
+  fipscope man | man -l -")]
+    Man,
+}
+
+/// An address, and what decides where it is ambiguous.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "the names are those on the command line")]
+pub(super) struct Address {
+    /// A floating IP or a fixed IP
+    address: IpAddr,
+    /// The router, where the address is ambiguous (its id, or the first characters)
+    #[arg(long, value_name = "ID")]
+    router: Option<String>,
+    /// The external network, where the address is ambiguous (its id, or the first characters)
+    #[arg(long, value_name = "ID")]
+    external_network: Option<String>,
+}
+
+/// The demonstration node.
+#[derive(Debug, Args)]
+pub(super) struct Lab {
+    /// How the routers' floating IPs are laid out
+    #[arg(long, value_enum, default_value_t = Layout::Juno)]
+    layout: Layout,
+    /// How many routers
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    routers: u32,
+    /// How many floating IPs for each router [default: the example's]
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    fips: Option<u32>,
+    /// Which packet filter holds the rules
+    #[arg(long, value_enum, default_value_t = Backend::Nft)]
+    backend: Backend,
+    /// Let traffic of all three classes flow (east-west, SNAT, floating IP)
+    #[arg(long)]
+    traffic: bool,
+    /// What to run in the sandbox instead of the console
+    #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
+    command: Vec<OsString>,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident = $target:path { $($(#[$help:meta])* $variant:ident),* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, ValueEnum)]
+        enum $name { $($(#[$help])* $variant,)* }
+
+        impl From<$name> for $target {
+            fn from(word: $name) -> Self {
+                match word { $($name::$variant => Self::$variant,)* }
+            }
+        }
+    };
+}
+
+words! { /// Text or JSON.
+Format = config::Format { Text, Json } }
+words! { /// When to use colour.
+Color = config::ColorChoice { Auto, Always, Never } }
+words! { /// The kernel's packet filters.
+Backend = config::Backend {
+    /// iptables-nft
+    Nft,
+    /// iptables-legacy
+    Legacy
+} }
+words! { /// The layouts, by the release that began each.
+Layout = neutron::Layout {
+    /// Juno to Mitaka 8.2
+    Juno,
+    /// Mitaka 8.3 to Newton 9.2
+    Newton,
+    /// Newton 9.3, Ocata 10 and later
+    Pike
+} }
+
+impl Globals {
+    /// The whole command line.
+    pub(super) fn with(self, command: config::Command) -> config::LowArgs {
+        config::LowArgs {
+            command,
+            from: self.from,
+            netns_dir: self.netns_dir,
+            state_path: self.state_path,
+            read_only: self.read_only,
+            format: self.format.map(Into::into),
+            color: self.color.map(Into::into),
+            verbose: self.verbose,
+            log_file: self.log_file,
+            config: self.config,
+        }
+    }
+}
+
+impl From<Command> for config::Command {
+    fn from(command: Command) -> Self {
+        match command {
+            // The last two answer before anything is run.
+            Command::Tui | Command::Completions { .. } | Command::Man => Self::Console,
+            Command::List => Self::List,
+            Command::Show(Address { address, router, external_network }) => {
+                Self::Show(config::ShowArgs { address, router, external_network })
+            }
+            Command::Snapshot { output, conntrack } => Self::Snapshot(config::SnapshotArgs { output, conntrack }),
+            Command::Diff { before, after } => Self::Diff { before, after },
+            Command::Lab(Lab { layout, routers, fips, backend, traffic, command }) => Self::Lab(config::LabArgs {
+                layout: layout.into(),
+                routers,
+                fips,
+                backend: backend.into(),
+                traffic,
+                command,
+            }),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The command line as plain data, so that whoever acts on it need not know
+//! how it was parsed.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use crate::net::netfilter::Backend;
+use crate::neutron::Layout;
+
+/// What was typed; `None` where nothing was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LowArgs {
+    /// What to do.
+    pub command: Command,
+    /// `--from`.
+    pub from: Option<PathBuf>,
+    /// `--netns-dir`.
+    pub netns_dir: Option<PathBuf>,
+    /// `--state-path`.
+    pub state_path: Option<PathBuf>,
+    /// `--read-only`.
+    pub read_only: bool,
+    /// `--format`.
+    pub format: Option<Format>,
+    /// `--color`.
+    pub color: Option<ColorChoice>,
+    /// How often `-v`.
+    pub verbose: u8,
+    /// `--log-file`.
+    pub log_file: Option<PathBuf>,
+    /// `--config`.
+    pub config: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Command {
+    /// The console.
+    #[default]
+    Console,
+    /// External networks, routers and floating IPs.
+    List,
+    /// One floating IP's chain.
+    Show(ShowArgs),
+    /// Everything read, as one document.
+    Snapshot(SnapshotArgs),
+    /// What changed between two snapshots.
+    Diff {
+        /// The earlier one.
+        before: PathBuf,
+        /// The later one.
+        after: PathBuf,
+    },
+    /// The demonstration node.
+    Lab(LabArgs),
+}
+
+/// Which floating IP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShowArgs {
+    /// Its floating or fixed IP.
+    pub address: IpAddr,
+    /// The first characters of its router's id.
+    pub router: Option<String>,
+    /// The first characters of its external network's id.
+    pub external_network: Option<String>,
+}
+
+/// Where a snapshot goes and what it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SnapshotArgs {
+    /// The file; `None` is standard output.
+    pub output: Option<PathBuf>,
+    /// Tracked connections too.
+    pub conntrack: bool,
+}
+
+/// What the demonstration node is like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabArgs {
+    /// The layout of its routers.
+    pub layout: Layout,
+    /// How many routers.
+    pub routers: u32,
+    /// How many floating IPs for each router; `None` is what the layout's
+    /// example has.
+    pub fips: Option<u32>,
+    /// Which packet filter holds its rules.
+    pub backend: Backend,
+    /// Whether traffic of the three classes flows.
+    pub traffic: bool,
+    /// What to run inside; empty is the console.
+    pub command: Vec<OsString>,
+}
+
+/// Text for people or JSON for programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Text.
+    #[default]
+    Text,
+    /// JSON.
+    Json,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColorChoice {
+    /// Where it goes to a terminal that has colours.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+macro_rules! words {
+    ($name:ident: $expected:literal, $($variant:ident $word:literal),*) => {
+        impl $name {
+            /// The words that mean one, for a message.
+            pub const EXPECTED: &'static str = $expected;
+
+            /// The one that a word means.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+words!(Format: "text or json", Text "text", Json "json");
+words!(ColorChoice: "auto, always or never", Auto "auto", Always "always", Never "never");

@@ -1,0 +1,118 @@
+//! Why a step could not be done, and what became of the others.
+
+use std::fmt;
+use std::io;
+
+use crate::net::{IfName, printable};
+use crate::netns;
+use crate::plan::{Place, Step};
+
+/// A plan that was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A step failed; what had been done before it has been taken back.
+    #[error("{failed}\nEverything that was done before it has been taken back.")]
+    RolledBack {
+        /// The step.
+        failed: Box<StepError>,
+    },
+    /// A step failed, and some of what had been done before it is still there.
+    #[error("{failed}\nNot everything could be taken back:{}\nTake back the rest by hand.", list(.left))]
+    Half {
+        /// The step.
+        failed: Box<StepError>,
+        /// The steps whose undoing failed, the last one first.
+        left: Vec<StepError>,
+    },
+}
+
+/// One step that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("step {id} in {netns} failed: {description}: {cause}")]
+pub struct StepError {
+    /// Its number in the plan.
+    pub id: u32,
+    /// Where it happened.
+    pub netns: Place,
+    /// What it was good for.
+    pub description: String,
+    /// Why it failed.
+    #[source]
+    pub cause: Cause,
+}
+
+/// Why one operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The kernel refused it.
+    #[error("{}", kernel(.errno, .text.as_deref()))]
+    Kernel {
+        /// The error number, positive.
+        errno: i32,
+        /// What the kernel says beyond the number (`NLMSGERR_ATTR_MSG`).
+        text: Option<String>,
+    },
+    /// The namespace could not be opened, entered, made or taken away.
+    #[error(transparent)]
+    Netns(#[from] netns::Error),
+    /// There is no device of that name.
+    #[error("there is no device {0}")]
+    NoDevice(IfName),
+    /// A file or a socket failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// Which.
+        what: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A program that is needed is not installed.
+    #[error("{0} is not installed; on Debian and Ubuntu: sudo apt install iptables")]
+    NoProgram(&'static str),
+    /// A program refused its input.
+    #[error("{program}: {output}")]
+    Program {
+        /// Its name.
+        program: &'static str,
+        /// What it said, made printable.
+        output: String,
+    },
+    /// Something that a plan can name but that we do not write.
+    #[error("{0} cannot be written by this program")]
+    NotSupported(String),
+    /// Nothing takes it back.
+    #[error("{0}")]
+    NoWayBack(&'static str),
+}
+
+impl Error {
+    /// True where the node is as it was before.
+    pub fn is_rolled_back(&self) -> bool {
+        matches!(self, Self::RolledBack { .. })
+    }
+}
+
+impl StepError {
+    pub(super) fn new(step: &Step, cause: Cause) -> Self {
+        Self { id: step.id, netns: step.netns.clone(), description: step.description.clone(), cause }
+    }
+}
+
+impl Cause {
+    pub(super) fn io(what: impl fmt::Display) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { what: what.to_string(), source }
+    }
+}
+
+fn kernel(errno: &i32, text: Option<&str>) -> String {
+    let error = io::Error::from_raw_os_error(*errno);
+    let hint = if *errno == libc::EPERM { "; try: sudo" } else { "" };
+    match text {
+        Some(text) => format!("{error}: {}{hint}", printable(text, 200)),
+        None => format!("{error}{hint}"),
+    }
+}
+
+fn list(left: &[StepError]) -> String {
+    left.iter().map(|error| format!("\n  {error}")).collect()
+}

@@ -1,0 +1,182 @@
+//! One operation in one namespace.
+
+use std::collections::HashMap;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use netlink_packet_route::RouteNetlinkMessage as Message;
+use netlink_packet_route::link::LinkAttribute;
+
+use crate::net::{IfName, NetnsName};
+use crate::netns::{NetnsDir, enter};
+use crate::plan::{Action, LinkSetting, Object, Place, Undo, Veth};
+
+use super::rtnl::{Mode, Rtnl};
+use super::{Cause, message, restore, sysctl};
+
+/// As many namespaces are kept open at a time: well below the usual limit of
+/// 1024 descriptors, two of which each takes.
+const MOST_OPEN: usize = 200;
+
+/// Carries out actions. It keeps a socket in every namespace that it has been
+/// to, so that many steps cost one entering.
+pub struct Writer {
+    dir: NetnsDir,
+    open: HashMap<Place, Opened>,
+}
+
+/// A namespace that we hold open; `ns` is `None` for the host's own.
+struct Opened {
+    ns: Option<OwnedFd>,
+    rtnl: Rtnl,
+}
+
+impl Writer {
+    /// A writer for the namespaces with names in that folder.
+    pub fn new(dir: NetnsDir) -> Self {
+        Self { dir, open: HashMap::new() }
+    }
+
+    /// Carries out one action and says what takes it back. That is the action's
+    /// inverse; for a setting whose value the plan did not know, it is what
+    /// stood there.
+    pub fn perform(&mut self, place: &Place, action: &Action) -> Result<Undo, Cause> {
+        match action {
+            Action::Add(Object::Netns(name)) => self.create(name)?,
+            Action::Delete(Object::Netns(name)) => self.delete(name)?,
+            Action::Add(object) => self.object(place, object, true)?,
+            Action::Delete(object) => self.object(place, object, false)?,
+            Action::SetLink { dev, to, .. } => self.set_link(place, dev, to)?,
+            Action::ReplaceRoute { to, .. } => {
+                let opened = self.at(place)?;
+                let index = to.dev().map(|dev| opened.rtnl.index(dev)).transpose()?;
+                opened.rtnl.change(Message::NewRoute(message::route(to, index)?), Mode::Replace)?;
+            }
+            Action::Sysctl { key, to, from } => {
+                let before = self.inside(place, || {
+                    let before = from.map_or_else(|| sysctl::read(key), Ok)?;
+                    sysctl::write(key, *to).map(|()| before)
+                })??;
+                return Ok(Action::Sysctl { key: key.clone(), to: *to, from: Some(before) }.inverse());
+            }
+            Action::Netfilter(edit) => self.inside(place, || restore::restore(edit))??,
+        }
+        Ok(action.inverse())
+    }
+
+    fn create(&mut self, name: &NetnsName) -> Result<(), Cause> {
+        let ns = self.dir.create(name)?;
+        self.keep(Place::Netns(name.clone()), Some(ns)).map(drop)
+    }
+
+    fn delete(&mut self, name: &NetnsName) -> Result<(), Cause> {
+        // Our own descriptors would keep it alive.
+        self.open.remove(&Place::Netns(name.clone()));
+        Ok(self.dir.delete(name)?)
+    }
+
+    fn object(&mut self, place: &Place, object: &Object, add: bool) -> Result<(), Cause> {
+        let mode = if add { Mode::Create } else { Mode::Change };
+        match object {
+            // Made and taken away by name, not in a namespace: see perform.
+            Object::Netns(_) => Ok(()),
+            Object::Veth(pair) if add => self.add_veth(place, pair),
+            Object::Veth(Veth { end, .. }) => self.delete_link(place, &end.name),
+            Object::Bridge(name) if add => {
+                self.at(place)?.rtnl.change(Message::NewLink(message::bridge(name)), Mode::Create)
+            }
+            Object::Bridge(name) => self.delete_link(place, name),
+            Object::Addr(addr) => {
+                let rtnl = &mut self.at(place)?.rtnl;
+                let message = message::address(addr, rtnl.index(&addr.dev)?);
+                let kind = if add { Message::NewAddress } else { Message::DelAddress };
+                rtnl.change(kind(message), mode)
+            }
+            Object::Rule(rule) => {
+                let kind = if add { Message::NewRule } else { Message::DelRule };
+                self.at(place)?.rtnl.change(kind(message::rule(rule)?), mode)
+            }
+            Object::Route(route) => {
+                let rtnl = &mut self.at(place)?.rtnl;
+                let index = route.dev().map(|dev| rtnl.index(dev)).transpose()?;
+                let kind = if add { Message::NewRoute } else { Message::DelRoute };
+                rtnl.change(kind(message::route(route, index)?), mode)
+            }
+            Object::Neigh(neigh) => {
+                let rtnl = &mut self.at(place)?.rtnl;
+                let message = message::neighbour(neigh, rtnl.index(&neigh.dev)?);
+                let kind = if add { Message::NewNeighbour } else { Message::DelNeighbour };
+                // An entry that the kernel learned is no obstacle.
+                rtnl.change(kind(message), if add { Mode::Replace } else { Mode::Change })
+            }
+        }
+    }
+
+    fn add_veth(&mut self, place: &Place, pair: &Veth) -> Result<(), Cause> {
+        let peer_netns = if pair.peer_netns == *place { None } else { Some(self.descriptor(&pair.peer_netns)?) };
+        let message = message::veth(pair, peer_netns.as_ref().map(AsRawFd::as_raw_fd));
+        self.at(place)?.rtnl.change(Message::NewLink(message), Mode::Create)
+    }
+
+    fn delete_link(&mut self, place: &Place, name: &IfName) -> Result<(), Cause> {
+        let rtnl = &mut self.at(place)?.rtnl;
+        let index = rtnl.index(name)?;
+        rtnl.change(Message::DelLink(message::link(index)), Mode::Change)?;
+        // The other end went with it, wherever that is.
+        self.open.values_mut().for_each(|opened| opened.rtnl.forget());
+        Ok(())
+    }
+
+    fn set_link(&mut self, place: &Place, dev: &IfName, to: &LinkSetting) -> Result<(), Cause> {
+        let rtnl = &mut self.at(place)?.rtnl;
+        let index = rtnl.index(dev)?;
+        let mut message = message::link(index);
+        match to {
+            LinkSetting::Up(up) => message = message::link_up(index, *up),
+            LinkSetting::Mtu(mtu) => message.attributes.push(LinkAttribute::Mtu(*mtu)),
+            LinkSetting::Mac(mac) => message.attributes.push(LinkAttribute::Address(mac.0.to_vec())),
+            LinkSetting::Master(bridge) => {
+                let master = bridge.as_ref().map_or(Ok(0), |bridge| rtnl.index(bridge))?;
+                message.attributes.push(LinkAttribute::Controller(master));
+            }
+        }
+        rtnl.change(Message::SetLink(message), Mode::Change)
+    }
+
+    /// Runs something in the namespace, on a thread of its own.
+    fn inside<T: Send>(&mut self, place: &Place, work: impl FnOnce() -> T + Send) -> Result<T, Cause> {
+        match &self.at(place)?.ns {
+            Some(ns) => Ok(enter(ns, work)?),
+            None => Ok(work()),
+        }
+    }
+
+    /// A descriptor of the namespace, for the kernel to put something there.
+    fn descriptor(&self, place: &Place) -> Result<OwnedFd, Cause> {
+        Ok(match place {
+            Place::Netns(name) => self.dir.open(name)?,
+            Place::Host => crate::netns::current()?,
+        })
+    }
+
+    fn at(&mut self, place: &Place) -> Result<&mut Opened, Cause> {
+        match self.open.remove(place) {
+            Some(opened) => Ok(self.open.entry(place.clone()).insert_entry(opened).into_mut()),
+            None => {
+                let ns = place.name().map(|name| self.dir.open(name)).transpose()?;
+                self.keep(place.clone(), ns)
+            }
+        }
+    }
+
+    fn keep(&mut self, place: Place, ns: Option<OwnedFd>) -> Result<&mut Opened, Cause> {
+        if self.open.len() >= MOST_OPEN {
+            self.open.clear();
+        }
+        let socket = match &ns {
+            Some(ns) => enter(ns, Rtnl::open)?,
+            None => Rtnl::open(),
+        };
+        let rtnl = socket.map_err(Cause::io("netlink"))?;
+        Ok(self.open.entry(place).insert_entry(Opened { ns, rtnl }).into_mut())
+    }
+}

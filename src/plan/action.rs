@@ -1,0 +1,164 @@
+//! What a step does to the kernel, and what takes it back.
+
+use crate::net::{Addr, IfName, Mac, Neigh, NetnsName, Route, Rule};
+
+use super::{Place, TableEdit};
+
+/// One operation of the kernel.
+///
+/// Whatever is added can be deleted by the same description and the other way
+/// round, so both carry the whole object. A deletion takes along what hangs on
+/// the object (a device's addresses, a namespace's everything); a plan that is
+/// to be undone takes that away first, in steps of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Make an object that is not there.
+    Add(Object),
+    /// Take away an object that is there.
+    Delete(Object),
+    /// Change a device.
+    SetLink {
+        /// The device.
+        dev: IfName,
+        /// What it shall be.
+        to: LinkSetting,
+        /// What it is now, where the plan knows.
+        from: Option<LinkSetting>,
+    },
+    /// Put a route in place of the one with the same table, prefix and metric.
+    ReplaceRoute {
+        /// The new one.
+        to: Route,
+        /// The old one; `None` where there is none.
+        from: Option<Route>,
+    },
+    /// Write a setting below `/proc/sys`.
+    Sysctl {
+        /// Its name as `sysctl` takes it: dots between the parts, a slash for
+        /// a dot within one (`net.ipv4.conf.eth0/5.proxy_arp`).
+        key: String,
+        /// What it shall be.
+        to: i64,
+        /// What it is now, where the plan knows.
+        from: Option<i64>,
+    },
+    /// Change one table of the packet filter, all of it or nothing.
+    Netfilter(TableEdit),
+}
+
+/// What can be added and deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// A named namespace; the step's place is the host.
+    Netns(NetnsName),
+    /// A veth pair, in two namespaces at once.
+    Veth(Veth),
+    /// A bridge.
+    Bridge(IfName),
+    /// An address of a device.
+    Addr(Addr),
+    /// A policy rule.
+    Rule(Rule),
+    /// A route.
+    Route(Route),
+    /// A permanent neighbour or a proxy entry.
+    Neigh(Neigh),
+}
+
+/// A veth pair: this end stands where the step happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Veth {
+    /// This end.
+    pub end: VethEnd,
+    /// Where the other end stands.
+    pub peer_netns: Place,
+    /// The other end.
+    pub peer: VethEnd,
+}
+
+/// One end of a veth pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VethEnd {
+    /// Its name.
+    pub name: IfName,
+    /// Its hardware address; the kernel chooses one where none is given.
+    pub mac: Option<Mac>,
+    /// Its MTU in bytes; 1500 where none is given.
+    pub mtu: Option<u32>,
+}
+
+/// A property of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkSetting {
+    /// Switched on, or off.
+    Up(bool),
+    /// The MTU, in bytes.
+    Mtu(u32),
+    /// The hardware address.
+    Mac(Mac),
+    /// The bridge that it belongs to, or none.
+    Master(Option<IfName>),
+}
+
+/// What takes a step back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undo {
+    /// This, in the same place.
+    Action(Action),
+    /// Nothing, and why.
+    Nothing(&'static str),
+}
+
+impl Action {
+    /// A device switched on that was off.
+    pub fn up(dev: &IfName) -> Self {
+        Self::SetLink { dev: dev.clone(), to: LinkSetting::Up(true), from: Some(LinkSetting::Up(false)) }
+    }
+
+    /// A setting written whose value before is not known.
+    pub fn sysctl(key: impl Into<String>, to: i64) -> Self {
+        Self::Sysctl { key: key.into(), to, from: None }
+    }
+
+    /// What takes this action back.
+    pub fn inverse(&self) -> Undo {
+        let action = match self {
+            Self::Add(object) => Self::Delete(object.clone()),
+            Self::Delete(object) => Self::Add(object.clone()),
+            Self::SetLink { dev, to, from: Some(from) } => {
+                Self::SetLink { dev: dev.clone(), to: from.clone(), from: Some(to.clone()) }
+            }
+            Self::ReplaceRoute { to, from: Some(from) } => {
+                Self::ReplaceRoute { to: from.clone(), from: Some(to.clone()) }
+            }
+            Self::ReplaceRoute { to, from: None } => Self::Delete(Object::Route(to.clone())),
+            Self::Sysctl { key, to, from: Some(from) } => Self::Sysctl { key: key.clone(), to: *from, from: Some(*to) },
+            Self::Netfilter(edit) => Self::Netfilter(edit.inverse()),
+            Self::SetLink { from: None, .. } | Self::Sysctl { from: None, .. } => {
+                return Undo::Nothing("the plan did not know the value before");
+            }
+        };
+        Undo::Action(action)
+    }
+}
+
+impl VethEnd {
+    /// An end with that name; the rest is the kernel's choice.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: IfName::new(name), mac: None, mtu: None }
+    }
+
+    /// The same end with that hardware address.
+    #[must_use]
+    pub fn with_mac(mut self, mac: Mac) -> Self {
+        self.mac = Some(mac);
+        self
+    }
+
+    /// The same end with that MTU.
+    #[must_use]
+    pub fn with_mtu(mut self, mtu: Option<u32>) -> Self {
+        self.mtu = mtu;
+        self
+    }
+}

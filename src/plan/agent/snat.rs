@@ -1,0 +1,62 @@
+//! The snat namespace on a network node (`dvr_snat_ns.py`, `dvr_edge_router.py`).
+
+use std::net::IpAddr;
+
+use crate::net::TableId;
+
+use super::super::{Action, Plan, TableEdit};
+use super::names::snat_netns;
+use super::port::{default_route, netns, plug};
+use super::router::settings;
+use super::skeleton::{Kind, scope_marks, skeleton};
+use super::{Forms, Port};
+
+/// The whole namespace: one `sg` for each subnet, `qg` with the router's
+/// external address, its default route and its translation.
+pub fn snat_namespace(plan: &mut Plan, forms: &Forms, router: &str, sg: &[Port], qg: &Port, gateway: IpAddr) {
+    let place = snat_netns(router);
+    netns(plan, &place);
+    skeleton(plan, forms, &place, Kind::Snat);
+    settings(plan, forms, &place);
+    if forms.recent_settings {
+        plan.push(&place, Action::sysctl("net.ipv4.ip_nonlocal_bind", 1));
+    }
+    if forms.arp_settings {
+        plan.push(&place, Action::sysctl("net.netfilter.nf_conntrack_tcp_loose", 0));
+    }
+    for port in sg {
+        plug(plan, &place, port);
+        scope_marks(plan, forms, &place, &port.device, true);
+    }
+    plug(plan, &place, qg);
+    // Not dropped by scope while the router translates: everything may leave.
+    scope_marks(plan, forms, &place, &qg.device, false);
+    plan.push(&place, default_route(forms, TableId::MAIN, gateway, &qg.device));
+    plan.push(&place, Action::Netfilter(nat(forms, sg, qg)));
+    if forms.snat_by_device {
+        let mut mangle = TableEdit::new(forms.backend, "mangle");
+        mangle.append(forms.chain("mark"), format!("-i {} -j MARK --set-xmark 0x2/0xffff", qg.device));
+        if forms.scopes {
+            let save = "-m connmark --mark 0x0/0xffff0000 -j CONNMARK --save-mark \
+                        --nfmask 0xffff0000 --ctmask 0xffff0000";
+            mangle.append(forms.chain("POSTROUTING"), format!("-o {} {save}", qg.device));
+        }
+        plan.push(&place, Action::Netfilter(mangle));
+    }
+}
+
+fn nat(forms: &Forms, sg: &[Port], qg: &Port) -> TableEdit {
+    let mut nat = TableEdit::new(forms.backend, "nat");
+    nat.append(forms.chain("POSTROUTING"), forms.guard(&qg.device));
+    let to = forms.snat_to(qg.address.addr());
+    if forms.snat_by_device {
+        nat.append(forms.chain("snat"), format!("-o {} {to}", qg.device));
+        let hairpin = "-m mark ! --mark 0x2/0xffff -m conntrack --ctstate DNAT";
+        nat.append(forms.chain("snat"), format!("{hairpin} {to}"));
+    } else {
+        for port in sg {
+            nat.append(forms.chain("snat"), format!("-s {} {to}", port.address.trunc()));
+        }
+    }
+    nat
+}

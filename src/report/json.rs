@@ -1,0 +1,67 @@
+//! JSON documents, exactly as promised: every one begins with its schema, the
+//! node and the time; absent values are `null`, lists are always there, sorted.
+//!
+//! The JSON Schemas lie in `assets/schema/`; a field that is added, renamed or
+//! removed here needs a new schema number.
+
+mod diff;
+mod list;
+mod show;
+
+pub use diff::diff;
+pub use list::list;
+use serde::Serialize;
+pub use show::show;
+
+use crate::net::Snapshot;
+
+/// What every document begins with.
+#[derive(Serialize)]
+struct Head<'a> {
+    schema: &'static str,
+    node: &'a str,
+    taken_at: jiff::Timestamp,
+}
+
+impl<'a> Head<'a> {
+    fn new(schema: &'static str, snapshot: &'a Snapshot) -> Self {
+        Self { schema, node: &snapshot.node, taken_at: snapshot.taken_at }
+    }
+}
+
+/// Everything read from the node, as `fipscope --from` loads it again: one line.
+pub fn snapshot(snapshot: &Snapshot) -> String {
+    finish(serde_json::to_string(snapshot))
+}
+
+/// A document for programs, which people read too.
+fn document(value: &impl Serialize) -> String {
+    finish(serde_json::to_string_pretty(value))
+}
+
+/// Escapes what a terminal would act on (C1 controls, bidirectional overrides):
+/// outside strings JSON is ASCII, so the document means the same.
+fn finish(json: Result<String, serde_json::Error>) -> String {
+    // Plain structs with text keys always serialise.
+    let mut json = json.unwrap_or_else(|error| serde_json::Value::from(error.to_string()).to_string());
+    let acts = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    if json.contains(acts) {
+        let escape = |c: char| if acts(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+        json = json.chars().map(escape).collect();
+    }
+    json.push('\n');
+    json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_acts_on_is_escaped_and_means_the_same() {
+        let text = "a\u{9b}2J\u{202e}\u{1b}\u{7f}é";
+        let json = document(&text);
+        assert_eq!(json, "\"a\\u009b2J\\u202e\\u001b\\u007fé\"\n");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
+}

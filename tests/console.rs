@@ -1,0 +1,142 @@
+//! The console end to end: the built program on a terminal of its own.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test starts programs and fails by panicking"
+)]
+
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// A program on a terminal of a fixed size, with what it shows.
+struct Console {
+    screen: Arc<Mutex<vt100::Parser>>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+}
+
+impl Console {
+    fn start(args: &[&str], rows: u16, cols: u16) -> Self {
+        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_fipscope"));
+        command.args(args);
+        command.env("TERM", "xterm-256color");
+        command.env("LANG", "C.UTF-8");
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(size_of(rows), size_of(cols), 0)));
+        let (mut output, shown) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&screen));
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = output.read(&mut buffer) {
+                shown.lock().unwrap().process(&buffer[..count]);
+            }
+        });
+        Self { screen, keys: pair.master.take_writer().unwrap(), child, master: pair.master }
+    }
+
+    fn text(&self) -> String {
+        self.screen.lock().unwrap().screen().contents()
+    }
+
+    /// Waits until the screen fulfils a condition; prints it if it never does.
+    fn until(&self, what: &str, condition: impl Fn(&vt100::Screen) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < deadline {
+            if condition(self.screen.lock().unwrap().screen()) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("never saw {what}; the screen shows:\n{}", self.text());
+    }
+
+    fn shows(&self, text: &str) {
+        self.until(text, |screen| screen.contents().contains(text));
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    fn ends_with(&mut self, code: u32) {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert_eq!(status.exit_code(), code, "{}", self.text());
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it did not end; the screen shows:\n{}", self.text());
+    }
+
+    fn terminal_is_restored(&self) {
+        self.until("the terminal restored", |screen| {
+            !screen.alternate_screen()
+                && !screen.hide_cursor()
+                && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
+                && !screen.bracketed_paste()
+        });
+    }
+}
+
+fn size_of(cells: u16) -> NonZeroU16 {
+    NonZeroU16::new(cells).unwrap()
+}
+
+/// The kernel may forbid what the lab needs; that is said, and fails where CI asks for it.
+fn sandbox_possible() -> bool {
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_fipscope")).args(["lab", "--", "true"]).output().unwrap();
+    if !output.status.success() {
+        eprintln!("SKIPPED the lab cannot be built here: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(std::env::var_os("REQUIRE_NETNS").is_none(), "REQUIRE_NETNS is set");
+    }
+    output.status.success()
+}
+
+#[test]
+fn lab_console_finds_a_floating_ip_and_opens_its_chain() {
+    if !sandbox_possible() {
+        return;
+    }
+    let mut console = Console::start(&["lab"], 40, 140);
+    console.shows("fg-b2b77eed-1b");
+    console.shows("192.168.1.3");
+    console.press("192.168.1.3\r");
+    console.shows("qr-c2e43983-5c");
+    console.shows("table 16");
+    console.master.resize(PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 }).unwrap();
+    console.screen.lock().unwrap().screen_mut().set_size(size_of(24), size_of(80));
+    console.press("?");
+    console.until("the help overlay", |screen| screen.contents().contains("quit"));
+    console.press("\u{1b}");
+    console.press("q");
+    console.ends_with(0);
+    console.terminal_is_restored();
+}
+
+#[test]
+fn terminal_is_restored_when_the_console_is_told_to_end() {
+    if !sandbox_possible() {
+        return;
+    }
+    let mut console = Console::start(&["lab"], 24, 80);
+    console.shows("192.168.1.3");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(console.child.process_id().unwrap()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    console.terminal_is_restored();
+    console.ends_with(143);
+}

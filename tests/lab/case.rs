@@ -1,0 +1,198 @@
+//! One case, inside its own process.
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fipscope::lab::{Class, Error, Lab, LabOptions, node, outside, run_command};
+use fipscope::net::NetnsName;
+use fipscope::net::netfilter::Backend;
+use fipscope::netns::{self, enter};
+use fipscope::neutron::Layout;
+use fipscope::plan::{Action, Object, Place};
+
+use crate::lines;
+
+pub(crate) const LAYOUTS: [Layout; 3] = [Layout::Juno, Layout::Newton, Layout::Pike];
+pub(crate) const BACKENDS: [Backend; 2] = [Backend::Nft, Backend::Legacy];
+/// The exit code of a case that this system does not let run.
+pub(crate) const SKIPPED: i32 = 77;
+
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+const FLOATING: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 3);
+const SNAT: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 21);
+
+pub(crate) fn run(case: &str) {
+    match case {
+        "scale" => scale(),
+        "traffic" => traffic(),
+        "command" => command(),
+        "unwind" => unwind(),
+        _ => every_class(case),
+    }
+}
+
+fn build(options: &LabOptions) -> Lab {
+    let begin = Instant::now();
+    match Lab::enter_and_build(options) {
+        Ok(lab) => {
+            println!("built in {:.0?}", begin.elapsed());
+            lab
+        }
+        Err(error @ (Error::Netns(netns::Error::Sandbox { .. }) | Error::NoIptables(_))) => {
+            println!("{error}");
+            std::process::exit(SKIPPED)
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Layout and backend: all classes, both directions, and the article's lines.
+fn every_class(case: &str) {
+    let (layout, backend) = case.split_once(' ').unwrap();
+    let layout = LAYOUTS.into_iter().find(|known| known.word() == layout).unwrap();
+    let backend = BACKENDS.into_iter().find(|known| known.word() == backend).unwrap();
+    let lab = build(&LabOptions { layout, backend, ..LabOptions::default() });
+    let vm = |address: [u8; 4]| (format!("vm-{}", Ipv4Addr::from(address)), Ipv4Addr::from(address));
+    let (with, without, other) = (vm([10, 0, 0, 4]), vm([10, 0, 0, 5]), vm([20, 0, 0, 6]));
+    let far = (outside().as_str().to_owned(), OUTSIDE);
+
+    assert_eq!(asked(&lab, &with, &far, OUTSIDE), Some(FLOATING), "a floating IP's way out");
+    assert_eq!(asked(&lab, &far, &with, FLOATING), Some(OUTSIDE), "a floating IP's way in");
+    assert_eq!(asked(&lab, &without, &far, OUTSIDE), Some(SNAT), "the way out without a floating IP");
+    assert_eq!(asked(&lab, &other, &far, OUTSIDE), Some(SNAT), "the same from the other subnet");
+    assert_eq!(asked(&lab, &with, &other, other.1), Some(with.1), "east-west is not translated");
+    assert_eq!(asked(&lab, &other, &without, without.1), Some(other.1), "east-west the other way");
+    assert_eq!(asked(&lab, &far, &without, without.1), None, "no private address is reached from outside");
+    for (from, to) in [(&with.0, OUTSIDE), (&far.0, FLOATING), (&without.0, OUTSIDE), (&with.0, other.1)] {
+        let said = text(&lab, from, "ping", &["-c", "2", "-i", "0.2", "-W", "2", &to.to_string()]);
+        assert!(said.contains(" 0% packet loss"), "{from} → {to}: {said}");
+    }
+    lines::stand(&lab, layout, backend);
+}
+
+/// Sends a question from one namespace to an address; the other namespace says
+/// whom it came from, and the asker hears the answer from where it asked.
+fn asked(lab: &Lab, from: &(String, Ipv4Addr), to: &(String, Ipv4Addr), address: Ipv4Addr) -> Option<Ipv4Addr> {
+    let socket = |namespace: &str, port: u16| {
+        let ns = lab.netns_dir().open(&NetnsName::from(namespace)).unwrap();
+        let socket = enter(&ns, || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))).unwrap().unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(2500))).unwrap();
+        socket
+    };
+    let (server, client) = (socket(&to.0, 4000), socket(&from.0, 0));
+    client.connect((address, 4000)).unwrap();
+    match client.send(b"question") {
+        Err(error) if error.kind() == ErrorKind::NetworkUnreachable => return None,
+        sent => sent.unwrap(),
+    };
+    let mut buffer = [0; 16];
+    let (_, source) = server.recv_from(&mut buffer).ok()?;
+    server.send_to(b"answer", source).unwrap();
+    assert_eq!(client.recv(&mut buffer).expect("the answer comes back"), 6);
+    match source.ip() {
+        std::net::IpAddr::V4(source) => Some(source),
+        std::net::IpAddr::V6(source) => panic!("{source}"),
+    }
+}
+
+/// What a program says inside a namespace.
+pub(crate) fn text(lab: &Lab, namespace: &str, program: &str, arguments: &[&str]) -> String {
+    let ns = lab.netns_dir().open(&NetnsName::from(namespace)).unwrap();
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+    let mut command = Command::new(program);
+    command.args(arguments).env("PATH", path).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = netns::spawn(&ns, &mut command).unwrap().wait_with_output().unwrap();
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Many routers, several floating IPs each: all of them are there.
+fn scale() {
+    let (routers, fips) = (20, 5);
+    let lab = build(&LabOptions { layout: Layout::Pike, routers, fips, ..LabOptions::default() });
+    let names = lab.netns_dir().list().unwrap().names;
+    assert_eq!(names.iter().filter(|name| name.as_str().starts_with("qrouter-")).count(), routers as usize);
+    assert_eq!(names.iter().filter(|name| name.as_str().starts_with("fip-")).count(), 2);
+    let rules: usize = names
+        .iter()
+        .filter(|name| name.as_str().starts_with("qrouter-"))
+        .map(|name| text(&lab, name.as_str(), "ip", &["rule"]))
+        .map(|rules| rules.lines().filter(|rule| rule.trim_end().ends_with("lookup 16")).count())
+        .sum();
+    assert_eq!(rules, (routers * fips) as usize);
+    assert_eq!(lab.vms().iter().filter(|vm| vm.floating_ip.is_some()).count(), fips as usize);
+    let file = |name| std::fs::read_to_string(lab.state_path().join(name)).unwrap();
+    assert_eq!(file("fip-linklocal-networks").lines().count(), routers as usize);
+    assert_eq!(file("fip-priorities").lines().count(), (routers * fips) as usize);
+}
+
+/// All three classes are answered.
+fn traffic() {
+    let lab = build(&LabOptions { traffic: true, ..LabOptions::default() });
+    let traffic = lab.traffic().unwrap();
+    let classes = [Class::EastWest, Class::Snat, Class::FipOut, Class::FipIn];
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while classes.iter().any(|class| traffic.counts(*class).answered < 3) {
+        let counts = classes.map(|class| traffic.counts(class));
+        assert!(Instant::now() < deadline, "not everything is answered: {counts:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let counts = traffic.counts(Class::FipOut);
+    assert!(counts.answered <= counts.sent);
+}
+
+/// A command runs inside, its exit code comes back, what it leaves is killed.
+fn command() {
+    let lab = build(&LabOptions::default());
+    let sh = |script: &str| run_command(&lab, &["sh", "-c", script].map(OsString::from)).unwrap();
+    assert_eq!(sh("test \"$FIPSCOPE_LAB\" = 1 && test -d \"$FIPSCOPE_STATE_PATH\" && exit 7"), 7);
+    assert_eq!(sh("test -e /run/netns/qrouter-ef25020f-012c-41d6-a36e-f2f09cb8ea62"), 0);
+    assert_eq!(sh("kill -TERM $$"), 128 + 15);
+    assert_eq!(sh("kill -TERM $PPID; sleep 4321.25"), 128 + 15, "a signal to the lab is handed on");
+    let begin = Instant::now();
+    assert_eq!(sh("sleep 4321.25 & setsid sleep 4321.25 & exit 3"), 3);
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let left = processes
+        .filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok())
+        .any(|line| line.contains("4321.25"));
+    assert!(!left, "what the command left running still runs");
+    assert!(run_command(&lab, &[OsString::from("/nonexistent/command")]).is_err());
+}
+
+/// A step that fails takes everything before it along, and says which it was.
+fn unwind() {
+    let lab = build(&LabOptions::default());
+    let mut plan = node(&LabOptions::default()).unwrap().plan;
+    // The lab stands; build it a second time under other names, with a fault near the end.
+    for step in &mut plan.steps {
+        rename(&mut step.netns);
+        if let Action::Add(Object::Netns(name)) = &mut step.action {
+            *name = second(name);
+        }
+        if let Action::Add(Object::Veth(pair)) = &mut step.action {
+            rename(&mut pair.peer_netns);
+        }
+        step.undo = step.action.inverse();
+    }
+    let fault = plan.steps.iter().rposition(|step| matches!(step.action, Action::Add(Object::Route(_)))).unwrap();
+    let twice = plan.steps[fault].clone();
+    plan.steps.insert(fault, twice);
+    let before = lab.netns_dir().list().unwrap().names;
+    let error = fipscope::exec::run(&plan, &lab.netns_dir()).unwrap_err();
+    assert!(error.is_rolled_back(), "{error}");
+    assert!(error.to_string().contains("File exists"), "{error}");
+    assert_eq!(lab.netns_dir().list().unwrap().names, before);
+}
+
+fn rename(place: &mut Place) {
+    if let Place::Netns(name) = place {
+        *name = second(name);
+    }
+}
+
+fn second(name: &NetnsName) -> NetnsName {
+    NetnsName::new(format!("second-{name}"))
+}

@@ -1,0 +1,114 @@
+//! The lab, built for real: every layout in both packet filters, as root and as
+//! an ordinary user; all three classes of traffic flow as they should, the
+//! article's lines stand there, and nothing is left afterwards.
+//!
+//! A process of its own for each case: the lab moves its whole process.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test starts programs, says what it does and fails by panicking"
+)]
+
+mod case;
+mod lines;
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+use case::{BACKENDS, LAYOUTS};
+
+/// Nobody: an ordinary user on every system.
+const NOBODY: u32 = 65_534;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.iter().any(|word| word == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    if let [inside, case] = words.as_slice()
+        && inside == "--inside"
+    {
+        case::run(case);
+        return ExitCode::SUCCESS;
+    }
+    let filter = words.iter().find(|word| !word.starts_with('-')).map_or("", String::as_str);
+    let before = node_of_the_host();
+    let mut failed = 0;
+    let mut ran = 0;
+    for (case, user) in cases().into_iter().filter(|(case, user)| format!("{case} {user:?}").contains(filter)) {
+        ran += 1;
+        failed += u32::from(!passes(&case, user));
+    }
+    let after = node_of_the_host();
+    if before != after {
+        eprintln!("the lab left something behind:\n{before}\n---\n{after}");
+        failed += 1;
+    }
+    println!("lab: {ran} cases, {failed} failed");
+    ExitCode::from(u8::from(failed > 0))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum User {
+    Caller,
+    Nobody,
+}
+
+fn cases() -> Vec<(String, User)> {
+    let root = nix::unistd::getuid().is_root();
+    let mut cases = Vec::new();
+    for user in [User::Caller, User::Nobody] {
+        if user == User::Nobody && !root {
+            continue;
+        }
+        for layout in LAYOUTS {
+            for backend in BACKENDS {
+                cases.push((format!("{} {}", layout.word(), backend.word()), user));
+            }
+        }
+        for special in ["scale", "traffic", "command", "unwind"] {
+            cases.push((special.to_owned(), user));
+        }
+    }
+    cases
+}
+
+/// Runs a case in a process of its own. A system that forbids the sandbox is
+/// said loudly, and is a failure where `REQUIRE_NETNS=1`.
+fn passes(case: &str, user: User) -> bool {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--inside", case]).current_dir("/");
+    if user == User::Nobody {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let output = command.output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    match output.status.code() {
+        Some(0) => {
+            println!("ok      {case} ({user:?})  {}", said.trim().replace('\n', "; "));
+            true
+        }
+        Some(case::SKIPPED) => {
+            println!("SKIPPED {case} ({user:?}): {}", said.trim());
+            std::env::var("REQUIRE_NETNS").as_deref() != Ok("1")
+        }
+        _ => {
+            println!("FAILED  {case} ({user:?}):\n{said}");
+            false
+        }
+    }
+}
+
+/// Names, mounts and devices outside: what a lab must leave alone.
+fn node_of_the_host() -> String {
+    let names = std::fs::read_dir("/run/netns").map_or(0, Iterator::count);
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let devices = std::fs::read_to_string("/proc/self/net/dev").unwrap();
+    let devices: Vec<&str> = devices.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name).collect();
+    format!("{names} names, devices {devices:?}, mounts {}", mounts.lines().count())
+}

@@ -1,0 +1,81 @@
+//! What runs inside the sandbox of one node.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use serde_json::Value;
+
+use crate::{expect, kernel};
+
+/// Printed last, so that a run that never came this far cannot pass.
+pub(crate) const DONE: &str = "all comparisons done";
+
+/// Everything that a comparison may look at.
+pub(crate) struct Node {
+    /// `S1` and so on.
+    pub(crate) scenario: String,
+    /// What Neutron was asked for.
+    pub(crate) cloud: Value,
+    /// The agent's state path.
+    pub(crate) state_path: PathBuf,
+}
+
+impl Node {
+    /// Runs our program on this node and reads its answer; it must be healthy.
+    pub(crate) fn fipscope(&self, args: &[&str]) -> Value {
+        self.run(args, &[0])
+    }
+
+    /// The same where a broken object is a fine answer.
+    pub(crate) fn fipscope_any(&self, args: &[&str]) -> Value {
+        self.run(args, &[0, 1])
+    }
+
+    fn run(&self, args: &[&str], codes: &[i32]) -> Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_fipscope"))
+            .args(["--format", "json", "--state-path"])
+            .arg(&self.state_path)
+            .args(args)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let code = output.status.code().unwrap_or(-1);
+        assert!(codes.contains(&code), "fipscope {args:?}: {code} {stderr}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+/// Compares, prints each difference, and says how it went.
+pub(crate) fn run(scenario: &str, workdir: &Path) -> ExitCode {
+    let cloud = serde_json::from_slice(&fs::read(workdir.join("cloud.json")).unwrap()).unwrap();
+    let node = Node { scenario: scenario.to_owned(), cloud, state_path: workdir.join("neutron") };
+    let snapshot = node.fipscope(&["snapshot"]);
+    let mut wrong = expect::list(&node);
+    wrong.extend(expect::chains(&node));
+    wrong.extend(kernel::agrees(&snapshot));
+    if std::env::var_os("UPDATE_FIXTURES").is_some() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/real-node");
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join(format!("{scenario}.json")), format!("{snapshot}\n")).unwrap();
+    }
+    for line in &wrong {
+        println!("  {line}");
+    }
+    println!("{DONE}");
+    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// `ip -n NETNS -j …`, parsed; an empty answer is an empty list.
+pub(crate) fn ip(netns: &str, args: &[&str]) -> Vec<Value> {
+    let output = Command::new("ip").args(["-n", netns, "-N", "-j", "-d"]).args(args).output().unwrap();
+    assert!(output.status.success(), "ip {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    if output.stdout.iter().all(u8::is_ascii_whitespace) {
+        return Vec::new();
+    }
+    serde_json::from_slice::<Vec<Value>>(&output.stdout)
+        .unwrap()
+        .into_iter()
+        .filter(|v| v != &serde_json::json!({}))
+        .collect()
+}
