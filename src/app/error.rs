@@ -80,9 +80,11 @@ impl AppError {
             Self::Config(_) | Self::Ambiguous { .. } | Self::Theme(_) | Self::Keys(_) => Exit::Usage,
             Self::Console(super::console::ConsoleError::NoTerminal) => Exit::Usage,
             Self::Read(_) | Self::NoEntry { .. } | Self::NotFound { blind: true, .. } => Exit::CannotTell,
-            Self::NotFound { blind: false, .. } | Self::Lab(_) | Self::Write { .. } | Self::Output(_) | Self::Console(_) => {
-                Exit::Found
-            }
+            Self::NotFound { blind: false, .. }
+            | Self::Lab(_)
+            | Self::Write { .. }
+            | Self::Output(_)
+            | Self::Console(_) => Exit::Found,
         }
     }
 }

@@ -11,9 +11,9 @@ use crate::kernel::{ReadOptions, offline, read_node};
 use crate::lab::{self, Lab, LabOptions};
 use crate::net::{Observed, Snapshot};
 use crate::topology::Topology;
+use crate::tui::Node;
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::Theme;
-use crate::tui::Node;
 
 /// The node, or the file that stands for it.
 pub(super) fn snapshot(settings: &Settings, conntrack: bool) -> Result<Snapshot, AppError> {

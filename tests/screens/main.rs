@@ -14,7 +14,7 @@ mod any;
 mod article;
 mod chains;
 mod desk;
+mod docs;
 mod keys;
-mod picture;
 mod real_loop;
 mod screens;
