@@ -93,7 +93,9 @@ pub fn events(text: &str) -> Vec<KeyEvent> {
             None => (first.to_string(), &rest[first.len_utf8()..]),
         };
         let key: Key = name.parse().unwrap();
-        let modifiers = if key.ctrl { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
+        let mut modifiers = KeyModifiers::NONE;
+        modifiers.set(KeyModifiers::CONTROL, key.ctrl);
+        modifiers.set(KeyModifiers::ALT, key.alt);
         keys.push(KeyEvent::new(key.code, modifiers));
         rest = after;
     }

@@ -92,6 +92,12 @@ fn escape_goes_back_exactly_one_step() {
 }
 
 #[test]
+fn a_quick_escape_and_key_are_not_lost_as_alt() {
+    let desk = Desk::article(80, 24).keys("?<alt-q>");
+    assert_eq!((desk.state.help, desk.effects), (None, vec![Effect::Quit]));
+}
+
+#[test]
 fn selection_sort_and_filter_survive_readings() {
     let mut desk = Desk::article(80, 24).keys("192.168.1.7<esc>/cef4f7b4<enter>ssss");
     assert_eq!(desk.state.overview.sort.key, SortKey::State);
