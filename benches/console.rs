@@ -39,12 +39,12 @@ fn main() {
         for key in desk::events(SESSION) {
             let began = Instant::now();
             update(&mut desk.state, Msg::Key(key));
-            let updated = began.elapsed();
+            let without_view = began.elapsed();
             terminal.draw(|frame| view(&desk.state, frame)).unwrap();
             let took = began.elapsed();
             if round > 0 {
                 times.push(took);
-                updates.push(updated);
+                updates.push(without_view);
                 slowest = slowest.max((took, format!("{:?}", key.code)));
             }
         }
