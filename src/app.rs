@@ -3,11 +3,15 @@
 //! The command side: settings, a snapshot, the topology, a report, an exit code.
 
 mod commands;
+pub mod console;
+mod effects;
 mod error;
 mod exit;
 mod log;
 mod output;
 mod source;
+mod terminal;
+mod worker;
 
 use std::process::ExitCode;
 

@@ -10,10 +10,11 @@ mod near;
 mod settings;
 mod typed;
 
+pub use crate::net::netfilter::Backend;
 pub use environment::Environment;
 pub use file::FileSettings;
 pub use settings::Settings;
-pub use typed::{Backend, ColorChoice, Command, Format, LabArgs, LowArgs, ShowArgs, SnapshotArgs};
+pub use typed::{ColorChoice, Command, Format, LabArgs, LowArgs, ShowArgs, SnapshotArgs};
 
 use std::path::PathBuf;
 

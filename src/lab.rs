@@ -20,9 +20,10 @@ use std::path::{Path, PathBuf};
 
 use crate::exec;
 use crate::net::NetnsName;
+use crate::net::netfilter::Backend;
 use crate::netns::{NetnsDir, Sandbox};
 use crate::neutron::Layout;
-use crate::plan::{Action, Backend};
+use crate::plan::Action;
 
 pub use command::run_command;
 pub use error::Error;

@@ -16,7 +16,7 @@ use std::fmt;
 use serde::Serialize;
 
 pub use action::{Action, LinkSetting, Object, Undo, Veth, VethEnd};
-pub use netfilter::{Backend, ChainEdit, TableEdit};
+pub use netfilter::{ChainEdit, TableEdit};
 
 use crate::net::{NetnsName, printable};
 

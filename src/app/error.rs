@@ -59,6 +59,9 @@ pub(super) enum AppError {
         /// Why not.
         source: io::Error,
     },
+    /// The console could not run.
+    #[error(transparent)]
+    Console(#[from] super::console::ConsoleError),
     /// Standard output took no more.
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
@@ -70,7 +73,11 @@ impl AppError {
         match self {
             Self::Config(_) | Self::Ambiguous { .. } => Exit::Usage,
             Self::Read(_) | Self::NoEntry { .. } | Self::NotFound { blind: true, .. } => Exit::CannotTell,
-            Self::NotFound { blind: false, .. } | Self::Lab(_) | Self::Write { .. } | Self::Output(_) => Exit::Found,
+            Self::NotFound { blind: false, .. }
+            | Self::Lab(_)
+            | Self::Console(_)
+            | Self::Write { .. }
+            | Self::Output(_) => Exit::Found,
         }
     }
 }

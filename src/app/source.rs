@@ -1,14 +1,18 @@
 //! Where a command gets what it works on: this node, a file, or the lab.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use super::console;
 use super::error::AppError;
 use super::exit::Exit;
-use crate::config::{Backend, LabArgs, Settings};
+use super::output::style;
+use crate::config::{LabArgs, Settings};
 use crate::kernel::{self, ReadOptions};
 use crate::lab::{self, Lab, LabOptions};
 use crate::net::{Observed, Snapshot};
-use crate::plan;
+use crate::topology::Topology;
+use crate::tui::Node;
 
 /// The node, or the file that stands for it.
 pub(super) fn snapshot(settings: &Settings, conntrack: bool) -> Result<Snapshot, AppError> {
@@ -26,8 +30,14 @@ pub(super) fn load(path: &Path) -> Result<Snapshot, AppError> {
 }
 
 /// The console.
-pub(super) fn console(_settings: &Settings) -> Result<Exit, AppError> {
-    Err(AppError::Read("the console is not built yet".into()))
+pub(super) fn console(settings: &Settings) -> Result<Exit, AppError> {
+    let theme = settings.theme(style(settings).colour);
+    let (source, looks) = (settings.clone(), console::Settings::new(theme, settings.keymap.clone()));
+    let read = move || {
+        let snapshot = Arc::new(snapshot(&source, false).map_err(|error| error.to_string())?);
+        Ok(Node { topology: Arc::new(Topology::of(&snapshot)), snapshot })
+    };
+    Ok(Exit::Other(console::run(Arc::new(read), looks)?.code().into()))
 }
 
 /// The lab, with the console or another command in it.
@@ -37,10 +47,7 @@ pub(super) fn lab(arguments: &LabArgs, settings: &Settings) -> Result<Exit, AppE
         layout: arguments.layout,
         routers: arguments.routers,
         fips: arguments.fips.unwrap_or(usual.fips),
-        backend: match arguments.backend {
-            Backend::Nft => plan::Backend::Nft,
-            Backend::Legacy => plan::Backend::Legacy,
-        },
+        backend: arguments.backend,
         traffic: arguments.traffic,
     };
     let lab = Lab::enter_and_build(&options)?;

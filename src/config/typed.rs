@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::net::netfilter::Backend;
 use crate::neutron::Layout;
 
 /// What was typed; `None` where nothing was.
@@ -91,16 +92,6 @@ pub struct LabArgs {
     pub traffic: bool,
     /// What to run inside; empty is the console.
     pub command: Vec<OsString>,
-}
-
-/// Which of the kernel's packet filters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Backend {
-    /// `iptables-nft`.
-    #[default]
-    Nft,
-    /// `iptables-legacy`.
-    Legacy,
 }
 
 /// Text for people or JSON for programs.

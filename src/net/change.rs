@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use diff::changes;
 
-use super::netfilter::{Chain, Netfilter, NfFamily, NfRule, Table};
+use super::netfilter::{Backend, Chain, Netfilter, NfFamily, NfRule, Table};
 use super::{
     Addr, Agent, AllocationFile, ConntrackFill, Gap, Link, Neigh, Netns, NetnsName, Observed, Ovs, OvsPort, PathOrigin,
     Route, Rule,
@@ -90,16 +90,6 @@ pub enum Part {
     Ovs(Observed<Ovs>),
     Agent(Observed<Agent>),
     File(FileName, Observed<AllocationFile>),
-}
-
-/// Which of the two packet filters of the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Backend {
-    /// `nf_tables`.
-    Nft,
-    /// `ip_tables`.
-    Legacy,
 }
 
 /// Where a chain stands.

@@ -15,5 +15,5 @@ pub use print::{RuleLine, RuleText};
 pub use rule::{
     ConnmarkOp, CtDirection, CtState, Match, NatFlags, NatRange, Port, PortMatch, RuleBody, RuleWords, Target,
 };
-pub use table::{BaseChain, Chain, Counters, Hook, Netfilter, NfFamily, NfRule, Policy, Table};
+pub use table::{Backend, BaseChain, Chain, Counters, Hook, Netfilter, NfFamily, NfRule, Policy, Table};
 pub use words::{CT_STATES, protocol_number, protocol_word, quoted};

@@ -2,15 +2,7 @@
 
 use std::fmt;
 
-/// Which of the kernel's two packet filters a rule goes to. Both act, so the
-/// agent's rules belong in the one that the agent uses, and in no other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Backend {
-    /// `nf_tables`.
-    Nft,
-    /// `ip_tables`.
-    Legacy,
-}
+use crate::net::netfilter::Backend;
 
 /// A change of one IPv4 table, which the kernel takes as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,24 +40,6 @@ pub enum ChainEdit {
         /// The rule, in the words of `iptables-save`.
         rule: String,
     },
-}
-
-impl Backend {
-    /// The word in `iptables-nft-restore` and `iptables-legacy-restore`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Nft => "nft",
-            Self::Legacy => "legacy",
-        }
-    }
-
-    /// The program that carries out a [`TableEdit`].
-    pub fn restore_program(self) -> &'static str {
-        match self {
-            Self::Nft => "iptables-nft-restore",
-            Self::Legacy => "iptables-legacy-restore",
-        }
-    }
 }
 
 impl TableEdit {

@@ -87,7 +87,7 @@ pub(super) fn lay_out(fip: &FloatingIp, columns: u16) -> Option<Diagram<'_>> {
         .map(|gaps| u16::try_from(gaps).unwrap_or(u16::MAX))
         .collect();
     let boxes = zones.iter().filter(|zone| matches!(zone, Zone::Inside(_))).count();
-    let between = u16::try_from(zones.len().saturating_sub(1) + 4 * boxes).ok()?;
+    let between = u16::try_from(2 * zones.len().saturating_sub(1) + 4 * boxes).ok()?;
     let spare = columns.checked_sub(LABEL + 1 + between + least.iter().sum::<u16>())?;
     let mut diagram = Diagram { boxes: Vec::new(), cells: Vec::new() };
     let mut x = LABEL;
@@ -105,7 +105,7 @@ pub(super) fn lay_out(fip: &FloatingIp, columns: u16) -> Option<Diagram<'_>> {
         for lane in &lanes {
             spread(&here(*zone, lane), inner, width, &mut diagram.cells);
         }
-        x = inner + width + if matches!(zone, Zone::Inside(_)) { 3 } else { 1 };
+        x = inner + width + if matches!(zone, Zone::Inside(_)) { 4 } else { 2 };
     }
     Some(diagram)
 }

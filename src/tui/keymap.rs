@@ -89,7 +89,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Overview, &["y"], C::CopyFloatingIp, "copy-floating-ip", "copy the floating IP", None),
     bind(Overview, &["Y"], C::CopyFixedIp, "copy-fixed-ip", "copy the fixed IP", None),
     bind(Chain, &["left", "h"], C::Left, "left", "select the link to the left", Some("link")),
-    bind(Chain, &["right", "l"], C::Right, "right", "select the link to the right", None),
+    bind(Chain, &["right", "l"], C::Right, "right", "select the link to the right", Some("link")),
     bind(Chain, &["tab", "shift-tab"], C::OtherDirection, "other-direction", "turn to the other direction", Some("direction")),
     bind(Chain, &["enter", "n"], C::OpenNamespace, "link-namespace", "show where the link stands, raw", Some("raw")),
     bind(Chain, &["y"], C::CopyCommand, "copy-command", "copy the command that shows the link", Some("copy")),
@@ -185,8 +185,8 @@ impl Keymap {
     pub fn bindings(&self, context: Context) -> impl Iterator<Item = (&'static Binding, &[Key])> {
         let all = || BINDINGS.iter().zip(self.keys.iter().map(Vec::as_slice));
         let own = all().filter(move |(binding, _)| binding.context == context);
-        let global = all().filter(move |(binding, _)| context == Global && binding.context == Global);
-        own.chain(global.filter(move |_| context != Global))
+        let everywhere = !matches!(context, Global | Prompt);
+        own.chain(all().filter(move |(binding, _)| everywhere && binding.context == Global))
     }
 
     /// The table for the README, between its marks.

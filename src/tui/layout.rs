@@ -76,7 +76,7 @@ fn take(rest: &mut Rect, rows: u16) -> Rect {
 pub(super) fn outer(state: &State, area: Rect) -> Outer {
     let mut rest = area;
     let header = take(&mut rest, u16::from(area.height >= 4));
-    let banner = take(&mut rest, u16::from(state.error.is_some() && area.height >= 5));
+    let banner = take(&mut rest, u16::from(state.error.is_some() && state.node.is_some() && area.height >= 5));
     let footer_rows = u16::from(area.height >= 5 || state.prompt.is_some()).min(rest.height);
     let footer = Rect { y: rest.bottom() - footer_rows, height: footer_rows, ..rest };
     Outer { header, banner, body: Rect { height: rest.height - footer_rows, ..rest }, footer }
@@ -86,7 +86,7 @@ pub(super) fn outer(state: &State, area: Rect) -> Outer {
 pub(super) fn overview(body: Rect) -> OverviewParts {
     let mut rest = body;
     let answer = take(&mut rest, u16::from(body.height >= 5));
-    let _blank = take(&mut rest, u16::from(body.height >= 18));
+    let _blank = take(&mut rest, u16::from(body.height >= 14));
     let titles = take(&mut rest, u16::from(body.height >= 7));
     OverviewParts { answer, titles, list: rest }
 }
@@ -118,7 +118,7 @@ pub(super) fn chain(chain: &Chain, fip: &FloatingIp, body: Rect) -> ChainParts {
     let for_evidence = evidence.min((rest.height / 2).max(6)).min(rest.height.saturating_sub(3));
     let for_list = if show_list { listed.min(rest.height - for_evidence) } else { 0 };
     let list = take(&mut rest, for_list);
-    let air = rest.height > evidence;
+    let air = rest.height > evidence || rest.height >= 7;
     let _blank = take(&mut rest, u16::from(air));
     ChainParts { title, answer, diagram, directions, list, evidence: rest }
 }

@@ -134,9 +134,10 @@ impl Namespace {
         self.rebuild(node, height);
     }
 
-    /// The last column that a line begins to the left of.
-    pub fn longest(&self) -> usize {
-        self.lines.iter().map(|line| line.text.chars().count()).max().unwrap_or(0).saturating_sub(8)
+    /// How far to the left lines can go before the longest ends in sight.
+    pub fn furthest(&self, width: u16) -> usize {
+        let longest = self.lines.iter().map(|line| line.text.chars().count()).max().unwrap_or(0);
+        longest.saturating_sub(usize::from(width.saturating_sub(6)))
     }
 
     /// The line under the cursor.

@@ -163,9 +163,13 @@ impl Overview {
             exact.or_else(|| self.successor(topology, id))
         });
         let count = self.rows.len();
-        match at {
-            Some(at) => self.list.follow(at, height, count),
-            None => self.list.go(self.list.cursor, height, count, |row| self.rows[row].selectable()),
+        if let Some(at) = at {
+            self.list.follow(at, height, count);
+        } else {
+            // At first the cursor is on a floating IP, whatever stands above.
+            let first = self.rows.iter().position(|row| matches!(row, Row::Fip(_)));
+            let to = if self.selected.is_none() { first.unwrap_or(0) } else { self.list.cursor };
+            self.list.go(to, height, count, |row| self.rows[row].selectable());
         }
         self.remember(topology);
     }

@@ -10,20 +10,42 @@ use ratatui::style::{Color, Modifier};
 const CELL: (f64, f64) = (8.4, 18.0);
 /// The margin around the cells.
 const MARGIN: f64 = 14.0;
+/// The gap between two screens.
+const BETWEEN: f64 = 12.0;
 /// What the terminal's own colours are in the picture.
 const BACKGROUND: &str = "#16181d";
 const FOREGROUND: &str = "#d5d8de";
 
-/// Draws a buffer, each run of cells of one style as one piece of text.
-pub fn picture(buffer: &Buffer) -> String {
-    let width = f64::from(buffer.area.width) * CELL.0 + 2.0 * MARGIN;
-    let height = f64::from(buffer.area.height) * CELL.1 + 2.0 * MARGIN;
+/// Draws screens below one another, each run of cells of one style as one piece
+/// of text.
+pub fn picture(screens: &[&Buffer]) -> String {
+    let sizes = || screens.iter().map(|screen| (panel(screen.area.width, CELL.0), panel(screen.area.height, CELL.1)));
+    let width = sizes().map(|(width, _)| width).fold(0.0, f64::max);
+    let height = sizes().map(|(_, height)| height + BETWEEN).sum::<f64>() - BETWEEN;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
-         height=\"{height:.0}\" font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"14\">\n\
-         <rect width=\"100%\" height=\"100%\" rx=\"10\" fill=\"{BACKGROUND}\"/>\n"
+         height=\"{height:.0}\" font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"14\">\n"
     );
-    for y in buffer.area.top()..buffer.area.bottom() {
+    let mut top = 0.0;
+    for (screen, (width, height)) in screens.iter().zip(sizes()) {
+        let _ = writeln!(
+            out,
+            "<rect y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"10\" fill=\"{BACKGROUND}\"/>"
+        );
+        cells(&mut out, screen, top + MARGIN);
+        top += height + BETWEEN;
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+fn panel(cells: u16, cell: f64) -> f64 {
+    f64::from(cells) * cell + 2.0 * MARGIN
+}
+
+fn cells(out: &mut String, buffer: &Buffer, top: f64) {
+    for (row, y) in (buffer.area.top()..buffer.area.bottom()).enumerate() {
+        let top = top + f64::from(u16::try_from(row).unwrap_or(0)) * CELL.1;
         let mut x = buffer.area.left();
         while x < buffer.area.right() {
             let start = x;
@@ -33,11 +55,9 @@ pub fn picture(buffer: &Buffer) -> String {
                 text.push_str(buffer[(x, y)].symbol());
                 x += 1;
             }
-            run(&mut out, &look, &text, (start - buffer.area.left(), x - start), y - buffer.area.top());
+            run(out, &look, &text, (start - buffer.area.left(), x - start), top);
         }
     }
-    out.push_str("</svg>\n");
-    out
 }
 
 #[derive(PartialEq)]
@@ -61,9 +81,8 @@ impl Look {
     }
 }
 
-fn run(out: &mut String, look: &Look, text: &str, (column, columns): (u16, u16), row: u16) {
+fn run(out: &mut String, look: &Look, text: &str, (column, columns): (u16, u16), top: f64) {
     let left = |column: u16| MARGIN + f64::from(column) * CELL.0;
-    let top = MARGIN + f64::from(row) * CELL.1;
     if look.bg != BACKGROUND {
         let width = f64::from(columns) * CELL.0;
         let _ = writeln!(
@@ -131,7 +150,7 @@ mod tests {
     fn markup_in_a_cell_stays_text() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
         buffer.set_string(1, 0, "<b>&", Style::new().fg(Color::Red));
-        let svg = picture(&buffer);
+        let svg = picture(&[&buffer]);
         assert!(svg.contains("&lt;b&gt;&amp;</text>"), "{svg}");
         assert!(svg.contains("fill=\"#ff6b68\""), "{svg}");
     }

@@ -145,6 +145,7 @@ fn back(state: &mut State) {
 fn help(state: &mut State, command: Command) -> Vec<Effect> {
     let offset = state.help.unwrap_or(0);
     let page = layout::page(state).max(1);
+    let furthest = help_furthest(state);
     state.help = match command {
         Command::Quit => return vec![Effect::Quit],
         Command::Up => Some(offset.saturating_sub(1)),
@@ -156,9 +157,15 @@ fn help(state: &mut State, command: Command) -> Vec<Effect> {
         _ => Some(offset),
     };
     if let Some(offset) = &mut state.help {
-        *offset = (*offset).min(super::view::help_rows(&state.keymap).saturating_sub(1));
+        *offset = (*offset).min(furthest);
     }
     Vec::new()
+}
+
+/// The offset at which the last key is in sight.
+fn help_furthest(state: &State) -> usize {
+    let inside = layout::outer(state, state.area()).body.height.saturating_sub(2);
+    super::view::HELP_ROWS.saturating_sub(usize::from(inside))
 }
 
 fn open(state: &mut State, screen: Screen) {

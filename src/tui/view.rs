@@ -10,7 +10,7 @@ mod namespace;
 mod overview;
 mod pen;
 
-pub(super) use help::rows as help_rows;
+pub(super) use help::ROWS as HELP_ROWS;
 pub(super) use namespace::tab_spans;
 pub(super) use overview::columns;
 

@@ -1,8 +1,8 @@
 //! What the article prints, and what later layouts have in its place.
 
 use fipscope::lab::Lab;
+use fipscope::net::netfilter::Backend;
 use fipscope::neutron::Layout;
-use fipscope::plan::Backend;
 
 use crate::case::text;
 

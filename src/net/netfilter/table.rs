@@ -19,6 +19,18 @@ pub struct Netfilter {
     pub words_only: bool,
 }
 
+/// Which of the kernel's two packet filters. Both act, so the agent's rules
+/// belong in the one that the agent uses, and in no other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// `nf_tables`.
+    #[default]
+    Nft,
+    /// `ip_tables`.
+    Legacy,
+}
+
 /// The family of a table (`NFPROTO_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -168,6 +180,24 @@ impl NfFamily {
             Self::Arp => "arp",
             Self::Bridge => "bridge",
             Self::Netdev => "netdev",
+        }
+    }
+}
+
+impl Backend {
+    /// The word in `iptables-nft-save` and `iptables-legacy-save`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Nft => "nft",
+            Self::Legacy => "legacy",
+        }
+    }
+
+    /// The program that changes a table of it as a whole.
+    pub fn restore_program(self) -> &'static str {
+        match self {
+            Self::Nft => "iptables-nft-restore",
+            Self::Legacy => "iptables-legacy-restore",
         }
     }
 }

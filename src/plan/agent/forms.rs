@@ -1,9 +1,8 @@
 //! What differs between releases of the agent.
 
 use crate::net::IfName;
+use crate::net::netfilter::Backend;
 use crate::neutron::{AgentPrefix, Layout};
-
-use super::super::Backend;
 
 /// The forms in which an agent writes. [`Forms::of`] gives those of one release
 /// of each layout; a node at hand may mix them differently.

@@ -22,9 +22,7 @@ pub(super) fn update(state: &mut State, event: MouseEvent) -> Vec<Effect> {
     let Some(node) = state.node.clone() else { return Vec::new() };
     if let Some(offset) = state.help {
         state.help = match event.kind {
-            MouseEventKind::ScrollDown => {
-                Some((offset + NOTCH).min(crate::tui::view::help_rows(&state.keymap).saturating_sub(1)))
-            }
+            MouseEventKind::ScrollDown => Some((offset + NOTCH).min(super::help_furthest(state))),
             MouseEventKind::ScrollUp => Some(offset.saturating_sub(NOTCH)),
             MouseEventKind::Down(_) => None,
             _ => Some(offset),

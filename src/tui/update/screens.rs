@@ -154,6 +154,7 @@ fn tab_of(kind: ObjectKind) -> Tab {
 
 fn namespace(state: &mut State, node: &Node, command: Command, key: Key) -> Vec<Effect> {
     let page = layout::page(state);
+    let width = state.size.width;
     let Some(Screen::Namespace(shown)) = state.above.last_mut() else { return Vec::new() };
     if let Some(by) = distance(command, page) {
         shown.step(by, page);
@@ -169,7 +170,7 @@ fn namespace(state: &mut State, node: &Node, command: Command, key: Key) -> Vec<
             None
         }
         Command::Right => {
-            shown.column = (shown.column + SIDEWAYS).min(shown.longest());
+            shown.column = (shown.column + SIDEWAYS).min(shown.furthest(width));
             None
         }
         Command::CopyLine => {

@@ -171,12 +171,21 @@ fn evidence(state: &State, chain: &Chain, link: &ChainLink, area: Rect, buffer: 
         say(if mark == Mark::Unknown { "unknown" } else { "found" }, actual, mark.style(theme));
     }
     say("look with", &command(link), theme.key);
-    for line in &link.evidence {
+    // What was found already says a single line.
+    for line in link.evidence.iter().filter(|line| link.evidence.len() > 1 || link.actual.as_ref() != Some(*line)) {
         say("", line, theme.text);
     }
-    let scroll = chain.scroll.min(all.len().saturating_sub(usize::from(area.height.saturating_sub(1))));
+    let height = usize::from(area.height.saturating_sub(1));
+    let scroll = chain.scroll.min(all.len().saturating_sub(height));
     for (row, (label, text, style)) in rows.zip(&all[scroll..]) {
         let mut pen = Pen::new(buffer, row);
         pen.to(3).write(label, theme.title).to(14).write(text, *style);
+    }
+    let below = all.len().saturating_sub(scroll + height);
+    if below > 0 && height > 1 {
+        let text = format!(" PgDn: {below} more ");
+        let width = u16::try_from(text.len()).unwrap_or(0).min(area.width);
+        let at = Rect { x: area.right() - width, y: area.bottom() - 1, width, height: 1 };
+        Pen::new(buffer, at).write(&text, theme.dim);
     }
 }

@@ -104,7 +104,7 @@ fn place(state: &State) -> String {
 fn hints(keymap: &Keymap, context: Context, room: usize) -> Vec<(String, &'static str)> {
     let last = |command| matches!(command, Command::Help | Command::Quit);
     let mut fixed = Vec::new();
-    let mut others = Vec::new();
+    let mut others: Vec<(String, &str)> = Vec::new();
     for (binding, keys) in keymap.bindings(context) {
         let Some(word) = binding.footer else { continue };
         if binding.command == Command::Back && context == Context::Overview {
@@ -112,6 +112,12 @@ fn hints(keymap: &Keymap, context: Context, room: usize) -> Vec<(String, &'stati
         }
         let shown = if keys.len() > 2 { keys } else { &keys[..keys.len().min(1)] };
         let hint = (keys_text(shown, "/", ""), word);
+        // Two ways of one kind are one hint: `←/→ link`.
+        if let Some((keys, _)) = others.last_mut().filter(|(_, before)| *before == word) {
+            keys.push('/');
+            keys.push_str(&hint.0);
+            continue;
+        }
         if last(binding.command) { fixed.push(hint) } else { others.push(hint) }
     }
     let width = |(keys, word): &(String, &str)| keys.chars().count() + word.len() + 3;

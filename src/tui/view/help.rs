@@ -5,7 +5,7 @@ use ratatui::layout::{Margin, Rect};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use super::pen::{Pen, lines};
-use crate::tui::keymap::{BINDINGS, Binding, Context, Key, Keymap, keys_text};
+use crate::tui::keymap::{BINDINGS, Binding, Context, Key, keys_text};
 use crate::tui::layout::middle;
 use crate::tui::state::State;
 
@@ -18,10 +18,9 @@ enum Row<'a> {
     Blank,
 }
 
-/// How many rows there are to scroll through.
-pub(in crate::tui) fn rows(_: &Keymap) -> usize {
-    BINDINGS.len() + 2 * CONTEXTS.len() - 1
-}
+/// How many rows there are to scroll through: the bindings, a heading a
+/// context, a blank between two.
+pub(in crate::tui) const ROWS: usize = BINDINGS.len() + 2 * CONTEXTS.len() - 1;
 
 const CONTEXTS: [Context; 5] =
     [Context::Overview, Context::Chain, Context::Namespace, Context::Global, Context::Prompt];

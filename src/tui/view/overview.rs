@@ -2,6 +2,8 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::{Color, Style};
+use unicode_width::UnicodeWidthStr;
 
 use super::pen::{Pen, lines};
 use super::{banner, empty};
@@ -100,12 +102,14 @@ fn answer(state: &State, topology: &Topology) -> (Mark, String) {
     let blind = topology.blind.len();
     if all == 0 {
         return match (&topology.kind, blind) {
-            (NodeKind::L3 | NodeKind::Unknown(_), 1..) => {
+            (NodeKind::Unknown(_), _) => (Mark::Unknown, "The namespaces of this node could not be listed".to_owned()),
+            (NodeKind::L3, 1..) => {
                 let parts = count(blind, "part", "parts");
                 (Mark::Unknown, format!("No floating IP was seen, but {parts} of the node could not be read: try sudo"))
             }
             (NodeKind::Ovn, _) => (Mark::None, "ML2/OVN: no floating IPs in namespaces".to_owned()),
-            _ => (Mark::None, "No floating IPs on this node".to_owned()),
+            (NodeKind::None, _) => (Mark::None, "Nothing of Neutron's routing stands here".to_owned()),
+            (NodeKind::L3, 0) => (Mark::None, "No floating IPs on this node".to_owned()),
         };
     }
     if tally.broken > 0 {
@@ -123,34 +127,31 @@ fn answer(state: &State, topology: &Topology) -> (Mark, String) {
     (Mark::Ok, format!("{every}, link by link{but}"))
 }
 
+/// A group's name, what is to be said of it, and at the end how it fares.
 fn section(state: &State, topology: &Topology, heading: Heading, area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
-    let tail = if heading.tally.total() > 0 { banner::tally_width(heading.tally) } else { 0 };
-    let tail = if area.width >= tail + 40 { tail } else { 0 };
-    let mut pen = Pen::new(buffer, Rect { width: area.width - tail, ..area });
-    pen.write(" ─ ", theme.border);
+    let mut parts: Vec<(String, Style)> = Vec::new();
     match heading.section {
-        Section::Blind => {
-            pen.fit("could not be read", theme.unknown);
-        }
+        Section::Blind => parts.push(("could not be read".to_owned(), theme.unknown)),
         Section::Network(at) => {
             if let Some(network) = topology.external_networks.get(at) {
-                pen.write("network ", theme.heading).write(&short(&network.id), theme.heading);
-                gateway(state, network, &mut pen);
+                let word = if area.width >= 100 { "network" } else { "net" };
+                parts.push((format!("{word} {}", short(&network.id)), theme.heading));
+                parts.extend(gateway(state, network));
             }
         }
-        Section::NoNetwork => {
-            pen.fit("distributed, no fip namespace here", theme.heading);
-        }
-        Section::Centralized => {
-            pen.fit("centralized, in the snat namespace", theme.heading);
-        }
-        Section::Legacy => {
-            pen.fit("legacy routers", theme.heading);
-        }
-        Section::Routers => {
-            pen.fit("routers without floating IPs", theme.heading);
-        }
+        Section::NoNetwork => parts.push(("distributed, no fip namespace here".to_owned(), theme.heading)),
+        Section::Centralized => parts.push(("centralized, in the snat namespace".to_owned(), theme.heading)),
+        Section::Legacy => parts.push(("legacy routers".to_owned(), theme.heading)),
+        Section::Routers => parts.push(("routers without floating IPs".to_owned(), theme.heading)),
+    }
+    let said: usize = parts.iter().map(|(text, _)| text.width() + 2).sum();
+    let tail = if heading.tally.total() > 0 { banner::tally_width(heading.tally) } else { 0 };
+    let tail = if said + 3 + usize::from(tail) <= usize::from(area.width) { tail } else { 0 };
+    let mut pen = Pen::new(buffer, Rect { width: area.width - tail, ..area });
+    pen.write(" ─ ", theme.border);
+    for (at, (text, style)) in parts.iter().enumerate() {
+        pen.write(if at == 0 { "" } else { "  " }, theme.text).fit(text, *style);
     }
     pen.write(" ", theme.border).fill("─", 1, theme.border);
     if tail > 0 {
@@ -159,25 +160,22 @@ fn section(state: &State, topology: &Topology, heading: Heading, area: Rect, buf
     }
 }
 
-fn gateway(state: &State, network: &ExternalNetwork, pen: &mut Pen) {
+fn gateway(state: &State, network: &ExternalNetwork) -> Vec<(String, Style)> {
     let theme = &state.theme;
-    pen.write("  ", theme.text);
     let Some(port) = &network.gateway_port else {
-        pen.mark(Mark::Broken, theme).fit(" no fg port", theme.broken);
-        return;
+        return vec![(format!("{} no fg port", Mark::Broken.glyph()), theme.broken)];
     };
-    pen.fit(&port.device.to_string(), theme.text);
+    let mut parts = vec![(port.device.to_string(), theme.text)];
     if port.state != "up" {
-        pen.write(" ", theme.text).mark(Mark::Broken, theme).write(" ", theme.text).fit(port.state, theme.broken);
+        parts.push((format!("{} {}", Mark::Broken.glyph(), port.state), theme.broken));
     }
-    let addresses: Vec<String> = port.addresses.iter().map(ToString::to_string).collect();
+    let mut addresses: Vec<String> = port.addresses.iter().map(ToString::to_string).collect();
     let gateways: Vec<String> = network.gateways.iter().map(ToString::to_string).collect();
-    if !addresses.is_empty() {
-        pen.write("  ", theme.text).fit(&addresses.join(" "), theme.text);
-    }
     if !gateways.is_empty() {
-        pen.write(" → ", theme.dim).fit(&gateways.join(" "), theme.text);
+        addresses.push(format!("→ {}", gateways.join(" ")));
     }
+    parts.push((addresses.join(" "), theme.text));
+    parts
 }
 
 fn item(state: &State, topology: &Topology, row: &Row, columns: &[(SortKey, Rect)], area: Rect, buffer: &mut Buffer) {
@@ -261,8 +259,15 @@ fn router_cell(state: &State, id: &str, router: Option<&Router>, pen: &mut Pen) 
     }
 }
 
-/// Shows the cursor; the state's colour stays readable in it.
+/// Shows the cursor; what carries a state keeps its colour.
 pub(super) fn select(state: &State, area: Rect, buffer: &mut Buffer) {
-    buffer.set_style(area, state.theme.selected);
+    let selected = state.theme.selected;
+    let around = Style { fg: None, ..selected };
+    let quiet = [Some(Color::Reset), state.theme.dim.fg, state.theme.border.fg];
+    for position in area.intersection(buffer.area).positions() {
+        let cell = &mut buffer[position];
+        let plain = quiet.contains(&Some(cell.fg));
+        cell.set_style(if plain { selected } else { around });
+    }
     Pen::new(buffer, area).write(crate::tui::theme::glyph::MARKER, state.theme.name);
 }

@@ -1,0 +1,247 @@
+//! The console's loop: keys, readings, time and signals in, drawings and
+//! effects out. The same loop runs on a terminal and in tests.
+
+use std::future::Future;
+use std::io::{self, IsTerminal, Write};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{Event, EventStream};
+use futures_util::{FutureExt, Stream, StreamExt};
+use jiff::Timestamp;
+use ratatui::Terminal;
+use ratatui::backend::{Backend, CrosstermBackend};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::effects;
+use super::terminal::{Guard, Signals};
+use super::worker::Worker;
+use crate::tui::keymap::Keymap;
+use crate::tui::theme::Theme;
+use crate::tui::{Effect, Msg, Node, State, update, view};
+
+/// Where readings come from: this node, a file, the lab. It is called on a
+/// thread of its own, once at the start and again for each refresh; the error
+/// is for the user, its last line says what to try.
+pub type Source = Arc<dyn Fn() -> Result<Node, String> + Send + Sync>;
+
+/// Events that are taken in before the next drawing, at most.
+const BATCH: usize = 256;
+
+/// How the user wants the console.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Colours and glyphs.
+    pub theme: Theme,
+    /// Keys.
+    pub keymap: Keymap,
+    /// Read again when the last reading is so many seconds old.
+    pub refresh: Option<u64>,
+    /// Take the mouse.
+    pub mouse: bool,
+}
+
+/// Why the console ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The user left.
+    Quit,
+    /// There is no more input, and nothing is left to do.
+    Input,
+    /// A signal, by number.
+    Signal(i32),
+}
+
+/// What keeps the console from running.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsoleError {
+    /// Standard output is no terminal.
+    #[error("the console needs a terminal\nfor a pipe or a file there are `fipscope list` and `fipscope snapshot`")]
+    NoTerminal,
+    /// The terminal refused.
+    #[error("the terminal could not be {operation}: {source}")]
+    Terminal {
+        /// What was to be done with it.
+        operation: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Drawing failed.
+    #[error("the screen could not be drawn: {0}")]
+    Draw(String),
+    /// No thread or runtime could be started.
+    #[error("the console could not be started: {0}")]
+    Start(io::Error),
+}
+
+/// A console on some terminal.
+pub struct Console<B: Backend> {
+    terminal: Terminal<B>,
+    state: State,
+    worker: Worker,
+    clock: fn() -> Timestamp,
+    clipboard: Box<dyn Write>,
+    dirty: bool,
+}
+
+/// Runs the console on the process's terminal until the user leaves. The
+/// terminal is as before afterwards, whatever happens. Must not be called
+/// within an asynchronous runtime.
+pub fn run(source: Source, settings: Settings) -> Result<Ended, ConsoleError> {
+    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        return Err(ConsoleError::NoTerminal);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ConsoleError::Start)?;
+    let result = runtime.block_on(async {
+        let mut signals = Signals::new().map_err(ConsoleError::Start)?;
+        let _guard =
+            Guard::enter(settings.mouse).map_err(|source| ConsoleError::Terminal { operation: "set up", source })?;
+        let backend = CrosstermBackend::new(io::stdout());
+        let mut console = Console::new(backend, source, settings, Timestamp::now, Box::new(io::stdout()))?;
+        // One reader for the life of the process: a second one could lose wake-ups.
+        console.run(&mut EventStream::new(), signals.next()).await
+    });
+    // A reading that hangs must not keep the user waiting.
+    runtime.shutdown_background();
+    result
+}
+
+impl Settings {
+    /// Defaults, without colour where the terminal or the user wants none.
+    pub fn new(theme: Theme, keymap: Keymap) -> Self {
+        Self { theme, keymap, refresh: None, mouse: true }
+    }
+}
+
+impl Ended {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Quit | Self::Input => 0,
+            Self::Signal(number) => u8::try_from(128 + number).unwrap_or(255),
+        }
+    }
+}
+
+impl<B: Backend> Console<B> {
+    /// A console whose first reading is under way.
+    pub fn new(
+        backend: B,
+        source: Source,
+        settings: Settings,
+        clock: fn() -> Timestamp,
+        clipboard: Box<dyn Write>,
+    ) -> Result<Self, ConsoleError> {
+        let terminal = Terminal::new(backend).map_err(|error| ConsoleError::Draw(error.to_string()))?;
+        let size = terminal.size().map_err(|error| ConsoleError::Draw(error.to_string()))?;
+        let mut state = State::new(size, clock());
+        state.theme = settings.theme;
+        state.keymap = settings.keymap;
+        state.refresh = settings.refresh;
+        let mut worker = Worker::start(source).map_err(ConsoleError::Start)?;
+        worker.ask();
+        Ok(Self { terminal, state, worker, clock, clipboard, dirty: true })
+    }
+
+    /// Works until the user leaves, a signal comes, or the events end and
+    /// nothing is under way any more. In the last case it can be called again
+    /// with more events.
+    pub async fn run<E, S>(&mut self, events: &mut E, signal: S) -> Result<Ended, ConsoleError>
+    where
+        E: Stream<Item = io::Result<Event>> + Unpin,
+        S: Future<Output = i32>,
+    {
+        let mut signal = pin!(signal);
+        let mut ticks = interval(Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut open = true;
+        loop {
+            self.draw()?;
+            let idle = !open && !self.worker.is_busy();
+            if idle {
+                return Ok(Ended::Input);
+            }
+            let mut quit = false;
+            tokio::select! {
+                biased;
+                number = &mut signal => return Ok(Ended::Signal(number)),
+                event = events.next(), if open => match event {
+                    Some(event) => quit |= self.event(event)?,
+                    None => open = false,
+                },
+                node = self.worker.answer() => self.node(node)?,
+                _ = ticks.tick() => quit |= self.send(Msg::Tick((self.clock)()))?,
+            }
+            // Whatever else is there already is taken in before the next drawing.
+            for _ in 0..BATCH {
+                if !open || quit {
+                    break;
+                }
+                let Some(event) = events.next().now_or_never() else { break };
+                match event {
+                    Some(event) => quit |= self.event(event)?,
+                    None => open = false,
+                }
+            }
+            if quit {
+                return Ok(Ended::Quit);
+            }
+        }
+    }
+
+    /// What it knows.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What it draws on.
+    pub fn backend(&self) -> &B {
+        self.terminal.backend()
+    }
+
+    fn draw(&mut self) -> Result<(), ConsoleError> {
+        if std::mem::take(&mut self.dirty) {
+            let state = &self.state;
+            self.terminal.draw(|frame| view(state, frame)).map_err(|error| ConsoleError::Draw(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: io::Result<Event>) -> Result<bool, ConsoleError> {
+        let event = event.map_err(|source| ConsoleError::Terminal { operation: "read", source })?;
+        match event {
+            Event::Key(key) => self.send(Msg::Key(key)),
+            Event::Mouse(mouse) => self.send(Msg::Mouse(mouse)),
+            Event::Paste(text) => self.send(Msg::Paste(text)),
+            Event::Resize(width, height) => self.send(Msg::Resize(width, height)),
+            Event::FocusGained | Event::FocusLost => Ok(false),
+        }
+    }
+
+    fn node(&mut self, node: Result<Node, String>) -> Result<(), ConsoleError> {
+        self.send(Msg::Tick((self.clock)()))?;
+        self.send(Msg::Node(node))?;
+        Ok(())
+    }
+
+    /// Updates the state and carries out what it wants; true to leave.
+    fn send(&mut self, msg: Msg) -> Result<bool, ConsoleError> {
+        self.dirty = true;
+        let mut quit = false;
+        for effect in update(&mut self.state, msg) {
+            match effect {
+                Effect::Quit => quit = true,
+                Effect::Reread => self.worker.ask(),
+                Effect::Redraw => {
+                    self.terminal.clear().map_err(|error| ConsoleError::Draw(error.to_string()))?;
+                }
+                Effect::Copy(text) => {
+                    let copied = effects::copy(&mut self.clipboard, text);
+                    quit |= self.send(Msg::Copied(copied))?;
+                }
+            }
+        }
+        Ok(quit)
+    }
+}

@@ -1,0 +1,125 @@
+//! The loop that runs on a terminal, on a test terminal: keys from a list,
+//! readings from a fake source, waiting until nothing is under way.
+
+use std::future::{pending, ready};
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crossterm::event::Event;
+use fipscope::app::console::{Console, ConsoleError, Ended, Settings, Source};
+use fipscope::tui::keymap::Keymap;
+use fipscope::tui::theme::Theme;
+use futures_util::stream::iter;
+use ratatui::backend::TestBackend;
+
+use crate::article;
+use crate::desk::{events, text};
+
+/// What went to the clipboard, as the terminal would get it.
+#[derive(Clone, Default)]
+struct Clipboard(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Clipboard {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Stage {
+    console: Console<TestBackend>,
+    runtime: tokio::runtime::Runtime,
+    clipboard: Clipboard,
+}
+
+impl Stage {
+    fn new(source: Source) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let settings = Settings::new(Theme::coloured(), Keymap::default());
+        let clipboard = Clipboard::default();
+        let console =
+            Console::new(TestBackend::new(80, 24), source, settings, article::taken_at, Box::new(clipboard.clone()))
+                .unwrap();
+        Self { console, runtime, clipboard }
+    }
+
+    /// Types keys and waits until all is done.
+    fn keys(&mut self, keys: &str) -> Ended {
+        let mut events = iter(events(keys).into_iter().map(|key| Ok(Event::Key(key))));
+        self.runtime.block_on(self.console.run(&mut events, pending())).unwrap()
+    }
+
+    fn screen(&self) -> String {
+        text(self.console.backend().buffer())
+    }
+}
+
+fn article_source() -> Source {
+    Arc::new(|| Ok(article::node()))
+}
+
+#[test]
+fn finds_an_address_opens_its_chain_and_leaves() {
+    let mut stage = Stage::new(article_source());
+    assert_eq!(stage.keys(""), Ended::Input);
+    assert!(stage.screen().contains("1 of 4 floating IPs is broken"), "{}", stage.screen());
+    stage.keys("192.168.1.3<enter>");
+    assert!(stage.screen().contains("Every link holds"), "{}", stage.screen());
+    assert_eq!(stage.keys("<esc>q"), Ended::Quit);
+}
+
+#[test]
+fn the_first_screen_does_not_wait_for_the_first_reading() {
+    let (_never, gate) = std::sync::mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    let mut stage = Stage::new(Arc::new(move || {
+        let _ = gate.lock().unwrap().recv();
+        Err("let go".to_owned())
+    }));
+    // A signal ends the loop after its first drawing.
+    let ended = stage.runtime.block_on(stage.console.run(&mut futures_util::stream::pending(), ready(15))).unwrap();
+    assert_eq!((ended, ended.code()), (Ended::Signal(15), 143));
+    assert!(stage.screen().contains("reading the node…"), "{}", stage.screen());
+}
+
+#[test]
+fn refresh_reads_again_and_a_failure_is_told() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let seen = count.clone();
+    let mut stage = Stage::new(Arc::new(move || match seen.fetch_add(1, Ordering::SeqCst) {
+        0 => Ok(article::node()),
+        1 => Err("the namespace folder is gone\nrun as root".to_owned()),
+        2 => panic!("a reader that fails"),
+        _ => Ok(article::healthy()),
+    }));
+    stage.keys("");
+    stage.keys("r");
+    assert!(stage.screen().contains("could not be read: the namespace folder is gone"), "{}", stage.screen());
+    stage.keys("r");
+    assert!(stage.screen().contains("the reader failed (a reader that fails)"), "{}", stage.screen());
+    stage.keys("r");
+    assert!(stage.screen().contains("The one floating IP holds"), "{}", stage.screen());
+    assert_eq!(count.load(Ordering::SeqCst), 4);
+}
+
+#[test]
+fn copying_reaches_the_terminal() {
+    let mut stage = Stage::new(article_source());
+    stage.keys("");
+    stage.keys("192.168.1.3<esc>gjy");
+    assert_eq!(*stage.clipboard.0.lock().unwrap(), b"\x1b]52;c;MjAzLjAuMTEzLjk=\x07");
+    assert!(stage.screen().contains("copied: 203.0.113.9"), "{}", stage.screen());
+}
+
+#[test]
+fn a_terminal_that_fails_ends_the_loop_with_its_reason() {
+    let mut stage = Stage::new(article_source());
+    let mut events = iter([Err(io::Error::other("gone"))]);
+    let ended = stage.runtime.block_on(stage.console.run(&mut events, pending()));
+    assert!(matches!(ended, Err(ConsoleError::Terminal { operation: "read", .. })), "{ended:?}");
+}
