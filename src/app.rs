@@ -1,6 +1,7 @@
 //! Wires rooms together: the event loop, the worker, effects, privileges, the terminal.
 //!
 //! The command side: settings, a snapshot, the topology, a report, an exit code.
+//! The console side: [`console`].
 
 mod commands;
 pub mod console;

@@ -1,5 +1,5 @@
-//! The README says what is: its generated blocks are up to date, its commands
-//! are those of the gate. `UPDATE_DOCS=1` writes the blocks.
+//! The README says what is: its commands are those of the gate, what it names
+//! is there.
 
 #![allow(
     clippy::disallowed_methods,
@@ -12,24 +12,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fipscope::tui::keymap::Keymap;
-
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
-}
-
-#[test]
-fn the_keys_are_those_of_the_table() {
-    let readme = fs::read_to_string(path("README.md")).unwrap();
-    let (begin, end) = ("<!-- begin keys -->\n", "<!-- end keys -->");
-    let (before, rest) = readme.split_once(begin).expect("the README has a block of keys");
-    let (block, after) = rest.split_once(end).expect("the block of keys ends");
-    let keys = Keymap::default().markdown();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(path("README.md"), format!("{before}{begin}{keys}{end}{after}")).unwrap();
-    } else {
-        assert_eq!(block, keys, "run UPDATE_DOCS=1 cargo test --test readme");
-    }
 }
 
 #[test]

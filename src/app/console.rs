@@ -221,7 +221,9 @@ impl<B: Backend> Console<B> {
 
     fn node(&mut self, node: Result<Node, String>) -> Result<(), ConsoleError> {
         self.send(Msg::Tick((self.clock)()))?;
+        let old = self.state.node.clone();
         self.send(Msg::Node(node))?;
+        self.worker.discard(old);
         Ok(())
     }
 

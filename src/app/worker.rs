@@ -16,7 +16,7 @@ type Answer = Result<Node, String>;
 /// A thread that reads when asked. It ends with its owner; a reading that is
 /// under way then is left to itself.
 pub(super) struct Worker {
-    ask: Sender<()>,
+    ask: Sender<Option<Node>>,
     answers: UnboundedReceiver<Answer>,
     pending: usize,
 }
@@ -32,8 +32,15 @@ impl Worker {
     /// Wants a reading.
     pub(super) fn ask(&mut self) {
         // A thread that is gone answers through the closed channel.
-        let _ = self.ask.send(());
+        let _ = self.ask.send(None);
         self.pending += 1;
+    }
+
+    /// Lets go of a reading that is over: a large one takes its time.
+    pub(super) fn discard(&self, node: Option<Node>) {
+        if node.is_some() {
+            let _ = self.ask.send(node);
+        }
     }
 
     /// A reading is under way.
@@ -52,8 +59,11 @@ impl Worker {
     }
 }
 
-fn work(source: &Source, asked: &Receiver<()>, answers: &UnboundedSender<Answer>) {
-    while asked.recv().is_ok() {
+fn work(source: &Source, asked: &Receiver<Option<Node>>, answers: &UnboundedSender<Answer>) {
+    while let Ok(over) = asked.recv() {
+        if over.is_some() {
+            continue;
+        }
         let answer = catch_unwind(AssertUnwindSafe(|| source())).unwrap_or_else(|panic| Err(broken(panic.as_ref())));
         if answers.send(answer).is_err() {
             return;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use netlink_packet_route::RouteNetlinkMessage as Message;
-use netlink_packet_route::link::LinkAttribute;
+use netlink_packet_route::link::{LinkAttribute, State};
 
 use crate::net::{IfName, NetnsName};
 use crate::netns::{NetnsDir, enter};
@@ -61,6 +61,16 @@ impl Writer {
             Action::Netfilter(edit) => self.inside(place, || restore::restore(edit))??,
         }
         Ok(action.inverse())
+    }
+
+    /// True where a device that is switched on carries packets, or does not say.
+    pub(super) fn is_running(&mut self, place: &Place, dev: &IfName) -> Result<bool, Cause> {
+        let link = self.at(place)?.rtnl.link(dev)?;
+        let state = link.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::OperState(state) => Some(*state),
+            _ => None,
+        });
+        Ok(matches!(state, None | Some(State::Up | State::Unknown)))
     }
 
     fn create(&mut self, name: &NetnsName) -> Result<(), Cause> {

@@ -4,7 +4,7 @@ mod mouse;
 mod prompt;
 mod screens;
 
-use crossterm::event::{KeyEvent, KeyEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
 
 use super::goto::Target;
@@ -52,8 +52,19 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     }
 }
 
+/// A terminal sends Alt-q and a quick Esc, q alike: what is not bound as the
+/// one is taken as the other.
 fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
     let key = Key::from(event);
+    if key.alt && state.keymap.lookup(state.context(), key).is_none() {
+        let mut effects = press(state, Key { code: KeyCode::Esc, ctrl: false, alt: false });
+        effects.extend(press(state, Key { alt: false, ..key }));
+        return effects;
+    }
+    press(state, key)
+}
+
+fn press(state: &mut State, key: Key) -> Vec<Effect> {
     state.notice = None;
     let command = state.keymap.lookup(state.context(), key);
     if state.prompt.is_some() {
@@ -88,7 +99,10 @@ fn node(state: &mut State, result: Result<Node, String>) {
     state.reading = false;
     state.read_at = Some(state.now);
     match result {
-        Err(why) => state.error = Some(printable(&why, 400)),
+        Err(why) => {
+            let lines: Vec<String> = why.lines().take(8).map(|line| printable(line, 300)).collect();
+            state.error = Some(lines.join("\n"));
+        }
         Ok(node) => {
             state.error = None;
             state.node = Some(node);

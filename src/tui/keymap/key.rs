@@ -54,10 +54,10 @@ impl FromStr for Key {
         let mut chars = rest.chars();
         let code = match (chars.next(), chars.next()) {
             (Some(c), None) if !c.is_control() => KeyCode::Char(c),
-            _ => match NAMES.iter().find(|(name, _)| *name == rest) {
+            _ => match NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(rest)) {
                 Some((_, code)) => *code,
                 None => rest
-                    .strip_prefix('f')
+                    .strip_prefix(['f', 'F'])
                     .and_then(|number| number.parse().ok())
                     .filter(|number| (1..=12).contains(number))
                     .map(KeyCode::F)
@@ -105,9 +105,17 @@ mod tests {
 
     #[test]
     fn names_parse_and_print() {
-        for (text, shown) in
-            [("q", "q"), ("ctrl-c", "Ctrl-c"), ("pgdn", "PgDn"), ("up", "↑"), ("f5", "F5"), ("-", "-"), ("f", "f")]
-        {
+        for (text, shown) in [
+            ("q", "q"),
+            ("ctrl-c", "Ctrl-c"),
+            ("pgdn", "PgDn"),
+            ("up", "↑"),
+            ("f5", "F5"),
+            ("F5", "F5"),
+            ("PgDn", "PgDn"),
+            ("-", "-"),
+            ("f", "f"),
+        ] {
             assert_eq!(text.parse::<Key>().unwrap().to_string(), shown, "{text}");
         }
     }

@@ -22,7 +22,7 @@ pub(super) fn no_node(state: &State, area: Rect, buffer: &mut Buffer) {
     match &state.error {
         None => paragraph(&state.theme, area, buffer, None, "reading the node…", &[]),
         Some(why) => {
-            let text = format!("The node could not be read: {}", printable(why, 400).replace("\\u{a}", " "));
+            let text = format!("The node could not be read: {}", why.replace('\n', ": "));
             paragraph(&state.theme, area, buffer, Some(Mark::Broken), &text, &WAYS);
         }
     }

@@ -1,0 +1,20 @@
+//! The console: screens as text, keys as messages, the real loop on a test
+//! terminal.
+
+#![allow(
+    unreachable_pub,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test reads files and fails by panicking"
+)]
+
+mod any;
+mod article;
+mod chains;
+mod desk;
+mod docs;
+mod keys;
+mod real_loop;
+mod screens;
