@@ -1,6 +1,6 @@
 //! How long a snapshot takes, beside two others on the same namespaces in the
 //! same run: the floor (the same dumps, received and not decoded, on one
-//! thread) and the shell (`ip -j`, `iptables-save`).
+//! thread) and the shell (`ip -j`, `tc -j`, `iptables-save`).
 //!
 //! Needs a node to read: start it where namespaces are, such as in the lab.
 //! `FIPSCOPE_BENCH_NETNS_DIR` names the folder (default `/run/netns`),
@@ -59,14 +59,14 @@ fn main() {
     let mut messages = 0;
     let floor = median(rounds, || messages = bare(&dir, &names));
     println!("{} namespaces, {}; medians of {rounds}", names.len(), objects(&snapshot));
-    println!("{:<34}{:>10}{:>12}", "", "time", "ratio");
+    println!("{:<38}{:>10}{:>12}", "", "time", "ratio");
     row("bare dumps, one thread", floor, &format!("{messages} messages"));
     row("snapshot", ours, &format!("{:.2} x bare", ours.as_secs_f64() / floor.as_secs_f64()));
     if env::var("FIPSCOPE_BENCH_SHELL").is_ok_and(|choice| choice == "0") {
     } else if dir == NetnsDir::default() {
         let shell = time(|| shell(&names));
         let ratio = shell.as_secs_f64() / ours.as_secs_f64();
-        row("ip -j, iptables-save (once)", shell, &format!("{ratio:.0} x snapshot"));
+        row("ip -j, tc -j, iptables-save (once)", shell, &format!("{ratio:.0} x snapshot"));
     } else {
         println!("SKIPPED the shell: ip knows no other folder than /run/netns");
     }
@@ -74,7 +74,7 @@ fn main() {
 }
 
 fn row(what: &str, took: Duration, beside: &str) {
-    println!("{what:<34}{:>7.1} ms  {beside:>16}", took.as_secs_f64() * 1000.0);
+    println!("{what:<38}{:>7.1} ms  {beside:>16}", took.as_secs_f64() * 1000.0);
 }
 
 fn objects(snapshot: &Snapshot) -> String {
@@ -147,21 +147,25 @@ fn dump(socket: &Socket, kind: u16, body: &[u8], buffer: &mut [u8]) -> usize {
     }
 }
 
-/// What a careful person types, in each namespace.
+/// What a careful person types in each namespace to learn the same.
 fn shell(names: &[NetnsName]) {
+    let questions = [
+        "-d -s link",
+        "address",
+        "-4 rule",
+        "-6 rule",
+        "-4 route show table all",
+        "-6 route show table all",
+        "neigh",
+        "neigh show proxy",
+    ];
     for name in names.iter().map(NetnsName::as_str) {
-        for words in [
-            "-d -s link",
-            "address",
-            "-4 rule",
-            "-6 rule",
-            "-4 route show table all",
-            "-6 route show table all",
-            "neigh",
-        ] {
+        for words in questions {
             run(Command::new("ip").args(["-n", name, "-j"]).args(words.split(' ')));
         }
+        run(Command::new("tc").args(["-n", name, "-j", "qdisc"]));
         run(Command::new("ip").args(["netns", "exec", name, "iptables-save", "-c"]));
+        run(Command::new("ip").args(["netns", "exec", name, "ip6tables-save", "-c"]));
     }
 }
 

@@ -16,8 +16,15 @@ pub use error::{Cause, Error, StepError};
 pub use restore::find_program;
 pub use writer::Writer;
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use crate::netns::NetnsDir;
-use crate::plan::{Plan, Step, Undo};
+use crate::plan::{Action, LinkSetting, Plan, Step, Undo};
+
+/// How long new devices get to come up: the link watch works once a second at
+/// the least.
+const LONGEST_SETTLING: Duration = Duration::from_secs(2);
 
 /// Carries out a plan: all of it, or nothing and the reason.
 pub fn run(plan: &Plan, dir: &NetnsDir) -> Result<(), Error> {
@@ -32,7 +39,26 @@ pub fn run(plan: &Plan, dir: &NetnsDir) -> Result<(), Error> {
             }
         }
     }
+    settle(&mut writer, plan);
     Ok(())
+}
+
+/// Waits until the devices that were switched on carry packets. Of a new veth
+/// pair the end that came up first does so only when the kernel's link watch
+/// gets to it, and drops everything until then without a word. Not an error
+/// where one never does: its other end may be off for a reason.
+fn settle(writer: &mut Writer, plan: &Plan) {
+    let begin = Instant::now();
+    let on = LinkSetting::Up(true);
+    for step in &plan.steps {
+        let Action::SetLink { dev, to, .. } = &step.action else { continue };
+        while *to == on && matches!(writer.is_running(&step.netns, dev), Ok(false)) {
+            if begin.elapsed() > LONGEST_SETTLING {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 /// Takes back what was done, last thing first.

@@ -10,13 +10,16 @@
     reason = "a test starts programs and fails by panicking"
 )]
 
+#[path = "kernel_read/sandbox.rs"]
+mod sandbox;
+
 use std::collections::BTreeSet;
-use std::env;
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 
 use fipscope::kernel::{ReadOptions, read_netns, read_node};
 use fipscope::net::{IfName, Netns, NetnsName, Observed, Peer, Route, Snapshot, TableId};
 use fipscope::netns::{Error as NetnsError, NetnsDir, enter, spawn};
+use sandbox::{in_sandbox, ip, out, sh};
 use serde_json::Value;
 
 /// Two routers and a fip namespace, each pair with the same indexes, and in
@@ -80,6 +83,7 @@ $q neigh add proxy 192.168.1.3 dev qr-a
 $q neigh add proxy fd00::77 dev qr-a
 tc -n qrouter-1 qdisc add dev rfp-1 root handle 1: htb default 2 || echo NO-HTB
 tc -n qrouter-1 qdisc add dev rfp-1 ingress || echo NO-INGRESS
+tc -n qrouter-1 filter add dev rfp-1 parent ffff: protocol ip prio 49 u32 match ip src 10.0.0.0/8 flowid 1:1 || echo NO-U32
 touch /run/netns/not-a-namespace
 ";
 
@@ -375,51 +379,14 @@ fn traffic_control_is_read(netns: &Netns) {
     }
     let found: BTreeSet<String> = rfp.qdiscs.iter().map(|qdisc| qdisc.kind.clone()).collect();
     assert_eq!(found, expected);
-}
-
-/// False in the outer process, after the same test ran inside a sandbox.
-fn in_sandbox(test: &str) -> bool {
-    if env::var_os("FIPSCOPE_TEST_SANDBOX").is_some() {
-        return true;
-    }
-    let run = |script: &str, arguments: &[&str]| -> ExitStatus {
-        let user: &[&str] = if nix::unistd::getuid().is_root() { &[] } else { &["--user", "--map-root-user"] };
-        Command::new("unshare")
-            .args(user)
-            .args(["--net", "--mount", "sh", "-ec", script, "sh"])
-            .args(arguments)
-            .env("FIPSCOPE_TEST_SANDBOX", "1")
-            .status()
-            .expect("unshare (util-linux) is installed")
-    };
-    if !run("mount -t tmpfs tmpfs /run && ip link >/dev/null", &[]).success() {
-        assert!(env::var_os("REQUIRE_NETNS").is_none(), "no namespaces here, but REQUIRE_NETNS is set");
-        println!("SKIPPED {test}: this system lets us make no network namespaces");
-        return false;
-    }
-    let program = env::current_exe().unwrap();
-    let inside = "mount --make-rprivate / && mount -t tmpfs tmpfs /run && mkdir /run/netns && exec \"$@\"";
-    let status = run(inside, &[program.to_str().unwrap(), "--exact", test, "--nocapture"]);
-    assert!(status.success(), "{test} failed inside the sandbox");
-    false
+    let shown = out("tc -n qrouter-1 filter show dev rfp-1 parent ffff:");
+    let handles: Vec<&str> = shown.lines().filter_map(|line| line.split(" fh ").nth(1)?.split(' ').next()).collect();
+    let count = handles.iter().filter(|handle| !handle.ends_with(':')).count();
+    assert_eq!(rfp.filters.iter().filter(|filter| filter.kind == "u32" && filter.preference == 49).count(), count);
 }
 
 fn assert_same(name: &str, found: &BTreeSet<String>, expected: &BTreeSet<String>) {
     let only_found: Vec<&String> = found.difference(expected).collect();
     let only_expected: Vec<&String> = expected.difference(found).collect();
     assert!(only_found.is_empty() && only_expected.is_empty(), "{name}\nours {only_found:#?}\nip's {only_expected:#?}");
-}
-
-fn sh(script: &str) {
-    assert!(Command::new("sh").args(["-exc", script]).status().unwrap().success(), "the last line printed failed");
-}
-
-fn out(command: &str) -> String {
-    let output = Command::new("sh").args(["-c", command]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn ip(name: &str, what: &str) -> Vec<Value> {
-    let text = out(&format!("ip -n {name} -j {what}"));
-    serde_json::from_str(if text.trim().is_empty() { "[]" } else { &text }).unwrap()
 }

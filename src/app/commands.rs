@@ -7,9 +7,9 @@ use super::exit::Exit;
 use super::output::{note, print, style, write_file};
 use super::source;
 use crate::config::{Format, Settings, ShowArgs, SnapshotArgs};
-use crate::net::{Change, Observed, Snapshot, changes};
+use crate::net::{Change, Snapshot, changes};
 use crate::report::{self, Query, Selection};
-use crate::topology::{FipState, FloatingIp, Topology};
+use crate::topology::{Blind, FipState, FloatingIp, Topology};
 
 /// `fipscope list`.
 pub(super) fn list(settings: &Settings) -> Result<Exit, AppError> {
@@ -53,7 +53,7 @@ pub(super) fn snapshot(what: &SnapshotArgs, settings: &Settings) -> Result<Exit,
             }
         }
     }
-    Ok(if unreadable(&snapshot) > 0 { Exit::CannotTell } else { Exit::Done })
+    Ok(if is_blind(&snapshot) { Exit::CannotTell } else { Exit::Done })
 }
 
 /// `fipscope diff`.
@@ -65,11 +65,10 @@ pub(super) fn diff(before: &Path, after: &Path, settings: &Settings) -> Result<E
         Format::Text => report::text::diff(&before, &after, &changes, noise.len(), style(settings)),
         Format::Json => report::json::diff(&before, &after, &changes),
     })?;
-    let blind = unreadable(&before) + unreadable(&after) > 0;
-    Ok(match (changes.is_empty(), blind) {
-        (false, _) => Exit::Found,
-        (true, true) => Exit::CannotTell,
-        (true, false) => Exit::Done,
+    Ok(match changes.is_empty() {
+        false => Exit::Found,
+        true if is_blind(&before) || is_blind(&after) => Exit::CannotTell,
+        true => Exit::Done,
     })
 }
 
@@ -85,7 +84,7 @@ fn find<'a>(topology: &'a Topology, which: &ShowArgs) -> Result<&'a FloatingIp, 
             address: which.address,
             node: topology.node.clone(),
             hint,
-            blind: is_blind(topology),
+            blind: topology.blind.iter().any(Blind::hides_floating_ips),
         }),
         Selection::Many(candidates) => {
             let line = |candidate: &report::Candidate<'_>| {
@@ -101,28 +100,20 @@ fn find<'a>(topology: &'a Topology, which: &ShowArgs) -> Result<&'a FloatingIp, 
     }
 }
 
-/// Done, unless something of the L3 agent's could not be read. JSON has no room
-/// for that: it goes to standard error.
+/// Done, unless something that could hide a floating IP could not be read. JSON
+/// has no room for that: it goes to standard error.
 fn told(topology: &Topology, settings: &Settings) -> Exit {
-    if !is_blind(topology) {
-        return Exit::Done;
-    }
+    let blind: Vec<&Blind> = topology.blind.iter().filter(|part| part.hides_floating_ips()).collect();
     if settings.format == Format::Json {
-        for part in &topology.blind {
-            let place = part.namespace.as_ref().map_or_else(|| "host".to_owned(), ToString::to_string);
-            note(&format!("fipscope: could not read {place}: {}: {}", part.part, part.why));
+        for part in &blind {
+            let place = part.namespace.as_ref().map_or_else(|| "this node".to_owned(), ToString::to_string);
+            note(&format!("fipscope: could not read {} of {place}: {}", part.part, part.why));
         }
     }
-    Exit::CannotTell
+    if blind.is_empty() { Exit::Done } else { Exit::CannotTell }
 }
 
-/// True where a floating IP could be hidden by what was not read.
-fn is_blind(topology: &Topology) -> bool {
-    topology.blind.iter().any(|part| part.namespace.is_some())
-        || matches!(topology.kind, crate::topology::NodeKind::Unknown(_))
-}
-
-fn unreadable(snapshot: &Snapshot) -> usize {
-    let namespaces = snapshot.namespaces.values().filter(|netns| matches!(netns, Observed::Unreadable(_))).count();
-    namespaces + usize::from(snapshot.namespaces_unreadable.is_some())
+/// True where something that could hide a floating IP could not be read.
+fn is_blind(snapshot: &Snapshot) -> bool {
+    Topology::of(snapshot).blind.iter().any(Blind::hides_floating_ips)
 }

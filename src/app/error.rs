@@ -15,6 +15,9 @@ pub(super) enum AppError {
     /// The node or the file could not be read.
     #[error("{0}")]
     Read(Box<dyn std::error::Error + Send + Sync>),
+    /// The lab could not be built or used.
+    #[error(transparent)]
+    Lab(#[from] crate::lab::Error),
     /// Namespaces stand here, but nobody let us in.
     #[error(
         "none of the {count} namespaces of this node could be entered: {why}\n\
@@ -56,18 +59,9 @@ pub(super) enum AppError {
         /// Why not.
         source: io::Error,
     },
-    /// The lab could not be built or its command could not be run.
-    #[error(transparent)]
-    Lab(#[from] crate::lab::Error),
     /// The console could not run.
     #[error(transparent)]
     Console(#[from] super::console::ConsoleError),
-    /// `[theme]` of the configuration file has a role or a word that is none.
-    #[error("[theme] of the configuration file: {0}")]
-    Theme(#[from] crate::tui::theme::ThemeError),
-    /// `[keys]` of the configuration file has a name or a key that is none.
-    #[error("[keys] of the configuration file: {0}")]
-    Keys(#[from] crate::tui::keymap::BindError),
     /// Standard output took no more.
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
@@ -77,14 +71,13 @@ impl AppError {
     /// The exit code that says so.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Ambiguous { .. } | Self::Theme(_) | Self::Keys(_) => Exit::Usage,
-            Self::Console(super::console::ConsoleError::NoTerminal) => Exit::Usage,
+            Self::Config(_) | Self::Ambiguous { .. } => Exit::Usage,
             Self::Read(_) | Self::NoEntry { .. } | Self::NotFound { blind: true, .. } => Exit::CannotTell,
             Self::NotFound { blind: false, .. }
             | Self::Lab(_)
+            | Self::Console(_)
             | Self::Write { .. }
-            | Self::Output(_)
-            | Self::Console(_) => Exit::Found,
+            | Self::Output(_) => Exit::Found,
         }
     }
 }

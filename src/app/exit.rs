@@ -15,8 +15,8 @@ pub(super) enum Exit {
     /// The node, or a part that the answer depends on, could not be read, and
     /// nothing was found.
     CannotTell,
-    /// What a command inside the lab ended with.
-    Command(u8),
+    /// What a command ended with that ran in the lab.
+    Other(i32),
 }
 
 impl From<Exit> for ExitCode {
@@ -26,7 +26,8 @@ impl From<Exit> for ExitCode {
             Exit::Found => 1,
             Exit::Usage => 2,
             Exit::CannotTell => 3,
-            Exit::Command(code) => code,
+            // No program ends with more than a byte.
+            Exit::Other(code) => u8::try_from(code).unwrap_or(u8::MAX),
         })
     }
 }

@@ -15,7 +15,7 @@ use crate::neutron;
 /// routes, translations and devices that carries its traffic, with the link that is broken. Without a command it
 /// opens the console on this node.
 #[derive(Debug, Parser)]
-#[command(name = "fipscope", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = MORE)]
+#[command(name = "fipscope", version, max_term_width = 80, after_help = EXAMPLES, after_long_help = MORE)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -42,21 +42,23 @@ const MORE: &str = concat!(
 
 Exit codes:
   0    done, or healthy
-  1    broken or degraded, a difference, no such floating IP, or an operation that failed
+  1    broken or degraded, a difference, no such floating IP, or an operation
+       that failed
   2    wrong usage
   3    could not tell: something that the answer depends on could not be read
   4    an operation failed and could not be rolled back completely
   130  interrupted
 
-Options can be set by the environment as well (FIPSCOPE_FROM, FIPSCOPE_FORMAT and so on), most in the
-configuration file. The command line wins over the environment, that over the file."
+Options can be set by the environment as well (FIPSCOPE_FROM, FIPSCOPE_FORMAT
+and so on), most in the configuration file. The command line wins over the
+environment, that over the file."
 );
 
 /// Options that every command takes.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Globals {
-    /// Read a snapshot file or an unpacked sosreport instead of this node
+    /// Read a snapshot file or an unpacked sosreport, not this node
     #[arg(long, global = true, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
     pub(super) from: Option<PathBuf>,
     /// The folder with the names of the namespaces [default: /run/netns]
@@ -95,10 +97,10 @@ pub(super) enum Command {
     /// Show the whole chain of one floating IP, link by link, both directions
     #[command(after_help = "\
 Examples:
-  fipscope show 192.168.1.3                      by floating IP
-  fipscope show 10.0.0.4                         by fixed IP
-  fipscope show 10.0.0.4 --router ef25020f       where several routers have a 10.0.0.4
-  fipscope show 192.168.1.3 --format json | jq '.outbound[] | select(.state != \"ok\")'
+  fipscope show 192.168.1.3                   by floating IP
+  fipscope show 10.0.0.4                      by fixed IP
+  fipscope show 10.0.0.4 --router ef25020f    where two routers have a 10.0.0.4
+  fipscope show 10.0.0.4 --format json | jq '.outbound[] | select(.state != \"ok\")'
 
 Exit codes: 0 every link holds, 1 degraded, broken or not here, 3 could not tell.")]
     Show(Address),
@@ -108,7 +110,8 @@ Examples:
   sudo fipscope snapshot -o node.json            then anywhere: fipscope --from node.json
   sudo fipscope snapshot | ssh admin tee node.json
 
-The document holds addresses, devices, rules and paths of the node; read it before you give it away.")]
+The document holds addresses, devices, rules and paths of the node; read it
+before you give it away.")]
     Snapshot {
         /// Write to this file (whole or not at all) instead of standard output
         #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -143,7 +146,7 @@ It needs neither OpenStack nor root, and nothing of it is left when it ends.")]
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
-  fipscope completions bash > ~/.local/share/bash-completion/completions/fipscope")]
+  fipscope completions bash > /etc/bash_completion.d/fipscope")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,

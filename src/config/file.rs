@@ -11,6 +11,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::near::nearest;
 use super::{ColorChoice, ConfigError, Environment, Format};
+use crate::tui::keymap::{BINDINGS, BindError, Keymap};
+use crate::tui::theme::{Theme, ThemeError};
 
 /// A configuration file that is larger is none.
 const LIMIT: u64 = 1 << 20;
@@ -35,10 +37,10 @@ pub struct FileSettings {
     pub read_only: Option<bool>,
     /// `ascii` of `[theme]`.
     pub ascii: Option<bool>,
-    /// The other keys of `[theme]`: a role's colours.
+    /// The other keys of `[theme]`: styles in words, by role.
     pub theme: BTreeMap<String, String>,
-    /// `[keys]`: what a command's keys are instead.
-    pub keys: BTreeMap<String, Vec<String>>,
+    /// The usual keys, changed by `[keys]`.
+    pub keymap: Keymap,
 }
 
 impl FileSettings {
@@ -161,6 +163,11 @@ impl Reader<'_> {
                 found.ascii = Some(self.flag(key, value)?);
             } else {
                 let words = self.word(key, value, "text such as \"bold red\"", |words| Some(words.to_owned()))?;
+                match Theme::default().set(key.get_ref(), &words) {
+                    Err(ThemeError::Role(..)) => return Err(self.unknown(key, Theme::ROLES)),
+                    Err(error) => return Err(self.error(value.span(), error.to_string())),
+                    Ok(()) => {}
+                }
                 found.theme.insert(key.get_ref().to_string(), words);
             }
         }
@@ -175,7 +182,13 @@ impl Reader<'_> {
                 values.iter().map(|value| value.get_ref().as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
             });
             let keys = one.or(many).ok_or_else(|| self.expected(name, value, "a key or a list of keys"))?;
-            found.keys.insert(name.get_ref().to_string(), keys);
+            match found.keymap.rebind(name.get_ref(), &keys) {
+                Err(BindError::UnknownName(_)) => {
+                    return Err(self.unknown(name, &BINDINGS.iter().map(|binding| binding.name).collect::<Vec<_>>()));
+                }
+                Err(error) => return Err(self.error(value.span(), error.to_string())),
+                Ok(()) => {}
+            }
         }
         Ok(())
     }
@@ -184,6 +197,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::keymap::{Command, Context};
 
     fn wrong(text: &str) -> String {
         FileSettings::parse(Path::new("/c.toml"), text).unwrap_err().to_string()
@@ -196,21 +210,27 @@ mod tests {
             ("\n\ncolor = 'blue'", "/c.toml:3: \"color\" is \"blue\"; it can be auto, always or never"),
             ("read-only = 1", "/c.toml:1: \"read-only\" is of type integer; it can be true or false"),
             ("log-file = 'x'", "/c.toml:1: \"log-file\" is \"x\"; it can be an absolute path"),
+            ("[theme]\nbrokn = 'red'", "/c.toml:2: unknown key \"brokn\"; did you mean \"broken\"?"),
+            ("[keys]\nquitt = 'x'", "/c.toml:2: unknown key \"quitt\"; did you mean \"quit\"?"),
+            ("[keys]\nquit = '?'", "/c.toml:2: ? is already bound to help"),
             ("[keys]\nquit = 3", "/c.toml:2: \"quit\" is of type integer; it can be a key or a list of keys"),
         ] {
             assert_eq!(wrong(text), message);
         }
         assert!(wrong("zebra = 1").contains("known keys are netns-dir"), "{}", wrong("zebra = 1"));
+        assert!(wrong("[theme]\nok = 'reddish'").starts_with("/c.toml:2: \"reddish\" is neither a colour"));
+        assert!(wrong("[keys]\nquit = 'hyper-q'").starts_with("/c.toml:2: "));
         assert!(wrong("a = 1\nb =").starts_with("/c.toml:2: "), "{}", wrong("a = 1\nb ="));
     }
 
     #[test]
     fn keys_and_theme_are_kept_by_name() {
-        let text = "[theme]\nascii = true\nok = 'bold green'\n[keys]\nquit = 'x'\nrefresh = ['r', 'F5']\n";
+        let text = "[theme]\nascii = true\nok = 'bold green'\n[keys]\nquit = 'x'\nrefresh = ['R', 'f5']\n";
         let found = FileSettings::parse(Path::new("/c.toml"), text).unwrap();
         assert_eq!(found.ascii, Some(true));
         assert_eq!(found.theme["ok"], "bold green");
-        assert_eq!(found.keys["quit"], ["x"]);
-        assert_eq!(found.keys["refresh"], ["r", "F5"]);
+        let means = |key: &str| found.keymap.lookup(Context::Overview, key.parse().unwrap());
+        assert_eq!((means("x"), means("q")), (Some(Command::Quit), None));
+        assert_eq!((means("R"), means("r")), (Some(Command::Refresh), None));
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{ColorChoice, ConfigError, Environment, FileSettings, Format, LowArgs};
+use crate::tui::keymap::Keymap;
+use crate::tui::theme::Theme;
 
 /// Where `ip netns` keeps the names of namespaces.
 const NETNS_DIR: &str = "/run/netns";
@@ -29,10 +31,10 @@ pub struct Settings {
     pub log_file: Option<PathBuf>,
     /// Only ASCII.
     pub ascii: bool,
-    /// Colours of the console's roles, in words.
+    /// Styles of the console's roles, in words, where they are not the usual ones.
     pub theme: BTreeMap<String, String>,
-    /// Keys of the console's commands, instead of the usual ones.
-    pub keys: BTreeMap<String, Vec<String>>,
+    /// The keys of the console.
+    pub keymap: Keymap,
     /// The terminal says that it has no colours (`TERM=dumb`).
     pub dumb: bool,
     /// Columns that text may take where it goes to no terminal; `None` is 80.
@@ -45,6 +47,17 @@ impl Settings {
         let named = typed.config.clone().or_else(|| environment.path("FIPSCOPE_CONFIG"));
         let file = FileSettings::find(named.as_deref(), environment)?;
         Self::layer(typed, environment, file)
+    }
+
+    /// The console's theme. Without colour the user's own styles do not count.
+    pub fn theme(&self, coloured: bool) -> Theme {
+        let mut theme = if coloured { Theme::coloured() } else { Theme::plain() };
+        for (role, words) in self.theme.iter().filter(|_| coloured) {
+            // The file was refused where this is not understood.
+            let _ = theme.set(role, words);
+        }
+        theme.ascii = self.ascii;
+        theme
     }
 
     /// Command line over environment over file over default.
@@ -69,7 +82,7 @@ impl Settings {
             log_file: path(&typed.log_file, "FIPSCOPE_LOG_FILE", file.log_file),
             ascii: environment.flag("FIPSCOPE_ASCII")?.or(file.ascii).unwrap_or_else(|| speaks_ascii(environment)),
             theme: file.theme,
-            keys: file.keys,
+            keymap: file.keymap,
             dumb: environment.text("TERM").as_deref() == Some("dumb"),
             columns: environment.text("COLUMNS").and_then(|columns| columns.parse().ok()),
         })
@@ -148,6 +161,11 @@ mod tests {
         let all: String =
             sample.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n").collect();
         let all = FileSettings::parse(std::path::Path::new("config.sample.toml"), &all).unwrap();
-        assert!(all.state_path.is_some() && all.log_file.is_some() && !all.keys.is_empty() && !all.theme.is_empty());
+        assert!(
+            all.state_path.is_some()
+                && all.log_file.is_some()
+                && all.keymap != Keymap::default()
+                && !all.theme.is_empty()
+        );
     }
 }

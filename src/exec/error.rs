@@ -45,7 +45,7 @@ pub struct StepError {
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
     /// The kernel refused it.
-    #[error("{}", kernel(.errno, .text.as_deref()))]
+    #[error("{}", kernel(*.errno, .text.as_deref()))]
     Kernel {
         /// The error number, positive.
         errno: i32,
@@ -104,9 +104,9 @@ impl Cause {
     }
 }
 
-fn kernel(errno: &i32, text: Option<&str>) -> String {
-    let error = io::Error::from_raw_os_error(*errno);
-    let hint = if *errno == libc::EPERM { "; try: sudo" } else { "" };
+fn kernel(errno: i32, text: Option<&str>) -> String {
+    let error = io::Error::from_raw_os_error(errno);
+    let hint = if errno == libc::EPERM { "; try: sudo" } else { "" };
     match text {
         Some(text) => format!("{error}: {}{hint}", printable(text, 200)),
         None => format!("{error}{hint}"),
@@ -114,5 +114,5 @@ fn kernel(errno: &i32, text: Option<&str>) -> String {
 }
 
 fn list(left: &[StepError]) -> String {
-    left.iter().map(|error| format!("\n  {error}")).collect()
+    left.iter().fold(String::new(), |list, error| list + "\n  " + &error.to_string())
 }

@@ -65,6 +65,13 @@ impl Rtnl {
         if let Some(index) = self.indexes.get(name) {
             return Ok(*index);
         }
+        let index = self.link(name)?.header.index;
+        self.indexes.insert(name.clone(), index);
+        Ok(index)
+    }
+
+    /// A device as it is now.
+    pub(super) fn link(&mut self, name: &IfName) -> Result<LinkMessage, Cause> {
         let mut question = LinkMessage::default();
         question.attributes.push(LinkAttribute::IfName(name.as_str().to_owned()));
         // Longer names are an error of another kind to the kernel.
@@ -73,10 +80,7 @@ impl Rtnl {
             return Err(absent());
         }
         match self.exchange(RouteNetlinkMessage::GetLink(question), NLM_F_REQUEST) {
-            Ok(Some(RouteNetlinkMessage::NewLink(link))) => {
-                self.indexes.insert(name.clone(), link.header.index);
-                Ok(link.header.index)
-            }
+            Ok(Some(RouteNetlinkMessage::NewLink(link))) => Ok(link),
             Ok(_) | Err(Cause::Kernel { errno: libc::ENODEV, .. }) => Err(absent()),
             Err(other) => Err(other),
         }

@@ -1,10 +1,10 @@
 //! One operation in one namespace.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use netlink_packet_route::RouteNetlinkMessage as Message;
-use netlink_packet_route::link::LinkAttribute;
+use netlink_packet_route::link::{LinkAttribute, State};
 
 use crate::net::{IfName, NetnsName};
 use crate::netns::{NetnsDir, enter};
@@ -21,7 +21,7 @@ const MOST_OPEN: usize = 200;
 /// to, so that many steps cost one entering.
 pub struct Writer {
     dir: NetnsDir,
-    open: HashMap<Place, Opened>,
+    open: BTreeMap<Place, Opened>,
 }
 
 /// A namespace that we hold open; `ns` is `None` for the host's own.
@@ -33,7 +33,7 @@ struct Opened {
 impl Writer {
     /// A writer for the namespaces with names in that folder.
     pub fn new(dir: NetnsDir) -> Self {
-        Self { dir, open: HashMap::new() }
+        Self { dir, open: BTreeMap::new() }
     }
 
     /// Carries out one action and says what takes it back. That is the action's
@@ -63,9 +63,19 @@ impl Writer {
         Ok(action.inverse())
     }
 
+    /// True where a device that is switched on carries packets, or does not say.
+    pub(super) fn is_running(&mut self, place: &Place, dev: &IfName) -> Result<bool, Cause> {
+        let link = self.at(place)?.rtnl.link(dev)?;
+        let state = link.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::OperState(state) => Some(*state),
+            _ => None,
+        });
+        Ok(matches!(state, None | Some(State::Up | State::Unknown)))
+    }
+
     fn create(&mut self, name: &NetnsName) -> Result<(), Cause> {
-        let ns = self.dir.create(name)?;
-        self.keep(Place::Netns(name.clone()), Some(ns)).map(drop)
+        self.dir.create(name)?;
+        Ok(())
     }
 
     fn delete(&mut self, name: &NetnsName) -> Result<(), Cause> {
@@ -122,7 +132,9 @@ impl Writer {
         let index = rtnl.index(name)?;
         rtnl.change(Message::DelLink(message::link(index)), Mode::Change)?;
         // The other end went with it, wherever that is.
-        self.open.values_mut().for_each(|opened| opened.rtnl.forget());
+        for opened in self.open.values_mut() {
+            opened.rtnl.forget();
+        }
         Ok(())
     }
 
@@ -159,24 +171,19 @@ impl Writer {
     }
 
     fn at(&mut self, place: &Place) -> Result<&mut Opened, Cause> {
-        match self.open.remove(place) {
-            Some(opened) => Ok(self.open.entry(place.clone()).insert_entry(opened).into_mut()),
-            None => {
-                let ns = place.name().map(|name| self.dir.open(name)).transpose()?;
-                self.keep(place.clone(), ns)
-            }
-        }
-    }
-
-    fn keep(&mut self, place: Place, ns: Option<OwnedFd>) -> Result<&mut Opened, Cause> {
+        let opened = self.open.remove(place).map_or_else(|| self.go_to(place), Ok)?;
         if self.open.len() >= MOST_OPEN {
             self.open.clear();
         }
-        let socket = match &ns {
+        Ok(self.open.entry(place.clone()).or_insert(opened))
+    }
+
+    fn go_to(&self, place: &Place) -> Result<Opened, Cause> {
+        let ns = place.name().map(|name| self.dir.open(name)).transpose()?;
+        let rtnl = match &ns {
             Some(ns) => enter(ns, Rtnl::open)?,
             None => Rtnl::open(),
         };
-        let rtnl = socket.map_err(Cause::io("netlink"))?;
-        Ok(self.open.entry(place).insert_entry(Opened { ns, rtnl }).into_mut())
+        Ok(Opened { rtnl: rtnl.map_err(Cause::io("netlink"))?, ns })
     }
 }

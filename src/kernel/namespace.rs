@@ -9,7 +9,7 @@ use super::netfilter::read_netfilter;
 use super::route::dump_routes;
 use super::rule::dump_rules;
 use super::socket::Socket;
-use super::sysctl::{read_conntrack_fill, read_sysctls};
+use super::sysctl::read_sysctls;
 use super::tc::dump_tc;
 use crate::net::{Netns, Observed};
 
@@ -19,9 +19,8 @@ pub(crate) fn read_here(conntrack: bool) -> Netns {
         Ok(mut socket) => read_route(&mut socket),
         Err(error) => nothing(&error.to_string()),
     };
-    netns.sysctls = read_sysctls(netns.links().iter().map(|link| &link.name));
+    (netns.sysctls, netns.conntrack_fill) = read_sysctls(netns.links().iter().map(|link| &link.name));
     netns.netfilter = read_netfilter();
-    netns.conntrack_fill = read_conntrack_fill();
     if conntrack {
         let entries = Socket::netfilter().and_then(|mut socket| dump_conntrack(&mut socket));
         netns.conntrack = Some(observed(entries.map(|mut entries| {

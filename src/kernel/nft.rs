@@ -86,7 +86,7 @@ fn read_tables() -> Result<Vec<Table>, DumpError> {
 /// One reading, good only if no change was committed meanwhile: every commit
 /// takes a new generation.
 fn attempt(dumper: &mut Dumper) -> Result<Vec<Table>, DumpError> {
-    let before = dumper.ask_u32(GET_GENERATION, GENERATION_ID)?;
+    let before = generation(dumper)?;
     let mut found = Collector::default();
     dumper.dump(GET_TABLE, |family, body| found.table(family, body))?;
     if found.is_empty() {
@@ -97,10 +97,15 @@ fn attempt(dumper: &mut Dumper) -> Result<Vec<Table>, DumpError> {
     dumper.dump(GET_SET, |family, body| found.set(family, body))?;
     older_kernels_lack(dumper.dump(GET_OBJECT, |family, body| found.object(family, body)))?;
     older_kernels_lack(dumper.dump(GET_FLOWTABLE, |family, body| found.flowtable(family, body)))?;
-    if dumper.ask_u32(GET_GENERATION, GENERATION_ID)? == before {
-        Ok(found.finish())
-    } else {
-        Err(DumpError::Interrupted)
+    if generation(dumper)? == before { Ok(found.finish()) } else { Err(DumpError::Interrupted) }
+}
+
+/// The generation of the rules; a kernel before 3.18 has none, and there the
+/// kernel's own mark of an interrupted dump must do.
+fn generation(dumper: &mut Dumper) -> Result<Option<u32>, DumpError> {
+    match dumper.ask_u32(GET_GENERATION, GENERATION_ID) {
+        Err(DumpError::Os(error)) if is_unknown_question(&error) => Ok(None),
+        other => other.map(Some),
     }
 }
 
@@ -108,7 +113,11 @@ fn attempt(dumper: &mut Dumper) -> Result<Vec<Table>, DumpError> {
 /// know the question has none.
 fn older_kernels_lack(outcome: Result<(), DumpError>) -> Result<(), DumpError> {
     match outcome {
-        Err(DumpError::Os(error)) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EOPNOTSUPP)) => Ok(()),
+        Err(DumpError::Os(error)) if is_unknown_question(&error) => Ok(()),
         other => other,
     }
+}
+
+fn is_unknown_question(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EOPNOTSUPP))
 }

@@ -49,9 +49,15 @@ fn dump_filters(socket: &mut Socket, index: u32, parent: u32) -> Result<Vec<TcFi
     socket.dump("traffic filters", RTM_GETTFILTER, &body, |message| {
         let (head, kind) = decode(message)?;
         let preference = u16::try_from(head.info >> 16).map_err(|_| Malformed)?;
-        // Before its filters a classifier announces itself, without a handle.
-        Ok((head.handle != 0).then_some(TcFilter { kind, parent: head.parent, preference, handle: head.handle }))
+        let found = TcFilter { kind, parent: head.parent, preference, handle: head.handle };
+        Ok(is_filter(&found).then_some(found))
     })
+}
+
+/// Before its filters a classifier announces itself, without a handle, and u32
+/// its hash tables, whose handles have no node part (`TC_U32_NODE`).
+fn is_filter(found: &TcFilter) -> bool {
+    found.handle != 0 && (found.kind != "u32" || found.handle & 0xfff != 0)
 }
 
 struct Head {
@@ -66,4 +72,22 @@ fn decode(message: &[u8]) -> Result<(Head, String), Malformed> {
     let number = |place: usize| head.as_chunks::<4>().0.get(place).map_or(0, |raw| u32::from_ne_bytes(*raw));
     let kind = attrs(rest).find(|attr| attr.kind == TCA_KIND).ok_or(Malformed)?.text();
     Ok((Head { index: number(1), handle: number(2), parent: number(3), info: number(4) }, kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn announcements_and_hash_tables_are_no_filters() {
+        let filter = |kind: &str, handle| TcFilter { kind: kind.to_owned(), parent: 0, preference: 1, handle };
+        assert!(!is_filter(&filter("u32", 0)) && !is_filter(&filter("u32", 0x8000_0000)));
+        assert!(is_filter(&filter("u32", 0x8000_0800)) && is_filter(&filter("matchall", 0x1000)));
+    }
+
+    #[test]
+    fn a_message_without_a_kind_is_malformed() {
+        assert!(decode(&[0; 20]).is_err());
+        assert!(decode(&[0; 19]).is_err());
+    }
 }

@@ -218,3 +218,67 @@ fn check(options: &LabOptions) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::net::netfilter::Backend;
+    use crate::plan::{Action, Object, Place};
+
+    use super::*;
+
+    fn options(layout: Layout, routers: u32, fips: u32) -> LabOptions {
+        LabOptions { layout, routers, fips, backend: Backend::Nft, traffic: false }
+    }
+
+    #[test]
+    fn no_name_is_too_long_or_comes_twice() {
+        let made = node(&options(Layout::Pike, 300, 5)).unwrap();
+        let mut seen = BTreeSet::new();
+        let mut addresses = BTreeSet::new();
+        for step in &made.plan.steps {
+            match &step.action {
+                Action::Add(Object::Veth(pair)) => {
+                    for (place, end) in [(&step.netns, &pair.end), (&pair.peer_netns, &pair.peer)] {
+                        assert!(end.name.as_str().len() <= 15, "{}", end.name);
+                        assert!(seen.insert((place.clone(), end.name.clone())), "{} in {place}", end.name);
+                    }
+                }
+                Action::Add(Object::Netns(name)) => {
+                    assert!(seen.insert((Place::Netns(name.clone()), "".into())), "{name}");
+                }
+                Action::Add(Object::Addr(addr)) if addr.dev.as_str().starts_with("qr-") => {
+                    assert!(addresses.insert(addr.address), "{}", addr.address);
+                }
+                _ => {}
+            }
+        }
+        assert_eq!((made.pairs.len(), addresses.len()), (300, 301));
+        let floating: BTreeSet<_> = made.priorities.iter().flatten().map(|entry| entry.floating_ip).collect();
+        assert_eq!(floating.len(), 1500);
+    }
+
+    #[test]
+    fn the_first_floating_ips_go_to_both_subnets() {
+        let of = |fips| {
+            let made = node(&options(Layout::Juno, 1, fips)).unwrap();
+            assert_eq!(made.priorities, None);
+            made.vms.iter().filter_map(|vm| Some(format!("{} {}", vm.fixed_ip, vm.floating_ip?))).collect::<Vec<_>>()
+        };
+        assert_eq!(of(1), ["10.0.0.4 192.168.1.3"]);
+        assert_eq!(of(3), ["10.0.0.4 192.168.1.3", "20.0.0.6 192.168.1.4", "10.0.0.6 192.168.1.5"]);
+        assert_eq!(of(MOST_FIPS).len(), MOST_FIPS as usize);
+        assert!(of(0).is_empty());
+    }
+
+    #[test]
+    fn limits_are_told() {
+        for (layout, routers, fips) in [(Layout::Pike, 0, 1), (Layout::Juno, 257, 1), (Layout::Pike, 1001, 1)] {
+            assert!(matches!(node(&options(layout, routers, fips)), Err(Error::TooMany(_))), "{routers}");
+        }
+        assert!(node(&options(Layout::Pike, 1, 201)).is_err());
+        assert!(node(&options(Layout::Pike, 1000, 100)).is_err());
+        assert!(node(&options(Layout::Juno, 256, 1)).is_ok());
+    }
+}

@@ -56,9 +56,10 @@ pub(super) fn port_mac(number: u32) -> Mac {
 
 /// A hardware address as the kernel would make one up, by name.
 pub(super) fn kernel_mac(name: &str) -> Mac {
-    let [a, b, c, d, e, f, ..] = hash(name, 3).to_be_bytes();
+    let [_, _, mut mac @ ..] = hash(name, 3).to_be_bytes();
     // Local, and of a single device (IEEE 802).
-    Mac([a & 0xfc | 0x02, b, c, d, e, f])
+    mac[0] = mac[0] & 0xfc | 0x02;
+    Mac(mac)
 }
 
 /// FNV-1a, stirred (splitmix64's finish): enough to look random.

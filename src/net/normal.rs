@@ -19,6 +19,7 @@ use super::{Agent, ConntrackFill, IfName, Link, LinkStats, Mac, Netns, NetnsName
 impl Snapshot {
     /// The snapshot without counters, netfilter handles, ages, tracked
     /// connections and the time, every list in its order.
+    #[must_use]
     pub fn settled(&self) -> Self {
         let mut settled = self.clone();
         settled.taken_at = jiff::Timestamp::UNIX_EPOCH;
@@ -39,6 +40,7 @@ impl Snapshot {
     /// that follow from the names, wherever they appear (peers, link-local
     /// addresses, routes, neighbours); namespace numbers and learned neighbours
     /// are left out.
+    #[must_use]
     pub fn normalised(&self) -> Self {
         let mut normal = self.settled();
         let names = DeviceNames::of(&normal);
@@ -130,7 +132,7 @@ impl DeviceNames {
 
     /// An index that follows from the device's name; 0 where no device has it.
     fn index(&self, place: &Place, index: u32) -> u32 {
-        self.0.get(&(place.clone(), index)).map_or(0, |name| name_index(name))
+        self.0.get(&(place.clone(), index)).map_or(0, name_index)
     }
 }
 
@@ -195,7 +197,9 @@ fn normalise(netns: &mut Netns, place: Option<&NetnsName>, names: &DeviceNames, 
         }
     }
     if let Observed::Seen(addrs) = &mut netns.addrs {
-        addrs.iter_mut().for_each(|addr| chosen.net(&mut addr.address));
+        for addr in addrs {
+            chosen.net(&mut addr.address);
+        }
     }
     if let Observed::Seen(routes) = &mut netns.routes {
         for route in routes {
@@ -232,11 +236,13 @@ fn normalise_link(link: &mut Link, here: &Place, names: &DeviceNames, chosen: &C
     link.index = name_index(&link.name);
 }
 
-/// The interface identifier of RFC 4291, appendix A, behind fe80::/64.
+/// The interface identifier of RFC 4291, appendix A, behind `fe80::/64`.
 fn link_local(mac: Mac) -> IpAddr {
-    let [a, b, c, d, e, f] = mac.0;
+    let Mac(bytes) = mac;
     let word = |high: u8, low: u8| u16::from_be_bytes([high, low]);
-    Ipv6Addr::new(0xfe80, 0, 0, 0, word(a ^ 2, b), word(c, 0xff), word(0xfe, d), word(e, f)).into()
+    let front = [word(bytes[0] ^ 2, bytes[1]), word(bytes[2], 0xff)];
+    let back = [word(0xfe, bytes[3]), word(bytes[4], bytes[5])];
+    Ipv6Addr::new(0xfe80, 0, 0, 0, front[0], front[1], back[0], back[1]).into()
 }
 
 fn name_index(name: &IfName) -> u32 {

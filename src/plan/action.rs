@@ -101,6 +101,7 @@ pub enum LinkSetting {
 }
 
 /// What takes a step back.
+#[expect(clippy::large_enum_variant, reason = "nearly every undo is an action")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undo {
     /// This, in the same place.

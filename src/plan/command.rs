@@ -86,17 +86,12 @@ fn address(place: &Place, verb: &str, addr: &Addr) -> String {
 
 fn policy_rule(place: &Place, verb: &str, rule: &Rule) -> String {
     let there = Rule { iif_detached: false, oif_detached: false, ..rule.clone() };
-    let mut text = format!("{} {} priority {}", there.selector(), rule.action, rule.priority);
-    if let Some(length) = rule.suppress_prefixlen {
-        text.push_str(&format!(" suppress_prefixlength {length}"));
-    }
-    if let Some(group) = rule.suppress_ifgroup {
-        text.push_str(&format!(" suppress_ifgroup {group}"));
-    }
-    if !matches!(rule.protocol, 0 | 3) {
-        text.push_str(&format!(" protocol {}", protocol_name(rule.protocol)));
-    }
-    format!("{} rule {verb} {}", ip(place, rule.family), quote_words(&text))
+    let mut words = vec![there.selector(), rule.action.to_string(), format!("priority {}", rule.priority)];
+    words.extend(rule.suppress_prefixlen.map(|length| format!("suppress_prefixlength {length}")));
+    words.extend(rule.suppress_ifgroup.map(|group| format!("suppress_ifgroup {group}")));
+    // Boot is what `ip` writes where nothing else is asked for.
+    words.extend((!matches!(rule.protocol, 0 | 3)).then(|| format!("protocol {}", protocol_name(rule.protocol))));
+    format!("{} rule {verb} {}", ip(place, rule.family), quote_words(&words.join(" ")))
 }
 
 fn route(place: &Place, verb: &str, route: &Route) -> String {

@@ -95,6 +95,17 @@ impl Style {
         format!("{lead}{}\n", lines.join(&format!("\n{}", " ".repeat(taken))))
     }
 
+    /// The same, in two lines at most.
+    pub(super) fn brief(self, lead: &str, taken: usize, text: &str) -> String {
+        let mut lines = self.wrap(taken, text);
+        if lines.len() > 2 {
+            // The first two did not fit into one, so this is cut, with a mark.
+            lines[1] = cut(&format!("{} {}", lines[1], lines[2]), self.room(taken), self.ascii);
+            lines.truncate(2);
+        }
+        format!("{lead}{}\n", lines.join(&format!("\n{}", " ".repeat(taken))))
+    }
+
     /// A line of a glyph and text in the same tone.
     pub(super) fn marked(self, (glyph, tone): (&str, Tone), text: &str) -> String {
         self.block(&format!("{} ", self.paint(tone, glyph)), 2, Tone::Plain, text)
@@ -105,9 +116,13 @@ impl Style {
         format!("\n{}", self.block("", 0, Tone::Strong, text))
     }
 
+    fn room(self, taken: usize) -> usize {
+        self.width.saturating_sub(taken).max(20)
+    }
+
     /// `text` in lines that leave `taken` columns free. Breaks between words.
     fn wrap(self, taken: usize, text: &str) -> Vec<String> {
-        let room = self.width.saturating_sub(taken).max(20);
+        let room = self.room(taken);
         let mut lines = vec![String::new()];
         for word in self.plain(text).split(' ').filter(|word| !word.is_empty()) {
             for piece in chunks(word, room) {

@@ -5,6 +5,9 @@ use unicode_width::UnicodeWidthStr;
 
 use super::style::{Style, Tone, cut, prefix};
 
+/// No column gets narrower, whatever the width.
+const LEAST: usize = 4;
+
 /// A table under construction.
 pub(super) struct Table {
     columns: Vec<Column>,
@@ -131,13 +134,16 @@ impl Table {
                 widths[at] = widths[at].min(short.max(self.columns[at].title.len()));
             }
         }
-        while total(&widths) > room {
-            let give = |at: usize| match self.columns[at].shrink {
-                Shrink::Id(_) => 0,
-                Shrink::Text(least) => widths[at].saturating_sub(least),
-            };
-            let Some(widest) = (0..widths.len()).max_by_key(|&at| give(at)).filter(|&at| give(at) > 0) else { break };
-            widths[widest] -= 1;
+        for floor in [usize::MAX, LEAST] {
+            while total(&widths) > room {
+                let give = |at: usize| match self.columns[at].shrink {
+                    Shrink::Id(_) => 0,
+                    Shrink::Text(least) => widths[at].saturating_sub(least.min(floor)),
+                };
+                let widest = (0..widths.len()).max_by_key(|&at| give(at)).filter(|&at| give(at) > 0);
+                let Some(widest) = widest else { break };
+                widths[widest] -= 1;
+            }
         }
         widths
     }

@@ -6,6 +6,7 @@ mod numbers;
 mod show;
 mod snapshot;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 pub use diff::diff;
@@ -14,8 +15,11 @@ pub use show::show;
 pub use snapshot::written;
 
 use super::style::{Style, Tone};
-use crate::net::Snapshot;
+use crate::net::{NetnsName, Snapshot};
 use crate::topology::{Blind, NodeKind, Topology};
+
+/// Lines about what could not be read; more would hide what was.
+const MOST: usize = 10;
 
 /// How many characters of these ids tell each from the others: eight, or more
 /// where two begin alike.
@@ -57,33 +61,32 @@ fn about(snapshot: &Snapshot) -> String {
 
 /// What this node is, where it is not a node of the L3 agent.
 fn other_kind(topology: &Topology, style: Style) -> Option<String> {
-    let text = match &topology.kind {
-        NodeKind::L3 => return None,
-        NodeKind::Ovn => {
-            "This node runs ML2/OVN: its floating IPs are database rows and flows, not namespaces. \
-             Look at `ovn-nbctl lr-nat-list ROUTER` and `ovs-ofctl dump-flows br-int`."
-        }
-        NodeKind::None => {
-            "No namespace of the L3 agent stands here: no router has a port on this node, or the agent never ran. \
-             `systemctl status neutron-l3-agent` and `ip netns` tell more; `fipscope lab` shows an example node."
-        }
-        NodeKind::Unknown(why) => {
-            let text = format!("What stands on this node cannot be told: {why}");
-            return Some(style.block("", 0, Tone::Unsure, &text));
-        }
-    };
-    Some(style.block("", 0, Tone::Plain, text))
+    let advice = style.block("", 0, Tone::Plain, topology.kind.advice()?);
+    Some(match &topology.kind {
+        NodeKind::Unknown(why) => style.marked(("?", Tone::Unsure), why) + &advice,
+        _ => advice,
+    })
 }
 
-/// What could not be read, so that nobody takes it for absent.
-fn not_read(blind: &[Blind], style: Style) -> String {
-    if blind.is_empty() {
+/// What could not be read, so that nobody takes it for absent: first what could
+/// hide a floating IP. Parts of one place with one reason are one line.
+fn not_read<'a>(blind: impl Iterator<Item = &'a Blind>, style: Style) -> String {
+    let mut groups: BTreeMap<(bool, Option<&NetnsName>, &str), Vec<&str>> = BTreeMap::new();
+    for part in blind {
+        groups.entry((!part.hides_floating_ips(), part.namespace.as_ref(), &part.why)).or_default().push(&part.part);
+    }
+    if groups.is_empty() {
         return String::new();
     }
     let mut out = style.heading("Could not be read");
-    for part in blind {
-        let place = part.namespace.as_ref().map_or_else(|| "host".to_owned(), ToString::to_string);
-        out += &style.marked(("?", Tone::Unsure), &format!("{place}: {}: {}", part.part, part.why));
+    for ((_, place, why), parts) in groups.iter().take(MOST) {
+        let place = place.map_or_else(|| "host".to_owned(), ToString::to_string);
+        let named = parts.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+        let more = if parts.len() > 3 { format!(" and {} more", parts.len() - 3) } else { String::new() };
+        out += &style.marked(("?", Tone::Unsure), &format!("{place}: {named}{more}: {why}"));
+    }
+    if groups.len() > MOST {
+        out += &style.marked(("?", Tone::Unsure), &format!("and {} more of this kind", groups.len() - MOST));
     }
     out
 }

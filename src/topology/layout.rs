@@ -20,8 +20,9 @@
 
 use super::discover::{Node, RouterParts};
 use super::index::default_v4;
+use super::nat::Nat;
 use crate::net::{NetnsName, TableId};
-use crate::neutron::Layout;
+use crate::neutron::{Layout, LinkLocalPair};
 
 /// Decides for every router of the node.
 pub(super) fn decide(node: &mut Node) {
@@ -73,7 +74,7 @@ fn by_floating_ips(node: &Node, router: &RouterParts, sibling_is_pike: bool) -> 
     let qrouter = node.space(&router.qrouter);
     let device = router.prefix.rfp();
     let mut asks_for_rfp = None;
-    for translation in qrouter.nat().ok().into_iter().flat_map(|nat| nat.all_dnat()) {
+    for translation in qrouter.nat().ok().into_iter().flat_map(Nat::all_dnat) {
         match translation.in_iface {
             None => return Some(Layout::Juno),
             Some(iface) if iface == device.as_str() => {
@@ -93,7 +94,7 @@ fn by_floating_ips(node: &Node, router: &RouterParts, sibling_is_pike: bool) -> 
 fn by_default(node: &Node, router: &RouterParts) -> Layout {
     if !default_in_main(node, router) {
         Layout::Pike
-    } else if router.pair.addresses.is_some_and(|pair| pair.is_from_old_pool()) {
+    } else if router.pair.addresses.is_some_and(LinkLocalPair::is_from_old_pool) {
         Layout::Juno
     } else {
         Layout::Newton

@@ -17,7 +17,8 @@ pub struct Topology {
     pub kind: NodeKind,
     /// External networks that have a fip namespace here, sorted by id.
     pub external_networks: Vec<ExternalNetwork>,
-    /// Routers that have a router or snat namespace here, sorted by id.
+    /// Routers that have a router or snat namespace here, or the end of a pair in
+    /// a fip namespace, sorted by id.
     pub routers: Vec<Router>,
     /// Floating IPs: the union of what rules, translation, routes and addresses
     /// speak of, sorted by external network, floating IP, fixed IP.
@@ -69,7 +70,9 @@ pub struct GatewayPort {
 /// A router with a namespace on this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Router {
-    /// Its id, as the namespace's name tells.
+    /// Its id, as the namespace's name tells. A router that only an `fpr-` device
+    /// speaks of has the id that the agent's file tells, else the ten characters
+    /// that are left of it.
     pub id: String,
     /// `qrouter-<id>`, where it stands here.
     pub namespace: Option<NetnsName>,

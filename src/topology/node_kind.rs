@@ -70,6 +70,19 @@ fn parts(netns: &Netns) -> impl Iterator<Item = (String, &str)> {
     parts.chain(netns.sysctls.iter().filter_map(|(name, value)| Some((name.clone(), value.unreadable()?))))
 }
 
+impl Blind {
+    /// True where a floating IP could stand behind what was not read, and so be
+    /// missing from the list.
+    pub fn hides_floating_ips(&self) -> bool {
+        let Some(name) = &self.namespace else { return self.part == "namespaces" };
+        let routing = matches!(
+            parse_namespace(name),
+            Some((NamespaceKind::Router | NamespaceKind::Fip | NamespaceKind::Snat, _))
+        );
+        routing && !self.part.starts_with("net.") && !self.part.starts_with("connection tracking")
+    }
+}
+
 impl NodeKind {
     /// What to look at instead, where floating IPs are not in namespaces here.
     pub fn advice(&self) -> Option<&'static str> {

@@ -16,7 +16,7 @@ use ipnet::{IpNet, Ipv4Net};
 pub use build::{Fip, RouterSpec, Subnet};
 
 use crate::net::netfilter::{Chain, NfRule, RuleBody};
-use crate::net::{AllocationFile, Netns, NetnsName, Observed, Snapshot, TableId};
+use crate::net::{Netns, NetnsName, Observed, Snapshot, TableId};
 use crate::neutron::{Layout, LinkLocalPair};
 
 /// The article's router.
@@ -52,10 +52,7 @@ pub struct Scenario {
 impl Scenario {
     /// A node with nothing of Neutron on it.
     pub fn empty() -> Self {
-        let mut snapshot = Snapshot::empty("compute-1", jiff::Timestamp::UNIX_EPOCH);
-        snapshot.host.link_local_file = Observed::Seen(AllocationFile::default());
-        snapshot.host.priority_file = Observed::Seen(AllocationFile::default());
-        Self { snapshot }
+        Self { snapshot: Snapshot::empty("compute-1", jiff::Timestamp::UNIX_EPOCH) }
     }
 
     /// The article's node in one of the layouts: one router, two subnets,

@@ -26,7 +26,9 @@ const SNAT: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 21);
 
 pub(crate) fn run(case: &str) {
     match case {
-        "scale" => scale(),
+        "scale nft" => scale(20, 5, Backend::Nft),
+        "scale legacy" => scale(20, 5, Backend::Legacy),
+        "hundred" => scale(100, 10, Backend::Nft),
         "traffic" => traffic(),
         "command" => command(),
         "unwind" => unwind(),
@@ -109,9 +111,8 @@ pub(crate) fn text(lab: &Lab, namespace: &str, program: &str, arguments: &[&str]
 }
 
 /// Many routers, several floating IPs each: all of them are there.
-fn scale() {
-    let (routers, fips) = (20, 5);
-    let lab = build(&LabOptions { layout: Layout::Pike, routers, fips, ..LabOptions::default() });
+fn scale(routers: u32, fips: u32, backend: Backend) {
+    let lab = build(&LabOptions { layout: Layout::Pike, routers, fips, backend, traffic: false });
     let names = lab.netns_dir().list().unwrap().names;
     assert_eq!(names.iter().filter(|name| name.as_str().starts_with("qrouter-")).count(), routers as usize);
     assert_eq!(names.iter().filter(|name| name.as_str().starts_with("fip-")).count(), 2);

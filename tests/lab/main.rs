@@ -71,7 +71,7 @@ fn cases() -> Vec<(String, User)> {
                 cases.push((format!("{} {}", layout.word(), backend.word()), user));
             }
         }
-        for special in ["scale", "traffic", "command", "unwind"] {
+        for special in ["scale nft", "scale legacy", "hundred", "traffic", "command", "unwind"] {
             cases.push((special.to_owned(), user));
         }
     }

@@ -39,7 +39,8 @@ fn one(wrong: &mut Vec<String>, name: &NetnsName, netns: &Netns) {
         let ours = netns.routes().iter().filter(|r| r.family() == family).map(ours_route).collect();
         differ(wrong, &format!("{ns} routes {flag}"), &ours, &set(&routes, |r| their_route(r, family)));
     }
-    let neighs: BTreeSet<String> = ip(ns, &["neigh", "show", "nud", "all"]).iter().map(their_neigh).collect();
+    let neighs: BTreeSet<String> =
+        ip(ns, &["neigh", "show", "nud", "all"]).iter().filter(|n| n["state"][0] != "NOARP").map(their_neigh).collect();
     let ours = netns.neighs().iter().filter(|n| !n.proxy).map(ours_neigh).collect();
     differ(wrong, &format!("{ns} neighbours"), &ours, &neighs);
 }
@@ -154,6 +155,14 @@ fn their_route(route: &Value, family: Family) -> String {
         "default" => "253".to_owned(),
         other => other.to_owned(),
     };
+    let kind = match word(&route["type"]).as_str() {
+        "-" | "1" => "unicast".to_owned(),
+        "2" => "local".to_owned(),
+        "3" => "broadcast".to_owned(),
+        "4" => "anycast".to_owned(),
+        "5" => "multicast".to_owned(),
+        other => other.to_owned(),
+    };
     let proto = match word(&route["protocol"]).as_str() {
         "kernel" => "2".to_owned(),
         "boot" | "-" => "3".to_owned(),
@@ -164,7 +173,7 @@ fn their_route(route: &Value, family: Family) -> String {
     };
     format!(
         "{} {dst} via {} dev {} table {table} proto {proto} src {} metric {}",
-        route["type"].as_str().unwrap_or("unicast"),
+        kind,
         word(&route["gateway"]),
         word(&route["dev"]),
         word(&route["prefsrc"]),

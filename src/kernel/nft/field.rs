@@ -175,10 +175,12 @@ fn native_bit(key: u32, state: CtState, bit: u16) -> u32 {
 /// IPv4, the fragment offset of IPv4.
 fn network(draft: &mut Draft, offset: u32, register: Register, data: &[u8], invert: bool) -> Result<(), Strange> {
     match (draft.layer3, offset, register.len) {
-        (Some(NfFamily::Ip), 12, 1..=4) => address(draft, SOURCE, register, data, invert),
-        (Some(NfFamily::Ip), 16, 1..=4) => address(draft, DESTINATION, register, data, invert),
-        (Some(NfFamily::Ip6), 8, 1..=16) => address(draft, SOURCE, register, data, invert),
-        (Some(NfFamily::Ip6), 24, 1..=16) => address(draft, DESTINATION, register, data, invert),
+        (Some(NfFamily::Ip), 12, 1..=4) | (Some(NfFamily::Ip6), 8, 1..=16) => {
+            address(draft, SOURCE, register, data, invert)
+        }
+        (Some(NfFamily::Ip), 16, 1..=4) | (Some(NfFamily::Ip6), 24, 1..=16) => {
+            address(draft, DESTINATION, register, data, invert)
+        }
         (Some(NfFamily::Ip), 9, 1) if !register.masked => protocol(draft, data[0], invert),
         (Some(NfFamily::Ip), 6, 2) if register.mask[..2] == [0x1f, 0xff] && data == [0, 0] => {
             draft.say_first(FRAGMENT, Match::Fragment { invert: !invert })

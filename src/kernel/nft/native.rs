@@ -115,7 +115,7 @@ pub(super) fn log_target(level: u8, flags: u8, prefix: &str) -> Result<Target, S
         (8, " --log-uid"),
         (32, " --log-macdecode"),
     ];
-    if flags & !47 != 0 || level > 7 {
+    if flags & !0x2f != 0 || level > 7 {
         return Err("a log that iptables does not have".into());
     }
     let mut words = "LOG".to_owned();
@@ -169,7 +169,7 @@ pub(super) fn reject(draft: &mut Draft, data: &[u8]) -> Result<(), Strange> {
     let code = found[2].and_then(|code| code.first()).copied().unwrap_or_default();
     let with = match (be32(found[1].ok_or(Malformed)?)?, draft.layer3, code) {
         (1, ..) => "tcp-reset",
-        (0, Some(NfFamily::Ip), 0) | (2, Some(NfFamily::Ip), 0) => "icmp-net-unreachable",
+        (0 | 2, Some(NfFamily::Ip), 0) => "icmp-net-unreachable",
         (0, Some(NfFamily::Ip), 1) | (2, Some(NfFamily::Ip), 2) => "icmp-host-unreachable",
         (0, Some(NfFamily::Ip), 2) => "icmp-proto-unreachable",
         (0, Some(NfFamily::Ip), 3) | (2, Some(NfFamily::Ip), 1) => "icmp-port-unreachable",

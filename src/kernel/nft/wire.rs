@@ -24,13 +24,13 @@ pub(super) const fn nft_kind(message: u8) -> u16 {
 /// Header of netlink (16 bytes) and of nfnetlink (4).
 const HEADER: usize = 16;
 const NFGEN: usize = 4;
+const REQUEST_LEN: u32 = 20;
 
 /// A request without attributes, for all families.
 pub(super) fn request(message: u8, dump: bool, sequence: u32) -> [u8; HEADER + NFGEN] {
     let mut bytes = [0; HEADER + NFGEN];
-    let len = (HEADER + NFGEN) as u32;
     let flags = if dump { REQUEST | DUMP } else { REQUEST };
-    bytes[..4].copy_from_slice(&len.to_ne_bytes());
+    bytes[..4].copy_from_slice(&REQUEST_LEN.to_ne_bytes());
     bytes[4..6].copy_from_slice(&nft_kind(message).to_ne_bytes());
     bytes[6..8].copy_from_slice(&flags.to_ne_bytes());
     bytes[8..12].copy_from_slice(&sequence.to_ne_bytes());

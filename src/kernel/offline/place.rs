@@ -7,9 +7,10 @@ use crate::net::printable;
 /// The document may be damaged from there on; up to there it was read.
 pub(super) fn within(bytes: &[u8], line: usize, column: usize) -> String {
     let start = match line.checked_sub(2) {
-        None => 0,
-        Some(nth) => bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(nth).map_or(0, |(at, _)| at + 1),
+        None => Some(0),
+        Some(nth) => bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(nth).map(|(at, _)| at + 1),
     };
+    let Some(start) = start else { return String::new() };
     let end = start.saturating_add(column).min(bytes.len());
     let mut steps: Vec<Step> = Vec::new();
     let mut at = 0;

@@ -6,9 +6,12 @@
 //! file by file, so that a release in between needs no knowing.
 
 mod agent;
+mod filter;
 mod host;
 mod netns;
 mod when;
+
+pub use host::allocation_file;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -35,7 +38,7 @@ pub(super) fn read(path: &Path) -> Result<Snapshot, OfflineError> {
     let mut snapshot = Snapshot::empty(host::name(&folder), taken_at);
     let release = folder.find(&names(&["version.txt"])).map(|found| found.text.trim().to_owned());
     snapshot.source = format!("sosreport ({}; {clock})", release.as_deref().unwrap_or("sos of an unknown release"));
-    snapshot.netns_dir = "/run/netns".to_owned();
+    snapshot.netns_dir = String::from("/run/netns");
 
     let tables = folder.find(&names(&["etc/iproute2/rt_tables"]));
     let reader = netns::Reader {

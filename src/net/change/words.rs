@@ -5,8 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Backend, Change, Fact, FileName, Object, Part, RuleAt, TableAt};
-use crate::net::netfilter::{NfRule, RuleBody};
+use super::{Backend, Change, Fact, FileName, Object, Part, TableAt};
 use crate::net::{Gap, Link, Observed, printable};
 
 /// Longest text from outside that a change quotes.
@@ -108,12 +107,6 @@ impl fmt::Display for TableAt {
     }
 }
 
-impl fmt::Display for RuleAt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.at, printable(&self.chain, LIMIT))
-    }
-}
-
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (subject, words) = self.words();
@@ -140,7 +133,10 @@ impl Object {
                 ("table", at.to_string())
             }
             Self::Chain(at, chain) => ("chain", format!("{at} {}", printable(&chain.name, LIMIT))),
-            Self::NfRule(at, rule) => return (format!("{at}:"), rule_words(rule)),
+            Self::NfRule(at, rule) => {
+                let line = rule.line(&at.chain, at.at.family).to_string();
+                return (format!("{}:", at.at), printable(&line, LIMIT));
+            }
             Self::Sysctl(name, value) => {
                 ("sysctl", format!("{} = {}", printable(name, LIMIT), outcome(value, ToString::to_string)))
             }
@@ -258,13 +254,6 @@ fn leaf(value: &Value) -> String {
         Value::Null => "none".to_owned(),
         Value::String(text) => printable(text, LIMIT),
         other => printable(&other.to_string(), LIMIT),
-    }
-}
-
-fn rule_words(rule: &NfRule) -> String {
-    match &rule.body {
-        RuleBody::NotUnderstood(text) => format!("not understood: {}", printable(text, LIMIT)),
-        RuleBody::Words(words) => printable(&json_word(words), LIMIT),
     }
 }
 

@@ -32,6 +32,11 @@ pub fn snat_namespace(plan: &mut Plan, forms: &Forms, router: &str, sg: &[Port],
     // Not dropped by scope while the router translates: everything may leave.
     scope_marks(plan, forms, &place, &qg.device, false);
     plan.push(&place, default_route(forms, TableId::MAIN, gateway, &qg.device));
+    if forms.snat_by_device {
+        // No IPv6 gateway is known: one may announce itself.
+        let device = qg.device.as_str().replace('.', "/");
+        plan.push(&place, Action::sysctl(format!("net.ipv6.conf.{device}.accept_ra"), 2));
+    }
     plan.push(&place, Action::Netfilter(nat(forms, sg, qg)));
     if forms.snat_by_device {
         let mut mangle = TableEdit::new(forms.backend, "mangle");

@@ -19,7 +19,7 @@ pub fn list(snapshot: &Snapshot, topology: &Topology, style: Style) -> String {
     if let Some(text) = other_kind(topology, style) {
         out += &text;
         if topology.routers.is_empty() && topology.external_networks.is_empty() {
-            return out + &not_read(&topology.blind, style);
+            return out + &not_read(topology.blind.iter(), style);
         }
     }
     out += &summary(topology, style);
@@ -38,7 +38,7 @@ pub fn list(snapshot: &Snapshot, topology: &Topology, style: Style) -> String {
         out += &floating_ips(elsewhere, ids, style);
     }
     out += &routers(topology, ids, style);
-    out + &not_read(&topology.blind, style)
+    out + &not_read(topology.blind.iter(), style)
 }
 
 fn summary(topology: &Topology, style: Style) -> String {

@@ -26,8 +26,7 @@ pub fn show(snapshot: &Snapshot, topology: &Topology, fip: &FloatingIp, style: S
     }
     let passes = |name: &NetnsName| fip.outbound.iter().chain(&fip.inbound).any(|link| link.namespace == *name);
     let on_the_way = |part: &&Blind| part.namespace.as_ref().is_none_or(passes);
-    let blind: Vec<Blind> = topology.blind.iter().filter(on_the_way).cloned().collect();
-    out + &not_read(&blind, style)
+    out + &not_read(topology.blind.iter().filter(on_the_way), style)
 }
 
 fn headline(fip: &FloatingIp, style: Style) -> String {
@@ -123,11 +122,13 @@ fn link_lines(link: &ChainLink, numbers: &Numbers, style: Style) -> String {
             format!("{}{why}", link_word(link.state))
         }
     };
-    let value_tone = if link.state == LinkState::Ok { Tone::Plain } else { tone };
     let title_tone = if broken { tone } else { Tone::Plain };
     let title = format!("{:<TITLE$}", link.link.title());
     let lead = format!("  {} {} ", style.paint(tone, glyph), style.paint(title_tone, &title));
-    let mut out = style.block(&lead, VALUE, value_tone, &value);
+    if link.state == LinkState::Ok {
+        return style.brief(&lead, VALUE, &value);
+    }
+    let mut out = style.block(&lead, VALUE, tone, &value);
     if broken {
         let indent = " ".repeat(VALUE);
         let found = said(&link.actual).unwrap_or_else(|| "nothing".to_owned());

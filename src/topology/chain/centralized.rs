@@ -248,7 +248,7 @@ fn subnet_rule(view: &View, fixed_ip: Option<IpAddr>, qr: Option<&Addr>, sg: Opt
     match (stray, diverts) {
         (Some(stray), Some(route)) => {
             let actual = format!("{stray} comes first, and leads to {route}");
-            Verdict::wrong(rule.to_string(), actual).shown(stray).shown(route).advisory()
+            Verdict::wrong(rule.to_string(), actual).shown(stray).shown(route)
         }
         (stray, _) => Verdict::ok(*rule).shown_all(routes).shown_all(stray),
     }

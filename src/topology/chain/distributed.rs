@@ -6,7 +6,8 @@ use super::{View, fip, gateway, pair, router, translation};
 use crate::net::Route;
 use crate::neutron::{DeviceKind, FIP_TABLE, LinkLocalPair};
 use crate::topology::facts::Draft;
-use crate::topology::model::{ChainLink, LinkName, ObjectKind};
+use crate::topology::index::default_v4;
+use crate::topology::model::{ChainLink, FactSource, LinkName, ObjectKind};
 
 /// The links that all floating IPs of a router share.
 pub(super) struct Shared {
@@ -79,7 +80,7 @@ pub(super) fn links(view: &View, draft: &Draft, shared: &Shared) -> (Vec<ChainLi
     let neighbour = router::neighbour(view.qrouter, device, fixed, true);
     let neighbour =
         neighbour.at(LinkName::Neighbour, qrouter, ObjectKind::Neigh, format!("{fixed_word} dev {device_word}"));
-    let rule = router::fip_rule(view, fixed, floating);
+    let rule = if is_idle_rule(view, draft) { idle_rule(draft) } else { router::fip_rule(view, fixed, floating) };
     let rule = rule.at(LinkName::FipRule, qrouter, ObjectKind::Rule, format!("from {fixed_word} lookup {FIP_TABLE}"));
     let snat = translation::float_snat(view.qrouter, fixed, floating);
     let snat = snat.at(LinkName::FloatSnat, qrouter, ObjectKind::Nat, format!("SNAT {fixed_word}"));
@@ -121,7 +122,37 @@ pub(super) fn links(view: &View, draft: &Draft, shared: &Shared) -> (Vec<ChainLi
         neighbour,
         vm,
     ];
-    (outbound, inbound)
+    if is_idle_rule(view, draft) { (idle(outbound), idle(inbound)) } else { (outbound, inbound) }
+}
+
+/// A rule to table 16 in a router that has no pair, while nothing translates its
+/// fixed IP and the table leads nowhere: packets pass it by. Agents from 19.0.0
+/// leave such rules in `dvr_no_external` mode, for floating IPs that another
+/// node has.
+fn is_idle_rule(view: &View, draft: &Draft) -> bool {
+    let pair = &view.router.pair;
+    let untranslated = view.qrouter.nat().is_ok_and(|nat| nat.outbound_doubt.is_none() && nat.inbound_doubt.is_none());
+    let leads_nowhere = view.qrouter.routes(FIP_TABLE, default_v4()).is_ok_and(<[_]>::is_empty);
+    draft.floating_ip.is_none() && pair.rfp.is_none() && pair.fpr.is_none() && untranslated && leads_nowhere
+}
+
+fn idle_rule(draft: &Draft) -> Verdict {
+    let rules = draft.facts.iter().filter(|fact| fact.source == FactSource::Rule).map(|fact| &fact.text);
+    let lines: Vec<&String> = rules.collect();
+    let actual = "it stands, but nothing translates its address and table 16 leads nowhere: packets pass it by";
+    Verdict::wrong("no such rule", actual).shown_all(lines).advisory()
+}
+
+/// Leaves the rule itself and what is before it; there is nothing behind it.
+fn idle(mut links: Vec<ChainLink>) -> Vec<ChainLink> {
+    let why = "the rule leads nowhere, and nothing is behind it";
+    for link in &mut links {
+        if !matches!(link.link, LinkName::Vm | LinkName::Qr | LinkName::Neighbour | LinkName::FipRule) {
+            let (namespace, object) = (link.namespace.clone(), link.object.clone());
+            *link = Verdict::not_applicable(why).at(link.link, &namespace, object.kind, object.key);
+        }
+    }
+    links
 }
 
 fn neighbour_key(address: Option<std::net::IpAddr>, device: &str) -> String {

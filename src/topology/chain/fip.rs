@@ -9,7 +9,7 @@ use super::router::one_way;
 use super::verdict::{Verdict, device_fault, seen};
 use super::{View, word};
 use crate::net::{IfName, Link, Route, Rule, TableId};
-use crate::neutron::Layout;
+use crate::neutron::{Layout, LinkLocalPair};
 use crate::topology::index::default_v4;
 
 /// The agent gateway port of the router's fip namespace; of several the one
@@ -25,7 +25,7 @@ pub(super) fn table(view: &View) -> Option<TableId> {
     match view.router.layout {
         Layout::Juno | Layout::Newton => Some(TableId::MAIN),
         Layout::Pike => {
-            let by_address = view.router.pair.addresses.map(|pair| pair.table());
+            let by_address = view.router.pair.addresses.map(LinkLocalPair::table);
             let rules = view.fip.rules_iif(view.router.prefix.fpr().as_str()).unwrap_or_default();
             by_address.or_else(|| rules.first().and_then(|rule| rule.table()))
         }
@@ -44,7 +44,7 @@ pub(super) fn iif_rule(view: &View) -> Verdict {
         return Verdict::not_applicable("this layout has no table per router");
     }
     let device = view.router.prefix.fpr();
-    let number = view.router.pair.addresses.map(|pair| pair.table());
+    let number = view.router.pair.addresses.map(LinkLocalPair::table);
     let word = number.map_or_else(|| "N".to_owned(), |table| table.to_string());
     let expected = format!("{word}: from all iif {device} lookup {word}");
     let rules = seen!(view.fip.rules_iif(device.as_str()));
@@ -86,7 +86,7 @@ pub(super) fn fip_default(view: &View) -> Verdict {
 /// would be, where our own route is gone.
 fn other_gateway(view: &View, ours: TableId) -> Option<IpAddr> {
     let siblings = view.node.routers.iter().filter(|router| router.fip == view.router.fip).take(8);
-    let tables = siblings.filter_map(|router| router.pair.addresses).map(|pair| pair.table());
+    let tables = siblings.filter_map(|router| router.pair.addresses).map(LinkLocalPair::table);
     let routes = [ours].into_iter().chain(tables).chain([TableId::MAIN]);
     routes.filter_map(|table| view.fip.routes(table, default_v4()).ok()).flatten().find_map(|route| route.via())
 }
@@ -139,7 +139,7 @@ pub(super) fn proxy_arp(view: &View) -> Verdict {
 pub(super) fn fip_route(view: &View, floating_ip: Option<IpAddr>) -> Verdict {
     let Some(floating) = floating_ip else { return Verdict::unknown("nothing here tells the floating IP") };
     let device = view.router.prefix.fpr();
-    let via = view.router.pair.addresses.map(|pair| pair.rfp());
+    let via = view.router.pair.addresses.map(LinkLocalPair::rfp);
     let expected = format!("{floating} via {} dev {device}", word(via));
     let routes = seen!(view.fip.routes(TableId::MAIN, IpNet::from(floating)));
     if let Some(addr) = view.fip.owner(floating) {

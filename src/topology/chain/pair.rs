@@ -3,6 +3,7 @@
 use super::View;
 use super::verdict::{Verdict, device_fault, seen};
 use crate::net::{IfName, Link, NeighState};
+use crate::neutron::LinkLocalPair;
 use crate::topology::index::Space;
 
 /// The end in the router namespace.
@@ -59,14 +60,14 @@ fn end(space: &Space, device: &IfName, address: Option<String>) -> Verdict {
 /// What rfp knows of fpr.
 pub(super) fn rfp_neighbour(view: &View) -> Verdict {
     let pair = &view.router.pair;
-    let address = pair.addresses.map(|pair| pair.fpr());
+    let address = pair.addresses.map(LinkLocalPair::fpr);
     peer(view.qrouter, &view.router.prefix.rfp(), address, pair.fpr)
 }
 
 /// What fpr knows of rfp.
 pub(super) fn fpr_neighbour(view: &View) -> Verdict {
     let pair = &view.router.pair;
-    let address = pair.addresses.map(|pair| pair.rfp());
+    let address = pair.addresses.map(LinkLocalPair::rfp);
     peer(view.fip, &view.router.prefix.fpr(), address, pair.rfp)
 }
 

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::verdict::{Verdict, device_fault, seen};
 use super::{View, word};
 use crate::net::{Addr, IfName, NeighState, Route, RouteKind, Rule};
-use crate::neutron::{DeviceKind, FIP_PRIORITIES, FIP_TABLE, is_fip_priority};
+use crate::neutron::{DeviceKind, FIP_PRIORITIES, FIP_TABLE, LinkLocalPair, is_fip_priority};
 use crate::topology::index::{Space, default_v4};
 
 /// The port whose subnet holds an address.
@@ -116,7 +116,7 @@ fn is_plain(rule: &Rule) -> bool {
 /// `default via <fpr> dev rfp table 16`.
 pub(super) fn table_16(view: &View) -> Verdict {
     let device = view.router.prefix.rfp();
-    let via = view.router.pair.addresses.map(|pair| pair.fpr());
+    let via = view.router.pair.addresses.map(LinkLocalPair::fpr);
     let expected = format!("default via {} dev {device} table {FIP_TABLE}", word(via));
     let routes = seen!(view.qrouter.routes(FIP_TABLE, default_v4()));
     one_way(routes, expected, &device, via)

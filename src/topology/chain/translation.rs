@@ -34,12 +34,7 @@ fn jumps(jumps: &[Jump], doubt: Option<&str>, none: &str) -> Verdict {
             None => Verdict::missing(expected).shown_all(found),
         };
     }
-    let all: Vec<&str> = found.iter().map(|line| line.as_str()).collect();
-    match &all[..] {
-        [only] => Verdict::ok(only),
-        [first, rest @ ..] => Verdict::ok(first).shown_all(rest),
-        [] => Verdict::missing(none),
-    }
+    Verdict::ok(&found.iter().map(|line| line.as_str()).collect::<Vec<_>>().join("; "))
 }
 
 /// What keeps traffic that does not leave through rfp from translation. Without

@@ -164,6 +164,9 @@ pub(super) fn add(snapshot: &mut Snapshot, spec: &RouterSpec) {
 }
 
 fn write_line(file: &mut Observed<AllocationFile>, line: String) {
+    if file.is_absent() {
+        *file = Observed::Seen(AllocationFile::default());
+    }
     if let Observed::Seen(file) = file {
         file.lines.push(line);
     }

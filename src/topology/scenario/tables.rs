@@ -15,7 +15,7 @@ use crate::neutron::{AgentPrefix, Layout, POSTROUTING_BOTTOM, RouterPrefix};
 /// The nat table of a router namespace.
 pub(super) fn router_netfilter(spec: &RouterSpec) -> Netfilter {
     let rfp = RouterPrefix::of(&spec.id).rfp();
-    let mut skeleton = Skeleton::new();
+    let mut skeleton = Skeleton { random_fully: spec.layout == Layout::Pike, ..Skeleton::new() };
     for fip in &spec.fips {
         let iface = (spec.layout != Layout::Juno).then_some(rfp.as_str());
         skeleton.translate(fip.floating, fip.fixed, iface, spec.layout == Layout::Juno);
@@ -43,7 +43,7 @@ pub(super) fn gateway_netfilter(qg: &str, own: Ipv4Addr, fips: &[(Ipv4Addr, Ipv4
         skeleton.translate(*floating, *fixed, None, true);
     }
     let out = Match::OutIface { name: qg.to_owned(), invert: false };
-    skeleton.add("snat", vec![out], snat_to(own));
+    skeleton.add("snat", vec![out], snat_to(own, true));
     skeleton.netfilter()
 }
 
@@ -51,6 +51,8 @@ pub(super) fn gateway_netfilter(qg: &str, own: Ipv4Addr, fips: &[(Ipv4Addr, Ipv4
 struct Skeleton {
     prefix: AgentPrefix,
     chains: Vec<Chain>,
+    /// SNAT rules are `--random-fully` (from 15.0.0).
+    random_fully: bool,
 }
 
 impl Skeleton {
@@ -69,7 +71,7 @@ impl Skeleton {
         let own = ["OUTPUT", "POSTROUTING", "PREROUTING", "float-snat", "snat"];
         chains.extend(own.iter().map(|name| chain(&prefix.chain(name))));
         chains.push(chain(POSTROUTING_BOTTOM));
-        let mut skeleton = Self { prefix, chains };
+        let mut skeleton = Self { prefix, chains, random_fully: true };
         for name in ["PREROUTING", "OUTPUT", "POSTROUTING"] {
             let target = Target::Jump(skeleton.prefix.chain(name));
             skeleton.add_to(name, Vec::new(), target);
@@ -104,7 +106,7 @@ impl Skeleton {
             self.add("OUTPUT", vec![destination()], dnat_to(fixed));
         }
         let source = Match::Source { net: IpNet::from(IpAddr::V4(fixed)), invert: false };
-        self.add("float-snat", vec![source], snat_to(floating));
+        self.add("float-snat", vec![source], snat_to(floating, self.random_fully));
     }
 
     fn add(&mut self, chain: &str, matches: Vec<Match>, target: Target) {
@@ -139,9 +141,7 @@ fn dnat_to(fixed: Ipv4Addr) -> Target {
     Target::Dnat { to: NatRange::single(fixed.into()), flags: NatFlags::default() }
 }
 
-fn snat_to(floating: Ipv4Addr) -> Target {
-    Target::Snat {
-        to: NatRange::single(floating.into()),
-        flags: NatFlags { random_fully: true, ..NatFlags::default() },
-    }
+fn snat_to(floating: Ipv4Addr, random_fully: bool) -> Target {
+    let flags = NatFlags { random_fully, ..NatFlags::default() };
+    Target::Snat { to: NatRange::single(floating.into()), flags }
 }

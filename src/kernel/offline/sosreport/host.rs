@@ -29,8 +29,8 @@ pub(super) fn read(reader: &Reader<'_>, told: &mut ToldNames) -> Host {
     let mut host = Host { kernel: kernel(folder), netns: Observed::Seen(reader.place(&None, told)), ..Host::default() };
     agent::read(folder, &mut host);
     let state = host.state_path.clone().unwrap_or_else(|| PathBuf::from("/var/lib/neutron"));
-    host.link_local_file = allocation_file(folder, &state.join("fip-linklocal-networks"));
-    host.priority_file = allocation_file(folder, &state.join("fip-priorities"));
+    host.link_local_file = collected(folder, &state.join("fip-linklocal-networks"));
+    host.priority_file = collected(folder, &state.join("fip-priorities"));
     if host.path_origin == PathOrigin::Usual {
         host.state_path = Some(state);
     }
@@ -52,13 +52,13 @@ fn kernel(folder: &Folder) -> Option<String> {
 
 /// A file at this path of the host. sos collects the folder only where its
 /// plugin for Neutron ran, so a file that is not there is not known to be absent.
-fn allocation_file(folder: &Folder, path: &Path) -> Observed<AllocationFile> {
+fn collected(folder: &Folder, path: &Path) -> Observed<AllocationFile> {
     let inside = path.strip_prefix("/").unwrap_or(path).to_string_lossy().into_owned();
-    parsed(folder.find(&[inside]), |text| Ok(lines_of(text, path)))
+    parsed(folder.find(&[inside]), |text| Ok(allocation_file(text, path)))
 }
 
-/// An allocation file's text, bounded.
-pub(in super::super) fn lines_of(text: &str, path: &Path) -> AllocationFile {
+/// An allocation file's text as its lines, bounded in number and length.
+pub fn allocation_file(text: &str, path: &Path) -> AllocationFile {
     let mut truncated = text.lines().nth(MOST_LINES).is_some();
     let lines = text.lines().take(MOST_LINES).map(|line| {
         truncated |= line.chars().nth(LONGEST_LINE).is_some();
@@ -147,8 +147,8 @@ mod tests {
 
     #[test]
     fn an_allocation_file_is_bounded() {
-        let file = lines_of(&format!("a,b\n{}\n", "x".repeat(2_000)), Path::new("/f"));
+        let file = allocation_file(&format!("a,b\n{}\n", "x".repeat(2_000)), Path::new("/f"));
         assert!(file.truncated && file.lines[1].len() == LONGEST_LINE);
-        assert!(!lines_of("a,b\n", Path::new("/f")).truncated);
+        assert!(!allocation_file("a,b\n", Path::new("/f")).truncated);
     }
 }

@@ -3,8 +3,8 @@
 use super::super::folder::{Folder, Found};
 use super::super::peers::{Place, ToldNames};
 use super::super::text::{TableNames, addr, conntrack, link, neigh, route, rule, sysctl};
-use super::{not_empty, not_understood, parsed};
-use crate::net::netfilter::Netfilter;
+use super::filter::{self, FilterFiles};
+use super::{not_empty, parsed};
 use crate::net::{ConntrackFill, Family, Gap, IfName, Link, Netns, NetnsName, Observed, Rule, Sysctls, printable};
 
 /// What comes behind a namespace's name in the file of its addresses.
@@ -19,6 +19,8 @@ const SYSCTLS: [&str; 1] = ["sysctl_-a"];
 const CONNTRACK: [&str; 2] = ["conntrack_-L_-o_extended", "conntrack_-L"];
 const FILTER_V4: [&str; 2] = ["iptables-save", "iptables-nft-save"];
 const FILTER_V6: [&str; 2] = ["ip6tables-save", "ip6tables-nft-save"];
+const LEGACY_V4: [&str; 1] = ["iptables-legacy-save"];
+const LEGACY_V6: [&str; 1] = ["ip6tables-legacy-save"];
 
 /// Settings that a reading of the kernel has, and that a report should have.
 const WANTED: [&str; 24] = [
@@ -75,14 +77,22 @@ impl Reader<'_> {
         let settings = self.find(place, &SYSCTLS).map(|found| (found.name, sysctl::settings(&found.text)));
         self.links(place, &mut netns, told);
         if let (Observed::Seen(links), Ok((_, settings))) = (&mut netns.links, &settings) {
-            links.iter_mut().for_each(|link| link.ipv4 = settings.ipv4_conf(&link.name));
+            for link in links {
+                link.ipv4 = settings.ipv4_conf(&link.name);
+            }
         }
         netns.addrs = parsed(not_empty(self.find(place, &ADDRESSES)), addr::addrs);
         netns.rules = self.rules(place, &mut netns.gaps);
         netns.routes = parsed(self.find(place, &ROUTES), |text| route::routes(text, &self.tables));
         netns.neighs = parsed(self.find(place, &NEIGHS), neigh::neighs);
         netns.gaps.push(Gap::new("proxy neighbours", "sos does not collect them"));
-        netns.netfilter = netfilter_of(self.find(place, &FILTER_V4), self.find(place, &FILTER_V6), &mut netns.gaps);
+        let files = FilterFiles {
+            v4: self.find(place, &FILTER_V4),
+            v6: self.find(place, &FILTER_V6),
+            legacy: self.find(place, &LEGACY_V4).ok(),
+            legacy_v6: self.find(place, &LEGACY_V6).ok(),
+        };
+        netns.netfilter = filter::read(files, &mut netns.gaps);
         netns.sysctls = sysctls(&settings, netns.links());
         let entries = parsed(self.find(place, &CONNTRACK), conntrack::entries);
         netns.conntrack_fill = fill(&settings);
@@ -201,16 +211,4 @@ fn fill(settings: &Settings) -> Observed<ConntrackFill> {
         (Some(count), Some(max)) => Observed::Seen(ConntrackFill { count, max }),
         _ => Observed::Unreadable(format!("not in {}", printable(file, 200))),
     }
-}
-
-/// The packet filter, from the words of `iptables-save`.
-fn netfilter_of(v4: Result<Found, String>, v6: Result<Found, String>, gaps: &mut Vec<Gap>) -> Observed<Netfilter> {
-    let found = match v4 {
-        Ok(found) => found,
-        Err(why) => return Observed::Unreadable(why),
-    };
-    if let Err(why) = v6 {
-        gaps.push(Gap::new("IPv6 netfilter", why));
-    }
-    Observed::Unreadable(not_understood(&found.name, &"iptables' words are not read yet"))
 }

@@ -1,5 +1,7 @@
 //! `conntrack -L -o extended`.
 
+use std::borrow::Cow;
+
 use super::{Parsed, Words, not_understood, numbered};
 use crate::net::{ConntrackEntry, ConntrackTuple};
 
@@ -14,15 +16,23 @@ const HW_OFFLOAD: u32 = 0x8000;
 
 /// The tracked connections of one namespace.
 pub fn entries(text: &str) -> Parsed<Vec<ConntrackEntry>> {
+    let text = without_count(text);
     let mut found = Vec::new();
-    for (number, line) in numbered(text) {
-        // The count that the tool prints behind them.
-        if line.starts_with("conntrack v") && line.contains("flow entries have been shown") {
-            continue;
-        }
+    for (number, line) in numbered(&text) {
         found.push(entry(line).ok_or_else(|| not_understood(number, line))?);
     }
     Ok(found)
+}
+
+/// The tool counts the entries on standard error. sos keeps both outputs in one
+/// file, so that the count may stand in the middle of a line, newline and all.
+fn without_count(text: &str) -> Cow<'_, str> {
+    const END: &str = "flow entries have been shown.\n";
+    let from = text.find("conntrack v");
+    match from.and_then(|from| Some((from, from + text[from..].find(END)? + END.len()))) {
+        Some((from, to)) => Cow::Owned([&text[..from], &text[to..]].concat()),
+        None => Cow::Borrowed(text),
+    }
 }
 
 #[derive(Default)]
@@ -111,8 +121,7 @@ mod tests {
             ipv4     2 icmp     1 29 src=10.0.0.4 dst=192.168.1.3 type=8 code=0 id=9 [UNREPLIED] src=10.0.0.6 \
             dst=10.0.0.4 type=0 code=0 id=9 mark=0 use=1\n\
             ipv4     2 unknown  112 598 src=169.254.194.252 dst=224.0.0.18 [UNREPLIED] src=224.0.0.18 \
-            dst=169.254.194.252 mark=0 use=1\n\
-            conntrack v1.4.5 (conntrack-tools): 3 flow entries have been shown.\n";
+            dst=169.254.194.252 mark=0 use=conntrack v1.4.5 (conntrack-tools): 3 flow entries have been shown.\n1\n";
         let entries = entries(text).unwrap();
         assert_eq!(entries[0].status, SEEN_REPLY | ASSURED | CONFIRMED | SRC_NAT);
         assert_eq!((entries[0].mark, entries[0].zone, entries[0].id), (0x400_0000, 3, Some(77)));

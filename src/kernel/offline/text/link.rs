@@ -58,16 +58,17 @@ pub fn links(text: &str) -> Parsed<Vec<TextLink>> {
                 None => counting = detail(link, line, number == last + 1),
             }
         } else {
-            found.push(header(line).ok_or_else(wrong)?);
+            found.push(header(number, line).ok_or_else(wrong)?);
             last = number + 1;
         }
     }
-    resolve(found).map_err(|name| not_understood(0, &format!("no device is called {name}")))
+    resolve(found)
 }
 
 /// Devices that a header speaks of by name.
 #[derive(Default)]
 struct Refs {
+    line: usize,
     below: Option<String>,
     master: Option<String>,
 }
@@ -90,11 +91,11 @@ pub(super) fn index_and_name(line: &str) -> Option<(u32, &str, Option<&str>)> {
     fine.then_some((index.parse().ok()?, name, below))
 }
 
-fn header(line: &str) -> Option<(TextLink, Refs)> {
+fn header(number: usize, line: &str) -> Option<(TextLink, Refs)> {
     let (index, name, below) = index_and_name(line)?;
     let (_, rest) = line.split_once(": <")?;
     let (words, rest) = rest.split_once('>')?;
-    let mut link = Link {
+    let mut device = Link {
         index,
         name: IfName::from(name),
         kind: None,
@@ -112,27 +113,27 @@ fn header(line: &str) -> Option<(TextLink, Refs)> {
         qdiscs: Vec::new(),
         filters: Vec::new(),
     };
-    let mut refs = Refs::default();
+    let mut refs = Refs { line: number, ..Refs::default() };
     match below {
         Some("NONE") | None => {}
         Some(other) => match other.strip_prefix("if").and_then(|index| index.parse().ok()) {
-            Some(index) => link.link = Some(index),
+            Some(index) => device.link = Some(index),
             None => refs.below = Some(other.to_owned()),
         },
     }
     let mut words = Words::of(rest);
     while let Some(word) = words.next() {
         match word {
-            "mtu" => link.mtu = words.value()?,
-            "qdisc" => link.qdiscs.extend(qdisc(words.next()?)),
+            "mtu" => device.mtu = words.value()?,
+            "qdisc" => device.qdiscs.extend(qdisc(words.next()?)),
             "master" => refs.master = Some(words.next()?.to_owned()),
-            "state" => link.state = state(words.next()?)?,
-            "group" => link.group = group(words.next()?)?,
+            "state" => device.state = state(words.next()?)?,
+            "group" => device.group = group(words.next()?)?,
             "mode" | "qlen" => drop(words.next()?),
             _ => return None,
         }
     }
-    Some((TextLink { link, link_netns: None }, refs))
+    Some((TextLink { link: device, link_netns: None }, refs))
 }
 
 fn flags(words: &str) -> Option<u32> {
@@ -165,7 +166,7 @@ fn group(word: &str) -> Option<u32> {
 
 /// A line below a device's header. `first` is the line right behind `link/…`
 /// where `-d` puts the driver's kind.
-fn detail(link: &mut TextLink, line: &str, first: bool) -> Option<Side> {
+fn detail(device: &mut TextLink, line: &str, first: bool) -> Option<Side> {
     let mut words = Words::of(line);
     let word = words.next()?;
     match word {
@@ -174,20 +175,20 @@ fn detail(link: &mut TextLink, line: &str, first: bool) -> Option<Side> {
         _ => {}
     }
     if word.starts_with("link/") {
-        link.link.mac = words.next().and_then(|mac| mac.parse().ok());
+        device.link.mac = words.next().and_then(|mac| mac.parse().ok());
         while let Some(word) = words.next() {
             match word {
                 "link-netns" => {
-                    link.link_netns = words.next().map(NetnsName::from);
+                    device.link_netns = words.next().map(NetnsName::from);
                     // Another namespace, whose number is not printed then.
-                    link.link.link_netnsid = Some(NETNSA_NSID_NOT_ASSIGNED);
+                    device.link.link_netnsid = Some(NETNSA_NSID_NOT_ASSIGNED);
                 }
-                "link-netnsid" => link.link.link_netnsid = words.value(),
+                "link-netnsid" => device.link.link_netnsid = words.value(),
                 _ => {}
             }
         }
     } else if first && !word.ends_with("_slave") && !NO_KIND.contains(&word) && word.chars().all(is_kind) {
-        link.link.kind = Some(word.to_owned());
+        device.link.kind = Some(word.to_owned());
     }
     None
 }
@@ -214,17 +215,18 @@ fn count(stats: &mut LinkStats, side: Side, line: &str) -> Option<()> {
 }
 
 /// Names of other devices become their indexes.
-fn resolve(found: Vec<(TextLink, Refs)>) -> Result<Vec<TextLink>, String> {
+fn resolve(found: Vec<(TextLink, Refs)>) -> Parsed<Vec<TextLink>> {
     let indexes: BTreeMap<String, u32> =
-        found.iter().map(|(link, _)| (link.link.name.as_str().to_owned(), link.link.index)).collect();
-    let index = |name: Option<String>| match name {
-        Some(name) => indexes.get(&name).copied().map(Some).ok_or(name),
+        found.iter().map(|(device, _)| (device.link.name.as_str().to_owned(), device.link.index)).collect();
+    let index = |name: Option<String>, line| match name.map(|name| indexes.get(&name).copied().ok_or(name)) {
+        Some(Err(name)) => Err(not_understood(line, &format!("no device is called {name}"))),
+        Some(Ok(index)) => Ok(Some(index)),
         None => Ok(None),
     };
-    let resolved = found.into_iter().map(|(mut link, refs)| {
-        link.link.link = index(refs.below)?.or(link.link.link);
-        link.link.master = index(refs.master)?;
-        Ok(link)
+    let resolved = found.into_iter().map(|(mut device, refs)| {
+        device.link.link = index(refs.below, refs.line)?.or(device.link.link);
+        device.link.master = index(refs.master, refs.line)?;
+        Ok(device)
     });
     resolved.collect()
 }
@@ -279,6 +281,6 @@ mod tests {
         {
             assert_eq!(links(text).unwrap_err().line, 1, "{text}");
         }
-        assert!(links("1: a@gone: <UP> mtu 1").is_err());
+        assert_eq!(links("1: a@gone: <UP> mtu 1").unwrap_err().to_string(), "line 1: no device is called gone");
     }
 }

@@ -18,11 +18,14 @@ fn neigh(line: &str) -> Option<Neigh> {
             // A tunnel's neighbour has an IP address here.
             "lladdr" => neigh.mac = words.next()?.parse().ok(),
             "proxy" => neigh.proxy = true,
-            "router" | "extern_learn" | "offload" | "managed" | "extern_valid" => {}
             "ref" | "probes" | "proto" | "protocol" | "nud" | "vlan" => drop(words.next()?),
             // Some releases leave out the blank: `used 20/20/20probes 0`.
-            "used" if words.next()?.ends_with("probes") => drop(words.next()?),
-            "used" => {}
+            "used" => {
+                if words.next()?.ends_with("probes") {
+                    words.next()?;
+                }
+            }
+            "router" | "extern_learn" | "offload" | "managed" | "extern_valid" => {}
             word => neigh.state = state(word)?,
         }
     }

@@ -13,7 +13,10 @@ pub fn show(text: &str) -> Parsed<Ovs> {
     for (number, line) in numbered(text) {
         let wrong = || not_understood(number, line);
         let word = line.trim();
-        if let Some(name) = word.strip_prefix("Bridge ") {
+        if !line.starts_with(' ') {
+            // The database's own id, and nothing else, stands at the margin.
+            is_uuid(word).then_some(()).ok_or_else(wrong)?;
+        } else if let Some(name) = word.strip_prefix("Bridge ") {
             (bridge, inside) = (Some(unquote(name)), Inside::Bridge);
         } else if let Some(name) = word.strip_prefix("Port ") {
             let bridge = bridge.clone().ok_or_else(wrong)?;
@@ -40,7 +43,7 @@ pub fn show(text: &str) -> Parsed<Ovs> {
                 }
                 _ => {}
             }
-        } else if line.starts_with(' ') || !is_uuid(word) {
+        } else {
             return Err(wrong());
         }
     }
@@ -65,12 +68,11 @@ pub fn list(text: &str) -> Parsed<Vec<Row>> {
     for (number, line) in numbered(text) {
         let (name, value) = line.split_once(':').ok_or_else(|| not_understood(number, line))?;
         let name = name.trim();
-        if name == "_uuid" || rows.is_empty() {
+        if name == "_uuid" {
             rows.push(Row::new());
         }
-        if let Some(row) = rows.last_mut() {
-            row.insert(name.to_owned(), value.trim().to_owned());
-        }
+        let row = rows.last_mut().ok_or_else(|| not_understood(number, line))?;
+        row.insert(name.to_owned(), value.trim().to_owned());
     }
     Ok(rows)
 }
@@ -188,6 +190,6 @@ ofport              : 7
     fn a_message_is_no_database() {
         assert_eq!(show("ovs-vsctl: unix:/run/db.sock: database connection failed").unwrap_err().line, 1);
         assert_eq!(show("    Port a").unwrap_err().line, 1);
-        assert_eq!(list("no database").unwrap_err().line, 1);
+        assert_eq!(list("ovs-vsctl: no database").unwrap_err().line, 1);
     }
 }

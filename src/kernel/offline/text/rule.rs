@@ -16,8 +16,9 @@ fn rule(line: &str, family: Family, tables: &TableNames) -> Option<Rule> {
     let mut action = None;
     while let Some(word) = words.next() {
         match word {
-            "from" => rule.from = selector(&mut words, family)?,
-            "to" => rule.to = selector(&mut words, family)?,
+            "from" | "to" if words.take("all") => {}
+            "from" => rule.from = Some(selector(words.next()?, family)?),
+            "to" => rule.to = Some(selector(words.next()?, family)?),
             "tos" | "dsfield" => rule.tos = u8::try_from(number(words.next()?)?).ok()?,
             "fwmark" => rule.fwmark = Some(mark(words.next()?)?),
             "iif" => {
@@ -65,11 +66,8 @@ fn is_kernels_own(rule: &Rule) -> bool {
     plain && own.iter().any(|(priority, table)| rule.priority.0 == *priority && rule.table() == Some(*table))
 }
 
-fn selector(words: &mut Words<'_>, family: Family) -> Option<Option<ipnet::IpNet>> {
-    match words.next()? {
-        "all" => Some(None),
-        word => net(word).filter(|net| net.addr().is_ipv4() == (family == Family::V4)).map(Some),
-    }
+fn selector(word: &str, family: Family) -> Option<ipnet::IpNet> {
+    net(word).filter(|net| net.addr().is_ipv4() == (family == Family::V4))
 }
 
 fn mark(word: &str) -> Option<FwMark> {

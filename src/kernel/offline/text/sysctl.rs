@@ -54,6 +54,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[test]
@@ -62,7 +64,7 @@ mod tests {
         for (at, name) in
             ["forwarding", "proxy_arp", "rp_filter", "arp_ignore", "arp_announce", "accept_local"].iter().enumerate()
         {
-            text.push_str(&format!("net.ipv4.conf.eth0/7.{name} = {}\n", at % 3));
+            writeln!(text, "net.ipv4.conf.eth0/7.{name} = {}", at % 3).unwrap();
         }
         let dev = IfName::from("eth0.7");
         assert_eq!(settings(&text).ipv4_conf(&dev), None);

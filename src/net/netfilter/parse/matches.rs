@@ -63,7 +63,7 @@ fn options<'a>(words: &'a [Word<'_>]) -> Option<Vec<ModuleOption<'a>>> {
         let value_expected = options.last().is_some_and(|(_, _, values)| values.is_empty());
         if word.is("!") && !invert {
             invert = true;
-        } else if !word.quoted && word.text.starts_with("--") && !(value_expected && !invert) {
+        } else if word.text.starts_with("--") && !word.quoted && (invert || !value_expected) {
             options.push((std::mem::take(&mut invert), word.text.as_ref(), Vec::new()));
         } else if invert {
             return None;

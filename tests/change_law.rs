@@ -1,0 +1,297 @@
+//! The law of changes: applying what leads from one snapshot to another to the
+//! first gives the second.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test reads files and fails by panicking"
+)]
+
+use std::path::Path;
+
+use fipscope::kernel::offline::load;
+use fipscope::net::netfilter::{
+    BaseChain, Chain, Counters, Hook, Netfilter, NfFamily, NfRule, Policy, RuleBody, Table,
+};
+use fipscope::net::{
+    Addr, AddrFlags, Agent, AllocationFile, ConntrackFill, Family, Gap, IfName, Link, LinkStats, Neigh, NeighState,
+    Netns, NetnsName, Observed, OperState, Ovs, OvsPort, Route, Rule, Snapshot, TableId, changes,
+};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+
+fn observed<T: std::fmt::Debug + Clone>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Observed<T>> {
+    prop_oneof![
+        8 => value.prop_map(Observed::Seen),
+        1 => Just(Observed::Absent),
+        1 => "[ab]".prop_map(Observed::Unreadable),
+    ]
+}
+
+fn dev() -> impl Strategy<Value = IfName> {
+    prop::sample::select(vec!["lo", "qr-1", "rfp-2", "fg-3"]).prop_map(IfName::from)
+}
+
+fn link() -> impl Strategy<Value = Link> {
+    (1..4_u32, dev(), 0..4_u32, any::<u64>(), prop::option::of(0..3_u32)).prop_map(
+        |(index, name, flags, count, link)| Link {
+            index,
+            name,
+            kind: None,
+            mac: None,
+            mtu: 1500,
+            flags,
+            state: OperState::Up,
+            stats: LinkStats { rx_bytes: count, ..LinkStats::default() },
+            link,
+            link_netnsid: None,
+            peer: None,
+            master: None,
+            group: 0,
+            ipv4: None,
+            qdiscs: Vec::new(),
+            filters: Vec::new(),
+        },
+    )
+}
+
+fn addr() -> impl Strategy<Value = Addr> {
+    (dev(), 0..3_u8, 8..10_u8, any::<bool>()).prop_map(|(dev, host, length, secondary)| Addr {
+        dev,
+        address: format!("10.0.0.{host}/{length}").parse().unwrap(),
+        peer: None,
+        broadcast: None,
+        scope: 0,
+        flags: AddrFlags { secondary, ..AddrFlags::default() },
+    })
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    (any::<bool>(), 1..4_u32, 1..4_u32).prop_map(|(v4, priority, table)| {
+        Rule::lookup(if v4 { Family::V4 } else { Family::V6 }, priority, TableId(table))
+    })
+}
+
+fn route() -> impl Strategy<Value = Route> {
+    (1..3_u32, 0..3_u8, prop::option::of(0..3_u8), dev(), 0..2_u8).prop_map(|(table, net, via, dev, protocol)| {
+        let via = via.map(|via| format!("10.0.0.{via}").parse().unwrap());
+        Route { protocol, ..Route::unicast(TableId(table), format!("10.{net}.0.0/16").parse().unwrap(), via, &dev) }
+    })
+}
+
+fn neigh() -> impl Strategy<Value = Neigh> {
+    let states = vec![NeighState::Stale, NeighState::Reachable, NeighState::Failed, NeighState::Permanent];
+    (dev(), 0..3_u8, prop::sample::select(states), any::<bool>()).prop_map(|(dev, host, state, proxy)| Neigh {
+        dev,
+        address: format!("10.0.0.{host}").parse().unwrap(),
+        mac: None,
+        state,
+        proxy,
+    })
+}
+
+fn chain() -> impl Strategy<Value = Chain> {
+    let nf_rule = (0..4_u8, any::<u64>()).prop_map(|(text, number)| NfRule {
+        handle: Some(number),
+        counters: Some(Counters { packets: number, bytes: number }),
+        body: RuleBody::NotUnderstood(text.to_string()),
+    });
+    let base = prop::option::of(any::<bool>().prop_map(|drop| BaseChain {
+        hook: Hook::Forward,
+        priority: 0,
+        kind: "filter".to_owned(),
+        policy: if drop { Policy::Drop } else { Policy::Accept },
+        device: None,
+    }));
+    ("[abc]", base, vec(nf_rule, 0..6)).prop_map(|(name, base, rules)| Chain { name, base, counters: None, rules })
+}
+
+fn tables() -> impl Strategy<Value = Vec<Table>> {
+    let table = ("[xy]", any::<bool>(), vec(chain(), 0..4));
+    vec(table, 0..3).prop_map(|tables| {
+        let table = |(name, dormant, chains)| Table { family: NfFamily::Ip, name, dormant, chains, others: Vec::new() };
+        tables.into_iter().map(table).collect()
+    })
+}
+
+fn netfilter() -> impl Strategy<Value = Netfilter> {
+    (observed(tables()), observed(tables()), any::<bool>()).prop_map(|(nft, legacy, words_only)| Netfilter {
+        nft,
+        legacy,
+        words_only,
+    })
+}
+
+fn netns() -> impl Strategy<Value = Netns> {
+    let lists = (
+        observed(vec(link(), 0..4)),
+        observed(vec(addr(), 0..5)),
+        observed(vec(rule(), 0..7)),
+        observed(vec(route(), 0..6)),
+        observed(vec(neigh(), 0..5)),
+    );
+    let rest = (
+        observed(netfilter()),
+        btree_map("[abc]", observed(0..3_i64), 0..3),
+        observed((any::<u64>(), 1..3_u64).prop_map(|(count, max)| ConntrackFill { count, max })),
+        vec("[ab]".prop_map(|part| Gap::new(part, "")), 0..2),
+    );
+    (lists, rest).prop_map(|((links, addrs, rules, routes, neighs), (netfilter, sysctls, conntrack_fill, gaps))| {
+        Netns { links, addrs, rules, routes, neighs, netfilter, sysctls, conntrack: None, conntrack_fill, gaps }
+    })
+}
+
+fn snapshot() -> impl Strategy<Value = Snapshot> {
+    let file = || observed((vec("[abc]", 0..5), any::<bool>()));
+    let ovs = observed((vec(("[ab]", "[ab]", prop::option::of(1..3_u16)), 0..3), btree_map("[ab]", "[ab]", 0..2)));
+    let agent = observed((1..3_u32, prop::option::of(1..9_u64)));
+    let host = (observed(netns()), file(), file(), ovs, agent, prop::option::of("[ab]"), any::<bool>());
+    (btree_map("[abc]".prop_map(NetnsName::new), observed(netns()), 0..3), host).prop_map(|(namespaces, host)| {
+        let mut snapshot = Snapshot::empty("node", jiff::Timestamp::UNIX_EPOCH);
+        snapshot.namespaces = namespaces;
+        let file = |(lines, truncated)| AllocationFile { path: "/f".into(), lines, truncated };
+        let port = |(name, bridge, tag)| OvsPort { name, bridge, tag, interfaces: Vec::new() };
+        let (own, link_local, priorities, ovs, agent, kernel, ovn) = host;
+        snapshot.host.netns = own;
+        snapshot.host.link_local_file = link_local.map(file);
+        snapshot.host.priority_file = priorities.map(file);
+        snapshot.host.ovs = ovs.map(|(ports, external_ids)| {
+            let mut ports: Vec<OvsPort> = ports.into_iter().map(port).collect();
+            ports.sort();
+            Ovs { ports, external_ids, version: None }
+        });
+        snapshot.host.agent = agent.map(|(pid, uptime)| Agent { pid, uptime, ..Agent::default() });
+        snapshot.host.kernel = kernel;
+        snapshot.host.ovn_controller = ovn;
+        snapshot
+    })
+}
+
+/// Links that share an index have no order of their own.
+fn canonical(snapshot: &Snapshot) -> Snapshot {
+    let mut settled = snapshot.settled();
+    for netns in settled.namespaces.values_mut().chain([&mut settled.host.netns]) {
+        if let Observed::Seen(Netns { links: Observed::Seen(links), .. }) = netns {
+            links.sort_by_key(|link| format!("{link:?}"));
+        }
+    }
+    settled
+}
+
+proptest! {
+    #[test]
+    fn applying_the_changes_leads_there(before in snapshot(), after in snapshot()) {
+        let mut applied = before.clone();
+        let list = changes(&before, &after);
+        applied.apply(&list);
+        prop_assert_eq!(canonical(&applied), canonical(&after));
+        prop_assert!(changes(&applied, &after).is_empty());
+        for change in &list {
+            prop_assert!(!change.to_string().contains('\n'));
+        }
+    }
+
+    #[test]
+    fn a_snapshot_does_not_differ_from_itself(node in snapshot()) {
+        prop_assert_eq!(changes(&node, &node), vec![]);
+        prop_assert!(node.same_as(&node.settled()));
+    }
+
+    #[test]
+    fn changes_survive_being_written(before in snapshot(), after in snapshot()) {
+        let list = changes(&before, &after);
+        let text = serde_json::to_string(&list).unwrap();
+        let back: Vec<fipscope::net::Change> = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(back, list);
+    }
+}
+
+fn article() -> Snapshot {
+    load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sosreport/flat")).unwrap()
+}
+
+fn router(snapshot: &mut Snapshot) -> &mut Netns {
+    let name = NetnsName::from("qrouter-ef25020f-012c-41d6-a36e-f2f09cb8ea62");
+    match snapshot.namespaces.get_mut(&name) {
+        Some(Observed::Seen(netns)) => netns,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn seen<T>(part: &mut Observed<T>) -> &mut T {
+    match part {
+        Observed::Seen(value) => value,
+        Observed::Absent | Observed::Unreadable(_) => panic!("not seen"),
+    }
+}
+
+#[test]
+fn changes_speak_the_words_of_the_node() {
+    let before = article();
+    let mut after = before.clone();
+    let netns = router(&mut after);
+    seen(&mut netns.rules).retain(|rule| rule.priority.0 != 61068);
+    seen(&mut netns.links).iter_mut().find(|link| link.name.as_str() == "rfp-ef25020f-0").unwrap().flags &= !1;
+    let netfilter = seen(&mut netns.netfilter);
+    let nat = seen(&mut netfilter.nft).iter_mut().find(|table| table.name == "nat").unwrap();
+    let chain = nat.chains.iter_mut().find(|chain| chain.name == "neutron-l3-agent-float-snat").unwrap();
+    chain.rules.clear();
+    for neigh in seen(&mut netns.neighs).iter_mut() {
+        neigh.state = NeighState::Stale;
+    }
+    seen(&mut after.host.priority_file).lines.push("192.168.1.4,32769".to_owned());
+    after.namespaces.remove(&NetnsName::from("fip-cef4f7b4-c344-4904-a847-a9960f58fb20"));
+
+    let list = changes(&before, &after);
+    let words: Vec<String> = list.iter().map(ToString::to_string).collect();
+    let has = |part: &str| assert!(words.iter().any(|line| line.contains(part)), "{part}: {words:#?}");
+    has("fip-cef4f7b4-c344-4904-a847-a9960f58fb20: - namespace (3 links)");
+    has("- rule 61068: from 10.0.0.4 lookup 16");
+    has("~ link rfp-ef25020f-0: <BROADCAST,MULTICAST,UP,LOWER_UP> → <BROADCAST,MULTICAST,LOWER_UP>");
+    has("- ip nat: -A neutron-l3-agent-float-snat -s 10.0.0.4/32");
+    has("+ fip-priorities: 192.168.1.4,32769");
+    assert_eq!(words.iter().filter(|line| line.contains("float-snat")).count(), 1, "{words:#?}");
+    // Permanent entries that became learned ones are no flapping.
+    assert!(list.iter().filter(|change| change.to_string().contains("neighbour")).all(|change| !change.is_flapping()));
+    let mut applied = before.clone();
+    applied.apply(&list);
+    assert_eq!(applied.settled(), after.settled());
+}
+
+#[test]
+fn one_inserted_rule_is_one_change() {
+    let before = article();
+    let mut after = before.clone();
+    let netfilter = seen(&mut router(&mut after).netfilter);
+    let chain =
+        seen(&mut netfilter.nft).iter_mut().flat_map(|table| &mut table.chains).find(|chain| chain.rules.len() > 2);
+    let drop = NfRule { handle: None, counters: None, body: RuleBody::NotUnderstood("drop".to_owned()) };
+    chain.unwrap().rules.insert(1, drop);
+    assert_eq!(changes(&before, &after).len(), 1);
+}
+
+#[test]
+fn learned_neighbours_flap_and_failed_ones_do_not() {
+    let neigh = |state, mac: &str| Neigh {
+        dev: IfName::from("fg-1"),
+        address: "192.168.1.1".parse().unwrap(),
+        mac: Some(mac.parse().unwrap()),
+        state,
+        proxy: false,
+    };
+    let node = |neighs: Vec<Neigh>| {
+        let mut snapshot = Snapshot::empty("node", jiff::Timestamp::UNIX_EPOCH);
+        let netns = Netns { neighs: Observed::Seen(neighs), ..Netns::default() };
+        snapshot.namespaces.insert("fip".into(), Observed::Seen(netns));
+        snapshot
+    };
+    let stale = node(vec![neigh(NeighState::Stale, "52:54:00:00:00:01")]);
+    let flaps = |other: &Snapshot| changes(&stale, other).iter().all(fipscope::net::Change::is_flapping);
+    assert!(flaps(&node(vec![neigh(NeighState::Reachable, "52:54:00:00:00:01")])));
+    assert!(flaps(&node(vec![])));
+    assert!(!flaps(&node(vec![neigh(NeighState::Reachable, "52:54:00:00:00:02")])));
+    assert!(!flaps(&node(vec![neigh(NeighState::Failed, "52:54:00:00:00:01")])));
+    assert!(stale.same_as(&node(vec![])), "learned neighbours come and go");
+}

@@ -1,0 +1,151 @@
+//! Enters the sandbox as the program does, as root and as an ordinary user, and
+//! reads connections, folders and namespaces there that are not to be read.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test starts programs and fails by panicking"
+)]
+
+use std::env;
+use std::fs;
+use std::net::UdpSocket;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use fipscope::kernel::{ReadOptions, read_node};
+use fipscope::net::{NetnsName, PathOrigin};
+use fipscope::netns::{Error, NetnsDir, Sandbox, enter};
+
+/// An id that owns nothing.
+const NOBODY: u32 = 65_534;
+
+fn main() {
+    match env::args().nth(1).as_deref() {
+        Some("inside") => inside(),
+        Some("stranger") => read_as_a_stranger(),
+        _ => {
+            run("inside", None);
+            if nix::unistd::getuid().is_root() {
+                run("inside", Some(NOBODY));
+            }
+            println!("test sandbox ... ok");
+        }
+    }
+}
+
+/// Starts this program again, in the part named.
+fn run(part: &str, user: Option<u32>) {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.arg(part).current_dir("/");
+    if let Some(user) = user {
+        command.uid(user).gid(user);
+    }
+    match command.status() {
+        Ok(status) if status.code() == Some(77) => {
+            assert!(env::var_os("REQUIRE_NETNS").is_none(), "no sandbox here, but REQUIRE_NETNS is set");
+        }
+        Ok(status) => assert!(status.success(), "{part} as {user:?} failed"),
+        Err(error) => println!("SKIPPED {part} as user {user:?}: it may not run this test's program: {error}"),
+    }
+}
+
+fn inside() {
+    let root = nix::unistd::getuid().is_root();
+    let sandbox = match Sandbox::enter() {
+        Ok(sandbox) => sandbox,
+        Err(error @ Error::Sandbox { .. }) => {
+            println!("SKIPPED sandbox: {error}");
+            std::process::exit(77);
+        }
+        Err(error) => panic!("{error}"),
+    };
+    assert_eq!(sandbox.is_rootless(), !root);
+    let (dir, name) = (sandbox.netns_dir(), NetnsName::from("made"));
+    assert!(dir.list().unwrap().names.is_empty());
+    dir.create(&name).unwrap();
+    connections_are_read(&dir, &name);
+    a_folder_that_is_none_is_told();
+    // In a sandbox nothing of the host's agent may show.
+    let snapshot = read_node(&ReadOptions::default()).unwrap();
+    assert!(snapshot.host.agent.seen().is_none() && !snapshot.host.ovn_controller);
+    assert!(snapshot.host.ovs.is_absent());
+    the_agent_is_found();
+    if root {
+        run("stranger", Some(NOBODY));
+    }
+    dir.delete(&name).unwrap();
+    assert!(read_node(&ReadOptions::default()).unwrap().namespaces.is_empty());
+}
+
+fn connections_are_read(dir: &NetnsDir, name: &NetnsName) {
+    let ns = dir.open(name).unwrap();
+    let tracked = enter(&ns, || {
+        let script = "ip link set lo up && iptables -A OUTPUT -m conntrack --ctstate NEW -j ACCEPT";
+        Command::new("sh").args(["-c", script]).status().is_ok_and(|status| status.success())
+    });
+    if !tracked.unwrap() {
+        println!("SKIPPED connections: no ip or iptables here");
+        return;
+    }
+    enter(&ns, || {
+        let socket = UdpSocket::bind("127.0.0.1:4000").unwrap();
+        socket.send_to(b"x", "127.0.0.1:5000").unwrap();
+    })
+    .unwrap();
+    let options = ReadOptions { conntrack: true, ..ReadOptions::default() };
+    let snapshot = read_node(&options).unwrap();
+    let netns = snapshot.netns(name).unwrap();
+    let entries = netns.conntrack.as_ref().unwrap().seen().unwrap();
+    let entry = entries.iter().find(|entry| entry.original.proto == 17).unwrap();
+    assert_eq!((entry.original.sport, entry.original.dport), (Some(4000), Some(5000)));
+    assert_eq!((entry.reply.sport, entry.reply.dport), (Some(5000), Some(4000)));
+    assert!(entry.timeout.is_some() && entry.id.is_some());
+    assert!(netns.conntrack_fill.seen().unwrap().count >= 1);
+    assert_eq!(snapshot.netns(name).unwrap().sysctl("net.netfilter.nf_conntrack_acct").map(|on| on > 1), Some(false));
+}
+
+/// A process with an agent's command line stands in for the agent.
+fn the_agent_is_found() {
+    fs::create_dir("/run/state").unwrap();
+    fs::write("/run/state/fip-priorities", "192.168.1.3,53123\n").unwrap();
+    let text = "[DEFAULT]\nstate_path = /run/state\nagent_mode = dvr\nhost = compute-1\n\
+                [oslo_concurrency]\nlock_path = $state_path/lock\n";
+    fs::write("/run/neutron.conf", text).unwrap();
+    let mut command = Command::new("sh");
+    command.arg0("neutron-l3-agent").args(["-c", "read line", "--config-file", "neutron.conf", "--config-file=gone"]);
+    let mut agent = command.current_dir("/run").stdin(Stdio::piped()).spawn().unwrap();
+    let host = read_node(&ReadOptions::default()).unwrap().host;
+    drop(agent.stdin.take());
+    agent.wait().unwrap();
+    let found = host.agent.seen().unwrap();
+    assert_eq!((found.pid, found.mode.as_deref(), found.host.as_deref()), (agent.id(), Some("dvr"), Some("compute-1")));
+    assert!(found.uptime.is_some_and(|seconds| seconds < 60) && !found.containerised);
+    assert_eq!(found.config_files, [Path::new("/run/neutron.conf")]);
+    assert!(found.unreadable[0].contains("/run/gone"), "{:?}", found.unreadable);
+    assert_eq!((host.path_origin, host.lock_path), (PathOrigin::Agent, Some("/run/state/lock".into())));
+    assert_eq!(host.priority_file.seen().unwrap().lines, ["192.168.1.3,53123"]);
+    assert!(host.link_local_file.is_absent());
+}
+
+fn a_folder_that_is_none_is_told() {
+    let given = Some("/nonexistent/state".into());
+    let options = ReadOptions { netns_dir: "/proc/version".into(), state_path: given.clone(), conntrack: false };
+    let snapshot = read_node(&options).unwrap();
+    assert!(snapshot.namespaces_unreadable.unwrap().contains("cannot list /proc/version"));
+    assert!(snapshot.host.netns.seen().unwrap().links.seen().is_some());
+    assert_eq!((snapshot.host.path_origin, snapshot.host.state_path), (PathOrigin::Given, given));
+    assert!(snapshot.host.priority_file.is_absent());
+}
+
+/// An ordinary user sees that there is a namespace, and why not what is in it.
+fn read_as_a_stranger() {
+    let snapshot = read_node(&ReadOptions::default()).unwrap();
+    let why = snapshot.namespaces[&NetnsName::from("made")].unreadable().unwrap();
+    assert!(why.contains("try: sudo"), "{why}");
+    assert!(!snapshot.host.netns.seen().unwrap().links().is_empty());
+}
