@@ -39,12 +39,12 @@ fn main() {
         for key in desk::events(SESSION) {
             let began = Instant::now();
             update(&mut desk.state, Msg::Key(key));
-            let without_view = began.elapsed();
+            let half = began.elapsed();
             terminal.draw(|frame| view(&desk.state, frame)).unwrap();
             let took = began.elapsed();
             if round > 0 {
                 times.push(took);
-                updates.push(without_view);
+                updates.push(half);
                 slowest = slowest.max((took, format!("{:?}", key.code)));
             }
         }

@@ -14,6 +14,9 @@ pub(super) const HEIGHT: u16 = 7;
 /// Columns in front of the ways, for their labels.
 const LABEL: u16 = 7;
 
+/// What stands beyond the boxes where no link does.
+pub(super) const OUTSIDE: &str = "outside";
+
 /// A chain, laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Diagram<'a> {
@@ -21,6 +24,8 @@ pub(super) struct Diagram<'a> {
     pub boxes: Vec<NetnsBox<'a>>,
     /// The links, each way from left to right.
     pub cells: Vec<Cell>,
+    /// The column where the world outside begins.
+    pub outside: u16,
 }
 
 /// A namespace's box: its columns, borders included.
@@ -79,8 +84,14 @@ pub(super) fn label(link: LinkName) -> &'static str {
 pub(super) fn lay_out(fip: &FloatingIp, columns: u16) -> Option<Diagram<'_>> {
     let zones = zones(fip);
     let lanes = [lane(fip, Direction::Outbound), lane(fip, Direction::Inbound)];
-    let least: Vec<u16> =
-        zones.iter().map(|zone| lanes.iter().map(|lane| least(&here(*zone, lane))).max().unwrap_or(0)).collect();
+    let least: Vec<u16> = zones
+        .iter()
+        .map(|zone| {
+            let word = if *zone == Zone::Outside { OUTSIDE.len() } else { 0 };
+            let word = u16::try_from(word).unwrap_or(0);
+            lanes.iter().map(|lane| least(&here(*zone, lane))).fold(word, u16::max)
+        })
+        .collect();
     let gaps: Vec<u16> = zones
         .iter()
         .map(|zone| lanes.iter().map(|lane| here(*zone, lane).len().saturating_sub(1)).max().unwrap_or(0))
@@ -89,7 +100,7 @@ pub(super) fn lay_out(fip: &FloatingIp, columns: u16) -> Option<Diagram<'_>> {
     let boxes = zones.iter().filter(|zone| matches!(zone, Zone::Inside(_))).count();
     let between = u16::try_from(2 * zones.len().saturating_sub(1) + 4 * boxes).ok()?;
     let spare = columns.checked_sub(LABEL + 1 + between + least.iter().sum::<u16>())?;
-    let mut diagram = Diagram { boxes: Vec::new(), cells: Vec::new() };
+    let mut diagram = Diagram { boxes: Vec::new(), cells: Vec::new(), outside: 0 };
     let mut x = LABEL;
     // More air between links is welcome, up to where it no longer reads as one way.
     let air = (spare / gaps.iter().sum::<u16>().max(1)).min(6);
@@ -100,7 +111,11 @@ pub(super) fn lay_out(fip: &FloatingIp, columns: u16) -> Option<Diagram<'_>> {
                 diagram.boxes.push(NetnsBox { namespace, left: x, right: x + width + 3 });
                 x + 2
             }
-            _ => x,
+            Zone::Outside => {
+                diagram.outside = x;
+                x
+            }
+            Zone::Instance => x,
         };
         for lane in &lanes {
             spread(&here(*zone, lane), inner, width, &mut diagram.cells);

@@ -79,7 +79,6 @@ impl Builder<'_> {
         use ObjectKind as K;
         let Self { fixed, floating, suffix, .. } = self;
         vec![
-            self.inside(L::Gateway, K::Neigh, "192.168.1.1", "192.168.1.1 lladdr 52:54:00:12:34:56 REACHABLE"),
             self.inside(L::GatewayPort, K::Link, "fg-b2b77eed-1b", "fg-b2b77eed-1b up, 192.168.1.23/24"),
             self.inside(L::ProxyArp, K::Sysctl, "net.ipv4.conf.fg-b2b77eed-1b.proxy_arp", "proxy_arp = 1"),
             self.inside(L::FipRoute, K::Route, floating, &format!("{floating} via 169.254.31.28 dev fpr-{suffix}")),

@@ -28,8 +28,8 @@ fn kept(name: &str, wanted: &str) {
 
 #[test]
 fn the_picture_in_assets_is_the_screen() {
-    let overview = Desk::article(106, 18).keys("jj").buffer();
-    let chain = Desk::article(106, 29).keys("192.168.1.7<enter>").buffer();
+    let overview = Desk::article(106, 16).keys("jj").buffer();
+    let chain = Desk::article(106, 33).keys("192.168.1.7<enter>").buffer();
     kept("assets/console.svg", &picture(&[&overview, &chain]));
 }
 

@@ -164,7 +164,7 @@ fn evidence(state: &State, chain: &Chain, link: &ChainLink, area: Rect, buffer: 
             all.push((if at == 0 { label } else { "" }, line, style));
         }
     };
-    if let Some(expected) = &link.expected {
+    if let Some(expected) = link.expected.as_ref().filter(|expected| link.actual.as_ref() != Some(*expected)) {
         say("expected", expected, theme.text);
     }
     if let Some(actual) = &link.actual {

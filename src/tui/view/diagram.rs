@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use super::pen::Pen;
 use crate::topology::{Direction, FloatingIp};
 use crate::tui::chain::Place;
-use crate::tui::diagram::{Cell, Diagram, NetnsBox, lay_out, row};
+use crate::tui::diagram::{Cell, Diagram, OUTSIDE, lay_out, row};
 use crate::tui::state::State;
 use crate::tui::theme::glyph;
 use crate::tui::words::{Mark, short_netns};
@@ -28,7 +28,7 @@ pub(super) fn draw(state: &State, fip: &FloatingIp, selected: Option<Place>, are
         };
         let lane = Rect { y, height: 1, ..area };
         Pen::new(buffer, lane).write(word, state.theme.dim).write(arrow, state.theme.dim);
-        rail(state, fip, &cells, &diagram.boxes, lane, buffer);
+        rail(state, fip, &cells, &diagram, lane, buffer);
         for cell in cells {
             link(state, fip, cell, selected == Some(cell.place), lane, buffer);
         }
@@ -56,7 +56,7 @@ fn boxes(state: &State, diagram: &Diagram, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The line between the links: whole as far as packets get, broken after.
-fn rail(state: &State, fip: &FloatingIp, cells: &[&Cell], boxes: &[NetnsBox], lane: Rect, buffer: &mut Buffer) {
+fn rail(state: &State, fip: &FloatingIp, cells: &[&Cell], diagram: &Diagram, lane: Rect, buffer: &mut Buffer) {
     let (Some(first), Some(last)) = (cells.first(), cells.last()) else { return };
     let broken = |cell: &&&Cell| Mark::from(&fip.links(cell.place.0)[cell.place.1]) == Mark::Broken;
     let inbound = first.place.0 == Direction::Inbound;
@@ -65,7 +65,16 @@ fn rail(state: &State, fip: &FloatingIp, cells: &[&Cell], boxes: &[NetnsBox], la
     let stop = if inbound { cells.iter().rev().find(broken) } else { cells.iter().find(broken) };
     let near = |x: u16| cells.iter().any(|cell| x + 1 == cell.x || x == cell.x + cell.width);
     let room = cells.windows(2).all(|pair| pair[1].x >= pair[0].x + pair[0].width + 3);
-    for x in first.x..last.x + last.width {
+    let end = last.x + last.width;
+    // Packets come from outside also where no link says so.
+    let end = if end < diagram.outside {
+        let word = Rect { x: lane.x + diagram.outside, ..lane }.intersection(lane);
+        Pen::new(buffer, word).write(OUTSIDE, state.theme.dim);
+        diagram.outside - u16::from(room)
+    } else {
+        end
+    };
+    for x in first.x..end {
         let label = cells.iter().any(|cell| (cell.x..cell.x + cell.width).contains(&x));
         if label || (room && near(x)) {
             continue;
@@ -74,7 +83,7 @@ fn rail(state: &State, fip: &FloatingIp, cells: &[&Cell], boxes: &[NetnsBox], la
         let (symbol, style): (&str, Style) =
             if reached { (glyph::RAIL, state.theme.rail) } else { (glyph::CUT, state.theme.dim) };
         let at = Rect { x: lane.x + x, width: 1, ..lane }.intersection(lane);
-        let border = boxes.iter().any(|each| each.left == x || each.right == x);
+        let border = diagram.boxes.iter().any(|each| each.left == x || each.right == x);
         Pen::new(buffer, at).write(if border { "┼" } else { symbol }, if border { state.theme.border } else { style });
     }
 }
