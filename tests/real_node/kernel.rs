@@ -1,7 +1,9 @@
 //! The snapshot against the kernel's own tools, object by object.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
+use fipscope::net::netfilter::NfFamily;
 use fipscope::net::{Family, Link, Neigh, Netns, NetnsName, Route, Rule, RuleAction, Snapshot};
 use serde_json::Value;
 
@@ -43,6 +45,48 @@ fn one(wrong: &mut Vec<String>, name: &NetnsName, netns: &Netns) {
         ip(ns, &["neigh", "show", "nud", "all"]).iter().filter(|n| n["state"][0] != "NOARP").map(their_neigh).collect();
     let ours = netns.neighs().iter().filter(|n| !n.proxy).map(ours_neigh).collect();
     differ(wrong, &format!("{ns} neighbours"), &ours, &neighs);
+    for (program, family) in [("iptables-nft-save", NfFamily::Ip), ("ip6tables-nft-save", NfFamily::Ip6)] {
+        let (ours, theirs) = (ours_save(netns, family), their_save(ns, program));
+        if ours != theirs {
+            let at = ours.iter().zip(&theirs).position(|(o, t)| o != t).unwrap_or(ours.len().min(theirs.len()));
+            wrong.push(format!("{ns} {program}, line {at}: we {:?}, it {:?}", ours.get(at), theirs.get(at)));
+        }
+    }
+}
+
+/// Every table, chain and rule, in order, without counters: packets still flow.
+fn ours_save(netns: &Netns, family: NfFamily) -> Vec<String> {
+    let netfilter = netns.netfilter.seen().expect("netfilter was read");
+    let mut tables: Vec<_> =
+        netfilter.nft.seen().into_iter().flatten().filter(|table| table.family == family).collect();
+    tables.sort_by_key(|table| table.name.clone());
+    let mut lines = Vec::new();
+    for table in tables {
+        lines.push(format!("*{}", table.name));
+        lines.extend(table.chains.iter().map(|chain| without_counters(&chain.declaration())));
+        let rules = table.chains.iter().flat_map(|chain| chain.rules.iter().map(|rule| (&chain.name, rule)));
+        lines.extend(rules.map(|(chain, rule)| rule.line(chain, family).to_string()));
+    }
+    lines
+}
+
+fn their_save(netns: &str, program: &str) -> Vec<String> {
+    let output = Command::new("ip").args(["netns", "exec", netns, program]).output().unwrap();
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut tables: Vec<Vec<String>> = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with('#') && *line != "COMMIT") {
+        if line.starts_with('*') {
+            tables.push(Vec::new());
+        }
+        tables.last_mut().unwrap().push(without_counters(line));
+    }
+    tables.sort_by_key(|table| table[0].clone());
+    tables.concat()
+}
+
+fn without_counters(line: &str) -> String {
+    if line.starts_with(':') { line.split(" [").next().unwrap().to_owned() } else { line.to_owned() }
 }
 
 fn differ(wrong: &mut Vec<String>, what: &str, ours: &BTreeSet<String>, theirs: &BTreeSet<String>) {
