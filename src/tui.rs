@@ -1,6 +1,6 @@
 //! The console as a function: what it knows ([`State`]), what can happen to it
 //! ([`Msg`]), what it wants done outside ([`Effect`]), and how it looks
-//! ([`view`]). Pure: no I/O, no clock, drawing changes nothing.
+//! ([`view()`]). Pure: no I/O, no clock, drawing changes nothing.
 //!
 //! Keys stand in one table, [`keymap::BINDINGS`]; sizes in one place, `layout`;
 //! colours by role in [`theme::Theme`].

@@ -100,7 +100,6 @@ const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const FAULTS: &[Fault] = &[
     ("qr has no address", |n| n.without_address(QROUTER, "10.0.0.1/24"), &["vm wrong"], FipState::Broken),
     ("qr is down", |n| n.link_down(QROUTER, QR), &["qr wrong"], FipState::Broken),
-    ("no neighbour entry", |n| n.without_neighbour(QROUTER, "10.0.0.4"), &["neighbour missing"], FipState::Degraded),
     ("no rule", |n| n.without_rule(QROUTER, "from 10.0.0.4 "), &["fip_rule missing"], FipState::Broken),
     (
         "no default in table 16",

@@ -176,7 +176,7 @@ fn a_stray_rule_belongs_to_the_centralized_floating_ip() {
     let topology = Topology::of(&node.snapshot);
     assert_eq!(topology.floating_ips.len(), 2);
     let fip = topology.floating_ips.iter().find(|fip| fip.kind == FipKind::Centralized).unwrap();
-    assert_eq!((fip.rule_priority.unwrap().0, fip.state), (53046, FipState::Degraded));
+    assert_eq!((fip.rule_priority.unwrap().0, fip.state), (53046, FipState::Broken));
     assert!(fip.facts.iter().any(|fact| fact.source == FactSource::Rule));
     assert!(topology.router(ROUTER).unwrap().snat_namespace.as_ref().unwrap().as_str() == SNAT);
 }

@@ -53,6 +53,8 @@ pub(super) fn lab(arguments: &LabArgs, settings: &Settings) -> Result<Exit, AppE
     let lab = Lab::enter_and_build(&options)?;
     if arguments.command.is_empty() {
         let inside = Settings {
+            // FIPSCOPE_FROM may say otherwise.
+            from: None,
             netns_dir: lab.netns_dir().path().to_owned(),
             state_path: Some(lab.state_path().to_owned()),
             ..settings.clone()

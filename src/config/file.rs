@@ -53,7 +53,8 @@ impl FileSettings {
         for path in usual(environment) {
             match read(&path) {
                 Ok(text) => return Self::parse(&path, &text),
-                Err(ConfigError::Unreadable { source, .. }) if is_absent(&source) => {}
+                // Somebody else's home (`setpriv`, `su`) is no reason to refuse.
+                Err(ConfigError::Unreadable { .. }) if std::fs::metadata(&path).is_err() => {}
                 Err(error) => return Err(error),
             }
         }
@@ -93,10 +94,6 @@ fn usual(environment: &Environment) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = user.map(|path| path.join("fipscope/config.toml")).into_iter().collect();
     paths.push("/etc/fipscope.toml".into());
     paths
-}
-
-fn is_absent(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// sequences among them), bidirectional overrides and zero-width characters
 /// become `\u{..}`, and what is longer than `limit` characters is cut with `…`.
 pub fn printable(text: &str, limit: usize) -> String {
-    let mut out = String::with_capacity(text.len().min(limit + 4));
+    let mut out = String::with_capacity(text.len().min(limit.saturating_add(4)));
     for (count, c) in text.chars().enumerate() {
         if count == limit {
             out.push('…');

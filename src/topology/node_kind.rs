@@ -24,6 +24,11 @@ pub(super) fn kind_of(snapshot: &Snapshot) -> NodeKind {
     }
 }
 
+/// The parts of a namespace that speak of floating IPs. A gap within one of
+/// them (`IPv6 rules` of a report) has another name, and hides none.
+const TELLING: [&str; 8] =
+    ["namespace", "links", "addresses", "rules", "routes", "netfilter", "nf_tables", "iptables-legacy"];
+
 /// Everything that could not be read.
 pub(super) fn blind_of(snapshot: &Snapshot) -> Vec<Blind> {
     let mut blind = Vec::new();
@@ -37,7 +42,10 @@ pub(super) fn blind_of(snapshot: &Snapshot) -> Vec<Blind> {
     add(None, "namespaces", snapshot.namespaces_unreadable.as_deref());
     for (name, netns) in &snapshot.namespaces {
         match netns {
-            Observed::Seen(netns) => parts(netns).for_each(|(part, why)| add(Some(name), &part, Some(why))),
+            Observed::Seen(netns) => {
+                parts(netns).for_each(|(part, why)| add(Some(name), &part, Some(why)));
+                netns.gaps.iter().for_each(|gap| add(Some(name), &gap.part, Some(&gap.why)));
+            }
             Observed::Unreadable(why) => add(Some(name), "namespace", Some(why)),
             Observed::Absent => {}
         }
@@ -49,6 +57,7 @@ pub(super) fn blind_of(snapshot: &Snapshot) -> Vec<Blind> {
     add(None, "fip-priorities", host.priority_file.unreadable());
     add(None, "Neutron version", host.neutron_version.unreadable());
     add(None, "Open vSwitch", host.ovs.unreadable());
+    host.gaps.iter().for_each(|gap| add(None, &gap.part, Some(&gap.why)));
     blind
 }
 
@@ -79,7 +88,7 @@ impl Blind {
             parse_namespace(name),
             Some((NamespaceKind::Router | NamespaceKind::Fip | NamespaceKind::Snat, _))
         );
-        routing && !self.part.starts_with("net.") && !self.part.starts_with("connection tracking")
+        routing && TELLING.contains(&self.part.as_str())
     }
 }
 

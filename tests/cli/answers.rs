@@ -1,5 +1,7 @@
 //! `list`, `show` and `diff` of snapshots.
 
+use std::os::unix::process::CommandExt;
+
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
@@ -65,6 +67,39 @@ fn what_could_not_be_read_is_three_and_said() {
     assert!(json.err.contains(QROUTER), "{}", json.err);
     // It is not here, as far as one can see.
     assert_eq!(run(["show", "203.0.113.1", "--from", &file]).code, 3);
+}
+
+#[test]
+fn without_privilege_it_says_what_to_do() {
+    let folder = std::env::temp_dir().join(format!("fipscope-cli-{}", std::process::id()));
+    fs::create_dir_all(folder.join("netns")).unwrap();
+    fs::write(folder.join("netns").join(QROUTER), "").unwrap();
+    let mut program = program();
+    if nix::unistd::geteuid().is_root() {
+        // Somebody else may not be able to reach the program where it was built.
+        let copy = folder.join("fipscope");
+        fs::copy(env!("CARGO_BIN_EXE_fipscope"), &copy).unwrap();
+        program = crate::program_at(&copy);
+        program.uid(65534).gid(65534);
+    }
+    let words = ["list", "--format", "json", "--netns-dir"];
+    let denied = answer(program.args(words).arg(folder.join("netns")).current_dir("/"));
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!((denied.code, denied.out.as_str()), (3, ""), "{}", denied.err);
+    for way in ["sudo fipscope", "fipscope lab", "fipscope --from FILE"] {
+        assert!(denied.err.contains(way), "{}", denied.err);
+    }
+}
+
+#[test]
+fn a_node_without_neutron_is_read_without_privilege() {
+    let here = folder("here");
+    let answer = run(["list", "--netns-dir", here.to_str().unwrap()]);
+    assert_eq!((answer.code, answer.err.as_str()), (0, ""));
+    assert!(answer.out.contains("from kernel"), "{}", answer.out);
+    let (code, document) = json(&["list", "--netns-dir", here.to_str().unwrap()]);
+    assert_eq!((code, document["floating_ips"].as_array().map(Vec::len)), (0, Some(0)));
+    valid("list", &document);
 }
 
 #[test]

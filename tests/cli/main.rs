@@ -24,7 +24,11 @@ use fipscope::topology::scenario::{FIP, NETWORK, QROUTER, ROUTER, Scenario};
 
 /// The program, with nothing of this process's environment but where it is.
 fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fipscope"));
+    program_at(Path::new(env!("CARGO_BIN_EXE_fipscope")))
+}
+
+fn program_at(path: &Path) -> Command {
+    let mut command = Command::new(path);
     command.env_clear().env("HOME", "/nowhere").env("LANG", "C.UTF-8").stdin(Stdio::null());
     command
 }

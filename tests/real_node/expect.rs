@@ -52,8 +52,8 @@ fn known_fault(node: &Node, address: &str, link: &Value) -> bool {
         // After its initialisation the agent leaves `from 20.0.0.9 lookup 16` for the centralized
         // floating IP; the rule comes before the subnet's own and diverts the instance to rfp.
         "S9" => address == "192.168.1.9" && link["link"] == "subnet_rule",
-        // `dvr_no_external`: the rule stands, translation and fip namespace do not.
-        "S15" => !["vm", "qr", "neighbour", "fip_rule"].contains(&link["link"].as_str().unwrap_or("")),
+        // `dvr_no_external`: the rule stands, and table 16 is empty: it does nothing.
+        "S15" => link["link"] == "fip_rule",
         _ => false,
     }
 }
@@ -128,11 +128,18 @@ fn floating_ips(node: &Node) -> Value {
             // Where nothing translates, the node itself no longer tells the floating IP.
             let address = if no_external { Value::Null } else { fip["floating_ip_address"].clone() };
             let network = if no_external { Value::Null } else { fip["floating_network_id"].clone() };
-            let broken = no_external || centralized;
+            // S9: the stray rule diverts the instance to rfp. S15: the same rule leads nowhere.
+            let state = if no_external {
+                "degraded"
+            } else if centralized {
+                "broken"
+            } else {
+                "ok"
+            };
             found.push(json!({
                 "floating_ip": address, "fixed_ip": fixed, "router": id, "external_network": network,
                 "kind": if centralized { "centralized" } else { "distributed" },
-                "rule_priority": priority, "state": if broken { "broken" } else { "ok" }, "codes": [],
+                "rule_priority": priority, "state": state, "codes": [],
             }));
         }
     }

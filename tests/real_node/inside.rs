@@ -6,7 +6,8 @@ use std::process::{Command, ExitCode};
 
 use serde_json::Value;
 
-use crate::{expect, kernel};
+use crate::expect;
+use crate::kernel;
 
 /// Printed last, so that a run that never came this far cannot pass.
 pub(crate) const DONE: &str = "all comparisons done";

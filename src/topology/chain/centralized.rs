@@ -202,7 +202,7 @@ impl Subnets {
         let sg_name = sg.map_or_else(|| "sg-?".to_owned(), |addr| addr.dev.to_string());
         let (place, namespace, device) =
             if legacy { (view.qrouter, qrouter, qr) } else { (view.snat, &view.router.snat, sg) };
-        let asked = judge(standby.then_some(STANDBY), &|| neighbour(place, device.map(|addr| &addr.dev), fixed, false));
+        let asked = judge(standby.then_some(STANDBY), &|| neighbour(place, device.map(|addr| &addr.dev), fixed));
         let device = device.map_or_else(|| "?".to_owned(), |addr| addr.dev.to_string());
         let subnet = qr.map_or_else(|| fixed_word.clone(), |addr| addr.address.to_string());
         Self {

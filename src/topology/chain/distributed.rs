@@ -77,7 +77,7 @@ pub(super) fn links(view: &View, draft: &Draft, shared: &Shared) -> (Vec<ChainLi
     let vm = router::vm(view.qrouter, DeviceKind::Internal, fixed);
     let vm = vm.at(LinkName::Vm, qrouter, ObjectKind::Addr, &fixed_word);
     let qr = router::port(view, view.qrouter, device).at(LinkName::Qr, qrouter, ObjectKind::Link, &device_word);
-    let neighbour = router::neighbour(view.qrouter, device, fixed, true);
+    let neighbour = router::neighbour(view.qrouter, device, fixed);
     let neighbour =
         neighbour.at(LinkName::Neighbour, qrouter, ObjectKind::Neigh, format!("{fixed_word} dev {device_word}"));
     let rule = if is_idle_rule(view, draft) { idle_rule(draft) } else { router::fip_rule(view, fixed, floating) };

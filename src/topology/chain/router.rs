@@ -47,14 +47,10 @@ pub(super) fn port(view: &View, space: &Space, device: Option<&IfName>) -> Verdi
     }
 }
 
-/// The neighbour entry of the instance. The agent sets a permanent one for every
-/// port of the subnet in a distributed router, and none elsewhere.
-pub(super) fn neighbour(
-    space: &Space,
-    device: Option<&IfName>,
-    fixed_ip: Option<IpAddr>,
-    agent_sets_it: bool,
-) -> Verdict {
+/// The neighbour entry of the instance. In a distributed router the agent sets a
+/// permanent one for every port of the subnet that the server tells it of; an
+/// instance on this node answers ARP without one too, so absence is no fault.
+pub(super) fn neighbour(space: &Space, device: Option<&IfName>, fixed_ip: Option<IpAddr>) -> Verdict {
     let (Some(device), Some(fixed)) = (device, fixed_ip) else {
         return Verdict::unknown("no port of the router is on the fixed IP's subnet").advisory();
     };
@@ -63,11 +59,7 @@ pub(super) fn neighbour(
         Ok(found) => found,
         Err(why) => return Verdict::unknown(why).advisory(),
     }) else {
-        return if agent_sets_it {
-            Verdict::missing(expected).advisory()
-        } else {
-            Verdict::fine("no entry; ARP asks when a packet comes")
-        };
+        return Verdict::fine("no entry; ARP asks when a packet comes");
     };
     match neigh.state {
         NeighState::Failed => Verdict::wrong(expected, neigh.to_string()).shown(neigh),
