@@ -1,11 +1,11 @@
 //! Going somewhere by name: what `:` understands, how it completes, and which
 //! row an address typed in the overview means.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::overview::{FipId, Overview, Row};
 use super::state::Node;
+use super::words::push_address;
 use crate::net::{NetnsName, printable};
 use crate::topology::{FloatingIp, Topology};
 
@@ -136,7 +136,7 @@ pub(super) fn find(overview: &Overview, topology: &Topology, input: &str) -> (Ve
 fn rank(fip: &FloatingIp, input: &str, buffer: &mut String) -> Option<u8> {
     let mut of = |address: Option<IpAddr>, begins: u8| -> Option<u8> {
         buffer.clear();
-        let _ = write!(buffer, "{}", address?);
+        push_address(buffer, address?);
         let at = buffer.find(input)?;
         Some(match at {
             0 if buffer.len() == input.len() => begins - 1,
