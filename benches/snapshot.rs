@@ -1,11 +1,10 @@
-//! How long a snapshot takes, beside two others on the same namespaces in the
-//! same run: the floor (the same dumps, received and not decoded, on one
-//! thread) and the shell (`ip -j`, `tc -j`, `iptables-save`).
+//! How long it takes to read a node of 100 routers with 10 floating IPs each,
+//! whole processes side by side in one run: our `snapshot`, the floor (the same
+//! dumps, received and not decoded, on one thread), the shell (`ip -j`, `tc -j`,
+//! `iptables-save`), and the console from its start to its first full screen.
 //!
-//! Needs a node to read: start it where namespaces are, such as in the lab.
-//! `FIPSCOPE_BENCH_NETNS_DIR` names the folder (default `/run/netns`),
-//! `FIPSCOPE_BENCH_ROUNDS` how often each is timed (default 21),
-//! `FIPSCOPE_BENCH_SHELL=0` leaves the shell out.
+//! Builds the lab it needs by itself. `FIPSCOPE_BENCH_ROUNDS` says how often each
+//! is timed (default 21), `FIPSCOPE_BENCH_SHELL=0` leaves the shell out.
 
 #![allow(
     clippy::disallowed_methods,
@@ -18,7 +17,9 @@
 )]
 
 use std::env;
+use std::io::Read;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,8 @@ use fipscope::netns::NetnsDir;
 use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use netlink_sys::{Socket, SocketAddr};
 use nix::sched::{CloneFlags, setns};
+use nix::sys::resource::{UsageWho, getrusage};
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 const PROXY: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0];
 
@@ -44,33 +47,67 @@ const ROUTE: [(u16, &[u8]); 7] = [
 /// `NFT_MSG_GETTABLE`, `NFT_MSG_GETCHAIN`, `NFT_MSG_GETRULE`.
 const NFTABLES: [(u16, &[u8]); 3] = [(0x0a01, &[0; 4]), (0x0a04, &[0; 4]), (0x0a07, &[0; 4])];
 
+/// The floating IP in the last row of the lab's first screen.
+const LAST_ROW: &[u8] = b"172.24.1.43";
+const FIPSCOPE: &str = env!("CARGO_BIN_EXE_fipscope");
+
 fn main() {
-    let dir = NetnsDir::new(env::var("FIPSCOPE_BENCH_NETNS_DIR").unwrap_or_else(|_| "/run/netns".to_owned()));
+    let dir = NetnsDir::default();
+    let this = env::current_exe().unwrap();
+    if env::args().any(|word| word == "floor") {
+        bare(&dir, &dir.list().unwrap().names);
+    } else if env::var_os("FIPSCOPE_LAB").is_some() {
+        compare(&dir, &this);
+    } else {
+        let words = ["lab", "--layout", "pike", "--routers", "100", "--fips", "10", "--"];
+        let status = Command::new(FIPSCOPE).args(words).arg(this).status().unwrap();
+        assert!(status.success(), "the lab could not be built");
+    }
+}
+
+fn compare(dir: &NetnsDir, this: &Path) {
     let rounds = env::var("FIPSCOPE_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(21);
     let names = dir.list().unwrap().names;
-    if names.is_empty() {
-        println!("SKIPPED snapshot: no network namespace in {}; run it inside a lab", dir.path().display());
-        return;
-    }
-    let options = ReadOptions { netns_dir: dir.path().to_owned(), ..ReadOptions::default() };
-    let snapshot = read_node(&options).unwrap();
-    let ours = median(rounds, || drop(read_node(&options).unwrap()));
-    let memory = peak_memory();
-    let mut messages = 0;
-    let floor = median(rounds, || messages = bare(&dir, &names));
-    println!("{} namespaces, {}; medians of {rounds}", names.len(), objects(&snapshot));
-    println!("{:<38}{:>10}{:>12}", "", "time", "ratio");
-    row("bare dumps, one thread", floor, &format!("{messages} messages"));
-    row("snapshot", ours, &format!("{:.2} x bare", ours.as_secs_f64() / floor.as_secs_f64()));
+    let snapshot = read_node(&ReadOptions::default()).unwrap();
+    println!("{} namespaces, {}; whole processes, medians of {rounds}", names.len(), objects(&snapshot));
+    let ours = median(rounds, || run(Command::new(FIPSCOPE).arg("snapshot")));
+    let list = median(rounds, || run(Command::new(FIPSCOPE).arg("list")));
+    let memory = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
+    let floor = median(rounds, || run(Command::new(this).arg("floor")));
+    let screen = median(rounds.div_ceil(3), first_screen);
+    row("bare dumps, one thread, not decoded", floor, "");
+    let times = |of: Duration, what: &str| format!("{:.2} x {what}", of.as_secs_f64() / floor.as_secs_f64());
+    row("fipscope snapshot", ours, &times(ours, "bare"));
+    row("fipscope list", list, &times(list, "bare"));
+    let ratio = screen.as_secs_f64() / ours.as_secs_f64();
+    row("fipscope, to the first full screen", screen, &format!("{ratio:.2} x snapshot"));
     if env::var("FIPSCOPE_BENCH_SHELL").is_ok_and(|choice| choice == "0") {
-    } else if dir == NetnsDir::default() {
+        println!("SKIPPED the shell");
+    } else {
         let shell = time(|| shell(&names));
         let ratio = shell.as_secs_f64() / ours.as_secs_f64();
         row("ip -j, tc -j, iptables-save (once)", shell, &format!("{ratio:.0} x snapshot"));
-    } else {
-        println!("SKIPPED the shell: ip knows no other folder than /run/netns");
     }
-    println!("peak memory after the snapshots: {:.1} MiB", memory as f64 / 1024.0);
+    println!("peak memory of our processes: {:.1} MiB", memory as f64 / 1024.0);
+}
+
+/// The console on a terminal of 50 rows, until the last row but the keys shows.
+fn first_screen() {
+    let size = PtySize { rows: 50, cols: 200, pixel_width: 0, pixel_height: 0 };
+    let pair = native_pty_system().openpty(size).unwrap();
+    let mut command = CommandBuilder::new(FIPSCOPE);
+    command.env("TERM", "xterm-256color");
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    drop(pair.slave);
+    let (mut output, mut seen) = (pair.master.try_clone_reader().unwrap(), Vec::new());
+    let mut buffer = vec![0; 65_536];
+    while !seen.windows(LAST_ROW.len()).any(|bytes| bytes == LAST_ROW) {
+        let count = output.read(&mut buffer).unwrap();
+        assert!(count > 0, "the console ended: {}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&buffer[..count]);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 fn row(what: &str, took: Duration, beside: &str) {
@@ -172,11 +209,4 @@ fn shell(names: &[NetnsName]) {
 fn run(command: &mut Command) {
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     assert!(status.is_ok_and(|status| status.success()), "{command:?} failed");
-}
-
-/// The most memory that the process has had resident, in KiB.
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.split_whitespace().next().unwrap().parse().unwrap()
 }

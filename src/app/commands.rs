@@ -13,23 +13,23 @@ use crate::topology::{Blind, FipState, FloatingIp, Topology};
 
 /// `fipscope list`.
 pub(super) fn list(settings: &Settings) -> Result<Exit, AppError> {
-    let snapshot = source::snapshot(settings, false)?;
-    let topology = Topology::of(&snapshot);
+    let snapshot = lasting(source::snapshot(settings, false)?);
+    let topology = lasting(Topology::of(snapshot));
     print(&match settings.format {
-        Format::Text => report::text::list(&snapshot, &topology, style(settings)),
-        Format::Json => report::json::list(&snapshot, &topology),
+        Format::Text => report::text::list(snapshot, topology, style(settings)),
+        Format::Json => report::json::list(snapshot, topology),
     })?;
-    Ok(told(&topology, settings))
+    Ok(told(topology, settings))
 }
 
 /// `fipscope show`.
 pub(super) fn show(which: &ShowArgs, settings: &Settings) -> Result<Exit, AppError> {
-    let snapshot = source::snapshot(settings, false)?;
-    let topology = Topology::of(&snapshot);
-    let fip = find(&topology, which)?;
+    let snapshot = lasting(source::snapshot(settings, false)?);
+    let topology = lasting(Topology::of(snapshot));
+    let fip = find(topology, which)?;
     print(&match settings.format {
-        Format::Text => report::text::show(&snapshot, &topology, fip, style(settings)),
-        Format::Json => report::json::show(&snapshot, fip),
+        Format::Text => report::text::show(snapshot, topology, fip, style(settings)),
+        Format::Json => report::json::show(snapshot, fip),
     })?;
     Ok(match fip.state {
         FipState::Ok => Exit::Done,
@@ -40,20 +40,20 @@ pub(super) fn show(which: &ShowArgs, settings: &Settings) -> Result<Exit, AppErr
 
 /// `fipscope snapshot`.
 pub(super) fn snapshot(what: &SnapshotArgs, settings: &Settings) -> Result<Exit, AppError> {
-    let snapshot = source::snapshot(settings, what.conntrack)?;
-    let document = report::json::snapshot(&snapshot);
+    let snapshot = lasting(source::snapshot(settings, what.conntrack)?);
+    let document = report::json::snapshot(snapshot);
     match what.output.as_deref().filter(|path| *path != Path::new("-")) {
         None => print(&document)?,
         Some(path) => {
             write_file(path, &document)?;
-            let topology = Topology::of(&snapshot);
+            let topology = lasting(Topology::of(snapshot));
             if settings.format == Format::Text {
                 let file = path.display().to_string();
-                print(&report::text::written(&snapshot, &topology, &file, style(settings)))?;
+                print(&report::text::written(snapshot, topology, &file, style(settings)))?;
             }
         }
     }
-    Ok(if is_blind(&snapshot) { Exit::CannotTell } else { Exit::Done })
+    Ok(if is_blind(snapshot) { Exit::CannotTell } else { Exit::Done })
 }
 
 /// `fipscope diff`.
@@ -100,6 +100,12 @@ fn find<'a>(topology: &'a Topology, which: &ShowArgs) -> Result<&'a FloatingIp, 
     }
 }
 
+/// Keeps a value until the process ends, which is soon: the kernel takes memory
+/// back at once, and value by value it would take as long as reading them.
+fn lasting<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
 /// Done, unless something that could hide a floating IP could not be read. JSON
 /// has no room for that: it goes to standard error.
 fn told(topology: &Topology, settings: &Settings) -> Exit {
@@ -115,5 +121,5 @@ fn told(topology: &Topology, settings: &Settings) -> Exit {
 
 /// True where something that could hide a floating IP could not be read.
 fn is_blind(snapshot: &Snapshot) -> bool {
-    Topology::of(snapshot).blind.iter().any(Blind::hides_floating_ips)
+    Blind::of(snapshot).iter().any(Blind::hides_floating_ips)
 }

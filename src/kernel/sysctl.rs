@@ -10,8 +10,8 @@ use crate::net::{ConntrackFill, IfName, Observed, Sysctls};
 use crate::netns::hint;
 
 /// What netlink does not carry, one file each. `all` counts beside a device's
-/// own setting, `default` is what a new device starts with.
-const IPV4: [&str; 20] = [
+/// own setting.
+const IPV4: [&str; 11] = [
     "ip_forward",
     "ip_nonlocal_bind",
     "conf.all.rp_filter",
@@ -23,18 +23,15 @@ const IPV4: [&str; 20] = [
     "conf.all.accept_local",
     "conf.all.src_valid_mark",
     "conf.all.promote_secondaries",
-    "conf.default.rp_filter",
-    "conf.default.arp_ignore",
-    "conf.default.arp_announce",
-    "conf.default.forwarding",
-    "conf.default.proxy_arp",
-    "conf.default.send_redirects",
-    "conf.default.accept_local",
-    "conf.default.src_valid_mark",
-    "conf.default.promote_secondaries",
 ];
 const IPV6: [&str; 1] = ["conf.all.forwarding"];
 const NETFILTER: [&str; 3] = ["nf_conntrack_tcp_be_liberal", "nf_conntrack_tcp_loose", "nf_conntrack_acct"];
+
+/// The full names of the settings that every namespace has.
+pub(super) fn names() -> impl Iterator<Item = String> {
+    let folders: [(&str, &[&str]); 3] = [("ipv4", &IPV4), ("ipv6", &IPV6), ("netfilter", &NETFILTER)];
+    folders.into_iter().flat_map(|(folder, names)| names.iter().map(move |name| format!("net.{folder}.{name}")))
+}
 
 /// The settings of the calling thread's namespace, and how full its connection
 /// table is.

@@ -45,7 +45,8 @@ fn finish(json: Result<String, serde_json::Error>) -> String {
     // Plain structs with text keys always serialise.
     let mut json = json.unwrap_or_else(|error| serde_json::Value::from(error.to_string()).to_string());
     let acts = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    if json.contains(acts) {
+    // Most documents are ASCII, which is quickly said of a few megabytes.
+    if (!json.is_ascii() || json.contains('\u{7f}')) && json.contains(acts) {
         let escape = |c: char| if acts(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
         json = json.chars().map(escape).collect();
     }

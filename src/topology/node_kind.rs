@@ -29,38 +29,6 @@ pub(super) fn kind_of(snapshot: &Snapshot) -> NodeKind {
 const TELLING: [&str; 8] =
     ["namespace", "links", "addresses", "rules", "routes", "netfilter", "nf_tables", "iptables-legacy"];
 
-/// Everything that could not be read.
-pub(super) fn blind_of(snapshot: &Snapshot) -> Vec<Blind> {
-    let mut blind = Vec::new();
-    let mut add = |namespace: Option<&NetnsName>, part: &str, why: Option<&str>| {
-        blind.extend(why.map(|why| Blind {
-            namespace: namespace.cloned(),
-            part: part.to_owned(),
-            why: why.to_owned(),
-        }));
-    };
-    add(None, "namespaces", snapshot.namespaces_unreadable.as_deref());
-    for (name, netns) in &snapshot.namespaces {
-        match netns {
-            Observed::Seen(netns) => {
-                parts(netns).for_each(|(part, why)| add(Some(name), &part, Some(why)));
-                netns.gaps.iter().for_each(|gap| add(Some(name), &gap.part, Some(&gap.why)));
-            }
-            Observed::Unreadable(why) => add(Some(name), "namespace", Some(why)),
-            Observed::Absent => {}
-        }
-    }
-    let host = &snapshot.host;
-    add(None, "host namespace", host.netns.unreadable());
-    add(None, "L3 agent", host.agent.unreadable());
-    add(None, "fip-linklocal-networks", host.link_local_file.unreadable());
-    add(None, "fip-priorities", host.priority_file.unreadable());
-    add(None, "Neutron version", host.neutron_version.unreadable());
-    add(None, "Open vSwitch", host.ovs.unreadable());
-    host.gaps.iter().for_each(|gap| add(None, &gap.part, Some(&gap.why)));
-    blind
-}
-
 fn parts(netns: &Netns) -> impl Iterator<Item = (String, &str)> {
     let netfilter = netns.netfilter.seen();
     let parts = [
@@ -80,6 +48,38 @@ fn parts(netns: &Netns) -> impl Iterator<Item = (String, &str)> {
 }
 
 impl Blind {
+    /// Everything that could not be read.
+    pub fn of(snapshot: &Snapshot) -> Vec<Self> {
+        let mut blind = Vec::new();
+        let mut add = |namespace: Option<&NetnsName>, part: &str, why: Option<&str>| {
+            blind.extend(why.map(|why| Blind {
+                namespace: namespace.cloned(),
+                part: part.to_owned(),
+                why: why.to_owned(),
+            }));
+        };
+        add(None, "namespaces", snapshot.namespaces_unreadable.as_deref());
+        for (name, netns) in &snapshot.namespaces {
+            match netns {
+                Observed::Seen(netns) => {
+                    parts(netns).for_each(|(part, why)| add(Some(name), &part, Some(why)));
+                    netns.gaps.iter().for_each(|gap| add(Some(name), &gap.part, Some(&gap.why)));
+                }
+                Observed::Unreadable(why) => add(Some(name), "namespace", Some(why)),
+                Observed::Absent => {}
+            }
+        }
+        let host = &snapshot.host;
+        add(None, "host namespace", host.netns.unreadable());
+        add(None, "L3 agent", host.agent.unreadable());
+        add(None, "fip-linklocal-networks", host.link_local_file.unreadable());
+        add(None, "fip-priorities", host.priority_file.unreadable());
+        add(None, "Neutron version", host.neutron_version.unreadable());
+        add(None, "Open vSwitch", host.ovs.unreadable());
+        host.gaps.iter().for_each(|gap| add(None, &gap.part, Some(&gap.why)));
+        blind
+    }
+
     /// True where a floating IP could stand behind what was not read, and so be
     /// missing from the list.
     pub fn hides_floating_ips(&self) -> bool {

@@ -9,8 +9,8 @@ use super::chain::View;
 use super::discover::{Node, RouterParts};
 use super::facts::{self, PriorityFile};
 use super::index::Space;
-use super::model::{ExternalNetwork, FloatingIp, GatewayPort, InternalPort, PairEnd, Router, Topology};
-use super::node_kind::{blind_of, kind_of};
+use super::model::{Blind, ExternalNetwork, FloatingIp, GatewayPort, InternalPort, PairEnd, Router, Topology};
+use super::node_kind::kind_of;
 use crate::net::{Link, NetnsName, RouteKind, Snapshot};
 use crate::neutron::{DeviceKind, LinkLocalPair, parse_namespace};
 
@@ -34,7 +34,7 @@ impl Topology {
             external_networks: node.fips().map(|(name, space)| external_network(&node, name, space)).collect(),
             routers: node.routers.iter().map(|parts| router(&node, parts)).collect(),
             floating_ips,
-            blind: blind_of(snapshot),
+            blind: Blind::of(snapshot),
         }
     }
 }

@@ -22,34 +22,6 @@ const FILTER_V6: [&str; 2] = ["ip6tables-save", "ip6tables-nft-save"];
 const LEGACY_V4: [&str; 1] = ["iptables-legacy-save"];
 const LEGACY_V6: [&str; 1] = ["ip6tables-legacy-save"];
 
-/// Settings that a reading of the kernel has, and that a report should have.
-const WANTED: [&str; 24] = [
-    "net.ipv4.ip_forward",
-    "net.ipv4.ip_nonlocal_bind",
-    "net.ipv4.conf.all.rp_filter",
-    "net.ipv4.conf.all.arp_ignore",
-    "net.ipv4.conf.all.arp_announce",
-    "net.ipv4.conf.all.forwarding",
-    "net.ipv4.conf.all.proxy_arp",
-    "net.ipv4.conf.all.send_redirects",
-    "net.ipv4.conf.all.accept_local",
-    "net.ipv4.conf.all.src_valid_mark",
-    "net.ipv4.conf.all.promote_secondaries",
-    "net.ipv4.conf.default.rp_filter",
-    "net.ipv4.conf.default.arp_ignore",
-    "net.ipv4.conf.default.arp_announce",
-    "net.ipv4.conf.default.forwarding",
-    "net.ipv4.conf.default.proxy_arp",
-    "net.ipv4.conf.default.send_redirects",
-    "net.ipv4.conf.default.accept_local",
-    "net.ipv4.conf.default.src_valid_mark",
-    "net.ipv4.conf.default.promote_secondaries",
-    "net.ipv6.conf.all.forwarding",
-    "net.netfilter.nf_conntrack_tcp_be_liberal",
-    "net.netfilter.nf_conntrack_tcp_loose",
-    "net.netfilter.nf_conntrack_acct",
-];
-
 /// Reads namespaces of one report.
 pub(super) struct Reader<'a> {
     /// The report.
@@ -177,7 +149,7 @@ type Settings = Result<(String, sysctl::Settings), String>;
 fn sysctls(settings: &Settings, links: &[Link]) -> Sysctls {
     let devices = links.iter().map(|link| &link.name);
     let delays = devices.filter(|name| name.as_str().starts_with("fg-") || name.as_str().starts_with("qg-"));
-    let names = WANTED.iter().map(|name| (*name).to_owned()).chain(delays.map(proxy_delay));
+    let names = crate::kernel::sysctl::names().chain(delays.map(proxy_delay));
     let value = |name: &str| match settings {
         Ok((file, settings)) => match settings.get(&name_in_file(name)) {
             Some(value) => Observed::Seen(value),
