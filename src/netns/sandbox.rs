@@ -27,10 +27,11 @@ impl Sandbox {
     pub fn enter() -> Result<Self, Error> {
         let (uid, gid) = (getuid(), getgid());
         let rootless = !uid.is_root();
-        let mut flags = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS;
-        flags.set(CloneFlags::CLONE_NEWUSER, rootless);
-        unshare(flags).map_err(|errno| failed("unshare", errno.into(), rootless))?;
+        let leave = |flags| unshare(flags).map_err(|errno| failed("unshare", errno.into(), rootless));
         if rootless {
+            // First the user namespace and its root, then the others: files of a network namespace that is made while
+            // its user is mapped to nobody belong to nobody for good (`/proc/net/ip_tables_names`).
+            leave(CloneFlags::CLONE_NEWUSER)?;
             // user_namespaces(7): an ordinary user may map its group only after giving up setgroups.
             for (file, text) in [
                 ("/proc/self/setgroups", "deny".to_owned()),
@@ -40,6 +41,7 @@ impl Sandbox {
                 fs::write(file, text).map_err(|source| failed("map the user", source, rootless))?;
             }
         }
+        leave(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)?;
         let mounted =
             |operation, result: nix::Result<()>| result.map_err(|errno| failed(operation, errno.into(), rootless));
         let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
