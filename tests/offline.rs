@@ -71,7 +71,7 @@ fn nothing_is_silently_absent(snapshot: &Snapshot) {
             netns.conntrack.is_none(),
         ];
         assert_eq!(absent, [false; 8]);
-        assert_eq!(netns.sysctls.len() - netns.links().iter().filter(|link| is_gateway(&link.name)).count(), 24);
+        assert_eq!(netns.sysctls.len() - netns.links().iter().filter(|link| is_gateway(&link.name)).count(), 15);
     }
     assert!(!snapshot.host.ovs.is_absent() && !snapshot.host.priority_file.is_absent());
 }

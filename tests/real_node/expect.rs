@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::inside::{Node, ip};
+use crate::inside::Node;
+use crate::kernel::ip;
 
 /// Compares `fipscope list` with the request, field by field.
 pub(crate) fn list(node: &Node) -> Vec<String> {
