@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 /// Makes text from outside safe for a terminal: control characters (escape
 /// sequences among them), bidirectional overrides and zero-width characters
 /// become `\u{..}`, and what is longer than `limit` characters is cut with `…`.
+///
+/// ```
+/// assert_eq!(fipscope::net::printable("eth0\u{1b}[2J", 64), "eth0\\u{1b}[2J");
+/// ```
 pub fn printable(text: &str, limit: usize) -> String {
     let mut out = String::with_capacity(text.len().min(limit.saturating_add(4)));
     for (count, c) in text.chars().enumerate() {

@@ -45,6 +45,15 @@ pub fn is_fip_priority(priority: RulePriority) -> bool {
 /// The number of the table, and of the rule that leads to it, which the agent
 /// derives from an address with its prefix length (`_get_snat_idx`): for IPv4
 /// the address itself, host bits kept; for IPv6 a folded CRC-32 of its text.
+///
+/// ```
+/// use fipscope::net::TableId;
+/// use fipscope::neutron::table_of;
+///
+/// assert_eq!(table_of("10.0.0.1/24".parse()?), TableId(167_772_161));
+/// assert_eq!(table_of("2001:db8:a::1/64".parse()?), TableId(501_678_224));
+/// # Ok::<(), ipnet::AddrParseError>(())
+/// ```
 pub fn table_of(net: IpNet) -> TableId {
     match net {
         IpNet::V4(net) => TableId(net.addr().to_bits()),
