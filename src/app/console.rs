@@ -1,14 +1,15 @@
 //! The console's loop: keys, readings, time and signals in, drawings and
 //! effects out. The same loop runs on a terminal and in tests.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, IsTerminal, Write};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream};
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{Stream, StreamExt};
 use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
@@ -178,10 +179,10 @@ impl<B: Backend> Console<B> {
                 if !open || quit {
                     break;
                 }
-                let Some(event) = events.next().now_or_never() else { break };
-                match event {
-                    Some(event) => quit |= self.event(event)?,
-                    None => open = false,
+                match at_hand(events).await {
+                    Poll::Ready(Some(event)) => quit |= self.event(event)?,
+                    Poll::Ready(None) => open = false,
+                    Poll::Pending => break,
                 }
             }
             if quit {
@@ -246,4 +247,11 @@ impl<B: Backend> Console<B> {
         }
         Ok(quit)
     }
+}
+
+/// What the stream has already, without waiting. It is asked with the task's own
+/// waker: crossterm's stream keeps the first one it is given until that fires,
+/// and with one that wakes nobody a key would lie there until the clock ticks.
+async fn at_hand<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
+    poll_fn(|context| Poll::Ready(stream.poll_next_unpin(context))).await
 }

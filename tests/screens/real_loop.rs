@@ -3,13 +3,16 @@
 
 use std::future::{pending, ready};
 use std::io;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 
 use crossterm::event::Event;
 use fipscope::app::console::{Console, ConsoleError, Ended, Settings, Source};
 use fipscope::tui::keymap::Keymap;
 use fipscope::tui::theme::Theme;
+use futures_util::Stream;
 use futures_util::stream::iter;
 use ratatui::backend::TestBackend;
 
@@ -61,6 +64,40 @@ impl Stage {
 
 fn article_source() -> Source {
     Arc::new(|| Ok(article::node()))
+}
+
+/// Keys with pauses between them, from a stream that keeps the first waker it is
+/// given, as crossterm's does: any other would never be called.
+struct Pausing {
+    events: Vec<Event>,
+    paused: bool,
+    waker: Option<Waker>,
+}
+
+impl Stream for Pausing {
+    type Item = io::Result<Event>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let waker = self.waker.get_or_insert_with(|| context.waker().clone());
+        assert!(waker.will_wake(context.waker()), "asked with a waker that is not the loop's own");
+        self.paused = !self.paused;
+        if self.paused {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.events.pop().map(Ok))
+    }
+}
+
+#[test]
+fn keys_are_waited_for_by_the_loop_itself() {
+    let mut stage = Stage::new(article_source());
+    stage.keys("");
+    let keys: Vec<Event> = events("192.168.1.3<enter>").into_iter().rev().map(Event::Key).collect();
+    let mut pausing = Pausing { events: keys, paused: false, waker: None };
+    let ended = stage.runtime.block_on(stage.console.run(&mut pausing, pending())).unwrap();
+    assert_eq!(ended, Ended::Input);
+    assert!(stage.screen().contains("Every link holds"), "{}", stage.screen());
 }
 
 #[test]
