@@ -10,6 +10,7 @@
 //! | [`net`] | nouns as plain data; the [`net::Snapshot`] of a node |
 //! | [`neutron`] | the L3 agent's names, numbers, chains and files |
 //! | [`topology`] | a snapshot read as a DVR node, and each floating IP's chain |
+//! | [`path`] | what this node would do with a packet |
 //! | [`plan`] | ordered steps as data |
 //! | [`netns`] | entering and making namespaces |
 //! | [`kernel`] | reading the node |
@@ -35,6 +36,7 @@ pub mod net;
 #[allow(clippy::disallowed_methods, reason = "opens, enters and mounts namespaces")]
 pub mod netns;
 pub mod neutron;
+pub mod path;
 pub mod plan;
 pub mod report;
 pub mod topology;

@@ -10,6 +10,7 @@ mod change;
 mod conntrack;
 mod host;
 mod link;
+mod lookup;
 mod name;
 mod neigh;
 pub mod netfilter;
@@ -25,6 +26,7 @@ pub use change::{Change, Fact, FileName, Object, Part, RuleAt, TableAt, changes}
 pub use conntrack::{ConntrackEntry, ConntrackFill, ConntrackTuple};
 pub use host::{Agent, AllocationFile, Host, PathOrigin};
 pub use link::{IFF_LOOPBACK, IFF_LOWER_UP, IFF_UP, Ipv4Conf, Link, LinkStats, OperState, Peer, Qdisc, TcFilter};
+pub use lookup::{RouteAnswer, RouteFound, RouteQuestion, refusal};
 pub use name::{Family, IfName, Mac, NetnsName, RulePriority, TableId, printable};
 pub use neigh::{Neigh, NeighState};
 pub use observed::Observed;

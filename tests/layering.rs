@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PURE: [&str; 6] = ["net", "neutron", "topology", "plan", "tui", "report"];
+const PURE: [&str; 7] = ["net", "neutron", "topology", "path", "plan", "tui", "report"];
 
 /// Room → rooms that it may import.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
@@ -21,18 +21,22 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("net", vec![]),
         ("neutron", vec!["net"]),
         ("topology", vec!["net", "neutron"]),
-        ("plan", vec!["net", "neutron", "topology"]),
+        ("path", vec!["net", "neutron", "topology"]),
+        ("plan", vec!["net", "neutron", "topology", "path"]),
         ("netns", vec!["net"]),
         ("kernel", vec!["net", "neutron", "netns"]),
-        ("exec", vec!["net", "neutron", "topology", "plan", "netns", "kernel"]),
-        ("lab", vec!["net", "neutron", "topology", "plan", "netns", "kernel", "exec"]),
-        ("tui", vec!["net", "neutron", "topology", "plan"]),
-        ("report", vec!["net", "neutron", "topology", "plan"]),
+        ("exec", vec!["net", "neutron", "topology", "path", "plan", "netns", "kernel"]),
+        ("lab", vec!["net", "neutron", "topology", "path", "plan", "netns", "kernel", "exec"]),
+        ("tui", vec!["net", "neutron", "topology", "path", "plan"]),
+        ("report", vec!["net", "neutron", "topology", "path", "plan"]),
         ("config", vec!["net", "neutron", "tui::keymap", "tui::theme"]),
         ("cli", vec!["config", "neutron"]),
         (
             "app",
-            vec!["net", "neutron", "topology", "plan", "netns", "kernel", "exec", "lab", "tui", "report", "config"],
+            vec![
+                "net", "neutron", "topology", "path", "plan", "netns", "kernel", "exec", "lab", "tui", "report",
+                "config",
+            ],
         ),
     ])
 }

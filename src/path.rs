@@ -1,0 +1,17 @@
+//! What this node would do with a packet: policy rules, tables, translation,
+//! filter, neighbours and proxy ARP, across its namespaces. Pure.
+//!
+//! A [`Walk`] is a packet's whole way, with its class and what stops it. Every
+//! routing decision in it comes with the question to the kernel that would
+//! prove it ([`Hop::question`]).
+
+mod model;
+mod packet;
+mod track;
+
+pub use model::{
+    ArpAnswer, Class, Decided, Detail, Hop, Kernel, MarkChange, NatKind, Neighbour, Outcome, Start, Stop, Translation,
+    Verdict, Walk,
+};
+pub use packet::{Endpoint, ICMP, Packet, TCP, UDP};
+pub use track::{Connection, Connections, Tuple};
