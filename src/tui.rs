@@ -18,6 +18,7 @@ pub mod svg;
 pub mod theme;
 mod update;
 mod view;
+mod walk;
 mod words;
 
 pub use chain::{Chain, LinkId};
@@ -27,4 +28,5 @@ pub use overview::{FipId, Heading, Overview, Row, RowId, Section, Sort, SortKey,
 pub use state::{Effect, Msg, Node, Prompt, Purpose, Screen, State};
 pub use update::update;
 pub use view::view;
+pub use walk::{Answered, Asked, Ends, Walking, Walks};
 pub use words::{Mark, Tally, ago, short, short_netns, span};

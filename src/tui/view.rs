@@ -9,6 +9,7 @@ mod help;
 mod namespace;
 mod overview;
 mod pen;
+mod walk;
 
 pub(super) use help::ROWS as HELP_ROWS;
 pub(super) use namespace::tab_spans;
@@ -46,6 +47,7 @@ fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         (None, Some(node)) => overview::draw(state, node, outer.body, buffer),
         (Some(Screen::Chain(chain)), Some(node)) => chain::draw(state, chain, node, outer.body, buffer),
         (Some(Screen::Namespace(shown)), Some(node)) => namespace::draw(state, shown, node, outer.body, buffer),
+        (Some(Screen::Walk(walking)), Some(node)) => walk::draw(state, walking, node, outer.body, buffer),
     }
     if let Some(offset) = state.help {
         help::draw(state, offset, outer.body, buffer);

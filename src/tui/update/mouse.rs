@@ -14,6 +14,7 @@ use crate::tui::namespace::Line;
 use crate::tui::overview::{Row, SortKey};
 use crate::tui::state::{Effect, Node, Screen, State};
 use crate::tui::view::{columns, tab_spans};
+use crate::tui::walk::{self, Walking};
 
 /// Rows that one notch of the wheel moves.
 const NOTCH: usize = 3;
@@ -78,6 +79,11 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
                 }
             }
         }
+        Some(Screen::Walk(walking)) => {
+            if click_walk(walking, body, at) {
+                return screens::command(state, Command::OpenNamespace, key);
+            }
+        }
         Some(Screen::Namespace(namespace)) => {
             let parts = layout::namespace(body);
             let height = usize::from(parts.list.height);
@@ -130,6 +136,32 @@ fn click_chain(chain: &mut Chain, fip: &FloatingIp, parts: &ChainParts, at: Posi
     }
     chain.select(fip, place);
     false
+}
+
+/// Puts the packet at the station that was clicked; true where it was there already.
+fn click_walk(walking: &mut Walking, body: Rect, at: Position) -> bool {
+    let Some(walk) = walking.walk() else { return false };
+    let stations = walk::stations(walk);
+    let parts = layout::walk(walking, walk, &stations, body);
+    let hit = if parts.picture.contains(at) {
+        let x = at.x - parts.picture.x;
+        let picture = walk::lay_out(walk, &stations, walking.leftward(), parts.picture.width);
+        picture.and_then(|it| it.cells.iter().position(|cell| (cell.x..cell.x + cell.width).contains(&x)))
+    } else {
+        let rows = walk::rows(&stations);
+        let is_at = |row: &walk::Row, to: usize| matches!(row, walk::Row::Station { at, .. } if *at == to);
+        let cursor = rows.iter().position(|row| is_at(row, walking.step)).unwrap_or(0);
+        let offset = layout::centred(cursor, usize::from(parts.list.height), rows.len());
+        row_at(parts.list, at, offset).and_then(|row| match rows.get(row)? {
+            walk::Row::Station { at, .. } => Some(*at),
+            walk::Row::Namespace(_) => None,
+        })
+    };
+    let Some(station) = hit else { return false };
+    let here = station == walking.step;
+    walking.step = station;
+    walking.go(0);
+    here
 }
 
 fn row_at(list: Rect, at: Position, offset: usize) -> Option<usize> {

@@ -32,6 +32,7 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
                 let place = match screen {
                     Screen::Chain(chain) => chain.fip.label(),
                     Screen::Namespace(namespace) => short_netns(namespace.name.as_str()),
+                    Screen::Walk(walking) => super::walk::place(walking),
                 };
                 pen.write(" › ", theme.dim).fit(&place, theme.text);
             }
