@@ -78,7 +78,10 @@ impl Worker {
 fn work(source: &Source, jobs: &Receiver<Job>, answers: &UnboundedSender<Msg>) {
     while let Ok(job) = jobs.recv() {
         let answer = match job {
-            Job::Discard(_) => continue,
+            Job::Discard(node) => {
+                drop(node);
+                continue;
+            }
             Job::Read => Msg::Node(safely(|| source()).and_then(|node| node)),
             Job::Ask(asker, questions) => {
                 let answers = safely(|| asker(&questions));

@@ -3,6 +3,7 @@
 
 mod picture;
 mod station;
+mod ways;
 mod words;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -19,6 +20,7 @@ use super::state::Node;
 use crate::net::{RouteAnswer, RouteQuestion};
 use crate::path::{ICMP, Packet, Start, TCP, UDP, Walk};
 use crate::topology::Topology;
+use ways::walks;
 
 /// How long the packet stays at a station while it moves by itself.
 pub(super) const PACE: Duration = Duration::from_millis(700);
@@ -267,28 +269,4 @@ impl Walking {
             }
         }
     }
-}
-
-/// The ways of a packet and its answer on this node.
-fn walks(node: &Node, asked: &Asked) -> Result<Walks, String> {
-    let (src, dst) = asked.addresses(&node.topology)?;
-    let engine = crate::path::Node::of(&node.snapshot, &node.topology);
-    let mut entrances = engine.starts(src, dst);
-    if let Ends::Fip { id, .. } = &asked.ends {
-        // Another router may have the same addresses: the floating IP's own comes first.
-        entrances.sort_by_key(|start| !is_of(&node.topology, id, start));
-    }
-    let start = entrances.get(asked.entrance).or(entrances.first());
-    let start = start.ok_or_else(|| format!("nothing on this node takes in a packet from {src} to {dst}"))?;
-    let forth = engine.walk(start, asked.packet(src, dst));
-    let back = engine.reply(&forth);
-    Ok(Walks { forth, back, entrances })
-}
-
-/// The place belongs to the floating IP's router or external network.
-fn is_of(topology: &Topology, id: &FipId, start: &Start) -> bool {
-    let router = topology.router(&id.router);
-    let own = router.into_iter().flat_map(|router| [router.namespace.as_ref(), router.snat_namespace.as_ref()]);
-    let mut networks = topology.external_networks.iter().filter(|network| Some(&network.id) == id.network.as_ref());
-    own.flatten().any(|name| *name == start.namespace) || networks.any(|network| network.namespace == start.namespace)
 }

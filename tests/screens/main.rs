@@ -18,3 +18,5 @@ mod docs;
 mod keys;
 mod real_loop;
 mod screens;
+mod walk;
+mod walks;

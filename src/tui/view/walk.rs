@@ -45,24 +45,24 @@ fn title(state: &State, walking: &Walking, walk: &Walk, area: Rect, buffer: &mut
     let mut pen = Pen::new(buffer, area);
     pen.write(" ", theme.text).fit(&walk.sent.to_string(), theme.name);
     let (mark, kernel) = agreement(walk, state.live, walking.asking);
-    let mut facts = vec![(Mark::Ok, theme.text, class(walk))];
-    facts.push((mark, mark.style(theme), kernel));
+    let mut facts = vec![(None, class(walk)), (Some(mark), kernel)];
     if walking.back {
-        facts.push((Mark::Ok, theme.dim, "the way back".to_owned()));
+        facts.push((None, "the way back".to_owned()));
     }
     if let Some(more) = walking.walks.as_ref().ok().map(|walks| walks.entrances.len()).filter(|count| *count > 1) {
         let at = walking.asked.entrance.min(more - 1) + 1;
-        facts.push((Mark::Ok, theme.dim, format!("entrance {at} of {more}")));
+        facts.push((None, format!("entrance {at} of {more}")));
     }
-    for (mark, style, fact) in facts {
-        if usize::from(pen.room()) > fact.chars().count() + 5 {
-            pen.write("   ", theme.text);
-            // The kernel's word carries its mark; the others are plain facts.
-            if style == mark.style(theme) && fact.starts_with("kernel") {
-                pen.mark(mark, theme).write(" ", theme.text);
-            }
-            pen.write(&fact, style);
+    for (mark, fact) in facts {
+        let mark = mark.filter(|mark| *mark != Mark::None);
+        if usize::from(pen.room()) < fact.chars().count() + 3 + if mark.is_some() { 2 } else { 0 } {
+            continue;
         }
+        pen.write("   ", theme.text);
+        if let Some(mark) = mark {
+            pen.mark(mark, theme).write(" ", theme.text);
+        }
+        pen.write(&fact, mark.map_or(theme.dim, |mark| mark.style(theme)));
     }
 }
 

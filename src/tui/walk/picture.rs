@@ -58,7 +58,7 @@ pub(in crate::tui) fn lay_out<'a>(
     let zones = zones(walk, stations, leftward);
     let long = |station: &Station| station.label.clone();
     let short = |station: &Station| station.short.clone();
-    arrange(&zones, stations, columns, long).or_else(|| arrange(&zones, stations, columns, short))
+    arrange(&zones, stations, columns, 3, long).or_else(|| arrange(&zones, stations, columns, 1, short))
 }
 
 fn zones<'a>(walk: &'a Walk, stations: &[Station], leftward: bool) -> Vec<Zone<'a>> {
@@ -81,10 +81,12 @@ fn zones<'a>(walk: &'a Walk, stations: &[Station], leftward: bool) -> Vec<Zone<'
     zones
 }
 
+/// With `least` columns or more between two stations of a box.
 fn arrange<'a>(
     zones: &[Zone<'a>],
     stations: &[Station],
     columns: u16,
+    least: u16,
     label: impl Fn(&Station) -> String,
 ) -> Option<Picture<'a>> {
     let labels: Vec<String> = stations.iter().map(label).collect();
@@ -95,8 +97,8 @@ fn arrange<'a>(
     let between = BETWEEN.saturating_mul(u16::try_from(zones.len().saturating_sub(1)).ok()?);
     let fixed = texts.saturating_add(boxes.saturating_mul(2 * BORDER)).saturating_add(between).saturating_add(2);
     let spare = columns.checked_sub(fixed)?;
-    let gap = if gaps == 0 { 0 } else { (spare / gaps).min(AIR) };
-    if gaps > 0 && gap == 0 {
+    let gap = spare.checked_div(gaps).map_or(AIR, |gap| gap.min(AIR));
+    if gap < least {
         return None;
     }
     let empty = Cell { x: 0, width: 0, label: String::new() };

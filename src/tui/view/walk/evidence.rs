@@ -48,16 +48,19 @@ pub(super) fn draw(
     pen.write(" ", theme.text).mark(station.mark, theme).write(" ", theme.text);
     let style = if station.mark == Mark::Ok { theme.key } else { station.mark.style(theme) };
     pen.write(station.stage.word(walk, station.hop), style).write("  ", theme.text);
-    pen.fit(&station.told, theme.text);
-    let mut out = Lines { width: usize::from(area.width.saturating_sub(VALUE)), all: Vec::new() };
-    out.say("packet", &packet(station), theme.text);
-    if let Some(hop) = hop {
-        of_hop(state, station, hop, node, &mut out);
+    // Why it stops is told in full below.
+    if station.stage != Stage::Stop {
+        pen.fit(&station.told, theme.text);
     }
+    let mut out = Lines { width: usize::from(area.width.saturating_sub(VALUE)), all: Vec::new() };
     if station.stage == Stage::Stop
         && let Some(stop) = hop.and_then(|hop| hop.stop.as_ref()).or(walk.stop.as_ref())
     {
         stopped(state, stop, &mut out);
+    }
+    out.say("packet", &packet(station), theme.text);
+    if let Some(hop) = hop {
+        of_hop(state, station, hop, node, &mut out);
     }
     let height = usize::from(area.height.saturating_sub(1));
     let scroll = walking.scroll.min(out.all.len().saturating_sub(height));
