@@ -17,7 +17,7 @@ pub(super) use words::{agreement, answer, class};
 
 use super::overview::FipId;
 use super::state::Node;
-use crate::net::{RouteAnswer, RouteQuestion};
+use crate::net::{IfName, RouteAnswer, RouteQuestion};
 use crate::path::{ICMP, Packet, Start, TCP, UDP, Walk};
 use crate::topology::Topology;
 use ways::walks;
@@ -206,7 +206,7 @@ impl Walking {
     /// stand on the left, the world outside on the right.
     pub(super) fn leftward(&self) -> bool {
         let outside = |start: &Start| {
-            let device = start.device.as_ref().map(|device| device.as_str());
+            let device = start.device.as_ref().map(IfName::as_str);
             device.is_some_and(|device| device.starts_with("fg-") || device.starts_with("qg-"))
         };
         self.walks.as_ref().is_ok_and(|walks| outside(&walks.forth.start) != (self.back && walks.back.is_some()))

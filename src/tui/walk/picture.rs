@@ -76,7 +76,9 @@ fn zones<'a>(walk: &'a Walk, stations: &[Station], leftward: bool) -> Vec<Zone<'
     }
     if leftward {
         zones.reverse();
-        zones.iter_mut().for_each(|zone| zone.stations.reverse());
+        for zone in &mut zones {
+            zone.stations.reverse();
+        }
     }
     zones
 }

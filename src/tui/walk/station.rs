@@ -52,7 +52,7 @@ pub(in crate::tui) enum Stage {
 
 impl Stage {
     /// The word in front of a station in the list.
-    pub fn word(self, walk: &Walk, hop: Option<usize>) -> &'static str {
+    pub(in crate::tui) fn word(self, walk: &Walk, hop: Option<usize>) -> &'static str {
         match self {
             Self::Sent => "sent",
             Self::In => "in",
@@ -72,7 +72,7 @@ impl Stage {
 
 impl Station {
     /// What it is known by when the walk is made anew.
-    pub fn id(&self) -> (Option<usize>, Stage) {
+    pub(in crate::tui) fn id(&self) -> (Option<usize>, Stage) {
         (self.hop, self.stage)
     }
 
