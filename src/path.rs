@@ -5,10 +5,12 @@
 //! routing decision in it comes with the question to the kernel that would
 //! prove it ([`Hop::question`]).
 
+mod glance;
 mod model;
 mod packet;
 mod track;
 
+pub use glance::{Cost, Glance, Stage, Way};
 pub use model::{
     ArpAnswer, Class, Decided, Detail, Hop, Kernel, MarkChange, NatKind, Neighbour, Outcome, Start, Stop, Translation,
     Verdict, Walk,
