@@ -10,6 +10,9 @@ use crate::tui::state::Node;
 pub(super) fn walks(node: &Node, asked: &Asked) -> Result<Walks, String> {
     let (src, dst) = asked.addresses(&node.topology)?;
     let engine = Engine::of(&node.snapshot, &node.topology);
+    if let Some(subnet) = engine.subnet_of_both(src, dst) {
+        return Err(format!("{src} and {dst} both lie in {subnet}: they reach each other without a router"));
+    }
     let mut entrances = engine.starts(src, dst);
     if let Ends::Fip { id, .. } = &asked.ends {
         // Another router may have the same addresses: the floating IP's own comes first.
