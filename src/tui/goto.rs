@@ -22,6 +22,8 @@ pub(super) enum Target {
     Chain(FipId),
     /// A namespace, raw.
     Namespace(NetnsName),
+    /// A router's classes of traffic.
+    Router(String),
     /// A packet's walk.
     Walk(Asked),
     /// The overview.
@@ -38,7 +40,7 @@ pub(super) enum Target {
 pub(super) const WORDS: &[(&str, &str)] = &[
     ("fip", "a floating IP, by either address"),
     ("ns", "a namespace, raw"),
-    ("router", "a router's namespace"),
+    ("router", "a router's classes of traffic"),
     ("trace", "a packet on its way: FROM TO [tcp 443]"),
     ("overview", "all floating IPs"),
     ("refresh", "read the node again"),
@@ -71,8 +73,7 @@ pub(super) fn resolve(node: Option<&Node>, input: &str) -> Result<Target, String
             .routers
             .iter()
             .find(|router| !rest.is_empty() && router.id.starts_with(rest))
-            .and_then(|router| router.namespace.clone().or_else(|| router.snat_namespace.clone()))
-            .map(Target::Namespace)
+            .map(|router| Target::Router(router.id.clone()))
             .ok_or(format!("no router {shown} on this node")),
         "trace" => trace::resolve(rest).map(Target::Walk),
         _ => fip(topology, input.trim()).ok_or_else(|| {

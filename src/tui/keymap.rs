@@ -18,6 +18,8 @@ pub enum Context {
     Chain,
     /// One packet on its way.
     Walk,
+    /// One router's classes of traffic.
+    Router,
     /// One namespace, raw.
     Namespace,
     /// The input line at the bottom.
@@ -42,7 +44,7 @@ commands! {
     Quit Back Help Refresh Redraw Goto Filter Up Down PageUp PageDown Top Bottom
     Open Find Sort SortReverse OpenNamespace CopyFloatingIp CopyFixedIp
     Left Right OtherDirection CopyCommand
-    Trace Play WayBack Protocol Entrance AskKernel
+    Trace OpenRouter Play WayBack Protocol Entrance AskKernel
     NextTab PreviousTab PickTab CopyLine
     Accept Cancel Complete Next Previous Erase EraseWord EraseAll
 }
@@ -76,7 +78,7 @@ const fn bind(
 }
 
 use Command as C;
-use Context::{Chain, Global, Namespace, Overview, Prompt, Walk};
+use Context::{Chain, Global, Namespace, Overview, Prompt, Router, Walk};
 
 const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
@@ -85,6 +87,7 @@ const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 pub const BINDINGS: &[Binding] = &[
     bind(Overview, &["enter"], C::Open, "open", "open the chain", Some("chain")),
     bind(Overview, &["t"], C::Trace, "trace", "watch a packet leave from the fixed IP", Some("trace")),
+    bind(Overview, &["R"], C::OpenRouter, "router", "show the router's classes of traffic", Some("router")),
     bind(Overview, DIGITS, C::Find, "find", "go to the address being typed", Some("find")),
     bind(Overview, &["n"], C::OpenNamespace, "namespace", "show the namespace as the kernel has it", Some("raw")),
     bind(Overview, &["s"], C::Sort, "sort", "sort by the next column", Some("sort")),
@@ -96,6 +99,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Chain, &["right", "l"], C::Right, "right", "select the link to the right", Some("link")),
     bind(Chain, &["tab", "shift-tab"], C::OtherDirection, "other-direction", "turn to the other direction", Some("direction")),
     bind(Chain, &["t"], C::Trace, "trace-chain", "watch a packet take that direction", Some("trace")),
+    bind(Chain, &["R"], C::OpenRouter, "router-chain", "show the router's classes of traffic", None),
     bind(Chain, &["enter", "n"], C::OpenNamespace, "link-namespace", "show where the link stands, raw", Some("raw")),
     bind(Chain, &["y"], C::CopyCommand, "copy-command", "copy the command that shows the link", Some("copy")),
     bind(Chain, &["Y"], C::CopyFloatingIp, "copy-chain-address", "copy the floating IP", None),
@@ -109,6 +113,11 @@ pub const BINDINGS: &[Binding] = &[
     bind(Walk, &["e"], C::Entrance, "entrance", "the next place where it could enter", None),
     bind(Walk, &["enter", "n"], C::OpenNamespace, "station-namespace", "show where the station stands, raw", Some("raw")),
     bind(Walk, &["y"], C::CopyCommand, "copy-lookup", "copy the command that asks the kernel", None),
+    bind(Router, &["enter"], C::Open, "open-way", "open the way's chain, or its namespace", Some("open")),
+    bind(Router, &["left", "h"], C::Left, "class-before", "the class before", Some("class")),
+    bind(Router, &["right", "l"], C::Right, "next-class", "the next class", Some("class")),
+    bind(Router, &["t"], C::Trace, "trace-way", "watch a packet leave with the floating IP", Some("trace")),
+    bind(Router, &["n"], C::OpenNamespace, "way-namespace", "show the way's first namespace, raw", Some("raw")),
     bind(Namespace, &["tab"], C::NextTab, "next-tab", "show the next kind of object", Some("next")),
     bind(Namespace, &["shift-tab"], C::PreviousTab, "previous-tab", "show the kind before", None),
     bind(Namespace, &["1", "2", "3", "4", "5", "6", "7"], C::PickTab, "pick-tab", "show that kind of object", None),
@@ -229,6 +238,7 @@ impl Context {
             Overview => "overview",
             Chain => "chain",
             Walk => "walk",
+            Router => "router",
             Namespace => "namespace",
             Prompt => "input line",
         }

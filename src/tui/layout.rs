@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::chain::{Chain, rows};
 use super::diagram;
+use super::router::{self, RouterView};
 use super::state::{Screen, State};
 use super::walk::{self, Station, Walking};
 use crate::path::Walk;
@@ -66,6 +67,21 @@ pub(super) struct WalkParts {
     /// The stations in words.
     pub list: Rect,
     /// The station that it has come to.
+    pub evidence: Rect,
+}
+
+/// The router screen's parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RouterParts {
+    /// Which router.
+    pub title: Rect,
+    /// What the node costs the external network.
+    pub cost: Rect,
+    /// The three classes, drawn; empty where that does not fit.
+    pub picture: Rect,
+    /// Every way of every class.
+    pub list: Rect,
+    /// The selected way.
     pub evidence: Rect,
 }
 
@@ -160,6 +176,26 @@ pub(super) fn walk(walking: &Walking, walk: &Walk, stations: &[Station], body: R
     WalkParts { title, answer, picture, list, evidence: rest }
 }
 
+/// The router screen's parts within a body.
+pub(super) fn router(view: &RouterView, body: Rect) -> RouterParts {
+    let mut rest = body;
+    let title = take(&mut rest, u16::from(body.height >= 4));
+    let priced = view.glance.as_ref().map_or(0, |glance| super::view::cost(glance, body.width).len());
+    let priced = u16::try_from(priced).unwrap_or(u16::MAX);
+    let cost = take(&mut rest, if priced <= body.height / 4 { priced } else { 0 });
+    let fits = body.height >= 20 && router::picture(view, body.width).is_some();
+    let _blank = take(&mut rest, u16::from(fits));
+    let picture = take(&mut rest, if fits { router::HEIGHT } else { 0 });
+    let _blank = take(&mut rest, u16::from(body.height >= 16));
+    let listed = u16::try_from(view.rows.len()).unwrap_or(u16::MAX);
+    let wanted = if rest.height >= 9 { 8.min(rest.height / 2) } else { 0 };
+    let for_list = listed.min(rest.height - wanted);
+    let list = take(&mut rest, for_list);
+    let air = rest.height >= 3;
+    let _blank = take(&mut rest, u16::from(air));
+    RouterParts { title, cost, picture, list, evidence: rest }
+}
+
 /// Rows that the selected link's evidence would like: its name, expected,
 /// found, the command, the lines.
 fn evidence_rows(chain: &Chain, fip: &FloatingIp) -> u16 {
@@ -175,6 +211,7 @@ pub(super) fn page(state: &State) -> usize {
     let rows = match state.above.last() {
         None => overview(body).list.height,
         Some(Screen::Namespace(_)) => namespace(body).list.height,
+        Some(Screen::Router(view)) => router(view, body).list.height,
         Some(Screen::Chain(_) | Screen::Walk(_)) => body.height / 2,
     };
     usize::from(rows)

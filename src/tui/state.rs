@@ -12,6 +12,7 @@ use super::chain::Chain;
 use super::keymap::{Context, Keymap};
 use super::namespace::Namespace;
 use super::overview::{Overview, RowId};
+use super::router::RouterView;
 use super::theme::Theme;
 use super::walk::{Answered, PACE, Walking};
 use crate::net::{RouteQuestion, Snapshot};
@@ -70,6 +71,8 @@ pub enum Screen {
     Namespace(Box<Namespace>),
     /// One packet on its way.
     Walk(Box<Walking>),
+    /// One router's classes of traffic.
+    Router(Box<RouterView>),
 }
 
 /// The input line.
@@ -178,6 +181,7 @@ impl State {
             (None, Some(Screen::Chain(_))) => Context::Chain,
             (None, Some(Screen::Namespace(_))) => Context::Namespace,
             (None, Some(Screen::Walk(_))) => Context::Walk,
+            (None, Some(Screen::Router(_))) => Context::Router,
         }
     }
 

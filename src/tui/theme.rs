@@ -71,6 +71,9 @@ theme! {
     border: "The lines of boxes." = fg(Color::DarkGray), PLAIN;
     rail: "The way of a packet, as far as it gets." = fg(Color::Green), PLAIN;
     packet: "The packet that is being watched." = fg(Color::Yellow).add_modifier(Modifier::BOLD), bold();
+    east_west: "Traffic between a router's subnets." = fg(Color::Cyan), PLAIN;
+    snat: "Traffic that leaves with the router's address." = fg(Color::Yellow), PLAIN;
+    fip: "Traffic that leaves with a floating IP." = fg(Color::Green), PLAIN;
     key: "A key." = bold(), bold();
     banner: "Something went wrong." = fg(Color::Red).add_modifier(Modifier::BOLD), bold();
     prompt: "What is being typed." = fg(Color::Cyan), bold();

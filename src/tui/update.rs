@@ -2,6 +2,7 @@
 
 mod mouse;
 mod prompt;
+mod router;
 mod screens;
 mod walk;
 
@@ -112,6 +113,7 @@ fn node(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
             state.error = None;
             state.node = Some(node);
             settle(state);
+            router::rebuild(state);
             walk::rebuild(state)
         }
     }
@@ -123,6 +125,7 @@ fn settle(state: &mut State) {
     if let Some(node) = &state.node {
         state.overview.rebuild(&node.topology, usize::from(layout::overview(body).list.height));
     }
+    router::settle(state);
     let height = usize::from(layout::namespace(body).list.height);
     for screen in &mut state.above {
         if let Screen::Namespace(namespace) = screen {
@@ -218,6 +221,7 @@ fn go(state: &mut State, target: Target) -> Vec<Effect> {
     match target {
         Target::Chain(fip) => open_chain(state, fip),
         Target::Namespace(name) => open_namespace(state, name, Tab::Links),
+        Target::Router(id) => router::open_router(state, id),
         Target::Walk(asked) => return walk::open_walk(state, asked),
         Target::Overview => state.above.clear(),
         Target::Help => state.help = Some(0),

@@ -10,8 +10,9 @@ use crate::tui::chain::{Chain, ChainRow, opposite, rows};
 use crate::tui::diagram;
 use crate::tui::keymap::{Command, Key};
 use crate::tui::layout::{self, ChainParts};
-use crate::tui::namespace::Line;
+use crate::tui::namespace::{Line, Namespace};
 use crate::tui::overview::{Row, SortKey};
+use crate::tui::router::{RouterView, WayRow};
 use crate::tui::state::{Effect, Node, Screen, State};
 use crate::tui::view::{columns, tab_spans};
 use crate::tui::walk::{self, Walking};
@@ -79,27 +80,46 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
                 }
             }
         }
+        Some(Screen::Router(view)) => {
+            if click_router(view, body, at) {
+                return screens::command(state, Command::Open, key);
+            }
+        }
         Some(Screen::Walk(walking)) => {
             if click_walk(walking, body, at) {
                 return screens::command(state, Command::OpenNamespace, key);
             }
         }
-        Some(Screen::Namespace(namespace)) => {
-            let parts = layout::namespace(body);
-            let height = usize::from(parts.list.height);
-            if parts.tabs.contains(at) {
-                let spans = tab_spans(parts.tabs);
-                if let Some((tab, _)) = spans.into_iter().find(|(_, span)| span.contains(at)) {
-                    namespace.turn_to(tab, Some(node), height);
-                }
-            } else if let Some(row) = row_at(parts.list, at, namespace.view().list.offset)
-                && namespace.lines.get(row).is_some_and(Line::selectable)
-            {
-                namespace.go(row, height);
-            }
-        }
+        Some(Screen::Namespace(namespace)) => click_namespace(namespace, node, body, at),
     }
     Vec::new()
+}
+
+/// Turns to the kind of object, or selects the line, that was clicked.
+fn click_namespace(namespace: &mut Namespace, node: &Node, body: Rect, at: Position) {
+    let parts = layout::namespace(body);
+    let height = usize::from(parts.list.height);
+    if parts.tabs.contains(at) {
+        let spans = tab_spans(parts.tabs);
+        if let Some((tab, _)) = spans.into_iter().find(|(_, span)| span.contains(at)) {
+            namespace.turn_to(tab, Some(node), height);
+        }
+    } else if let Some(row) = row_at(parts.list, at, namespace.view().list.offset)
+        && namespace.lines.get(row).is_some_and(Line::selectable)
+    {
+        namespace.go(row, height);
+    }
+}
+
+/// Selects the way that was clicked; true where it was selected already.
+fn click_router(view: &mut RouterView, body: Rect, at: Position) -> bool {
+    let list = layout::router(view, body).list;
+    let Some(row) = row_at(list, at, view.list.offset) else { return false };
+    if matches!(view.rows.get(row), Some(WayRow::Way(..))) && row != view.list.cursor {
+        view.go(row, usize::from(list.height));
+        return false;
+    }
+    row == view.list.cursor
 }
 
 /// Selects the link that was clicked; true where it was selected already.

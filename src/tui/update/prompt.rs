@@ -96,7 +96,7 @@ fn set_filter(state: &mut State, filter: &str) {
             filter.clone_into(&mut namespace.view_mut().filter);
             namespace.rebuild(state.node.as_ref(), page);
         }
-        Some(Screen::Chain(_) | Screen::Walk(_)) => {}
+        Some(Screen::Chain(_) | Screen::Walk(_) | Screen::Router(_)) => {}
     }
 }
 
