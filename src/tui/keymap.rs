@@ -116,7 +116,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Router, &["enter"], C::Open, "open-way", "open the way's chain, or its namespace", Some("open")),
     bind(Router, &["left", "h"], C::Left, "class-before", "the class before", Some("class")),
     bind(Router, &["right", "l"], C::Right, "next-class", "the next class", Some("class")),
-    bind(Router, &["t"], C::Trace, "trace-way", "watch a packet leave with the floating IP", Some("trace")),
+    bind(Router, &["t"], C::Trace, "trace-way", "watch a packet leave as the floating IP", Some("trace")),
     bind(Router, &["n"], C::OpenNamespace, "way-namespace", "show the way's first namespace, raw", Some("raw")),
     bind(Namespace, &["tab"], C::NextTab, "next-tab", "show the next kind of object", Some("next")),
     bind(Namespace, &["shift-tab"], C::PreviousTab, "previous-tab", "show the kind before", None),

@@ -39,6 +39,8 @@ pub(in crate::tui) struct Lane {
     pub second: Option<(NetnsName, Vec<String>)>,
     /// To whom it goes.
     pub to: String,
+    /// That is on another node.
+    pub elsewhere: bool,
     /// Something in place of a way.
     pub note: Option<String>,
 }
@@ -88,15 +90,12 @@ fn lane(band: Band, way: Option<&Way>, detail: Detail) -> Lane {
     let next = last.and_then(Stage::to).map_or_else(|| "?".to_owned(), |address| address.to_string());
     let (from, to) = match band {
         Band::EastWest => ("a subnet".to_owned(), of),
-        Band::Snat | Band::Fip if way.elsewhere.is_some() && detail != Detail::Short => {
-            (of, format!("{next} on another node"))
-        }
         Band::Snat | Band::Fip => (of, next),
     };
     let mut stages = way.stages.iter();
     let first = stages.next().map(|stage| words(stage, detail)).unwrap_or_default();
     let second = stages.next().map(|stage| (stage.namespace.clone(), words(stage, detail)));
-    Lane { from, first, second, to, note: None }
+    Lane { from, first, second, to, elsewhere: way.elsewhere.is_some(), note: None }
 }
 
 /// What one namespace does, a word a station.

@@ -13,6 +13,9 @@ use crate::tui::words::short_netns;
 /// The rows of the lanes in the picture.
 const ROWS: [u16; 3] = [1, 3, 5];
 
+/// Where the snat namespace of a router mostly is.
+const ELSEWHERE: &str = ", another node";
+
 pub(super) fn draw(theme: &Theme, view: &RouterView, area: Rect, buffer: &mut Buffer) {
     if area.height == 0 {
         return;
@@ -80,6 +83,9 @@ fn one(theme: &Theme, picture: &Picture, band: Band, lane: &Lane, chosen: bool, 
     }
     pen.write(rail.symbol, rail.style).write(glyph::OUT, rail.style).write(" ", theme.text);
     pen.fit(&lane.to, theme.text);
+    if lane.elsewhere && usize::from(pen.room()) > ELSEWHERE.len() {
+        pen.write(ELSEWHERE, theme.dim);
+    }
 }
 
 /// The line of a class: whole as far as packets get, broken after.
