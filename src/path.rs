@@ -5,6 +5,8 @@
 //! routing decision in it comes with the question to the kernel that would
 //! prove it ([`Hop::question`]).
 
+#[allow(dead_code, reason = "walks are made of it")]
+mod filter;
 mod model;
 mod packet;
 mod track;
