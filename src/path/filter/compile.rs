@@ -147,8 +147,8 @@ fn add_table<'s>(filter: &mut Filter<'s>, table: &'s Table, bases: &mut [Vec<Bas
         let (other, name) = (printable(other, LINE), printable(&table.name, LINE));
         format!("table {} {name} holds what is not understood: {other}", table.family.word())
     });
-    if table.chains.is_empty() && table.family != NfFamily::Netdev {
-        // Text that could not show the chains: they may hook anywhere.
+    if table.chains.is_empty() && filter.partial {
+        // A text that cannot show the chains: they may hook anywhere.
         filter.hooks.obstacle = filter.hooks.obstacle.take().or(obstacle);
         return;
     }

@@ -25,9 +25,9 @@ fn tables(text: &str) -> Observed<Netfilter> {
 
 /// One table with these chains (`INPUT ACCEPT`, `own -`) and rules.
 fn table(name: &str, chains: &[&str], rules: &[&str]) -> String {
-    let chains: String = chains.iter().map(|chain| format!(":{chain} [0:0]\n")).collect();
-    let rules: String = rules.iter().map(|rule| format!("-A {rule}\n")).collect();
-    format!("*{name}\n{chains}{rules}COMMIT\n")
+    let chains: Vec<String> = chains.iter().map(|chain| format!(":{chain} [0:0]\n")).collect();
+    let rules: Vec<String> = rules.iter().map(|rule| format!("-A {rule}\n")).collect();
+    format!("*{name}\n{}{}COMMIT\n", chains.concat(), rules.concat())
 }
 
 fn ip(text: &str) -> Ipv4Addr {
@@ -115,4 +115,11 @@ fn marks(passing: &Passing) -> Vec<(u32, u32)> {
         Event::Translation { .. } => None,
     };
     passing.events.iter().filter_map(mark).collect()
+}
+
+#[test]
+fn a_filter_may_be_asked_from_several_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    let netfilter = tables("");
+    shared(&Filter::of(&netfilter));
 }

@@ -11,6 +11,12 @@ use crate::net::netfilter::{Chain, ConnmarkOp, CtState, Match, Policy, RuleBody,
 const CHAINS: [&str; 4] = ["FORWARD", "one", "two", "three"];
 const HOSTS: [&str; 6] = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"];
 
+fn cases() -> ProptestConfig {
+    #[allow(clippy::disallowed_methods, reason = "a test may be told how long to run")]
+    let cases = std::env::var("FIPSCOPE_FUZZ_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(500);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 /// What became of a packet, without the words.
 #[derive(Debug, PartialEq)]
 enum Plain {
@@ -122,6 +128,10 @@ impl Naive<'_> {
     }
 }
 
+fn words(words: &'static [&'static str]) -> impl Strategy<Value = &'static str> + Clone {
+    prop::sample::select(words)
+}
+
 fn rule_match() -> impl Strategy<Value = String> {
     let not = prop_oneof![3 => Just(""), 1 => Just("! ")];
     let host = (0..HOSTS.len()).prop_map(|at| HOSTS[at]);
@@ -130,12 +140,12 @@ fn rule_match() -> impl Strategy<Value = String> {
         4 => host.clone().prop_map(|host| format!("-d {host}/32")),
         1 => (not.clone(), host.clone()).prop_map(|(not, host)| format!("{not}-s {host}/32")),
         1 => (not.clone(), 28..32_u8).prop_map(|(not, len)| format!("{not}-d 10.0.0.0/{len}")),
-        1 => (not.clone(), "(a|b|a\\+|\\+)").prop_map(|(not, device)| format!("{not}-i {device}")),
-        1 => (not.clone(), "(a|b|b\\+)").prop_map(|(not, device)| format!("{not}-o {device}")),
-        1 => (not.clone(), "(tcp|udp)").prop_map(|(not, proto)| format!("{not}-p {proto}")),
+        1 => (not.clone(), words(&["a", "b", "a+", "+"])).prop_map(|(not, device)| format!("{not}-i {device}")),
+        1 => (not.clone(), words(&["a", "b", "b+"])).prop_map(|(not, device)| format!("{not}-o {device}")),
+        1 => (not.clone(), words(&["tcp", "udp"])).prop_map(|(not, proto)| format!("{not}-p {proto}")),
         1 => (not.clone(), 0..4_u32).prop_map(|(not, mark)| format!("-m mark {not}--mark {mark:#x}/0x3")),
         1 => (not.clone(), 0..4_u32).prop_map(|(not, mark)| format!("-m connmark {not}--mark {mark:#x}/0x3")),
-        1 => (not, "(NEW|ESTABLISHED)").prop_map(|(not, state)| format!("-m conntrack {not}--ctstate {state}")),
+        1 => (not, words(&["NEW", "ESTABLISHED"])).prop_map(|(not, state)| format!("-m conntrack {not}--ctstate {state}")),
         1 => Just("-m set --match-set blocked src".to_owned()),
     ]
 }
@@ -164,16 +174,31 @@ fn rule() -> impl Strategy<Value = String> {
     })
 }
 
+/// Rules in a row that ask for one address each, on the same side or not.
+fn block() -> impl Strategy<Value = String> {
+    let one = |side: &'static str, chain: usize| {
+        let more = prop_oneof![2 => Just(String::new()), 1 => rule_match()];
+        (0..HOSTS.len(), more, target(chain)).prop_map(move |(host, more, target)| {
+            format!("-A {} {side} {}/32 {more} {target}\n", CHAINS[chain], HOSTS[host])
+        })
+    };
+    (0..CHAINS.len(), any::<bool>()).prop_flat_map(move |(chain, source)| {
+        let (side, other) = if source { ("-s", "-d") } else { ("-d", "-s") };
+        proptest::collection::vec(prop_oneof![8 => one(side, chain), 1 => one(other, chain)], 4..12)
+            .prop_map(|rules| rules.concat())
+    })
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases())]
 
     #[test]
     fn compiled_chains_do_what_the_rules_say(
-        rules in proptest::collection::vec(rule(), 0..40),
-        policy in "(ACCEPT|DROP)",
+        rules in proptest::collection::vec(prop_oneof![4 => rule(), 1 => block()], 0..25),
+        policy in words(&["ACCEPT", "DROP"]),
         (src, dst) in (0..HOSTS.len(), 0..HOSTS.len()),
         is_tcp in any::<bool>(),
-        (iif, oif) in ("(a|b|ab)", "(a|b|ba)"),
+        (iif, oif) in (words(&["a", "b", "ab"]), words(&["a", "b", "ba"])),
         mark in 0..4_u32,
     ) {
         let text = format!("*filter\n:FORWARD {policy}\n:one -\n:two -\n:three -\n{}COMMIT\n", rules.concat());
@@ -181,7 +206,7 @@ proptest! {
         let Observed::Seen(Netfilter { nft: Observed::Seen(seen), .. }) = &netfilter else { panic!() };
         let packet = if is_tcp { tcp(HOSTS[src], HOSTS[dst]) } else { udp(HOSTS[src], HOSTS[dst]) };
         let packet = Packet { mark, ..packet };
-        let at = Crossing { iif: &iif, oif: &oif, ..Crossing::default() };
+        let at = Crossing { iif, oif, ..Crossing::default() };
         let mut passing = Passing::new(packet);
         let filter = Filter::of(&netfilter);
         prop_assert_eq!(filter.pass(Hook::Prerouting, &at, &mut passing, &[]), Fate::Pass);
