@@ -5,12 +5,8 @@
 //! routing decision in it comes with the question to the kernel that would
 //! prove it ([`Hop::question`]).
 
-mod arp;
-mod class;
-mod fib;
+#[allow(dead_code, reason = "walks are made of it")]
 mod filter;
-mod flows;
-mod handover;
 mod model;
 mod node;
 mod packet;
