@@ -5,8 +5,12 @@
 //! routing decision in it comes with the question to the kernel that would
 //! prove it ([`Hop::question`]).
 
-#[allow(dead_code, reason = "walks are made of it")]
+mod arp;
+mod class;
+mod fib;
 mod filter;
+mod flows;
+mod handover;
 mod model;
 mod node;
 mod packet;

@@ -131,7 +131,8 @@ fn a_small_mtu_at_the_far_end_swallows_long_packets() {
     let topology = Topology::of(&node.snapshot);
     let engine = Node::of(&node.snapshot, &topology);
     let start = engine.starts("10.0.0.4".parse().unwrap(), "198.51.100.7".parse().unwrap()).remove(0);
-    let packet = Packet { length: 1500, ..Packet::first("10.0.0.4".parse().unwrap(), "198.51.100.7".parse().unwrap(), UDP) };
+    let packet =
+        Packet { length: 1500, ..Packet::first("10.0.0.4".parse().unwrap(), "198.51.100.7".parse().unwrap(), UDP) };
     let walk = engine.walk(&start, packet);
     assert_eq!(walk.outcome, Outcome::Dropped);
     assert!(walk.stop.unwrap().reason.contains("longer than its MTU 1400"));
