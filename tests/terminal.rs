@@ -150,7 +150,7 @@ fn lab_console_walks_a_packet_and_the_kernel_agrees() {
     console.press("\u{1b}");
     console.shows("Every link holds");
     console.press("R");
-    console.shows("another node");
+    console.shows("out with the router's address");
     console.press("q");
     console.ends_with(0);
     console.terminal_is_restored();

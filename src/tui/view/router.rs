@@ -74,13 +74,16 @@ fn price(cost: &Cost) -> String {
         format!("{} and {}", count(addresses, "address", "addresses"), count(macs, "MAC", "MACs"))
     };
     let with = took(cost.addresses_with_a_port_per_router(), cost.macs_with_a_port_per_router());
+    let each = match cost.routers {
+        0 | 1 => "a port per router".to_owned(),
+        many => format!("a port for each of its {many} routers"),
+    };
     format!(
-        "The node takes {} of its external network: {} for {}, and {}. A port for each of its {} would take {with}",
+        "The node takes {} of its external network: {} for {}, and {}; {each} would take {with}",
         took(cost.addresses(), cost.macs()),
         if cost.own.is_empty() { "no address".to_owned() } else { cost.own[0].to_string() },
         printable(cost.device.as_str(), 16),
         count(cost.floating_ips, "floating IP", "floating IPs"),
-        count(cost.routers, "router", "routers"),
     )
 }
 
