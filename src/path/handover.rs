@@ -60,23 +60,24 @@ impl<'s> Handover<'_, 's> {
             state: entry.map(|entry| entry.state),
         };
         let to = match (self.space.blind_to_neighbours(), self.other_end()) {
-            (Some(why), _) => To::Unknown(self.stop(why)),
-            (None, Some((space, peer))) => self.wire(entry, space, peer),
-            (None, None) => self.segment(entry),
+            (Some(why), _) | (None, Err(why)) => To::Unknown(self.stop(why)),
+            (None, Ok(Some((space, peer)))) => self.wire(entry, space, peer),
+            (None, Ok(None)) => self.segment(entry),
         };
         Handed { neighbour: Some(neighbour), to }
     }
 
-    /// The far end of a veth pair between two of the agent's namespaces.
-    fn other_end(&self) -> Option<(&Space<'s>, &Device<'s>)> {
-        let Some(Peer::In(namespace, index)) = &self.oif.link.peer else { return None };
+    /// The far end of a veth pair between two of the agent's namespaces; the
+    /// error says why that namespace could not be read.
+    fn other_end(&self) -> Result<Option<(&Space<'s>, &Device<'s>)>, String> {
+        let Some(Peer::In(namespace, index)) = &self.oif.link.peer else { return Ok(None) };
         if !is_agents(namespace) {
-            return None;
+            return Ok(None);
         }
-        let space = self.node.space(namespace).ok()?;
-        let device = space.device(space.name_of(*index)?)?;
+        let space = self.node.space(namespace)?;
+        let device = space.name_of(*index).and_then(|name| space.device(name));
         // A port of a bridge hands on whatever comes.
-        device.link.master.is_none().then_some((space, device))
+        Ok(device.filter(|device| device.link.master.is_none()).map(|device| (space, device)))
     }
 
     fn wire(&self, entry: Option<&Neigh>, space: &Space<'s>, peer: &Device<'s>) -> To {

@@ -1,7 +1,7 @@
 //! Nodes on which one thing is broken: what stops the packet, and where.
 
-use fipscope::net::netfilter::parse_rule;
-use fipscope::net::{Mac, NeighState, Netns, Observed, TableId};
+use fipscope::net::netfilter::{NfFamily, parse_save};
+use fipscope::net::{Mac, Neigh, NeighState, Netns, Observed, TableId};
 use fipscope::neutron::Layout;
 use fipscope::path::{Node, Outcome, Packet, UDP};
 use fipscope::topology::scenario::{FG, FIP, FPR, QROUTER, RFP, Scenario};
@@ -33,7 +33,7 @@ fn links(netns: &mut Netns, device: &str, change: impl Fn(&mut fipscope::net::Li
 
 #[test]
 fn without_its_rule_a_floating_ip_leaves_by_snat() {
-    let (walk, reply) = both(&pike().without_rule(QROUTER, "lookup 16").snapshot, OUT.0, OUT.1);
+    let (walk, reply) = both(&pike().without_rule(QROUTER, "from 10.0.0.4 lookup").snapshot, OUT.0, OUT.1);
     assert_eq!((walk.class.word(), walk.outcome), ("snat", Outcome::LeavesNode));
     assert_eq!(walk.hops[0].decided.as_ref().unwrap().table, TableId(167_772_161));
     assert_eq!(reply, None);
@@ -71,7 +71,7 @@ fn without_proxy_arp_nobody_answers() {
 
 #[test]
 fn without_dnat_it_finds_no_way_on() {
-    let (namespace, object, _) = stopped(&pike().without_nat(QROUTER, "PREROUTING", "Dnat"), IN);
+    let (namespace, object, _) = stopped(&pike().without_nat(QROUTER, "l3-agent-PREROUTING", "Dnat"), IN);
     assert_eq!((namespace.as_str(), object), ("qrouter", Some(ObjectKind::Route)));
 }
 
@@ -84,13 +84,17 @@ fn forwarding_off() {
 
 #[test]
 fn strict_reverse_path_on_rfp() {
-    let node = pike().edit(QROUTER, |netns| links(netns, RFP, |link| link.ipv4.as_mut().unwrap().rp_filter = 1));
-    let (_, object, reason) = stopped(&node, IN);
+    let set = |node: Scenario, level: u8| {
+        node.edit(QROUTER, |netns| links(netns, RFP, |link| link.ipv4.as_mut().unwrap().rp_filter = level))
+    };
+    // The rule of the fixed IP leads the way back through rfp.
+    assert_eq!(both(&set(pike(), 1).snapshot, IN.0, IN.1).0.outcome, Outcome::Delivered);
+    // Without it the way back leads to the snat node; loose, any way will do.
+    let without = || pike().without_rule(QROUTER, "from 10.0.0.4 lookup");
+    let (_, object, reason) = stopped(&set(without(), 1), IN);
     assert_eq!(object, Some(ObjectKind::Sysctl));
     assert!(reason.starts_with(&format!("rp_filter 1 on {RFP}")), "{reason}");
-    // Loose is enough where any way leads back.
-    let node = pike().edit(QROUTER, |netns| links(netns, RFP, |link| link.ipv4.as_mut().unwrap().rp_filter = 2));
-    assert_eq!(both(&node.snapshot, IN.0, IN.1).0.outcome, Outcome::Delivered);
+    assert_eq!(both(&set(without(), 2).snapshot, IN.0, IN.1).0.outcome, Outcome::Delivered);
 }
 
 #[test]
@@ -109,8 +113,9 @@ fn a_wrong_permanent_neighbour_on_the_pair() {
 fn a_gateway_that_does_not_answer() {
     let failed = |netns: &mut Netns| {
         let Observed::Seen(neighs) = &mut netns.neighs else { return };
-        let outside = neighs.iter_mut().filter(|neigh| neigh.dev.as_str() == FG);
-        outside.for_each(|neigh| (neigh.state, neigh.mac) = (NeighState::Failed, None));
+        neighs.retain(|neigh| neigh.dev.as_str() != FG);
+        let address = "192.168.1.1".parse().unwrap();
+        neighs.push(Neigh { dev: FG.into(), address, mac: None, state: NeighState::Failed, proxy: false });
     };
     let (namespace, object, reason) = stopped(&pike().edit(FIP, failed), OUT);
     assert_eq!((namespace.as_str(), object), ("fip", Some(ObjectKind::Neigh)));
@@ -146,7 +151,7 @@ fn a_small_mtu_at_the_far_end_swallows_long_packets() {
 
 #[test]
 fn what_is_not_understood_is_not_guessed() {
-    let node = pike().with_riddle(QROUTER, "PREROUTING");
+    let node = pike().with_riddle(QROUTER, "l3-agent-PREROUTING");
     let (walk, _) = both(&node.snapshot, IN.0, IN.1);
     assert_eq!(walk.outcome, Outcome::Unknown);
     let reason = walk.stop.unwrap().reason;
@@ -162,17 +167,13 @@ fn what_was_not_read_is_not_guessed() {
 
 #[test]
 fn a_filter_that_drops() {
+    const TEXT: &str = "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -d 192.168.1.3/32 -j DROP\nCOMMIT\n";
     let node = pike().edit(FIP, |netns| {
         let Observed::Seen(netfilter) = &mut netns.netfilter else { return };
         let Observed::Seen(tables) = &mut netfilter.nft else { return };
-        for chain in tables.iter_mut().filter(|table| table.name == "filter").flat_map(|table| &mut table.chains) {
-            if chain.name == "FORWARD" {
-                let (_, rule) = parse_rule("-A FORWARD -d 192.168.1.3/32 -j DROP").unwrap();
-                chain.rules.insert(0, rule);
-            }
-        }
+        tables.extend(parse_save(TEXT, NfFamily::Ip).unwrap());
     });
     let (namespace, object, reason) = stopped(&node, IN);
     assert_eq!((namespace.as_str(), object), ("fip", Some(ObjectKind::Filter)));
-    assert!(reason.contains("-d 192.168.1.3/32 -j DROP"), "{reason}");
+    assert!(reason.contains("-A FORWARD -d 192.168.1.3/32 -j DROP"), "{reason}");
 }

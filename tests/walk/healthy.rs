@@ -76,20 +76,33 @@ fn a_centralized_floating_ip_through_the_snat_namespace_here() {
     let node = Scenario::article(Layout::Pike).with_centralized();
     expect(
         &node,
-        ("10.0.0.9", "198.51.100.7"),
+        ("20.0.0.9", "198.51.100.7"),
         "fip leaves-node\n\
-         qrouter qr>qr forward 10.0.0.9→198.51.100.7 [167772161 167772161]\n\
-         snat sg>qg forward 192.168.1.22→198.51.100.7 [32766 main] snat 10.0.0.9→192.168.1.22",
+         qrouter qr>qr forward 20.0.0.9→198.51.100.7 [335544321 335544321]\n\
+         snat sg>qg forward 192.168.1.9→198.51.100.7 [32766 main] snat 20.0.0.9→192.168.1.9",
         "fip delivered\n\
-         snat qg>sg forward 198.51.100.7→10.0.0.9 [32766 main] undo-snat 192.168.1.22→10.0.0.9",
+         snat qg>sg forward 198.51.100.7→20.0.0.9 [32766 main] undo-snat 192.168.1.9→20.0.0.9",
     );
     expect(
         &node,
-        ("198.51.100.7", "192.168.1.22"),
+        ("198.51.100.7", "192.168.1.9"),
         "fip delivered\n\
-         snat qg>sg forward 198.51.100.7→10.0.0.9 [32766 main] dnat 192.168.1.22→10.0.0.9",
+         snat qg>sg forward 198.51.100.7→20.0.0.9 [32766 main] dnat 192.168.1.9→20.0.0.9",
         "fip leaves-node\n\
-         snat sg>qg forward 192.168.1.22→198.51.100.7 [32766 main] undo-dnat 10.0.0.9→192.168.1.22",
+         snat sg>qg forward 192.168.1.9→198.51.100.7 [32766 main] undo-dnat 20.0.0.9→192.168.1.9",
+    );
+}
+
+#[test]
+fn without_a_floating_ip_through_the_snat_namespace_here() {
+    expect(
+        &Scenario::article(Layout::Pike).with_centralized(),
+        ("10.0.0.77", "198.51.100.7"),
+        "snat leaves-node\n\
+         qrouter qr>qr forward 10.0.0.77→198.51.100.7 [167772161 167772161]\n\
+         snat sg>qg forward 192.168.1.22→198.51.100.7 [32766 main] snat 10.0.0.77→192.168.1.22",
+        "snat delivered\n\
+         snat qg>sg forward 198.51.100.7→10.0.0.77 [32766 main] undo-snat 192.168.1.22→10.0.0.77",
     );
 }
 
@@ -132,14 +145,14 @@ fn without_a_floating_ip_to_a_floating_ip_over_the_external_network() {
     expect(
         &node,
         ("10.0.0.9", "192.168.1.3"),
-        "fip delivered (hairpin)\n\
+        "snat delivered (hairpin)\n\
          qrouter qr>qr forward 10.0.0.9→192.168.1.3 [167772161 167772161]\n\
          snat sg>qg forward 192.168.1.22→192.168.1.3 [32766 main] snat 10.0.0.9→192.168.1.22\n\
          fip fg>fpr forward 192.168.1.22→192.168.1.3 [32766 main]\n\
          qrouter rfp>qr forward 192.168.1.22→10.0.0.4 [32766 main] dnat 192.168.1.3→10.0.0.4",
         "fip delivered\n\
          qrouter qr>rfp forward 192.168.1.3→192.168.1.22 [61068 16] undo-dnat 10.0.0.4→192.168.1.3\n\
-         fip fpr>fg forward 192.168.1.3→192.168.1.22 [2852018311 2852018311]\n\
+         fip fpr>fg forward 192.168.1.3→192.168.1.22 [32766 main]\n\
          snat qg>sg forward 192.168.1.3→10.0.0.9 [32766 main] undo-snat 192.168.1.22→10.0.0.9",
     );
 }
