@@ -5,13 +5,18 @@
 //! routing decision in it comes with the question to the kernel that would
 //! prove it ([`Hop::question`]).
 
+mod fib;
 mod model;
+mod node;
 mod packet;
+mod route;
+mod space;
 mod track;
 
 pub use model::{
     ArpAnswer, Class, Decided, Detail, Hop, Kernel, MarkChange, NatKind, Neighbour, Outcome, Start, Stop, Translation,
     Verdict, Walk,
 };
+pub use node::Node;
 pub use packet::{Endpoint, ICMP, Packet, TCP, UDP};
 pub use track::{Connection, Connections, Tuple};
