@@ -32,6 +32,8 @@ use world::{Answers, World};
 
 const LOOKUPS: usize = 220_000;
 const PER_NAMESPACE: usize = 1_000;
+/// So many kinds of differences are told in full.
+const TOLD: usize = 40;
 
 fn main() -> ExitCode {
     let sandbox = match Sandbox::enter() {
@@ -105,22 +107,21 @@ fn namespace(dir: &NetnsDir, seed: u64, place: u64, count: &mut Count) {
     count.lookups += answers.len();
     count.lines += node.lines.len();
     count.refused += world.refused;
-    let mut first = None;
+    let mut to_tell = Vec::new();
     for answer in answers {
         *count.kinds.entry(kind(&answer.kernel)).or_default() += 1;
         count.untold += usize::from(answer.engine.is_err());
         if let Some(what) = fault(&world, &name, &answer) {
-            let seen = count.different.entry(what).or_default();
-            *seen += 1;
-            if *seen == 1 && first.is_none() {
-                first = Some(answer);
+            if !count.different.contains_key(&what) && count.different.len() < TOLD {
+                to_tell.push((what.clone(), answer));
             }
+            *count.different.entry(what).or_default() += 1;
         }
     }
     drop(world);
-    if let Some(answer) = first {
-        println!("DIFFERENT: FIPSCOPE_SEED={seed} FIPSCOPE_NAMESPACE={place}");
-        shrunk(dir, &name, node, &answer);
+    for (what, answer) in to_tell {
+        println!("DIFFERENT: FIPSCOPE_SEED={seed} FIPSCOPE_NAMESPACE={place}: {what}");
+        tell(dir, &name, node.clone(), &what, &answer);
     }
 }
 
@@ -164,7 +165,7 @@ fn kind(answer: &RouteAnswer) -> String {
 }
 
 /// Takes away what the difference does not need, and tells the rest.
-fn shrunk(dir: &NetnsDir, name: &NetnsName, mut node: Node, answer: &Answers) {
+fn tell(dir: &NetnsDir, name: &NetnsName, mut node: Node, what: &str, answer: &Answers) {
     let again = |node: &Node| {
         let world = World::build(dir, name, node);
         let device = answer.question.iif.as_ref();
@@ -172,8 +173,8 @@ fn shrunk(dir: &NetnsDir, name: &NetnsName, mut node: Node, answer: &Answers) {
             return None;
         }
         let answers = world.ask(vec![answer.question.clone()]).pop().unwrap();
-        let fault = fault(&world, name, &answers)?;
-        Some(format!("{}\n{fault}\n  kernel: {}\n  engine: {:?}\n", world.words(), answers.kernel, answers.engine))
+        fault(&world, name, &answers).filter(|fault| fault == what)?;
+        Some(format!("{}  kernel: {}\n  engine: {:?}\n", world.words(), answers.kernel, answers.engine))
     };
     for at in (0..node.lines.len()).rev() {
         let mut fewer = node.clone();

@@ -80,9 +80,15 @@ impl World {
         }
         let netns = self.snapshot.netns(&self.name).unwrap();
         for link in netns.links() {
-            words += &format!("{} {:?}\n", link.name, link.ipv4);
+            let conf = link.ipv4.unwrap();
+            words += &format!(
+                "{}: forwarding {} rp_filter {} accept_local {} src_valid_mark {} send_redirects {}\n",
+                link.name, conf.forwarding, conf.rp_filter, conf.accept_local, conf.src_valid_mark, conf.send_redirects
+            );
         }
-        for (name, value) in netns.sysctls.iter().filter(|(name, _)| name.contains(".conf.all.")) {
+        let on =
+            |(name, value): &(&String, &Observed<i64>)| name.contains("ipv4.conf.all.") && **value != Observed::Seen(0);
+        for (name, value) in netns.sysctls.iter().filter(on) {
             words += &format!("{name} {value:?}\n");
         }
         words
