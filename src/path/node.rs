@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::OnceLock;
 
+use super::handover::Ports;
 use super::packet::Packet;
 use super::route::Routed;
 use super::space::Space;
 use crate::net::{
-    IfName, Netns, NetnsName, Observed, RouteAnswer, RouteFound, RouteKind, RouteQuestion, Snapshot, TableId,
+    IfName, Link, Netns, NetnsName, Observed, RouteAnswer, RouteFound, RouteKind, RouteQuestion, Snapshot, TableId,
 };
+use crate::neutron::{DeviceKind, parse_device};
 use crate::topology::Topology;
 
 /// What a node would do with any packet.
@@ -18,6 +20,7 @@ pub struct Node<'s> {
     pub(super) topology: &'s Topology,
     spaces: BTreeMap<&'s NetnsName, Slot<'s>>,
     host: Slot<'s>,
+    ports: OnceLock<Ports<'s>>,
 }
 
 /// A namespace, compiled or not yet.
@@ -34,12 +37,31 @@ impl<'s> Node<'s> {
         static HOST: OnceLock<NetnsName> = OnceLock::new();
         let host = HOST.get_or_init(|| NetnsName::from("the host's namespace"));
         let spaces = snapshot.namespaces.iter().map(|(name, netns)| (name, Slot::new(name, netns))).collect();
-        Self { topology, spaces, host: Slot::new(host, &snapshot.host.netns) }
+        Self { topology, spaces, host: Slot::new(host, &snapshot.host.netns), ports: OnceLock::new() }
     }
 
     /// A namespace, compiled; the error says what of it could not be read.
     pub(super) fn space(&self, name: &NetnsName) -> Result<&Space<'s>, String> {
         self.spaces.get(name).ok_or_else(|| format!("there is no namespace {name}"))?.space()
+    }
+
+    /// Whether an address stands on any device of a namespace.
+    pub(super) fn has_address(&self, name: &NetnsName, address: Ipv4Addr) -> bool {
+        let netns = self.spaces.get(name).and_then(|slot| slot.netns.seen());
+        netns.is_some_and(|netns| netns.addrs().iter().any(|addr| addr.address.addr() == address))
+    }
+
+    /// The ports of this node that face a switch.
+    pub(super) fn ports(&self) -> &Ports<'s> {
+        self.ports.get_or_init(|| {
+            let spaces = self.spaces.values().filter_map(|slot| Some((slot.name, slot.netns.seen()?)));
+            let links = spaces.flat_map(|(name, netns)| netns.links().iter().map(move |link| (name, link)));
+            use DeviceKind::{AgentGateway, Internal, RouterGateway, Snat};
+            let is_port = |(_, link): &(&NetnsName, &Link)| {
+                matches!(parse_device(&link.name), Some((AgentGateway | Internal | RouterGateway | Snat, _)))
+            };
+            links.filter(is_port).filter_map(|(name, link)| Some((link.mac?, (name, &link.name)))).collect()
+        })
     }
 
     /// The names of all namespaces.

@@ -3,8 +3,10 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::OnceLock;
 
 use super::fib::Fib;
+use super::filter::Filter;
 use crate::net::{Addr, IfName, Ipv4Conf, Link, Neigh, Netns, NetnsName, Observed};
 
 /// A namespace that could be read well enough to route in.
@@ -18,6 +20,7 @@ pub(super) struct Space<'s> {
     addresses: Vec<u32>,
     neighbours: HashMap<(&'s str, u32), &'s Neigh>,
     proxied: HashMap<(&'s str, u32), &'s Neigh>,
+    filter: OnceLock<Filter<'s>>,
 }
 
 /// A device, with what counts for packets on it.
@@ -76,7 +79,13 @@ impl<'s> Space<'s> {
             addresses,
             neighbours: entries(false),
             proxied: entries(true),
+            filter: OnceLock::new(),
         })
+    }
+
+    /// The packet filter, compiled when it is first asked for.
+    pub(super) fn filter(&self) -> &Filter<'s> {
+        self.filter.get_or_init(|| Filter::of(&self.netns.netfilter))
     }
 
     pub(super) fn device(&self, name: &IfName) -> Option<&Device<'s>> {
@@ -112,8 +121,20 @@ impl<'s> Device<'s> {
         Self { link, conf: link.ipv4.map(|own| Conf::of(own, netns)), addrs: Vec::new() }
     }
 
-    /// The first IPv4 address (`inet_select_addr`, as far as the agent's
-    /// devices need it).
+    /// The address that it sends from towards a next hop: one in the next hop's
+    /// subnet, else the first (`inet_select_addr`).
+    pub(super) fn address_towards(&self, next: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
+        let near = next.and_then(|next| {
+            let subnet = |addr: &&&Addr| !addr.flags.secondary && addr.address.contains(&IpAddr::V4(next));
+            self.addrs.iter().find(subnet)
+        });
+        match near.map(|addr| addr.address.addr()) {
+            Some(IpAddr::V4(address)) => Some(address),
+            _ => self.primary(),
+        }
+    }
+
+    /// The first IPv4 address.
     pub(super) fn primary(&self) -> Option<Ipv4Addr> {
         self.addrs.iter().find_map(|addr| match addr.address.addr() {
             IpAddr::V4(address) => Some(address),
