@@ -20,10 +20,11 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::env;
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use fipscope::net::{NetnsName, RouteAnswer, RouteKind};
+use fipscope::net::{Family, NetnsName, Route, RouteAnswer, RouteKind, TableId};
 use fipscope::netns::{NetnsDir, Sandbox};
 
 use node::Node;
@@ -129,11 +130,22 @@ fn namespace(dir: &NetnsDir, seed: u64, place: u64, count: &mut Count) {
 fn fault(world: &World, name: &NetnsName, answer: &Answers) -> Option<String> {
     let way = if answer.question.iif.is_some() { "in" } else { "out" };
     match &answer.engine {
-        Ok(engine) if *engine == answer.kernel => None,
+        Ok(engine) if *engine == answer.kernel || shared_trie(world, name, engine, &answer.kernel) => None,
         Ok(engine) => Some(format!("{way}: kernel {}, engine {}", kind(&answer.kernel), kind(engine))),
         Err(why) if may_be_untold(world, name, answer, why) => None,
         Err(why) => Some(format!("{way}: kernel {}, no reason not to tell: {why}", kind(&answer.kernel))),
     }
+}
+
+/// Without rules of its own a namespace keeps `local` and `main` in one table.
+fn shared_trie(world: &World, name: &NetnsName, engine: &RouteAnswer, kernel: &RouteAnswer) -> bool {
+    let netns = world.snapshot.netns(name).unwrap();
+    let few = netns.rules().iter().filter(|rule| rule.family == Family::V4).count() == 3;
+    let tables = |engine: &RouteAnswer, kernel: &RouteAnswer| match (engine, kernel) {
+        (RouteAnswer::Found(engine), RouteAnswer::Found(kernel)) => Some((engine.table, kernel.table)),
+        _ => None,
+    };
+    few && engine.agrees(kernel) && tables(engine, kernel) == Some((TableId::LOCAL, TableId::MAIN))
 }
 
 /// Whether there is a rule or route of which the answer cannot be told, and the
@@ -153,7 +165,11 @@ fn may_be_untold(world: &World, name: &NetnsName, answer: &Answers, why: &str) -
                 RouteAnswer::Refused(errno) => [libc::EINVAL, libc::EXDEV].contains(errno),
             }
     });
-    by_rule || by_route
+    let several = |route: &&Route| route.is_default() && route.family() == Family::V4 && route.via().is_some();
+    let by_default = why.contains("one of several defaults") && netns.routes().iter().filter(several).count() > 1;
+    let dst = answer.question.dst;
+    let by_group = why.contains(&format!("packets to {dst} ")) && (dst.is_multicast() || dst == Ipv4Addr::BROADCAST);
+    by_rule || by_route || by_default || by_group
 }
 
 fn kind(answer: &RouteAnswer) -> String {

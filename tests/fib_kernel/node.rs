@@ -4,8 +4,11 @@ use std::net::Ipv4Addr;
 
 use crate::random::Random;
 
-/// Tables: the well-known ones, the article's, one numbered as Pike does.
-const TABLES: [u32; 6] = [254, 16, 2_852_018_311, 99, 255, 253];
+/// Tables: the article's, one numbered as Pike does, and others.
+const TABLES: [u32; 5] = [254, 16, 2_852_018_311, 99, OWN_SCOPE];
+/// The only one with unicast routes of scope host: a gateway that is found
+/// through such a route is not used, which nobody can read later.
+const OWN_SCOPE: u32 = 98;
 /// Marks that rules ask for: with Neutron's masks, and bare.
 const MARKS: [(u32, u32); 5] =
     [(0x400_0000, 0xffff_0000), (0x2, 0xff), (0x2, u32::MAX), (0, 0xffff_0000), (0x400_0002, 0x400_0002)];
@@ -114,9 +117,13 @@ impl Node {
 
     fn routes(&mut self, random: &mut Random) {
         let several = random.chance(25);
+        let first = self.lines.len();
         for _ in 0..random.below(24) {
-            let table = if random.chance(5) { 255 } else { *random.pick(&TABLES[..4]) };
-            let table = if random.chance(4) { TABLES[5] } else { table };
+            let table = match random.below(100) {
+                0..5 => 255,
+                5..9 => 253,
+                _ => *random.pick(&TABLES),
+            };
             let (dst, kind) = (self.destination(random), random.below(100));
             let word = match kind {
                 0..6 => Some("blackhole"),
@@ -128,8 +135,10 @@ impl Node {
             let way = match (word, kind) {
                 (Some(_), _) => String::new(),
                 (None, 24..30) => format!(" dev {}", random.pick(&self.devices)),
-                (None, 30..36) if several => format!(" nexthop {} nexthop {}", self.way(random), self.way(random)),
-                _ => format!(" {}", self.way(random)),
+                (None, 30..36) if several => {
+                    format!(" nexthop {} nexthop {}", self.way(table, random), self.way(table, random))
+                }
+                _ => format!(" {}", self.way(table, random)),
             };
             let word = match kind {
                 24..27 => "local",
@@ -148,16 +157,21 @@ impl Node {
             }
             self.say(line);
         }
+        // A gateway that is found to be local when its route is added is not used, which nobody can read later.
+        self.lines[first..]
+            .sort_by_key(|line| ["local", "broadcast", "anycast"].contains(&line.split(' ').nth(2).unwrap()));
     }
 
     /// A next hop that the kernel mostly takes.
-    fn way(&mut self, random: &mut Random) -> String {
+    fn way(&mut self, table: u32, random: &mut Random) -> String {
         let device = random.pick(&self.devices).clone();
         let gateway = if self.own.is_empty() { None } else { Some(near(*random.pick(&self.own), random)) };
+        let gateway = gateway.filter(|gateway| !self.own.contains(gateway));
         match (gateway, random.below(10)) {
             (Some(gateway), 0..4) => format!("via {gateway} dev {device} onlink"),
-            (Some(gateway), 4..5) => format!("via {gateway}"),
-            _ => format!("dev {device}{}", random.pick(&[" scope link", "", " scope host"])),
+            (Some(gateway), 4..5) if table != OWN_SCOPE => format!("via {gateway}"),
+            _ if table == OWN_SCOPE => format!("dev {device} scope host"),
+            _ => format!("dev {device}{}", random.pick(&[" scope link", ""])),
         }
     }
 
@@ -243,8 +257,10 @@ fn action(priority: u32, random: &mut Random) -> String {
             if target > priority || random.chance(10) { format!(" goto {target}") } else { " nop".to_owned() }
         }
         _ => {
-            let mut lookup =
-                format!(" lookup {}", random.pick(&[254, 16, 16, 2_852_018_311, 2_852_018_311, 99, 77_u32, 255]));
+            let mut lookup = format!(
+                " lookup {}",
+                random.pick(&[254, 16, 16, 2_852_018_311, 2_852_018_311, 99, OWN_SCOPE, 77, 255])
+            );
             if random.chance(15) {
                 lookup += &format!(" suppress_prefixlength {}", random.pick(&[0, 0, 8, 24, 31]));
             }
