@@ -118,7 +118,7 @@ impl Node {
     fn routes(&mut self, random: &mut Random) {
         let several = random.chance(25);
         let first = self.lines.len();
-        for _ in 0..random.below(24) {
+        for _ in 0..4 + random.below(26) {
             let table = match random.below(100) {
                 0..5 => 255,
                 5..9 => 253,
