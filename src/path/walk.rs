@@ -192,7 +192,7 @@ impl Walk {
             hop.kernel = match asked {
                 None => continue,
                 Some((_, Err(why))) => Kernel::Failed(why.clone()),
-                Some((_, Ok(said))) if Some(said) == hop.answer.as_ref() => Kernel::Agrees,
+                Some((_, Ok(said))) if hop.answer.as_ref().is_some_and(|answer| answer.agrees(said)) => Kernel::Agrees,
                 Some((_, Ok(said))) => Kernel::Differs(said.clone()),
             };
         }
