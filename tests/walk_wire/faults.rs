@@ -1,0 +1,2 @@
+//! Faults.
+pub(crate) const FAULTS: &[&str] = &[];
