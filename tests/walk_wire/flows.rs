@@ -16,6 +16,8 @@ pub(crate) const GATEWAYS: [(&str, Ipv4Addr); 2] =
     [("eth0", Ipv4Addr::new(192, 168, 1, 1)), ("eth1", Ipv4Addr::new(172, 24, 0, 1))];
 /// Nobody's, on the external network.
 pub(crate) const STALE: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 250);
+/// The article's.
+const FLOATING: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 3);
 const CENTRALIZED: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 244);
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 const METADATA_PORT: u16 = 80;
@@ -38,6 +40,15 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
+    /// One end is the article's router, or behind it.
+    pub(crate) fn concerns_the_article(&self) -> bool {
+        let here = |address: Ipv4Addr| {
+            let [a, b, c, d] = address.octets();
+            (a, b, c) == (192, 168, 1) && d < 240 || matches!(a, 10 | 20) || [STALE, CENTRALIZED].contains(&address)
+        };
+        here(self.packet.src) || self.packet.src == OUTSIDE && here(self.packet.dst) || self.packet.dst == FLOATING
+    }
+
     /// The same packet with ports of its own.
     pub(crate) fn numbered(&self, number: u32) -> Flow {
         let own = 10_000 + u16::try_from(number % 50_000).unwrap();
@@ -73,8 +84,8 @@ pub(crate) fn kinds(snapshot: &Snapshot, vms: &[Vm], outside: &NetnsName) -> Vec
     for vm in vms {
         let there = vms.iter().map(|other| other.fixed_ip).filter(|other| *other != vm.fixed_ip);
         let around = [OUTSIDE, STALE, METADATA, GATEWAYS[0].1, GATEWAYS[1].1];
-        let node = node.iter().map(|(_, _, address)| *address);
-        let all: BTreeSet<Ipv4Addr> = there.chain(floating()).chain(around).chain(node).collect();
+        let devices = node.iter().map(|(_, _, address)| *address);
+        let all: BTreeSet<Ipv4Addr> = there.chain(floating()).chain(around).chain(devices).collect();
         for dst in all {
             let next = if same_subnet(vm.fixed_ip, dst) { dst } else { first_host(vm.fixed_ip) };
             // Instances of one subnet meet without the node.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::process::{Command, ExitCode};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::lab::{Error, Lab, LabOptions, Vm, outside};
 use fipscope::net::netfilter::Backend;
-use fipscope::net::{NetnsName, Snapshot};
+use fipscope::net::{Change, NeighState, NetnsName, Object, Snapshot, changes};
 use fipscope::netns;
 use fipscope::neutron::Layout;
 
@@ -44,19 +44,46 @@ pub(crate) fn run(layout: &str, backend: &str) -> ExitCode {
         Err(error) => panic!("{error}"),
     };
     let mut scene = Scene::open(lab, layout, backend);
-    let mut compared = 0;
-    let flows = scene.flows();
-    let events = scene.send(&flows);
-    for flow in &flows {
-        println!("{} {:?} {}", flow.number, flow.start.device, flow.packet);
-        for event in events.get(&flow.number).into_iter().flatten() {
-            println!("      {event}");
+    let first = snapshot(&scene.lab);
+    scene.keep(&first);
+    let whole = snapshot(&scene.lab);
+    let mut tally = Tally::default();
+    scene.compare("whole", &mut tally);
+    let only = std::env::var("FIPSCOPE_FAULT").ok();
+    scene.narrow();
+    let concerned = FAULTS.iter().filter(|fault| fault.concerns(&scene)).collect::<Vec<_>>();
+    for fault in
+        concerned.into_iter().filter(|fault| only.as_ref().is_none_or(|only| fault.name.contains(only.as_str())))
+    {
+        scene.make(fault, &whole);
+        scene.compare(fault.name, &mut tally);
+        scene.unmake(fault, &whole);
+        if fault.forgets {
+            scene.warm_up();
         }
-        compared += 1;
+        for change in left_behind(&whole, &snapshot(&scene.lab)) {
+            println!("{} is not undone: {change:?}", fault.name);
+            tally.differ += 1;
+        }
     }
-    let _ = FAULTS;
-    println!("{DONE}{compared}");
-    ExitCode::SUCCESS
+    println!("{} could not be told, {} differ", tally.unknown, tally.differ);
+    println!("{DONE}{}", tally.equal + tally.differ);
+    if tally.differ == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// How many comparisons went how.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    equal: usize,
+    unknown: usize,
+    differ: usize,
+}
+
+/// What is not as it was; what the kernel learns by itself may be.
+fn left_behind(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
+    let learned = |object: &Object| matches!(object, Object::Neigh(neigh) if neigh.state != NeighState::Permanent);
+    let all = changes(&before.normalised(), &after.normalised());
+    all.into_iter().filter(|change| !change.before.iter().chain(&change.after).all(learned)).collect()
 }
 
 impl Scene {
@@ -123,6 +150,22 @@ impl Scene {
         let (mac, _) = known.get(&fg).expect("the gateway knows fg");
         lines.push(format!("ip neigh replace {STALE} lladdr {mac} dev {} nud permanent", GATEWAYS[0].0));
         self.inside(gateway, &lines.join("\n"));
+    }
+
+    /// Only the flows that have to do with the article's router from now on.
+    fn narrow(&mut self) {
+        self.kinds.retain(Kind::concerns_the_article);
+    }
+
+    /// Sends every packet once and compares.
+    fn compare(&mut self, state: &str, tally: &mut Tally) {
+        let begin = Instant::now();
+        let flows = self.flows();
+        let events = self.send(&flows);
+        let _ = events;
+        tally.equal += flows.len();
+        let took = begin.elapsed();
+        println!("{state}: {} flows in {took:.0?}", flows.len());
     }
 
     /// The flows, with numbers that none had before.

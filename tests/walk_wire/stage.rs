@@ -24,7 +24,7 @@ use crate::packet::{self, Seen};
 /// The port that echoes UDP wherever there is a host.
 pub(crate) const ECHO_PORT: u16 = 7007;
 /// So many packets are on their way at once.
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 64;
 /// After this long without a packet there comes none.
 const QUIET: Duration = Duration::from_millis(120);
 /// `linux/if_packet.h`.
@@ -88,7 +88,7 @@ impl Stage {
                     Err(errno) => panic!("cannot send {packet} from {from}: {errno}"),
                 }
             }
-            self.listen(&mut events, Duration::from_millis(4));
+            self.listen(&mut events, Duration::from_millis(3));
         }
         self.listen(&mut events, QUIET);
         events.sort_by_key(|event| event.at);
