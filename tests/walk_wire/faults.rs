@@ -62,7 +62,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("table 16 empty", "ip -n $R route flush table 16", ""),
     fault(
         "table 16 to the wrong device",
-        "ip -n $R route replace default via 10.0.0.6 dev $QR table 16",
+        "ip -n $R route replace default via 10.0.0.5 dev $QR table 16",
         "ip -n $R route flush table 16",
     ),
     fault(
@@ -132,7 +132,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("default route of the fip namespace missing", "ip -n $F route del default table $TABLE", ""),
     fault(
         "iif rule missing",
-        "ip -n $F rule del iif $FPR || true",
+        "[ $TABLE = main ] || ip -n $F rule del iif $FPR",
         "[ $TABLE = main ] || ip -n $F rule add iif $FPR lookup $TABLE pref $TABLE",
     ),
     arp_fault(
@@ -164,7 +164,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     arp_fault(
         "ARP ignored",
         "f sysctl -qw net.ipv4.conf.all.arp_ignore=8; s sysctl -qw net.ipv4.conf.$QG.arp_ignore=2",
-        "f sysctl -qw net.ipv4.conf.all.arp_ignore=0; s sysctl -qw net.ipv4.conf.$QG.arp_ignore=0",
+        "f sysctl -qw net.ipv4.conf.all.arp_ignore=$ARP_IGNORE; s sysctl -qw net.ipv4.conf.$QG.arp_ignore=0",
     ),
     fault(
         "strict rp_filter on rfp",
@@ -219,12 +219,12 @@ pub(crate) const FAULTS: &[Fault] = &[
         "ip -n $R neigh del $ODD dev $RFP; ip -n $R neigh replace $ODD lladdr $(ip -n $F link show $FPR | sed -n 's/.*ether \\([^ ]*\\).*/\\1/p') dev $RFP nud permanent",
     ),
     fault(
-        "wrong neighbour of an instance",
-        "ip -n $R neigh replace 10.0.0.4 lladdr 02:00:00:00:00:98 dev $QR nud permanent",
+        "wrong neighbour of sg",
+        "ip -n $R neigh replace 10.0.0.3 lladdr 02:00:00:00:00:98 dev $QR nud permanent",
         "",
     ),
     fault("narrow rfp", "ip -n $R link set $RFP mtu 1400", "ip -n $R link set $RFP mtu 1500"),
-    fault("narrow qr", "ip -n $R link set $QR mtu 1300", "ip -n $R link set $QR mtu 1500"),
+    fault("narrow fpr", "ip -n $F link set $FPR mtu 1400", "ip -n $F link set $FPR mtu 1500"),
     fault(
         "narrow route",
         "ip -n $R route replace default via $ODD dev $RFP table 16 mtu lock 1200",
@@ -250,6 +250,10 @@ keep_out() {
 }
 save() {
     for n in $R $F $S; do
+        # A table that is not there could not be put back.
+        for t in raw mangle nat filter; do
+            ip netns exec $n $IPTABLES -t $t -N none; ip netns exec $n $IPTABLES -t $t -X none
+        done
         ip netns exec $n $IPTABLES-save > /run/$n.filter
         ip -n $n -4 route show table all | grep -v -e "^local" -e "^broadcast" | sed 's/^/route replace /' > /run/$n.routes
         ip -n $n -4 neigh show nud permanent | sed 's/^/neigh replace /; s/PERMANENT/nud permanent/' > /run/$n.neighs
@@ -309,6 +313,7 @@ impl Scene {
             .envs([("RFP", "rfp-ef25020f-0"), ("FPR", "fpr-ef25020f-0"), ("FG", "fg-b2b77eed-1b")])
             .envs([("QR", "qr-c2e43983-5c"), ("QR2", "qr-369f59a5-2c"), ("SG", "sg-1b9c9c26-38")])
             .envs([("QG", "qg-8be609d9-e3"), ("EVEN", even), ("ODD", odd), ("C", "neutron-l3-agent")])
+            .env("ARP_IGNORE", if self.layout == Layout::Pike { "1" } else { "0" })
             .env("LAYOUT", self.layout.word())
             .env("PRIORITY", priority(whole, &NetnsName::from(router)).to_string())
             .env("TABLE", if self.layout == Layout::Pike { odd_number.to_string() } else { "main".to_owned() })

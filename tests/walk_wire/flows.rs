@@ -18,7 +18,9 @@ pub(crate) const GATEWAYS: [(&str, Ipv4Addr); 2] =
 pub(crate) const STALE: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 250);
 /// The article's.
 const FLOATING: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 3);
-const CENTRALIZED: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 244);
+/// Done in the snat namespace, in Pike's layout.
+pub(crate) const CENTRALIZED: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 244);
+pub(crate) const CENTRALIZED_FIXED: Ipv4Addr = Ipv4Addr::new(20, 0, 0, 4);
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 const METADATA_PORT: u16 = 80;
 
@@ -46,7 +48,11 @@ impl Kind {
             let [a, b, c, d] = address.octets();
             (a, b, c) == (192, 168, 1) && d < 240 || matches!(a, 10 | 20) || [STALE, CENTRALIZED].contains(&address)
         };
-        here(self.packet.src) || self.packet.src == OUTSIDE && here(self.packet.dst) || self.packet.dst == FLOATING
+        // Who asks for nobody waits for an answer, through more than one fault.
+        let waits = self.packet.dst == STALE && self.packet.src != OUTSIDE;
+        let concerned =
+            here(self.packet.src) || self.packet.src == OUTSIDE && here(self.packet.dst) || self.packet.dst == FLOATING;
+        concerned && !waits
     }
 
     /// The same packet with ports of its own.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::process::{Command, ExitCode};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::lab::{Error, Lab, LabOptions, Vm, outside};
@@ -12,7 +12,10 @@ use fipscope::net::netfilter::Backend;
 use fipscope::net::{Change, NeighState, NetnsName, Object, Snapshot, changes};
 use fipscope::netns;
 use fipscope::neutron::Layout;
+use fipscope::path::Node;
+use fipscope::topology::Topology;
 
+use crate::compare::{Judgement, judge};
 use crate::faults::FAULTS;
 use crate::flows::{self, Flow, GATEWAYS, Kind, STALE, kinds};
 use crate::stage::{Event, Stage};
@@ -20,6 +23,9 @@ use crate::{DONE, SKIPPED};
 
 /// The longest delay of a proxy's answer (`proxy_delay` of 80 hundredths).
 const PROXY_DELAY: Duration = Duration::from_millis(900);
+
+/// So many differences of one state are shown.
+const SHOWN: usize = 3;
 
 /// A lab with its sockets.
 pub(crate) struct Scene {
@@ -76,6 +82,8 @@ pub(crate) fn run(layout: &str, backend: &str) -> ExitCode {
 struct Tally {
     equal: usize,
     unknown: usize,
+    not_asked: usize,
+    silent: usize,
     differ: usize,
 }
 
@@ -106,7 +114,7 @@ impl Scene {
             }
         }
         for (name, _) in first.namespaces.iter().filter(|(name, _)| crate::stage::is_of_the_node(name)) {
-            self.inside(name, "sysctl -qw net.ipv4.icmp_ratelimit=0");
+            self.inside(name, "sysctl -qw net.ipv4.icmp_ratemask=0");
         }
         let gateway = NetnsName::from("gateway");
         for (_, _, address) in flows::addresses(first).iter().filter(|(_, device, _)| flows::is_external(device)) {
@@ -157,15 +165,39 @@ impl Scene {
         self.kinds.retain(Kind::concerns_the_article);
     }
 
-    /// Sends every packet once and compares.
+    /// Sends every packet once and compares what was seen with what the engine
+    /// says of the node as it is.
     fn compare(&mut self, state: &str, tally: &mut Tally) {
-        let begin = Instant::now();
+        let snapshot = snapshot(&self.lab);
+        let topology = Topology::of(&snapshot);
+        let node = Node::of(&snapshot, &topology);
         let flows = self.flows();
         let events = self.send(&flows);
-        let _ = events;
-        tally.equal += flows.len();
-        let took = begin.elapsed();
-        println!("{state}: {} flows in {took:.0?}", flows.len());
+        let mut told = Tally::default();
+        for flow in &flows {
+            let events = events.get(&flow.number).map_or(&[][..], Vec::as_slice);
+            match judge(&node, flow, events) {
+                Judgement::Equal => told.equal += 1,
+                Judgement::Silent(_) => told.silent += 1,
+                Judgement::NotAsked => told.not_asked += 1,
+                Judgement::CannotTell(why) => {
+                    told.unknown += 1;
+                    if told.unknown <= SHOWN {
+                        println!("{state}: {}: cannot tell: {why}", flow.packet);
+                    }
+                }
+                Judgement::Differs(text) => {
+                    told.differ += 1;
+                    println!("{state}: {text}");
+                }
+            }
+        }
+        if told.differ > 0 {
+            println!("{state}: {told:?}");
+        }
+        tally.equal += told.equal;
+        tally.unknown += told.unknown;
+        tally.differ += told.differ;
     }
 
     /// The flows, with numbers that none had before.

@@ -14,6 +14,7 @@
     reason = "a test starts programs, opens sockets, says what it does and fails by panicking"
 )]
 
+mod compare;
 mod faults;
 mod flows;
 mod inside;

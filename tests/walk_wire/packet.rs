@@ -107,7 +107,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Seen> {
                 let way = if body[0] == 8 { Way::Question } else { Way::Answer };
                 seen(flow, way, word(4)?, word(4)?)
             }
-            3 | 5 | 11 | 12 => {
+            3 | 11 | 12 => {
                 let inner = decode(body.get(8..)?)?;
                 seen(inner.flow, Way::Error { about: inner.way == Way::Question }, 0, 0)
             }

@@ -67,6 +67,9 @@ impl Stage {
             stage.sniffers.push((name.clone(), enter(&ns, sniffer).unwrap()));
             if host {
                 stage.senders.insert(name.clone(), enter(&ns, sender).unwrap());
+            }
+            // The gateway would answer from another of its addresses.
+            if host && name.as_str() != "gateway" {
                 let echo = enter(&ns, || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, ECHO_PORT))).unwrap().unwrap();
                 echo.set_nonblocking(true).unwrap();
                 stage.echoes.push(echo);
