@@ -9,6 +9,7 @@ mod arp;
 mod class;
 mod fib;
 mod filter;
+mod flows;
 mod handover;
 mod model;
 mod node;
@@ -21,6 +22,7 @@ mod stop;
 mod track;
 mod walk;
 
+pub use flows::{Flows, Point};
 pub use model::{
     ArpAnswer, Class, Decided, Detail, Hop, Kernel, MarkChange, NatKind, Neighbour, Outcome, Start, Stop, Translation,
     Verdict, Walk,
