@@ -130,9 +130,15 @@ impl<'s> Handover<'_, 's> {
     /// A switch: Open vSwitch, a bridge.
     fn segment(&self, entry: Option<&Neigh>) -> To {
         let taker = match usable(entry) {
-            Some(mac) => self.node.ports().get(&mac).copied().filter(|port| self.answers(*port)),
+            // Who has the address now is asked only once the entry is old.
+            Some(mac) => self.node.ports().get(&mac).copied().filter(|(namespace, _)| *namespace != self.space.name),
             None => self.near().into_iter().find(|port| self.answers(*port)),
         };
+        if let (None, Some(mac), Some((_, device))) = (taker, usable(entry), self.own_sg()) {
+            let reason =
+                format!("{device} has {}, but the neighbour entry has another hardware address, {mac}", self.next);
+            return To::Lost(self.at_neighbour(reason));
+        }
         if let Some((namespace, device)) = taker {
             return To::Across(Start { namespace: namespace.clone(), device: Some(device.clone()) });
         }
@@ -149,6 +155,15 @@ impl<'s> Handover<'_, 's> {
             return To::Lost(self.stop(reason).at(ObjectKind::Route, self.next));
         }
         if !faces_outside && self.next == self.packet.dst { To::Subnet } else { To::Outside }
+    }
+
+    /// The router's port in its snat namespace, where that is on this node and
+    /// the next hop.
+    fn own_sg(&self) -> Option<(&'s NetnsName, &'s IfName)> {
+        if !DeviceKind::Internal.is(&self.oif.link.name) {
+            return None;
+        }
+        self.near().into_iter().find(|(namespace, _)| self.node.has_address(namespace, self.next))
     }
 
     /// Ports of this node on the same segment that could hold the next hop.
