@@ -12,7 +12,19 @@ mod table;
 pub mod text;
 
 use crate::net::Change;
+use crate::path::Walk;
 pub use select::{Candidate, Query, Selection, addresses, select};
+
+/// What is known of a traced packet's answer.
+#[derive(Clone, Copy, Debug)]
+pub enum Back<'a> {
+    /// Nobody wanted to know.
+    NotAsked,
+    /// There is none: nobody got the packet.
+    None,
+    /// The answer's own walk.
+    Walk(&'a Walk),
+}
 
 /// A change in one line: `+`, `-` or `~`, and what came, went, or differs.
 fn message(change: &Change) -> String {
