@@ -3,10 +3,9 @@
 
 use super::numbers::Numbers;
 use super::{about, count};
-use crate::net::{Route, Snapshot};
+use crate::net::{IfName, Snapshot};
 use crate::path::{Cost, Glance, Stage, Way};
 use crate::report::style::{Style, Tone, fip_mark};
-use crate::report::table::{Cell, Column, Shrink, Table};
 use crate::topology::{RouterKind, Topology};
 
 /// Ways of one class that are listed; more would hide the others.
@@ -23,9 +22,8 @@ pub fn glance(snapshot: &Snapshot, topology: &Topology, glance: &Glance, style: 
     };
     let layout = glance.layout.map(|layout| format!(", layout {}", layout.word())).unwrap_or_default();
     let mut out = style.block("", 0, Tone::Strong, &format!("Router {}", glance.router));
-    for (name, value) in
-        [("kind   ", format!("{kind}{layout}")), ("node   ", format!("{} · {}", snapshot.node, about(snapshot)))]
-    {
+    let node = format!("{} · {}", snapshot.node, about(snapshot));
+    for (name, value) in [("kind   ", format!("{kind}{layout}")), ("node   ", node)] {
         out += &style.block(&format!("{} ", style.paint(Tone::Faint, name)), 8, Tone::Plain, &value);
     }
     let classes = [
@@ -47,7 +45,7 @@ fn class(ways: &[Way], numbers: &Numbers, style: Style) -> String {
     let mut out = String::new();
     for group in groups(&ways[..ways.len().min(MOST)]) {
         for way in &group {
-            out += &way_line(way, numbers, style);
+            out += &way_line(way, style);
         }
         if let Some(first) = group.first() {
             out += &together(first, numbers, style);
@@ -79,37 +77,38 @@ fn groups(ways: &[Way]) -> Vec<Vec<&Way>> {
 }
 
 /// Whose it is, what it becomes, by which device it comes in, what decides.
-fn way_line(way: &Way, numbers: &Numbers, style: Style) -> String {
+fn way_line(way: &Way, style: Style) -> String {
     let translated = way.stages.iter().find_map(|stage| stage.translated);
-    let host = |net: ipnet::IpNet| match net.prefix_len() == net.max_prefix_len() {
-        true => net.addr().to_string(),
-        false => net.to_string(),
-    };
+    let whole = |net: ipnet::IpNet| net.prefix_len() == net.max_prefix_len();
+    let host = |net: ipnet::IpNet| if whole(net) { net.addr().to_string() } else { net.to_string() };
     let of = way.of.map_or_else(|| "unknown".to_owned(), host);
     let becomes = translated.map(|(_, after)| format!(" → {after}")).unwrap_or_default();
     let decided = match way.stages.first() {
-        Some(stage) => format!("in {}, {}", devices(stage), rule(stage, numbers)),
+        Some(stage) => format!("in {}, {}", devices(stage), rule(stage)),
         None => "nothing is known of its way".to_owned(),
     };
     let (glyph, tone) = way.state.map_or(("·", Tone::Faint), fip_mark);
-    let named = format!("{} {} ", style.paint(tone, glyph), style.paint(Tone::Strong, &format!("{of}{becomes}")));
-    let taken = 3 + style.plain(&format!("{of}{becomes}")).chars().count();
-    if taken > style.width / 2 {
-        return format!("{}\n", named.trim_end()) + &style.block("    ", 4, Tone::Plain, &decided);
-    }
-    style.block(&named, taken, Tone::Plain, &decided)
+    let head = style.plain(&format!("{of}{becomes}"));
+    let lead = format!("{} {}  ", style.paint(tone, glyph), style.paint(Tone::Strong, &head));
+    style.block(&lead, 4 + head.chars().count(), Tone::Plain, &decided)
 }
 
 /// The way of a whole group, from the first route on.
 fn together(way: &Way, numbers: &Numbers, style: Style) -> String {
-    let route = |stage: &Stage| stage.route.as_ref().map_or_else(|| "no route".to_owned(), Route::brief);
     let mut out = String::new();
     for (at, stage) in way.stages.iter().enumerate() {
-        let text = match at {
-            0 => format!("{}: {}", stage.namespace, route(stage)),
-            _ => format!("{}: in {}, {}, {}", stage.namespace, devices(stage), rule(stage, numbers), route(stage)),
+        let kind = stage.namespace.as_str().split('-').next().unwrap_or_default();
+        let mut lead = style.paint(Tone::Faint, &format!("    {kind:<8}"));
+        if at > 0 {
+            let text = numbers.named(&format!("in {}, {}", devices(stage), rule(stage)));
+            out += &style.block(&lead, 12, Tone::Plain, &text);
+            lead = " ".repeat(12);
+        }
+        let (tone, route) = match &stage.route {
+            Some(route) => (Tone::Plain, route.brief()),
+            None => (Tone::Bad, "no route".to_owned()),
         };
-        out += &style.block("    ", 4, Tone::Faint, &text);
+        out += &style.block(&lead, 12, tone, &route);
     }
     if let Some(elsewhere) = way.elsewhere {
         out += &style.block("    ", 4, Tone::Faint, elsewhere);
@@ -118,41 +117,37 @@ fn together(way: &Way, numbers: &Numbers, style: Style) -> String {
 }
 
 fn devices(stage: &Stage) -> String {
-    let names: Vec<&str> = stage.enters.iter().map(crate::net::IfName::as_str).collect();
+    let names: Vec<&str> = stage.enters.iter().map(IfName::as_str).collect();
     if names.is_empty() { "no device".to_owned() } else { names.join(" or ") }
 }
 
-fn rule(stage: &Stage, numbers: &Numbers) -> String {
-    match &stage.rule {
-        Some(rule) => match rule.table() {
-            Some(table) => numbers.named(&format!("rule {} {} → table {table}", rule.priority, rule.selector())),
-            None => format!("rule {rule}"),
-        },
+/// The rule by its number; its selector is what stands before it.
+fn rule(stage: &Stage) -> String {
+    match stage.rule.as_ref().map(|rule| (rule.priority, rule.table())) {
+        Some((priority, Some(table))) => format!("rule {priority} → table {table}"),
+        Some((priority, None)) => format!("rule {priority}"),
         None => "no rule".to_owned(),
     }
 }
 
 fn price(cost: &Cost, style: Style) -> String {
-    let mut out = style.heading(&format!("What the node takes of external network {}", cost.external_network));
-    let mut table = Table::new(vec![
-        Column::new("", Shrink::Text(14)),
-        Column::new("ADDRESSES", Shrink::Text(9)),
-        Column::new("MACS", Shrink::Text(4)),
-        Column::new("BECAUSE", Shrink::Text(20)),
-    ]);
     let fips = count(cost.floating_ips, "floating IP");
-    let mac = cost.mac.map(|mac| format!(" ({mac})")).unwrap_or_default();
-    for (what, addresses, macs, why) in [
-        ("with one fg", cost.addresses(), cost.macs(), format!("{}{mac} answers for {fips}", cost.device)),
-        (
-            "with a port per router",
-            cost.addresses_with_a_port_per_router(),
-            cost.macs_with_a_port_per_router(),
-            format!("{} with an address each, {fips}", count(cost.routers, "router")),
-        ),
-    ] {
-        table.row(vec![what.into(), addresses.to_string().into(), macs.to_string().into(), Cell::from(why)]);
+    let own: Vec<String> = cost.own.iter().map(ToString::to_string).collect();
+    let own = if own.is_empty() { "no address".to_owned() } else { own.join(", ") };
+    let mac = cost.mac.map(|mac| format!(" at {mac}")).unwrap_or_default();
+    let spent = |addresses: usize, macs: usize| {
+        let addresses = if addresses == 1 { "1 address".to_owned() } else { format!("{addresses} addresses") };
+        format!("{addresses} and {}", count(macs, "MAC"))
+    };
+    let now = format!("{}: {}{mac} with {own}, and {fips}", spent(cost.addresses(), cost.macs()), cost.device);
+    let then = format!(
+        "{}: {} with a port each, and {fips}",
+        spent(cost.addresses_with_a_port_per_router(), cost.macs_with_a_port_per_router()),
+        count(cost.routers, "router"),
+    );
+    let mut out = style.heading(&format!("What the node takes of external network {}", cost.external_network));
+    for (title, text) in [("as it is", now), ("with a port for each router", then)] {
+        out += &style.block(&style.paint(Tone::Faint, &format!("  {title:<29}")), 31, Tone::Plain, &text);
     }
-    out += &table.render(style);
     out
 }
