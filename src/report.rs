@@ -5,6 +5,7 @@
 //! Whatever came from outside is made printable here, in the text by
 //! [`style::Style`], in JSON by escaping.
 
+mod entry;
 pub mod json;
 mod select;
 pub mod style;
@@ -13,6 +14,7 @@ pub mod text;
 
 use crate::net::Change;
 use crate::path::Walk;
+pub use entry::{Entry, EntryQuery, entry, entry_words};
 pub use select::{Candidate, Query, Selection, addresses, select};
 
 /// What is known of a traced packet's answer.
