@@ -5,15 +5,28 @@
 //! routing decision in it comes with the question to the kernel that would
 //! prove it ([`Hop::question`]).
 
+mod arp;
+mod class;
+mod fib;
+mod filter;
 mod glance;
+mod handover;
 mod model;
+mod node;
 mod packet;
+mod pass;
+mod route;
+mod space;
+mod start;
+mod stop;
 mod track;
+mod walk;
 
 pub use glance::{Cost, Glance, Stage, Way};
 pub use model::{
     ArpAnswer, Class, Decided, Detail, Hop, Kernel, MarkChange, NatKind, Neighbour, Outcome, Start, Stop, Translation,
     Verdict, Walk,
 };
+pub use node::Node;
 pub use packet::{Endpoint, ICMP, Packet, TCP, UDP};
 pub use track::{Connection, Connections, Tuple};

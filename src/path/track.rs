@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::packet::{Endpoint, Packet};
 use crate::net::NetnsName;
+use crate::net::netfilter::CtDirection;
 
 /// One direction of a connection, as a namespace sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +51,34 @@ impl Tuple {
     pub fn turned(self) -> Self {
         Self { src: self.dst, dst: self.src, proto: self.proto }
     }
+}
+
+impl Connection {
+    /// What a first packet opens, before any translation.
+    pub fn opened_by(packet: &Packet) -> Self {
+        let original = Tuple::of(packet);
+        Self { original, reply: original.turned(), mark: 0, src_nat: false, dst_nat: false, answered: false }
+    }
+
+    /// The known connection that a packet belongs to, and which way it goes
+    /// (`nf_conntrack_find_get`). The kernel keeps ICMP types in the tuple, so a
+    /// request never goes the way of the replies.
+    pub fn find<'c>(known: &'c [Self], packet: &Packet) -> Option<(&'c Self, CtDirection)> {
+        let tuple = Tuple::of(packet);
+        let request = packet.icmp.is_none_or(|(kind, _)| is_icmp_request(kind));
+        let reply = packet.icmp.is_none_or(|(kind, _)| !is_icmp_request(kind));
+        known.iter().find_map(|connection| match connection {
+            found if request && found.original == tuple => Some((found, CtDirection::Original)),
+            found if reply && found.reply == tuple => Some((found, CtDirection::Reply)),
+            _ => None,
+        })
+    }
+}
+
+/// Types of ICMP that open a connection (`nf_conntrack_proto_icmp.c: valid_new`):
+/// echo, timestamp, information and address mask request.
+pub(super) fn is_icmp_request(kind: u8) -> bool {
+    matches!(kind, 8 | 13 | 15 | 17)
 }
 
 impl Connections {
