@@ -9,6 +9,7 @@ mod attr;
 mod conntrack;
 mod host;
 mod link;
+mod lookup;
 mod namespace;
 mod neigh;
 pub mod netfilter;
@@ -24,7 +25,8 @@ mod tc;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::net::{Netns, NetnsName, Observed, Snapshot};
+use crate::net::{IfName, Netns, NetnsName, Observed, Snapshot};
+pub use lookup::ask_routes;
 pub use offline::{OfflineError, load};
 
 use crate::netns::{Error as NetnsError, NetnsDir, enter, enter_each, hint};
@@ -77,6 +79,18 @@ pub enum Error {
     Malformed {
         /// What was asked for.
         what: &'static str,
+    },
+    /// A question names a device that is not there.
+    #[error("there is no device '{device}' here; it may have gone meanwhile: read the node again")]
+    NoDevice {
+        /// The device.
+        device: IfName,
+    },
+    /// No question could be asked in the namespace.
+    #[error("the kernel could not be asked for routes: {why}")]
+    NotAsked {
+        /// The error that stopped them all.
+        why: String,
     },
     /// Neither the named namespaces nor our own could be read.
     #[error("nothing of this node can be read\n{folder}\n{own}")]

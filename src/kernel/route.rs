@@ -96,7 +96,7 @@ fn next_hop(flags: u32) -> NextHop {
 
 /// `RTA_GATEWAY` is an address; `RTA_VIA` has its family before it (IPv4
 /// through an IPv6 gateway, RFC 5549).
-fn gateway(attr: Attr<'_>) -> Result<IpAddr, Malformed> {
+pub(super) fn gateway(attr: Attr<'_>) -> Result<IpAddr, Malformed> {
     if attr.kind == RTA_VIA { ip(attr.value.get(2..).ok_or(Malformed)?) } else { attr.ip() }
 }
 
@@ -121,7 +121,7 @@ fn multipath(mut bytes: &[u8], devices: &Devices) -> Result<Vec<NextHop>, Malfor
 }
 
 /// `RTN_*`.
-fn route_kind(number: u8) -> RouteKind {
+pub(super) fn route_kind(number: u8) -> RouteKind {
     match number {
         1 => RouteKind::Unicast,
         2 => RouteKind::Local,

@@ -79,14 +79,28 @@ impl Socket {
         body: &[u8],
         decode: impl Fn(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, Error> {
+        self.answer(what, kind, body, decode)?.map_err(|source| Error::Refused { what, source })
+    }
+
+    /// Asks one question to which the kernel's error is an answer as well: the
+    /// inner error is what the kernel says, the outer one that it says nothing.
+    pub(crate) fn answer<T>(
+        &mut self,
+        what: &'static str,
+        kind: u16,
+        body: &[u8],
+        decode: impl Fn(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<io::Result<T>, Error> {
         self.send(what, kind, 0, body)?;
         loop {
             let length = self.next(what)?;
             for message in messages(&self.buffer[..length]) {
                 let message = message.map_err(|Malformed| Error::Malformed { what })?;
                 if message.sequence == self.sequence {
-                    message.check().map_err(|source| Error::Refused { what, source })?;
-                    return decode(message.payload).map_err(|Malformed| Error::Malformed { what });
+                    return match message.check() {
+                        Ok(()) => decode(message.payload).map(Ok).map_err(|Malformed| Error::Malformed { what }),
+                        Err(error) => Ok(Err(error)),
+                    };
                 }
             }
         }
