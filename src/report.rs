@@ -22,7 +22,7 @@ pub use select::{Candidate, Query, Selection, addresses, select};
 pub enum Back<'a> {
     /// Nobody wanted to know.
     NotAsked,
-    /// There is none: nobody got the packet.
+    /// There is none, or none that comes back this way.
     None,
     /// The answer's own walk.
     Walk(&'a Walk),

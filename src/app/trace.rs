@@ -60,6 +60,11 @@ fn packet(asked: &TraceArgs) -> Packet {
 }
 
 fn start(node: &Node<'_>, snapshot: &Snapshot, topology: &Topology, asked: &TraceArgs) -> Result<Start, AppError> {
+    if let (None, Some(net)) = (&asked.iif, switched(node, topology, asked)) {
+        let hint = format!("both are in {net}: a switch carries it, no router sees it");
+        let node = topology.node.clone();
+        return Err(AppError::Nowhere { src: asked.src, dst: asked.dst, node, hint, blind: false });
+    }
     let query = EntryQuery {
         iif: asked.iif.as_deref().map(IfName::from),
         router: asked.router.clone(),
@@ -89,6 +94,14 @@ fn start(node: &Node<'_>, snapshot: &Snapshot, topology: &Topology, asked: &Trac
     }
 }
 
+/// The subnet that both addresses are in, unless one of them is the router's own.
+fn switched(node: &Node<'_>, topology: &Topology, asked: &TraceArgs) -> Option<ipnet::IpNet> {
+    let ports = topology.routers.iter().flat_map(|router| &router.internal);
+    let mut own = ports.flat_map(|port| &port.addresses).map(ipnet::IpNet::addr);
+    let net = node.subnet_of_both(asked.src, asked.dst)?;
+    (!own.any(|own| own == asked.src || own == asked.dst)).then_some(net)
+}
+
 /// Asks the kernel what the walks were asked, once each.
 fn verify(walk: &mut Walk, reply: Option<&mut Walk>, settings: &Settings) {
     let walks: Vec<&mut Walk> = std::iter::once(walk).chain(reply).collect();
@@ -98,7 +111,9 @@ fn verify(walk: &mut Walk, reply: Option<&mut Walk>, settings: &Settings) {
     let answers = kernel::ask_routes(&NetnsDir::new(&settings.netns_dir), &questions);
     let answers = answers.into_iter().map(|answer| answer.map_err(|error| error.to_string()));
     let answers: Vec<_> = questions.into_iter().zip(answers).collect();
-    walks.into_iter().for_each(|walk| walk.witnessed(&answers));
+    for walk in walks {
+        walk.witnessed(&answers);
+    }
 }
 
 /// The worst of all walks: something is dropped, or the kernel decides otherwise;

@@ -276,7 +276,7 @@ impl From<Command> for config::Command {
             Command::Show(Target { what, router, external_network }) => {
                 Self::Show(config::ShowArgs { what, router, external_network })
             }
-            Command::Trace(trace) => Self::Trace(trace.into()),
+            Command::Trace(trace) => Self::Trace(Box::new(trace.into())),
             Command::Snapshot { output, conntrack } => Self::Snapshot(config::SnapshotArgs { output, conntrack }),
             Command::Diff { before, after } => Self::Diff { before, after },
             Command::Lab(Lab { layout, routers, fips, backend, traffic, command }) => Self::Lab(config::LabArgs {

@@ -44,7 +44,7 @@ pub enum Command {
     /// One floating IP's chain, or a router at a glance.
     Show(ShowArgs),
     /// A packet's walk.
-    Trace(TraceArgs),
+    Trace(Box<TraceArgs>),
     /// Everything read, as one document.
     Snapshot(SnapshotArgs),
     /// What changed between two snapshots.

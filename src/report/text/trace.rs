@@ -24,7 +24,12 @@ pub fn trace(snapshot: &Snapshot, topology: &Topology, walk: &Walk, back: Back<'
         Back::NotAsked => {}
         Back::None => {
             out += &style.heading("The way back");
-            out += &style.marked(("·", Tone::Faint), "there is none: nobody got the packet");
+            let why = match walk.outcome {
+                Outcome::LeavesNode => "it does not come back this way: it goes straight to the instance",
+                Outcome::Delivered => "there is none to this packet",
+                Outcome::Dropped | Outcome::Unknown => "there is none: the packet does not arrive",
+            };
+            out += &style.marked(("·", Tone::Faint), why);
         }
         Back::Walk(back) => {
             out += &style.heading("The way back");
