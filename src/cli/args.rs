@@ -44,8 +44,8 @@ const MORE: &str = concat!(
 
 Exit codes:
   0    done, or healthy
-  1    broken or degraded, a difference, no such floating IP, or an operation
-       that failed
+  1    broken or degraded, a dropped packet, a difference, no such floating IP,
+       or an operation that failed
   2    wrong usage
   3    could not tell: something that the answer depends on could not be read
   4    an operation failed and could not be rolled back completely

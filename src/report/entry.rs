@@ -119,7 +119,7 @@ impl Place<'_> {
             EntryQuery { router: router.clone(), ..query.clone() },
             EntryQuery { external_network: network.clone(), ..query.clone() },
             EntryQuery { router: router.clone(), iif: iif.clone(), ..query.clone() },
-            EntryQuery { external_network: network, iif, router, ..query.clone() },
+            EntryQuery { external_network: network, iif, router },
         ];
         let one = |way: &EntryQuery| among.iter().filter(|other| self.means(way, other)).count() == 1;
         let way = ways.into_iter().filter(|way| self.means(way, start)).find(one)?;

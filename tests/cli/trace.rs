@@ -173,3 +173,28 @@ fn show_of_a_router_is_its_classes_at_a_glance() {
         assert!(answer.err.contains(said), "{prefix}: {}", answer.err);
     }
 }
+
+#[test]
+fn the_kernel_of_the_lab_agrees_with_every_hop() {
+    let lab = |layout: &str| ["lab", "--layout", layout, "--"].map(str::to_owned);
+    let tried = run(lab("pike").into_iter().chain(["true".to_owned()]));
+    if tried.code != 0 {
+        println!("SKIPPED the_kernel_of_the_lab_agrees_with_every_hop: {}", tried.err);
+        assert_ne!(std::env::var("REQUIRE_NETNS").as_deref(), Ok("1"), "{}", tried.err);
+        return;
+    }
+    for layout in ["juno", "newton", "pike"] {
+        for (words, hops) in [(OUT, 4), (IN, 4), ("--src 10.0.0.5 --dst 198.51.100.7 --reply", 3)] {
+            let trace = [env!("CARGO_BIN_EXE_fipscope"), "trace", "--verify", "--format", "json"];
+            let words = lab(layout).into_iter().chain(trace.into_iter().chain(words.split(' ')).map(str::to_owned));
+            let answer = run(words);
+            assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{layout}");
+            let document: Value = serde_json::from_str(&answer.out).unwrap();
+            valid("trace", &document);
+            let asked =
+                [&document, &document["reply"]].into_iter().filter_map(|walk| walk["hops"].as_array()).flatten();
+            let said: Vec<&str> = asked.map(|hop| hop["kernel"].as_str().unwrap()).collect();
+            assert_eq!(said, vec!["agrees"; hops], "{layout} {document:#}");
+        }
+    }
+}

@@ -141,7 +141,7 @@ fn price(cost: &Cost, style: Style) -> String {
     };
     let now = format!("{}: {}{mac} with {own}, and {fips}", spent(cost.addresses(), cost.macs()), cost.device);
     let then = format!(
-        "{}: {} with a port each, and {fips}",
+        "{}: for {} and {fips}",
         spent(cost.addresses_with_a_port_per_router(), cost.macs_with_a_port_per_router()),
         count(cost.routers, "router"),
     );

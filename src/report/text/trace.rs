@@ -6,15 +6,15 @@ use super::numbers::Numbers;
 use crate::net::Snapshot;
 use crate::path::{Class, Hop, Kernel, NatKind, Neighbour, Outcome, Stop, Translation, Verdict, Walk};
 use crate::report::Back;
-use crate::report::style::{Style, Tone};
-use crate::topology::{FloatingIp, Topology};
+use crate::report::style::{Style, Tone, link_word};
+use crate::topology::{ChainLink, Direction, FloatingIp, LinkState, Topology};
 
 /// Columns of a line's title, with the blank behind it.
 const TITLE: usize = 8;
 
 /// A packet's walk and its answer's.
 pub fn trace(snapshot: &Snapshot, topology: &Topology, walk: &Walk, back: Back<'_>, style: Style) -> String {
-    let page = Page { numbers: Numbers::of(topology), style };
+    let page = Page { topology, numbers: Numbers::of(topology), style };
     let mut out = page.headline(walk);
     out += &page.answer(walk);
     out += &page.entry("node", Tone::Plain, &format!("{} · {}", snapshot.node, about(snapshot)));
@@ -58,12 +58,13 @@ pub(super) fn outcome_mark(outcome: Outcome) -> (&'static str, Tone) {
     }
 }
 
-struct Page {
+struct Page<'a> {
+    topology: &'a Topology,
     numbers: Numbers,
     style: Style,
 }
 
-impl Page {
+impl Page<'_> {
     fn headline(&self, walk: &Walk) -> String {
         let style = self.style;
         let (glyph, tone) = outcome_mark(walk.outcome);
@@ -87,6 +88,9 @@ impl Page {
             out += &self.entry("why", outcome_mark(walk.outcome).1, &stop.reason);
         } else if let Some(last) = walk.hops.last() {
             out += &self.entry("at", Tone::Plain, &end(walk, last));
+        }
+        if let Some(fault) = fault(self.topology, walk) {
+            out += &self.entry("chain", Tone::Warning, &fault);
         }
         let (tone, text) = kernel(walk);
         out + &self.entry("kernel", tone, &text)
@@ -215,6 +219,23 @@ fn neighbour(to: &Neighbour) -> String {
     }
 }
 
+/// The first link of the chain that carries the packet which does not hold.
+fn fault(topology: &Topology, walk: &Walk) -> Option<String> {
+    let broken = |link: &&ChainLink| !link.advisory && matches!(link.state, LinkState::Missing | LinkState::Wrong);
+    topology.floating_ips.iter().find_map(|fip| {
+        let links = match () {
+            () if fip.floating_ip == Some(walk.sent.dst.into()) => fip.links(Direction::Inbound),
+            () if fip.fixed_ip == Some(walk.sent.src.into()) => fip.links(Direction::Outbound),
+            () => return None,
+        };
+        let here = links.iter().any(|link| link.namespace == walk.start.namespace);
+        let link = links.iter().find(broken).filter(|_| here)?;
+        let address = fip.floating_ip.or(fip.fixed_ip)?;
+        let (title, state) = (link.link.title(), link_word(link.state));
+        Some(format!("of {address}: {title} {state} in {}", link.namespace))
+    })
+}
+
 /// What the kernel said to all of it.
 fn kernel(walk: &Walk) -> (Tone, String) {
     let questions = walk.hops.iter().filter(|hop| hop.question.is_some());
@@ -236,6 +257,8 @@ fn advice(topology: &Topology, walk: &Walk) -> Vec<String> {
         out.extend(stop.object.as_ref().map(|object| object.command(&stop.namespace)));
         let asked = walk.hops.iter().rfind(|hop| hop.namespace == stop.namespace);
         out.extend(asked.and_then(|hop| hop.question.as_ref()).map(ToString::to_string));
+    }
+    if walk.stop.is_some() || fault(topology, walk).is_some() {
         let about = |fip: &&FloatingIp| {
             let is = |address| fip.floating_ip == Some(address) || fip.fixed_ip == Some(address);
             is(walk.sent.src.into()) || is(walk.sent.dst.into())
