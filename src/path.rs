@@ -10,6 +10,7 @@ mod class;
 mod fib;
 mod filter;
 mod flows;
+mod glance;
 mod handover;
 mod model;
 mod node;
@@ -23,6 +24,7 @@ mod track;
 mod walk;
 
 pub use flows::{Flows, Point};
+pub use glance::{Cost, Glance, Stage, Way};
 pub use model::{
     ArpAnswer, Class, Decided, Detail, Hop, Kernel, MarkChange, NatKind, Neighbour, Outcome, Start, Stop, Translation,
     Verdict, Walk,
