@@ -60,6 +60,7 @@ pub(super) fn lab(arguments: &LabArgs, settings: &Settings) -> Result<Exit, AppE
         fips: arguments.fips.unwrap_or(usual.fips),
         backend: arguments.backend,
         traffic: arguments.traffic,
+        ..usual
     };
     let lab = Lab::enter_and_build(&options)?;
     if arguments.command.is_empty() {

@@ -7,12 +7,10 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::net::netfilter::{Match, NatRange, RuleBody, Target};
+use crate::net::netfilter::{Match, NatRange, RuleBody, RuleWords, Target};
 use crate::net::{IfName, Mac, Netns, NetnsName, Route, RouteKind, Rule, Snapshot, TableId};
 use crate::neutron::{FIP_TABLE, Layout};
-use crate::topology::{
-    FipKind, FipState, FloatingIp, GatewayPort, InternalPort, LinkName, LinkState, Router, RouterKind, Topology,
-};
+use crate::topology::{FipKind, FipState, FloatingIp, InternalPort, LinkName, LinkState, Router, RouterKind, Topology};
 
 /// One router's classes of traffic on this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,7 +171,7 @@ impl<'a> Place<'a> {
     fn snat(self, port: &InternalPort, subnet: IpNet) -> Way {
         let (first, elsewhere) = self.to_gateway(port, subnet);
         let mut way = Way { of: Some(subnet.trunc()), stages: first, state: None, elsewhere };
-        if let (Some(last), Some(own)) = (way.stages.last_mut(), self.own_address())
+        if let (Some(last), Some(own)) = (way.stages.last_mut(), self.own_address(subnet))
             && way.elsewhere.is_none()
         {
             last.translated = Some((subnet.trunc(), own));
@@ -251,17 +249,23 @@ impl<'a> Place<'a> {
         (stages, None)
     }
 
-    /// The address that the router gives to what leaves it without a floating IP
-    /// (`-A …-snat -o qg-… -j SNAT --to-source`).
-    fn own_address(self) -> Option<IpAddr> {
+    /// The address that the router gives to what leaves a subnet without a
+    /// floating IP: `-o qg-… -j SNAT --to-source`, in Juno `-s SUBNET -j SNAT`.
+    fn own_address(self, subnet: IpNet) -> Option<IpAddr> {
         let place = if self.is_legacy() { &self.router.namespace } else { &self.router.snat_namespace };
         let netfilter = self.netns(place.as_ref())?.netfilter.seen()?;
-        let port: &GatewayPort = self.router.gateway_port.as_ref()?;
-        let leaves =
-            |rule: &Match| matches!(rule, Match::OutIface { name, invert: false } if name == port.device.as_str());
+        let port = &self.router.gateway_port.as_ref()?.device;
+        let is_its = |rule: &RuleWords| {
+            let source = rule.matches.iter().find_map(|condition| match condition {
+                Match::Source { net, invert: false } => Some(*net),
+                _ => None,
+            });
+            let out = |condition: &Match| matches!(condition, Match::OutIface { name, invert: false } if name == port.as_str());
+            source.map_or_else(|| rule.matches.iter().any(out), |net| net.trunc() == subnet.trunc())
+        };
         let chains = netfilter.tables().filter(|table| table.name == "nat").flat_map(|table| &table.chains);
         chains.flat_map(|chain| &chain.rules).find_map(|rule| match &rule.body {
-            RuleBody::Words(words) if words.matches.iter().any(leaves) => match &words.target {
+            RuleBody::Words(words) if is_its(words) => match &words.target {
                 Some(Target::Snat { to: NatRange { addrs: Some((first, _)), .. }, .. }) => Some(*first),
                 _ => None,
             },

@@ -134,12 +134,16 @@ impl<'s> Device<'s> {
         }
     }
 
-    /// The first IPv4 address.
+    /// The device's own IPv4 address: the first that lies in a network. Floating
+    /// IPs stand beside it as single addresses, and a snapshot's addresses are
+    /// sorted, not in the kernel's order.
     pub(super) fn primary(&self) -> Option<Ipv4Addr> {
-        self.addrs.iter().find_map(|addr| match addr.address.addr() {
+        let own = |addr: &&&Addr| addr.address.addr().is_ipv4() && addr.address.prefix_len() < 32;
+        let single = || self.addrs.iter().find(|addr| addr.address.addr().is_ipv4());
+        match self.addrs.iter().find(own).or_else(single)?.address.addr() {
             IpAddr::V4(address) => Some(address),
             IpAddr::V6(_) => None,
-        })
+        }
     }
 }
 

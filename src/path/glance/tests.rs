@@ -105,3 +105,25 @@ fn one_port_for_all_routers() {
     assert_eq!((cost.addresses(), cost.macs()), (3, 1));
     assert_eq!((cost.addresses_with_a_port_per_router(), cost.macs_with_a_port_per_router()), (4, 2));
 }
+
+#[test]
+fn juno_translates_each_subnet_by_a_rule_of_its_own() {
+    use crate::net::Observed;
+    use crate::net::netfilter::{NatFlags, NfRule};
+    let node = Scenario::article(Layout::Juno).with_centralized().edit(SNAT, |netns| {
+        let Observed::Seen(netfilter) = &mut netns.netfilter else { panic!() };
+        let Observed::Seen(tables) = &mut netfilter.nft else { panic!() };
+        let chains = tables.iter_mut().flat_map(|table| &mut table.chains);
+        let chain = chains.into_iter().find(|chain| chain.name == "neutron-l3-agent-snat").unwrap();
+        let rule = |net: &str, to: &str| {
+            let matches = vec![Match::Source { net: net.parse().unwrap(), invert: false }];
+            let to = NatRange::single(to.parse().unwrap());
+            let target = Some(Target::Snat { to, flags: NatFlags::default() });
+            NfRule { handle: None, counters: None, body: RuleBody::Words(RuleWords { matches, target }) }
+        };
+        chain.rules = vec![rule("20.0.0.0/24", "192.168.1.20"), rule("10.0.0.0/24", "192.168.1.21")];
+    });
+    let glance = glance(&node);
+    let way = glance.snat.iter().find(|way| way.of == "10.0.0.0/24".parse().ok()).unwrap();
+    assert_eq!(way.stages[1].translated.unwrap().1.to_string(), "192.168.1.21");
+}
