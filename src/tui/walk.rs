@@ -202,6 +202,15 @@ impl Walking {
         self.walks.as_ref().ok().map(|walks| walks.way(self.back))
     }
 
+    /// The source address that the packet should leave with: that of an
+    /// instance with a floating IP.
+    pub(super) fn wanted(&self) -> Option<IpAddr> {
+        match &self.asked.ends {
+            Ends::Fip { id, inbound: false } if !self.back => id.floating,
+            Ends::Fip { .. } | Ends::Addresses { .. } => None,
+        }
+    }
+
     /// Packets of the way in sight go to the left on the screen: instances
     /// stand on the left, the world outside on the right.
     pub(super) fn leftward(&self) -> bool {

@@ -3,8 +3,13 @@
 
 use std::time::Duration;
 
-use fipscope::path::Kernel;
-use fipscope::tui::{Effect, Msg, Screen, Tab, Walking};
+use crossterm::event::MouseEventKind;
+use fipscope::net::TableId;
+use fipscope::neutron::Layout;
+use fipscope::path::{Class, ICMP, Kernel, Outcome};
+use fipscope::topology::Topology;
+use fipscope::topology::scenario::{QROUTER, Scenario};
+use fipscope::tui::{Effect, Msg, Node, Screen, Tab, Walking};
 use insta::assert_snapshot;
 use jiff::SignedDuration;
 
@@ -17,6 +22,16 @@ fn walking(desk: &Desk) -> &Walking {
         Some(Screen::Walk(walking)) => walking,
         other => panic!("no walk but {other:?}"),
     }
+}
+
+/// A node as a recent agent builds it, for walks of the engine itself.
+fn agent() -> Desk {
+    Desk::with(140, 45, read(Scenario::article(Layout::Pike)))
+}
+
+fn read(scenario: Scenario) -> Node {
+    let topology = Topology::of(&scenario.snapshot);
+    Node::new(scenario.snapshot, topology)
 }
 
 /// Lets so many of the packet's own beats pass.
@@ -126,4 +141,82 @@ fn enter_shows_the_object_that_decided() {
     let desk = desk.keys("y");
     let command = format!("ip -n qrouter-{} route get 198.51.100.7 from 10.0.0.4 iif qr-c2e43983-5c", article::ROUTER);
     assert_eq!(desk.effects, [Effect::Copy(command)]);
+}
+
+#[test]
+fn t_watches_the_direction_in_sight() {
+    let desk = agent().keys("192.168.1.3<enter>t");
+    let walk = walking(&desk).walk().unwrap();
+    assert_eq!((walk.class, walk.outcome), (Class::Fip, Outcome::LeavesNode));
+    assert!(desk.screen().contains("Leaves the node by fg-b2b77eed-1b"), "{}", desk.screen());
+    assert!(desk.screen().contains("kernel not asked (offline)"), "{}", desk.screen());
+    let desk = desk.keys("<esc><tab>t");
+    let walk = walking(&desk).walk().unwrap();
+    assert_eq!(walk.sent.dst.to_string(), "192.168.1.3");
+    // Tab sends a new packet from the other end, p one of the next protocol.
+    let desk = desk.keys("<tab>pp");
+    let walk = walking(&desk).walk().unwrap();
+    assert_eq!((walk.sent.src.to_string().as_str(), walk.sent.proto), ("10.0.0.4", ICMP));
+    // From the overview it is the way out.
+    let desk = agent().keys("192.168.1.3<enter><esc>t");
+    assert_eq!(walking(&desk).walk().unwrap().sent.src.to_string(), "10.0.0.4");
+    assert!(desk.keys("<esc>").state.above.is_empty());
+}
+
+#[test]
+fn typed_addresses_are_walked() {
+    let desk = agent().keys(":trace 10.0.0.4 20.0.0.4 udp 53<enter>");
+    assert_eq!(walking(&desk).walk().unwrap().class, Class::EastWest);
+    let desk = agent().keys(":tr<tab>10.0.0.4<tab> <down><enter>");
+    assert_eq!(walking(&desk).walk().unwrap().sent.dst.to_string(), "198.51.100.7");
+    let desk = agent().keys(":trace 10.0.0.4 10.0.0.9<enter>");
+    assert!(desk.screen().contains("they reach each other without a router"), "{}", desk.screen());
+    let desk = agent().keys(":trace 10.0.0.4 10.0.0.1 icmp<enter>");
+    assert_eq!(walking(&desk).walk().unwrap().class, Class::Local);
+    let desk = agent().keys(":trace 10.0.0.4<enter>");
+    assert!(desk.state.notice.unwrap().contains("trace FROM TO"));
+}
+
+#[test]
+fn a_new_reading_keeps_the_packet_at_its_station() {
+    let mut desk = agent().keys("192.168.1.3<enter>t<right><right><right>");
+    let before = walking(&desk).clone();
+    desk.send(Msg::Node(Ok(read(Scenario::article(Layout::Pike)))));
+    assert_eq!(*walking(&desk), before);
+    // Without its route the floating IP's table decides nothing, and another does.
+    let other = Scenario::article(Layout::Pike).without_route(QROUTER, TableId(16), "default");
+    desk.send(Msg::Node(Ok(read(other))));
+    assert_eq!(walking(&desk).walk().unwrap().class, Class::Snat);
+    assert_eq!((before.step, walking(&desk).step), (3, 3));
+    desk.send(Msg::Node(Ok(read(Scenario::empty()))));
+    assert!(desk.screen().contains("192.168.1.3 is not on this node any more"), "{}", desk.screen());
+    assert!(!walking(&desk).playing);
+}
+
+#[test]
+fn a_wrong_source_address_is_said() {
+    let node = Scenario::article(Layout::Pike).without_nat(QROUTER, "float-snat", "Snat");
+    let desk = Desk::with(140, 45, read(node)).keys("192.168.1.3<enter>t<end>");
+    assert!(desk.screen().contains("not as 192.168.1.3"), "{}", desk.screen());
+    assert_snapshot!("walk-not-as-the-floating-ip", desk.screen());
+}
+
+#[test]
+fn a_packet_that_nobody_takes_in_stops_before_the_first_namespace() {
+    let desk = agent().keys(":trace 198.51.100.7 192.168.1.99<enter>G");
+    assert_snapshot!("walk-nobody-answers", desk.screen());
+}
+
+#[test]
+fn the_mouse_puts_the_packet_somewhere() {
+    let desk = walks::desk(140, 45);
+    let row = |text: &str| u16::try_from(desk.screen().lines().position(|line| line.contains(text)).unwrap()).unwrap();
+    let (list, picture) = (row("· SNAT "), row("┼ qr"));
+    let desk = walks::desk(140, 45).click(10, list);
+    assert_eq!((walking(&desk).step, walking(&desk).playing), (4, false));
+    let column = u16::try_from(desk.screen().lines().nth(picture.into()).unwrap().find("rule").unwrap()).unwrap();
+    let desk = desk.click(column - 20, picture).wheel(MouseEventKind::ScrollDown);
+    assert!(!walking(&desk).playing);
+    let twice = walks::desk(140, 45).click(10, list).click(10, list);
+    assert!(matches!(twice.state.above.last(), Some(Screen::Namespace(_))));
 }

@@ -1,8 +1,8 @@
 //! What keys, time and the kernel's answers do on the walk screen.
 
 use super::{open, open_namespace_at};
-use crate::net::Route;
-use crate::net::{RouteQuestion, TableId};
+use crate::net::{NetnsName, Route, RouteQuestion, TableId};
+use crate::path::{Hop, Stop};
 use crate::tui::keymap::Command;
 use crate::tui::namespace::Tab;
 use crate::tui::state::{Effect, Node, Screen, State};
@@ -107,30 +107,39 @@ fn station_namespace(state: &mut State) {
     let Some(walk) = walking.walk() else { return };
     let all = stations(walk);
     let Some(station) = all.get(walking.step) else { return };
-    let hop = station.hop.and_then(|at| walk.hops.get(at));
-    let (hop, what) = match (hop, station.stage) {
-        (Some(hop), what) => (Some(hop), what),
-        (None, Stage::Sent) => (walk.hops.first(), Stage::In),
-        (None, what) => (walk.hops.last(), what),
+    let place = match (station.hop, station.stage) {
+        (None, Stage::Stop) => walk.stop.as_ref().map(|stop| (stop.namespace.clone(), object(stop))),
+        (None, Stage::Sent) => walk.hops.first().map(|hop| at_station(hop, Stage::In)),
+        (None, end) => walk.hops.last().map(|hop| at_station(hop, end)),
+        (Some(at), here) => walk.hops.get(at).map(|hop| at_station(hop, here)),
     };
-    let Some(hop) = hop else {
-        state.notice = Some("no namespace of this node sees the packet".to_owned());
-        return;
-    };
-    let (tab, text) = match what {
-        Stage::Rule => (Tab::Rules, hop.decided.as_ref().map(|decided| decided.rule.to_string())),
-        Stage::Route => (Tab::Routes, hop.decided.as_ref().map(|decided| in_its_table(&decided.route))),
+    match place {
+        Some((name, (tab, text))) => open_namespace_at(state, name, tab, text.as_deref().unwrap_or_default()),
+        None => state.notice = Some("no namespace of this node sees the packet".to_owned()),
+    }
+}
+
+/// Where the object of a station stands: the namespace, the kind, its words.
+fn at_station(hop: &Hop, stage: Stage) -> (NetnsName, (Tab, Option<String>)) {
+    let decided = hop.decided.as_ref();
+    let what = match stage {
+        Stage::Rule => (Tab::Rules, decided.map(|decided| decided.rule.to_string())),
+        Stage::Route => (Tab::Routes, decided.map(|decided| in_its_table(&decided.route))),
         Stage::Translate(at) => (Tab::Netfilter, hop.translations.get(at).and_then(|each| each.rule.clone())),
-        Stage::Stop => match hop.stop.as_ref().and_then(|stop| stop.object.as_ref()) {
-            Some(object) => (tab_of(object.kind), Some(object.key.clone())),
-            None => (Tab::Links, None),
-        },
+        Stage::Stop => hop.stop.as_ref().map_or((Tab::Links, None), object),
         Stage::Arrived => (Tab::Neighbours, hop.neighbour.as_ref().map(|neighbour| neighbour.address.to_string())),
         Stage::Out => (Tab::Links, hop.oif.as_ref().map(ToString::to_string)),
         Stage::Sent | Stage::In | Stage::Deliver => (Tab::Links, hop.iif.as_ref().map(ToString::to_string)),
     };
-    let name = hop.namespace.clone();
-    open_namespace_at(state, name, tab, text.as_deref().unwrap_or_default());
+    (hop.namespace.clone(), what)
+}
+
+/// Where the object that stops a packet is listed, and by which words.
+fn object(stop: &Stop) -> (Tab, Option<String>) {
+    match &stop.object {
+        Some(object) => (tab_of(object.kind), Some(object.key.clone())),
+        None => (Tab::Links, None),
+    }
 }
 
 /// Raw views print a route below its table's heading, without the table.

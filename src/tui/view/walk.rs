@@ -31,7 +31,7 @@ pub(super) fn draw(state: &State, walking: &Walking, node: &Node, body: Rect, bu
     let all = stations(walk);
     let parts = layout::walk(walking, walk, &all, body);
     title(state, walking, walk, parts.title, buffer);
-    let (mark, text) = answer(walk);
+    let (mark, text) = answer(walk, walking.wanted());
     let mut pen = Pen::new(buffer, parts.answer);
     pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text).fit(&text, mark.style(theme));
     picture::draw(state, walking, walk, &all, parts.picture, buffer);

@@ -4,10 +4,11 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::station::Station;
+use super::station::{Stage, Station};
 use crate::net::NetnsName;
 use crate::path::Walk;
 use crate::tui::diagram::NetnsBox;
+use crate::tui::words::short_netns;
 
 /// Rows that a picture takes: the boxes, and the packet below them.
 pub(in crate::tui) const HEIGHT: u16 = 5;
@@ -65,9 +66,12 @@ fn zones<'a>(walk: &'a Walk, stations: &[Station], leftward: bool) -> Vec<Zone<'
     let mut zones: Vec<Zone<'a>> = Vec::new();
     let mut open = None;
     for (at, station) in stations.iter().enumerate() {
-        if at == 0 || open != station.hop {
-            open = station.hop;
-            let namespace = station.hop.and_then(|hop| Some(&walk.hops.get(hop)?.namespace));
+        // A packet that no hop sees may still stop at a namespace.
+        let here = (station.hop, station.hop.is_none() && station.stage == Stage::Stop);
+        if open != Some(here) {
+            open = Some(here);
+            let stopped = walk.stop.as_ref().filter(|_| here.1).map(|stop| &stop.namespace);
+            let namespace = station.hop.and_then(|hop| Some(&walk.hops.get(hop)?.namespace)).or(stopped);
             zones.push(Zone { namespace, stations: Vec::new() });
         }
         if let Some(zone) = zones.last_mut() {
@@ -103,6 +107,14 @@ fn arrange<'a>(
     if gap < least {
         return None;
     }
+    // A box is wide enough for its name, where there is room for all of them.
+    let named = |zone: &Zone| -> u16 {
+        let inner: u16 = zone.stations.iter().map(|at| width(*at)).sum();
+        let inner = inner + gap * u16::try_from(zone.stations.len().saturating_sub(1)).unwrap_or(0);
+        let name = zone.namespace.map_or(0, |name| short_netns(name.as_str()).len() + 2);
+        u16::try_from(name).unwrap_or(u16::MAX).saturating_sub(inner)
+    };
+    let fit = zones.iter().map(named).fold(0, u16::saturating_add) <= spare - gaps * gap;
     let empty = Cell { x: 0, width: 0, label: String::new() };
     let mut picture = Picture { boxes: Vec::new(), cells: vec![empty; stations.len()] };
     let mut x = 1;
@@ -117,7 +129,7 @@ fn arrange<'a>(
             x += width(*at);
         }
         if let Some(namespace) = zone.namespace {
-            x += BORDER;
+            x += BORDER + if fit { named(zone) } else { 0 };
             picture.boxes.push(NetnsBox { namespace, left, right: x - 1 });
         }
         x += BETWEEN;

@@ -10,7 +10,11 @@ use crate::tui::state::Node;
 pub(super) fn walks(node: &Node, asked: &Asked) -> Result<Walks, String> {
     let (src, dst) = asked.addresses(&node.topology)?;
     let engine = Engine::of(&node.snapshot, &node.topology);
-    if let Some(subnet) = engine.subnet_of_both(src, dst) {
+    let is_own = |address, other| engine.starts(address, other).iter().any(|start| start.device.is_none());
+    if let Some(subnet) = engine.subnet_of_both(src, dst)
+        && !is_own(src, dst)
+        && !is_own(dst, src)
+    {
         return Err(format!("{src} and {dst} both lie in {subnet}: they reach each other without a router"));
     }
     let mut entrances = engine.starts(src, dst);

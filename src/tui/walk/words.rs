@@ -1,11 +1,14 @@
 //! A walk in a sentence.
 
+use std::net::IpAddr;
+
 use crate::net::printable;
-use crate::path::{Class, Kernel, Outcome, Verdict, Walk};
+use crate::path::{Class, Detail, Kernel, Outcome, Verdict, Walk};
 use crate::tui::words::{Mark, short_netns};
 
-/// What became of the packet.
-pub(in crate::tui) fn answer(walk: &Walk) -> (Mark, String) {
+/// What became of the packet. `wanted`: the source address that it should leave
+/// with.
+pub(in crate::tui) fn answer(walk: &Walk, wanted: Option<IpAddr>) -> (Mark, String) {
     let last = walk.hops.last();
     let place = last.map_or_else(String::new, |hop| short_netns(hop.namespace.as_str()));
     let device = last.and_then(|hop| hop.oif.as_ref()).map_or("?", |device| device.as_str());
@@ -28,7 +31,11 @@ pub(in crate::tui) fn answer(walk: &Walk) -> (Mark, String) {
         Outcome::LeavesNode => {
             let to = last.and_then(|hop| hop.neighbour.as_ref());
             let to = to.map(|neighbour| format!(" to {}", neighbour.address)).unwrap_or_default();
-            (Mark::Ok, format!("Leaves the node by {device}{to}{source}"))
+            let text = format!("Leaves the node by {device}{to}{source}");
+            match wanted.filter(|wanted| *wanted != walk.arrived.src && walk.detail != Some(Detail::FastExit)) {
+                Some(wanted) => (Mark::Degraded, format!("{text}, not as {wanted}")),
+                None => (Mark::Ok, text),
+            }
         }
         Outcome::Dropped => (Mark::Broken, format!("Stops in {stopped_in}: {}", reason())),
         Outcome::Unknown => (Mark::Unknown, format!("Cannot be told from here, in {stopped_in}: {}", reason())),
