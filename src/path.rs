@@ -9,6 +9,7 @@ mod arp;
 mod class;
 mod fib;
 mod filter;
+mod flows;
 mod glance;
 mod handover;
 mod model;
@@ -22,6 +23,7 @@ mod stop;
 mod track;
 mod walk;
 
+pub use flows::{Flows, Point};
 pub use glance::{Cost, Glance, Stage, Way};
 pub use model::{
     ArpAnswer, Class, Decided, Detail, Hop, Kernel, MarkChange, NatKind, Neighbour, Outcome, Start, Stop, Translation,

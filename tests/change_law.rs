@@ -75,9 +75,12 @@ fn rule() -> impl Strategy<Value = Rule> {
 }
 
 fn route() -> impl Strategy<Value = Route> {
-    (1..3_u32, 0..3_u8, prop::option::of(0..3_u8), dev(), 0..2_u8).prop_map(|(table, net, via, dev, protocol)| {
-        let via = via.map(|via| format!("10.0.0.{via}").parse().unwrap());
-        Route { protocol, ..Route::unicast(TableId(table), format!("10.{net}.0.0/16").parse().unwrap(), via, &dev) }
+    let place = (1..3_u32, 0..2_u8, any::<bool>());
+    (place, prop::option::of(0..3_u8), dev(), 0..2_u8).prop_map(|((table, net, v4), via, dev, protocol)| {
+        let (dst, front) =
+            if v4 { (format!("10.{net}.0.0/16"), "10.0.0.") } else { (format!("fd0{net}::/16"), "fd::") };
+        let via = via.map(|via| format!("{front}{via}").parse().unwrap());
+        Route { protocol, ..Route::unicast(TableId(table), dst.parse().unwrap(), via, &dev) }
     })
 }
 
@@ -270,6 +273,22 @@ fn one_inserted_rule_is_one_change() {
     let drop = NfRule { handle: None, counters: None, body: RuleBody::NotUnderstood("drop".to_owned()) };
     chain.unwrap().rules.insert(1, drop);
     assert_eq!(changes(&before, &after).len(), 1);
+}
+
+#[test]
+fn the_order_of_equal_routes_counts_in_ipv4_only() {
+    let node = |dst: &str, devices: [&str; 2]| {
+        let mut snapshot = Snapshot::empty("node", jiff::Timestamp::UNIX_EPOCH);
+        let route = |dev: &str| Route::unicast(TableId::MAIN, dst.parse().unwrap(), None, &IfName::from(dev));
+        let routes = Observed::Seen(devices.map(route).to_vec());
+        snapshot.namespaces.insert("ns".into(), Observed::Seen(Netns { routes, ..Netns::default() }));
+        snapshot
+    };
+    let (one, other) = (node("10.0.0.0/24", ["b", "a"]), node("10.0.0.0/24", ["a", "b"]));
+    assert!(!one.same_as(&other), "the first one is used");
+    let words: Vec<String> = changes(&one, &other).iter().map(ToString::to_string).collect();
+    assert_eq!(words, ["ns: - route 10.0.0.0/24 dev b", "ns: + route 10.0.0.0/24 dev b"]);
+    assert!(node("fe80::/64", ["b", "a"]).same_as(&node("fe80::/64", ["a", "b"])));
 }
 
 #[test]

@@ -49,7 +49,8 @@ pub enum Object {
     /// A policy rule. It has no key: another rule is another object. Added, it
     /// goes behind those of the same priority, as the kernel does it.
     Rule(Box<Rule>),
-    /// A route, by table, destination, type of service, metric and source.
+    /// A route, by table, destination, type of service, metric and source. Added,
+    /// it goes behind those of the same key, as `ip route append` does it.
     Route(Box<Route>),
     /// A neighbour or proxy entry, by device and address.
     Neigh(Neigh),

@@ -49,6 +49,25 @@ pub struct RouteFound {
     pub via: Option<IpAddr>,
 }
 
+impl RouteAnswer {
+    /// Whether two answers to one question come to the same, with what differs
+    /// by the kernel's version or history and cannot be read left out: an
+    /// `rp_filter` refuses with `EXDEV` or (from Linux 6.13) with `EINVAL`; the
+    /// tables `local` and `main` are one trie, which calls itself `main`, until
+    /// a namespace gets its first rule (`net/ipv4/fib_trie.c`).
+    pub fn agrees(&self, other: &Self) -> bool {
+        let is_shared = |table| table == TableId::LOCAL || table == TableId::MAIN;
+        match (self, other) {
+            (Self::Found(one), Self::Found(other)) => {
+                let same_table = one.table == other.table || (is_shared(one.table) && is_shared(other.table));
+                (one.kind, &one.dev, one.via) == (other.kind, &other.dev, other.via) && same_table
+            }
+            (Self::Refused(18 | 22), Self::Refused(18 | 22)) => true,
+            _ => self == other,
+        }
+    }
+}
+
 impl fmt::Display for RouteQuestion {
     /// The words of `ip route get` that ask it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! A route.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -7,6 +8,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{Family, IfName, TableId};
+
+/// Table, destination, type of service, metric, source.
+pub(super) type RouteKey = (TableId, IpNet, u8, u32, Option<IpNet>);
 
 /// One route of one table (`ip route show table all`, `struct rtmsg`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,6 +117,25 @@ impl Route {
     /// The family, by its destination.
     pub fn family(&self) -> Family {
         if self.dst.addr().is_ipv4() { Family::V4 } else { Family::V6 }
+    }
+
+    /// What makes it the same route to the kernel (`fib_find_alias` in
+    /// `net/ipv4/fib_trie.c`). Several of one key may stand beside each other.
+    pub(super) fn key(&self) -> RouteKey {
+        (self.table, self.dst, self.tos, self.metric, self.src)
+    }
+
+    /// Sorts routes by their keys. Of IPv4 routes of one key the one that came
+    /// first is used, so these keep their order; IPv6 chooses among equals by
+    /// device and reachability (`find_rr_leaf` in `net/ipv6/route.c`), so their
+    /// order means nothing.
+    pub(super) fn sort(routes: &mut [Self]) {
+        routes.sort_by(|one, other| {
+            one.key().cmp(&other.key()).then_with(|| match one.family() {
+                Family::V4 => Ordering::Equal,
+                Family::V6 => one.cmp(other),
+            })
+        });
     }
 
     /// True for a prefix of length zero.

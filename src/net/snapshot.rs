@@ -48,7 +48,9 @@ pub struct Netns {
     pub addrs: Observed<Vec<Addr>>,
     /// Policy rules of both families, in the order that the kernel asks them.
     pub rules: Observed<Vec<Rule>>,
-    /// Routes of all tables and both families, sorted.
+    /// Routes of all tables and both families, sorted; IPv4 routes of the same
+    /// table, destination, type of service and metric in the kernel's order, in
+    /// which the first one counts.
     pub routes: Observed<Vec<Route>>,
     /// Neighbours and proxy entries, sorted by device and address.
     pub neighs: Observed<Vec<Neigh>>,
@@ -151,7 +153,7 @@ impl Netns {
             rules.sort_by_key(|rule| (rule.family, rule.priority));
         }
         if let Observed::Seen(routes) = &mut self.routes {
-            routes.sort();
+            Route::sort(routes);
         }
         if let Observed::Seen(neighs) = &mut self.neighs {
             neighs.sort();

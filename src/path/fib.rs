@@ -31,8 +31,11 @@ pub(super) struct Fib<'s> {
     tables: HashMap<TableId, Table<'s>>,
     /// Device groups, for rules that suppress by them.
     groups: HashMap<&'s IfName, u32>,
-    /// More than the three rules that every namespace begins with.
+    /// More than the three rules that every namespace begins with. The kernel
+    /// remembers that there once were some, which cannot be read.
     pub(super) has_custom_rules: bool,
+    /// Somebody added routes of the kind local.
+    pub(super) has_custom_local_routes: bool,
 }
 
 /// What a lookup is made with (`struct flowi4`).
@@ -115,8 +118,15 @@ impl<'s> Fib<'s> {
         let is_default = |(rule, (priority, table)): (&&Rule, &(u32, TableId))| {
             **rule == Rule { protocol: rule.protocol, ..Rule::lookup(Family::V4, *priority, *table) }
         };
+        let has_custom_rules = rules.len() != default.len() || !rules.iter().zip(&default).all(is_default);
+        if !has_custom_rules {
+            let both = [TableId::LOCAL, TableId::MAIN].into_iter().filter_map(|id| tables.get(&id)).flatten();
+            let both = both.copied().collect();
+            tables.insert(TableId::MAIN, both);
+        }
         Self {
-            has_custom_rules: rules.len() != default.len() || !rules.iter().zip(&default).all(is_default),
+            has_custom_rules,
+            has_custom_local_routes: routes.iter().any(is_custom_local),
             rules: (0..rules.len()).map(|at| Selector::of(at, &rules, &indexes)).collect(),
             groups: links.iter().map(|link| (&link.name, link.group)).collect(),
             tables: tables.into_iter().map(|(id, routes)| (id, Table::of(routes))).collect(),
@@ -125,6 +135,9 @@ impl<'s> Fib<'s> {
 
     /// The whole lookup: rules in their order, until one has an answer.
     pub(super) fn lookup(&self, key: &Key) -> Found<'s> {
+        if !self.has_custom_rules {
+            return self.without_rules(key);
+        }
         let mut at = 0;
         while let Some(selector) = self.rules.get(at) {
             match self.step(selector, key) {
@@ -137,9 +150,34 @@ impl<'s> Fib<'s> {
         Found::Refused(ENETUNREACH, None, None)
     }
 
-    /// The route of one table alone, rules aside.
-    pub(super) fn in_table(&self, table: TableId, key: &Key) -> Option<&'s Route> {
+    /// The route of the table `local` alone, rules aside.
+    pub(super) fn in_local(&self, key: &Key) -> Option<&'s Route> {
+        let table = if self.has_custom_rules { TableId::LOCAL } else { TableId::MAIN };
         self.tables.get(&table)?.lookup(key).map(|hit| hit.route)
+    }
+
+    /// Whether the kernel would look for another default route beside the one
+    /// found, by which gateway answers.
+    pub(super) fn has_rivals(&self, choice: &Choice<'s>, key: &Key) -> bool {
+        self.tables.get(&choice.table).is_some_and(|table| table.has_rivals(choice.route, key))
+    }
+
+    /// As long as a namespace has no rules of its own, nothing asks them
+    /// (`fib_lookup` in `include/net/ip_fib.h`): `local` and `main` are one
+    /// trie, and behind it comes `default`.
+    fn without_rules(&self, key: &Key) -> Found<'s> {
+        for (at, table) in [(1, TableId::MAIN), (2, TableId::DEFAULT)] {
+            let Some(selector) = self.rules.get(at) else { break };
+            let Step::Answer(found) = self.in_rule(selector.rule, table, key) else { continue };
+            return match found {
+                // The first rule is the one that would have found it.
+                Found::Route(choice) if choice.table == TableId::LOCAL => {
+                    Found::Route(Choice { rule: self.rules[0].rule, ..choice })
+                }
+                found => found,
+            };
+        }
+        Found::Refused(ENETUNREACH, None, None)
     }
 
     fn step(&self, selector: &Selector<'s>, key: &Key) -> Step<'s> {
@@ -189,7 +227,8 @@ impl<'s> Fib<'s> {
         if group.is_some() && rule.suppress_ifgroup.filter(|group| *group != u32::MAX) == group {
             return Step::Next;
         }
-        let choice = Choice { rule, table, route: hit.route, hop: hit.hop, is_ambiguous: hit.is_ambiguous };
+        let choice =
+            Choice { rule, table: hit.route.table, route: hit.route, hop: hit.hop, is_ambiguous: hit.is_ambiguous };
         Step::Answer(Found::Route(choice))
     }
 }
@@ -222,9 +261,24 @@ impl<'s> Selector<'s> {
             // Nothing here is bound to an output device, and such a rule wants one.
             && self.rule.oif.is_none()
             && self.rule.fwmark.is_none_or(|mark| (mark.value ^ key.mark) & mark.mask == 0)
-            // The two low bits are congestion marks, not the packet's class.
-            && (self.rule.tos == 0 || self.rule.tos == key.tos & !3)
+            && (self.rule.tos == 0 || self.rule.tos == key.class())
     }
+}
+
+impl Key {
+    /// The bits of the type of service that rules and routes are compared with
+    /// (`IPTOS_RT_MASK`, `fib_dscp_masked_match`): neither the congestion marks
+    /// nor the old precedence.
+    fn class(&self) -> u8 {
+        self.tos & 0x1c
+    }
+}
+
+/// A route of kind local that the kernel did not make itself
+/// (`fib_has_custom_local_routes`).
+fn is_custom_local(route: &Route) -> bool {
+    const RTPROT_KERNEL: u8 = 2;
+    route.family() == Family::V4 && route.kind == RouteKind::Local && route.protocol != RTPROT_KERNEL
 }
 
 impl Device {

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use super::fib::{Choice, EHOSTUNREACH, EINVAL, ENETUNREACH, Found, Key, LOOPBACK};
 use super::packet::Packet;
 use super::space::{Device, Space};
-use crate::net::{IfName, NextHop, Route, RouteKind, Rule, TableId};
+use crate::net::{IfName, NextHop, Route, RouteKind, Rule};
 
 /// What routing decides.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,11 @@ pub(super) enum Riddle<'s> {
     Rule(&'s Rule),
     /// One of several next hops, by a hash.
     Multipath(&'s Route),
+    /// One of several default routes, by which gateway answers.
+    Defaults(&'s Route),
+    /// Multicast, or a limited broadcast that the namespace sends: who takes
+    /// part in a group is not read.
+    Group(Ipv4Addr),
     /// Settings of this device were not read.
     Settings(&'s IfName),
 }
@@ -92,6 +97,12 @@ impl Riddle<'_> {
             Self::Multipath(route) => {
                 format!("route \"{route}\" has several next hops, of which the kernel picks one by a hash")
             }
+            Self::Defaults(route) => {
+                format!(
+                    "route \"{route}\" is one of several defaults, of which the kernel takes one whose gateway answers"
+                )
+            }
+            Self::Group(dst) => format!("where packets to {dst} go depends on groups, which are not read"),
             Self::Settings(device) => format!("the IPv4 settings of {device} were not read"),
         }
     }
@@ -102,6 +113,9 @@ impl<'s> Space<'s> {
     pub(super) fn route_in(&self, device: &Device<'s>, packet: &Packet) -> Routed<'s> {
         let Some(conf) = device.conf else { return Routed::Riddle(Riddle::Settings(&device.link.name)) };
         let (src, dst) = (packet.src, packet.dst);
+        if dst.is_multicast() {
+            return Routed::Riddle(Riddle::Group(dst));
+        }
         if src.is_multicast() || src.is_broadcast() {
             return Routed::Refused(Refusal::MartianSource);
         }
@@ -109,10 +123,10 @@ impl<'s> Space<'s> {
             return self.broadcast(device, packet, None);
         }
         // `route_localnet` is off in the agent's namespaces.
-        if is_zeronet(src) || (src.is_loopback() && !dst.is_loopback()) {
+        if src.is_unspecified() || (src.is_loopback() && !dst.is_loopback()) {
             return Routed::Refused(Refusal::MartianSource);
         }
-        if is_zeronet(dst) || dst.is_loopback() {
+        if dst.is_unspecified() || dst.is_loopback() {
             return Routed::Refused(Refusal::MartianDestination);
         }
         let key = Key { src: bits(src), dst: bits(dst), iif: device.link.index, mark: packet.mark, tos: packet.tos };
@@ -140,12 +154,18 @@ impl<'s> Space<'s> {
     pub(super) fn route_out(&self, packet: &Packet) -> Routed<'s> {
         let (src, dst) = (packet.src, packet.dst);
         if !src.is_unspecified() {
-            if src.is_multicast() || src.is_broadcast() || is_zeronet(src) {
+            if src.is_multicast() || src.is_broadcast() {
                 return Routed::Refused(Refusal::MartianSource);
             }
             if !self.owns(bits(src)) && !self.is_local(bits(src)) {
                 return Routed::Refused(Refusal::ForeignSource);
             }
+        }
+        if dst.is_multicast() || dst.is_broadcast() {
+            return Routed::Riddle(Riddle::Group(dst));
+        }
+        if dst.is_unspecified() {
+            return Routed::Local(None, RouteKind::Local);
         }
         let key = Key { src: bits(src), dst: bits(dst), iif: LOOPBACK, mark: packet.mark, tos: packet.tos };
         let choice = match self.fib.lookup(&key) {
@@ -156,10 +176,16 @@ impl<'s> Space<'s> {
         if choice.route.kind == RouteKind::Local {
             return Routed::Local(Some(choice), RouteKind::Local);
         }
-        if is_zeronet(dst) {
-            return Routed::Refused(Refusal::MartianDestination);
+        if !choice.is_ambiguous && self.fib.has_rivals(&choice, &key) {
+            return Routed::Riddle(Riddle::Defaults(choice.route));
         }
-        self.leave(choice)
+        let routed = self.leave(choice);
+        match routed {
+            Routed::Forward(choice, hop) if self.leaves_as_loopback(src, choice.route, hop) => {
+                Routed::Refused(Refusal::MartianSource)
+            }
+            _ => routed,
+        }
     }
 
     fn forward(&self, device: &Device<'s>, packet: &Packet, choice: Choice<'s>) -> Routed<'s> {
@@ -185,7 +211,7 @@ impl<'s> Space<'s> {
 
     fn broadcast(&self, device: &Device<'s>, packet: &Packet, choice: Option<Choice<'s>>) -> Routed<'s> {
         let delivered = Routed::Local(choice, RouteKind::Broadcast);
-        if is_zeronet(packet.src) {
+        if packet.src.is_unspecified() {
             return delivered;
         }
         match self.source(device, packet, 0, 0) {
@@ -201,11 +227,14 @@ impl<'s> Space<'s> {
         let Some(conf) = device.conf else { return Source::Riddle(Riddle::Settings(&device.link.name)) };
         let strictness = conf.rp_filter.unwrap_or(0);
         let turns_around = device.link.index == oif && conf.send_redirects;
-        if strictness == 0 && !turns_around && !self.fib.has_custom_rules {
-            return match self.owns(bits(packet.src)) && !conf.accept_local {
-                true => Source::Refused(Refusal::OwnSource),
-                false => Source::Fine,
-            };
+        if strictness == 0 && !turns_around {
+            if conf.accept_local {
+                return Source::Fine;
+            }
+            if !self.fib.has_custom_rules && !self.fib.has_custom_local_routes {
+                let is_own = self.owns(bits(packet.src));
+                return if is_own { Source::Refused(Refusal::OwnSource) } else { Source::Fine };
+            }
         }
         let key = Key {
             src: dst,
@@ -248,9 +277,21 @@ impl<'s> Space<'s> {
         }
     }
 
+    /// Whether a packet would leave with a source of 127.0.0.0/8, given or
+    /// chosen: a route of scope host lets the kernel choose one where its own
+    /// device has no address (`inet_select_addr`).
+    fn leaves_as_loopback(&self, src: Ipv4Addr, route: &Route, hop: &NextHop) -> bool {
+        const RT_SCOPE_HOST: u8 = 254;
+        let Some(out) = hop.dev.as_ref().and_then(|dev| self.device(dev)) else { return false };
+        let may_choose = src.is_unspecified() && route.pref_src.is_none() && route.scope >= RT_SCOPE_HOST;
+        let chosen = || self.device(&IfName::from("lo")).and_then(Device::primary).filter(|_| out.addrs.is_empty());
+        let src = if may_choose { chosen().unwrap_or(src) } else { src };
+        src.is_loopback() && !out.link.is_loopback()
+    }
+
     fn is_local(&self, address: u32) -> bool {
         let key = Key { dst: address, iif: LOOPBACK, ..Key::default() };
-        self.fib.in_table(TableId::LOCAL, &key).is_some_and(|route| route.kind == RouteKind::Local)
+        self.fib.in_local(&key).is_some_and(|route| route.kind == RouteKind::Local)
     }
 }
 
@@ -271,11 +312,6 @@ fn refusal<'s>(errno: i32, rule: Option<&'s Rule>, route: Option<&'s Route>) -> 
         (Some(rule), None) => Refusal::Rule(rule, errno),
         (None, None) => Refusal::NoRoute,
     }
-}
-
-/// 0.0.0.0/8, "this network" (RFC 1122 §3.2.1.3).
-fn is_zeronet(address: Ipv4Addr) -> bool {
-    address.octets()[0] == 0
 }
 
 fn bits(address: Ipv4Addr) -> u32 {

@@ -72,6 +72,14 @@ impl<'s> Node<'s> {
         self.topology.routers.iter().filter_map(of_router).flatten().collect()
     }
 
+    /// The port of a router by which its instances reach it; the namespace is
+    /// any of that router.
+    pub(super) fn gateway_port(&self, namespace: &NetnsName, instance: Ipv4Addr) -> Option<Start> {
+        let (_, id) = parse_namespace(namespace)?;
+        let namespace = self.topology.router(id)?.namespace.as_ref()?;
+        self.ports_with(instance).into_iter().find(|port| port.namespace == *namespace)
+    }
+
     /// The namespaces whose own address it is.
     fn owners(&self, src: Ipv4Addr) -> Vec<Start> {
         let agents = self.names().filter(|name| {

@@ -2,14 +2,11 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-
+use super::list::remove_first;
 use super::{Backend, Change, Fact, FileName, Object, Part, TableAt};
 use crate::net::netfilter::{Chain, Netfilter, NfRule, Table};
 use crate::net::normal::{same_link, same_nf_rule};
-use crate::net::{
-    AllocationFile, Host, IfName, Neigh, Netns, NetnsName, Observed, Ovs, Route, Rule, Snapshot, TableId,
-};
+use crate::net::{AllocationFile, Host, IfName, Neigh, Netns, NetnsName, Observed, Ovs, Route, Rule, Snapshot};
 
 impl Snapshot {
     /// Carries changes out, one after the other, then puts every list into its
@@ -103,20 +100,8 @@ impl Snapshot {
     }
 }
 
-pub(super) type RouteKey = (TableId, IpNet, u8, u32, Option<IpNet>);
-
-pub(super) fn route_key(route: &Route) -> RouteKey {
-    (route.table, route.dst, route.tos, route.metric, route.src)
-}
-
 pub(super) fn neigh_key(neigh: &Neigh) -> (IfName, IpAddr, bool) {
     (neigh.dev.clone(), neigh.address, neigh.proxy)
-}
-
-pub(super) fn remove_first<T>(list: &mut Vec<T>, is_it: impl Fn(&T) -> bool) {
-    if let Some(at) = list.iter().position(is_it) {
-        list.remove(at);
-    }
 }
 
 /// The part, where one can write into it; an absent one comes to be.
@@ -171,7 +156,7 @@ fn netns_object(netns: &mut Netns, change: &Change) {
         }
         Some(Object::Route(_)) => {
             let (b, a) = sides!(change, Object::Route(route) => **route);
-            replace(&mut netns.routes, b.as_ref(), a.as_ref(), route_key, PartialEq::eq);
+            replace(&mut netns.routes, b.as_ref(), a.as_ref(), Route::key, PartialEq::eq);
         }
         Some(Object::Neigh(_)) => {
             let (b, a) = sides!(change, Object::Neigh(neigh) => neigh);

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::list::{Edit, edits, keyed};
+use super::list::{Edit, edits, in_order, keyed};
 use super::{Backend, Change, Fact, FileName, Object, Part, RuleAt, TableAt};
 use crate::net::netfilter::{Chain, Table};
 use crate::net::normal::{same_agent, same_fill, same_link, same_nf_rule, settled_tables};
-use crate::net::{AllocationFile, Family, Host, Netns, NetnsName, Observed, Ovs, Rule, Snapshot};
+use crate::net::{AllocationFile, Family, Host, Netns, NetnsName, Observed, Ovs, Route, Rule, Snapshot};
 
 /// The changes that lead from one snapshot to another, namespace by namespace.
 /// Flapping ([`Change::is_flapping`]) is among them: who tells people what
@@ -89,10 +89,8 @@ fn parts(out: &mut Out, before: &Netns, after: &Netns) {
     out.part(&before.addrs, &after.addrs, Part::Addrs, |out, b, a| {
         out.pairs(keyed(b, a, |addr| (addr.dev.clone(), addr.address), PartialEq::eq), Object::Addr);
     });
-    out.part(&before.rules, &after.rules, Part::Rules, rules);
-    out.part(&before.routes, &after.routes, Part::Routes, |out, b, a| {
-        out.pairs(keyed(b, a, super::apply::route_key, PartialEq::eq), |route| Object::Route(Box::new(route)));
-    });
+    out.part(&before.rules, &after.rules, Part::Rules, |out, b, a| rules(out, b, a));
+    out.part(&before.routes, &after.routes, Part::Routes, |out, b, a| routes(out, b, a));
     out.part(&before.neighs, &after.neighs, Part::Neighs, |out, b, a| {
         out.pairs(keyed(b, a, super::apply::neigh_key, PartialEq::eq), Object::Neigh);
     });
@@ -116,32 +114,28 @@ fn parts(out: &mut Out, before: &Netns, after: &Netns) {
     }
 }
 
-/// Rules of one family and priority are asked in the order in which they came.
-/// What stays is the longest beginning of the new order that the old one has;
-/// the rest goes and comes again, as one would have to do it on the node.
-fn rules(out: &mut Out, before: &Vec<Rule>, after: &Vec<Rule>) {
-    type Group = (Vec<Rule>, Vec<Rule>);
-    let mut groups: BTreeMap<(Family, u32), Group> = BTreeMap::new();
-    for rule in before {
-        groups.entry((rule.family, rule.priority.0)).or_default().0.push(rule.clone());
-    }
-    for rule in after {
-        groups.entry((rule.family, rule.priority.0)).or_default().1.push(rule.clone());
-    }
-    for (old, new) in groups.into_values() {
-        let mut wanted = new.iter().peekable();
-        let gone: Vec<Rule> = old.iter().filter(|rule| wanted.next_if_eq(rule).is_none()).cloned().collect();
-        let came: Vec<Rule> = wanted.cloned().collect();
-        // Removing takes the first of equal rules, which may be the wrong one.
-        let mut rest = old.clone();
-        for rule in &gone {
-            super::apply::remove_first(&mut rest, |candidate| candidate == rule);
-        }
-        rest.extend(came.iter().cloned());
-        let (gone, came) = if rest == new { (gone, came) } else { (old, new) };
+/// Of rules of one family and priority the one that came first is asked first.
+fn rules(out: &mut Out, before: &[Rule], after: &[Rule]) {
+    for (gone, came) in in_order(before, after, |rule| (rule.family, rule.priority)) {
         out.pairs(gone.into_iter().map(|rule| (Some(rule), None)).collect(), |rule| Object::Rule(Box::new(rule)));
         out.pairs(came.into_iter().map(|rule| (None, Some(rule))).collect(), |rule| Object::Rule(Box::new(rule)));
     }
+}
+
+/// Of IPv4 routes of one key the one that came first is used.
+fn routes(out: &mut Out, before: &[Route], after: &[Route]) {
+    let object = |route| Object::Route(Box::new(route));
+    let (before, before6): (Vec<Route>, Vec<Route>) = before.iter().cloned().partition(|r| r.family() == Family::V4);
+    let (after, after6): (Vec<Route>, Vec<Route>) = after.iter().cloned().partition(|r| r.family() == Family::V4);
+    for (mut gone, mut came) in in_order(&before, &after, Route::key) {
+        // The same one on both sides moved behind its equals: that is no change of the route itself.
+        if gone.len() == 1 && came.len() == 1 && gone != came {
+            out.pairs(vec![(gone.pop(), came.pop())], object);
+        }
+        out.pairs(gone.into_iter().map(|route| (Some(route), None)).collect(), object);
+        out.pairs(came.into_iter().map(|route| (None, Some(route))).collect(), object);
+    }
+    out.pairs(keyed(&before6, &after6, Route::key, PartialEq::eq), object);
 }
 
 fn tables(out: &mut Out, backend: Backend, before: &Vec<Table>, after: &Vec<Table>) {

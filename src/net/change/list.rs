@@ -34,6 +34,43 @@ pub(super) fn keyed<T: Clone, K: Ord>(
     pairs
 }
 
+/// For lists in which elements of one key count in the order in which they
+/// came, as new ones always come last: what goes and what comes, key by key.
+/// What stays is the longest beginning of the new order that the old one has;
+/// the rest goes and comes again, as one would have to do it on the node.
+pub(super) fn in_order<T: Clone + PartialEq, K: Ord>(
+    before: &[T],
+    after: &[T],
+    key: impl Fn(&T) -> K,
+) -> impl Iterator<Item = (Vec<T>, Vec<T>)> {
+    let mut groups: BTreeMap<K, (Vec<T>, Vec<T>)> = BTreeMap::new();
+    for item in before {
+        groups.entry(key(item)).or_default().0.push(item.clone());
+    }
+    for item in after {
+        groups.entry(key(item)).or_default().1.push(item.clone());
+    }
+    groups.into_values().map(|(old, new)| {
+        let mut wanted = new.iter().peekable();
+        let gone: Vec<T> = old.iter().filter(|item| wanted.next_if_eq(item).is_none()).cloned().collect();
+        let came: Vec<T> = wanted.cloned().collect();
+        // Removing takes the first of equal elements, which may be the wrong one.
+        let mut rest = old.clone();
+        for item in &gone {
+            remove_first(&mut rest, |candidate| candidate == item);
+        }
+        rest.extend(came.iter().cloned());
+        if rest == new { (gone, came) } else { (old, new) }
+    })
+}
+
+/// Takes the first element out that is it.
+pub(super) fn remove_first<T>(list: &mut Vec<T>, is_it: impl Fn(&T) -> bool) {
+    if let Some(at) = list.iter().position(is_it) {
+        list.remove(at);
+    }
+}
+
 /// One step that leads from one ordered list to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Edit<T> {

@@ -1,5 +1,7 @@
 //! One routing table: longest prefix first.
 
+use std::cmp::Reverse;
+
 use ipnet::IpNet;
 
 use super::Key;
@@ -36,10 +38,11 @@ impl<'s> Table<'s> {
                 IpNet::V6(_) => None,
             })
             .collect();
-        // `fib_find_alias`: larger tos, then smaller metric; stable, since the
-        // kernel's own order decides among equals.
+        // `fib_find_alias`: larger table (where two share a trie), larger tos,
+        // then smaller metric; stable, since the kernel's own order decides
+        // among equals.
         sorted.sort_by_key(|(length, network, route)| {
-            (std::cmp::Reverse(*length), *network, std::cmp::Reverse(route.tos), route.metric)
+            (Reverse(*length), *network, Reverse(route.table), Reverse(route.tos), route.metric)
         });
         let mut levels: Vec<Level<'s>> = Vec::new();
         for (length, network, route) in sorted {
@@ -63,6 +66,38 @@ impl<'s> Table<'s> {
     }
 }
 
+impl Table<'_> {
+    /// Whether there are other default routes that the kernel weighs against
+    /// the one found, for what it sends itself (`fib_select_default` in
+    /// `net/ipv4/fib_semantics.c`).
+    pub(super) fn has_rivals(&self, found: &Route, key: &Key) -> bool {
+        if found.dst.prefix_len() != 0 || found.kind != RouteKind::Unicast || found.next_hops.len() > 1 {
+            return false;
+        }
+        let defaults = self.levels.last().filter(|level| level.mask == 0).and_then(|level| level.routes.first());
+        let (mut last, mut rivals) = ((0, found.metric), 0);
+        for route in defaults.into_iter().flatten().filter(|route| route.table == found.table && fits(route, key)) {
+            if route.metric > last.1 && route.tos == last.0 {
+                match last.0 {
+                    0 => break,
+                    _ => continue,
+                }
+            }
+            if route.next_hops.first().is_some_and(|hop| hop.dead) {
+                continue;
+            }
+            last = (route.tos, route.metric);
+            if route.scope == found.scope && route.kind == RouteKind::Unicast && route.via().is_some() {
+                if rivals == 0 && *route != found {
+                    return false;
+                }
+                rivals += 1;
+            }
+        }
+        rivals > 1
+    }
+}
+
 impl<'s> Level<'s> {
     fn push(&mut self, network: u32, route: &'s Route) {
         if self.networks.last() == Some(&network) {
@@ -76,12 +111,16 @@ impl<'s> Level<'s> {
     }
 }
 
+fn fits(route: &Route, key: &Key) -> bool {
+    route.tos == 0 || route.tos == key.class()
+}
+
 fn usable<'s>(route: &'s Route, key: &Key) -> Option<Hit<'s>> {
-    if route.tos != 0 && route.tos != key.tos & !3 {
+    use RouteKind::{Blackhole, Other, Prohibit, Throw, Unreachable};
+    if !fits(route, key) {
         return None;
     }
     // These answer before any next hop is looked at.
-    use RouteKind::{Blackhole, Other, Prohibit, Throw, Unreachable};
     if matches!(route.kind, Blackhole | Unreachable | Prohibit | Throw | Other(_)) {
         return Some(Hit { route, hop: None, is_ambiguous: false });
     }
