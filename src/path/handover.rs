@@ -84,7 +84,8 @@ impl<'s> Handover<'_, 's> {
         let name = &self.oif.link.name;
         if !peer.link.is_up() {
             return To::Lost(
-                Stop::new(space.name, format!("{} is down", peer.link.name)).at(ObjectKind::Link, &peer.link.name),
+                Stop::new(space.name, format!("{} is down", peer.link.name))
+                    .at(ObjectKind::Link, peer.link.name.to_string()),
             );
         }
         match usable(entry) {
@@ -117,7 +118,7 @@ impl<'s> Handover<'_, 's> {
         let longest = peer.link.mtu + 4;
         if self.packet.length.min(self.fragment()) > longest {
             let reason = format!("{} silently drops what is longer than its MTU {}", peer.link.name, peer.link.mtu);
-            return To::Lost(Stop::new(space.name, reason).at(ObjectKind::Link, &peer.link.name));
+            return To::Lost(Stop::new(space.name, reason).at(ObjectKind::Link, peer.link.name.to_string()));
         }
         To::Across(Start { namespace: space.name.clone(), device: Some(peer.link.name.clone()) })
     }
@@ -152,7 +153,7 @@ impl<'s> Handover<'_, 's> {
         if entry.is_none() && faces_outside && self.iif == Some(name) {
             let reason =
                 format!("it would go back out of {name}, by which it came: no route leads {} to a router", self.next);
-            return To::Lost(self.stop(reason).at(ObjectKind::Route, self.next));
+            return To::Lost(self.stop(reason).at(ObjectKind::Route, self.next.to_string()));
         }
         if !faces_outside && self.next == self.packet.dst { To::Subnet } else { To::Outside }
     }

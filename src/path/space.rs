@@ -56,14 +56,12 @@ impl<'s> Space<'s> {
         let mut devices: HashMap<&str, Device<'s>> =
             links.iter().map(|link| (link.name.as_str(), Device::of(link, netns))).collect();
         let mut addresses = Vec::new();
-        for addr in addrs {
+        let (secondary, primary): (Vec<_>, Vec<_>) = addrs.iter().partition(|addr| addr.flags.secondary);
+        for addr in primary.into_iter().chain(secondary) {
             if let (IpAddr::V4(address), Some(device)) = (addr.address.addr(), devices.get_mut(addr.dev.as_str())) {
                 device.addrs.push(addr);
                 addresses.push(address.to_bits());
             }
-        }
-        for device in devices.values_mut() {
-            device.addrs.sort_by_key(|addr| addr.flags.secondary);
         }
         addresses.sort_unstable();
         let entries = |proxy: bool| {

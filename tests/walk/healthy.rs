@@ -89,6 +89,7 @@ fn a_centralized_floating_ip_through_the_snat_namespace_here() {
         "fip delivered\n\
          snat qg>sg forward 198.51.100.7→20.0.0.9 [32766 main] dnat 192.168.1.9→20.0.0.9",
         "fip leaves-node\n\
+         qrouter qr>qr forward 20.0.0.9→198.51.100.7 [335544321 335544321]\n\
          snat sg>qg forward 192.168.1.9→198.51.100.7 [32766 main] undo-dnat 20.0.0.9→192.168.1.9",
     );
 }

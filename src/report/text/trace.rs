@@ -156,7 +156,7 @@ impl Page<'_> {
             Verdict::Forward => return String::new(),
             Verdict::Deliver => return self.entry("taken", Tone::Good, "by the namespace itself"),
             Verdict::Drop => "dropped",
-            Verdict::Reject => "rejected, the sender is told",
+            Verdict::Reject => "rejected",
             Verdict::Unknown => "cannot tell",
         };
         let tone = if hop.verdict == Verdict::Unknown { Tone::Unsure } else { Tone::Bad };
