@@ -124,7 +124,15 @@ fn hostile_names_stay_text() {
         fip.outbound[2].evidence = vec!["\u{200b}\u{1b}[H".to_owned()];
     }
     let node = Node::new(snapshot, topology);
-    for keys in ["", "192.168.1.7<enter>", ":ns qrouter-\\", "ggn", ":ns qrouter-\\u<enter>"] {
+    for keys in [
+        "",
+        "192.168.1.7<enter>",
+        ":ns qrouter-\\",
+        "ggn",
+        ":ns qrouter-\\u<enter>",
+        "192.168.1.7<enter>t",
+        "192.168.1.7<enter>R",
+    ] {
         let screen = Desk::with(120, 40, node.clone()).keys(keys).screen();
         assert!(!screen.contains(|c: char| c != '\n' && c.is_control()), "{keys}: {screen}");
         assert!(!screen.contains(['\u{202e}', '\u{200b}']), "{keys}: {screen}");

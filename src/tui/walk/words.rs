@@ -13,11 +13,8 @@ pub(in crate::tui) fn answer(walk: &Walk, wanted: Option<IpAddr>) -> (Mark, Stri
     let place = last.map_or_else(String::new, |hop| short_netns(hop.namespace.as_str()));
     let device = last.and_then(|hop| hop.oif.as_ref()).map_or("?", |device| device.as_str());
     let device = printable(device, 24);
-    let source = if walk.arrived.src == walk.sent.src {
-        String::new()
-    } else {
-        format!(", with the source address {}", walk.arrived.src)
-    };
+    let changed = walk.arrived.src != walk.sent.src || wanted.is_some_and(|wanted| wanted != walk.arrived.src);
+    let source = if changed { format!(", with the source address {}", walk.arrived.src) } else { String::new() };
     let reason = || walk.stop.as_ref().map_or_else(|| "no reason is known".to_owned(), |s| printable(&s.reason, 300));
     let stopped_in = match &walk.stop {
         Some(stop) => short_netns(stop.namespace.as_str()),
