@@ -147,8 +147,8 @@ fn refresh_reads_again_and_a_failure_is_told() {
 
 #[test]
 fn a_walk_asks_the_kernel_by_itself() {
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let seen = asked.clone();
+    let questions_seen = Arc::new(Mutex::new(Vec::new()));
+    let seen = questions_seen.clone();
     let asker: Asker = Arc::new(move |questions: &[RouteQuestion]| {
         seen.lock().unwrap().extend(questions.iter().map(ToString::to_string));
         questions.iter().map(|_| Err("permission denied".to_owned())).collect()
@@ -158,12 +158,12 @@ fn a_walk_asks_the_kernel_by_itself() {
     stage.keys("");
     stage.keys("192.168.1.3<enter>t");
     let first = format!("ip -n qrouter-{} route get 198.51.100.7 from 10.0.0.4 iif qr-c2e43983-5c", article::ROUTER);
-    assert!(asked.lock().unwrap().contains(&first), "{asked:?}");
+    assert!(questions_seen.lock().unwrap().contains(&first), "{questions_seen:?}");
     assert!(stage.screen().contains("kernel not reached"), "{}", stage.screen());
-    let before = asked.lock().unwrap().len();
+    let before = questions_seen.lock().unwrap().len();
     stage.keys("v");
     stage.keys("r");
-    assert_eq!(asked.lock().unwrap().len(), 3 * before, "asked again by hand, and for a new reading");
+    assert_eq!(questions_seen.lock().unwrap().len(), 3 * before, "asked again by hand, and for a new reading");
 }
 
 #[test]

@@ -74,12 +74,12 @@ fn out() -> Walk {
         rule: Some("-A neutron-l3-agent-float-snat -s 10.0.0.4/32 -j SNAT --to-source 192.168.1.3".to_owned()),
     }];
     decide(&mut inside, rule, 16, "0.0.0.0/0", Some("169.254.31.29"), "rfp-ef25020f-0", sent);
-    inside.neighbour = neighbour("169.254.31.29", "3e:d3:e7:34:f6:f3", NeighState::Permanent);
+    inside.neighbour = Some(neighbour("169.254.31.29", "3e:d3:e7:34:f6:f3", NeighState::Permanent));
     let mut fip = hop(fip_namespace(), Some("fpr-ef25020f-0"), left, left, Verdict::Forward);
     let mut rule = Rule::lookup(Family::V4, PAIR, TableId(PAIR));
     rule.iif = Some(IfName::from("fpr-ef25020f-0"));
     decide(&mut fip, rule, PAIR, "0.0.0.0/0", Some("192.168.1.1"), "fg-b2b77eed-1b", left);
-    fip.neighbour = neighbour("192.168.1.1", "52:54:00:12:34:56", NeighState::Reachable);
+    fip.neighbour = Some(neighbour("192.168.1.1", "52:54:00:12:34:56", NeighState::Reachable));
     walk(sent, left, vec![inside, fip], Class::Fip, Outcome::LeavesNode)
 }
 
@@ -90,7 +90,7 @@ fn back() -> Walk {
     let main = || Rule::lookup(Family::V4, 32766, TableId::MAIN);
     let mut fip = hop(fip_namespace(), Some("fg-b2b77eed-1b"), answer, answer, Verdict::Forward);
     decide(&mut fip, main(), 254, "192.168.1.3/32", Some("169.254.31.28"), "fpr-ef25020f-0", answer);
-    fip.neighbour = neighbour("169.254.31.28", "16:91:f5:0b:34:50", NeighState::Permanent);
+    fip.neighbour = Some(neighbour("169.254.31.28", "16:91:f5:0b:34:50", NeighState::Permanent));
     let mut inside = hop(qrouter(), Some("rfp-ef25020f-0"), answer, left, Verdict::Forward);
     inside.translations = vec![Translation {
         kind: NatKind::UndoSnat,
@@ -99,7 +99,7 @@ fn back() -> Walk {
         rule: None,
     }];
     decide(&mut inside, main(), 254, "10.0.0.0/24", None, "qr-c2e43983-5c", left);
-    inside.neighbour = neighbour("10.0.0.4", "fa:16:3e:11:22:33", NeighState::Permanent);
+    inside.neighbour = Some(neighbour("10.0.0.4", "fa:16:3e:11:22:33", NeighState::Permanent));
     walk(answer, left, vec![fip, inside], Class::Fip, Outcome::Delivered)
 }
 
@@ -161,8 +161,8 @@ fn decide(hop: &mut Hop, rule: Rule, table: u32, dst: &str, via: Option<&str>, d
     hop.oif = Some(dev);
 }
 
-fn neighbour(address: &str, mac: &str, state: NeighState) -> Option<Neighbour> {
-    Some(Neighbour { address: address.parse().unwrap(), mac: Some(mac.parse().unwrap()), state: Some(state) })
+fn neighbour(address: &str, mac: &str, state: NeighState) -> Neighbour {
+    Neighbour { address: address.parse().unwrap(), mac: Some(mac.parse().unwrap()), state: Some(state) }
 }
 
 fn qrouter() -> NetnsName {
