@@ -149,7 +149,7 @@ fn lab_console_walks_a_packet_and_the_kernel_agrees() {
     console.shows("Delivered to 10.0.0.4");
     console.press("\u{1b}");
     console.shows("Every link holds");
-    console.press("R");
+    console.press("c");
     console.shows("out with the router's address");
     console.press("q");
     console.ends_with(0);

@@ -87,7 +87,7 @@ const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 pub const BINDINGS: &[Binding] = &[
     bind(Overview, &["enter"], C::Open, "open", "open the chain", Some("chain")),
     bind(Overview, &["t"], C::Trace, "trace", "watch a packet leave from the fixed IP", Some("trace")),
-    bind(Overview, &["R"], C::OpenRouter, "router", "show the router's classes of traffic", Some("router")),
+    bind(Overview, &["c"], C::OpenRouter, "router", "show the router's classes of traffic", Some("classes")),
     bind(Overview, DIGITS, C::Find, "find", "go to the address being typed", Some("find")),
     bind(Overview, &["n"], C::OpenNamespace, "namespace", "show the namespace as the kernel has it", Some("raw")),
     bind(Overview, &["s"], C::Sort, "sort", "sort by the next column", Some("sort")),
@@ -99,7 +99,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Chain, &["right", "l"], C::Right, "right", "select the link to the right", Some("link")),
     bind(Chain, &["tab", "shift-tab"], C::OtherDirection, "other-direction", "turn to the other direction", Some("direction")),
     bind(Chain, &["t"], C::Trace, "trace-chain", "watch a packet take that direction", Some("trace")),
-    bind(Chain, &["R"], C::OpenRouter, "router-chain", "show the router's classes of traffic", None),
+    bind(Chain, &["c"], C::OpenRouter, "router-chain", "show the router's classes of traffic", None),
     bind(Chain, &["enter", "n"], C::OpenNamespace, "link-namespace", "show where the link stands, raw", Some("raw")),
     bind(Chain, &["y"], C::CopyCommand, "copy-command", "copy the command that shows the link", Some("copy")),
     bind(Chain, &["Y"], C::CopyFloatingIp, "copy-chain-address", "copy the floating IP", None),

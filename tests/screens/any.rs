@@ -53,7 +53,7 @@ const KEYS: &[&str] = &[
     "lookup",
     "t",
     "b",
-    "R",
+    "c",
     ":router ef<enter>",
     "p",
     "v",
@@ -127,7 +127,7 @@ proptest! {
 
     #[test]
     fn every_size_from_one_by_one_is_drawn(width in 1..200u16, height in 1..80u16) {
-        for keys in ["", "192.168.1.7<enter>", "n", "?", ":ns ", "/x", "19", "t", "192.168.1.3<enter>tG", "R", ":router 7d<enter>"] {
+        for keys in ["", "192.168.1.7<enter>", "n", "?", ":ns ", "/x", "19", "t", "192.168.1.3<enter>tG", "c", ":router 7d<enter>"] {
             Desk::article(width, height).keys(keys).screen();
         }
     }

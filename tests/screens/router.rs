@@ -16,24 +16,24 @@ fn shown(desk: &Desk) -> &RouterView {
 #[test]
 fn a_router_at_a_glance() {
     for (width, height) in [(40, 10), (60, 20), (80, 24), (110, 34), (160, 45)] {
-        let desk = Desk::article(width, height).keys("192.168.1.3<enter>R");
+        let desk = Desk::article(width, height).keys("192.168.1.3<enter>c");
         assert_snapshot!(format!("router-{width}x{height}"), desk.screen());
     }
-    assert_snapshot!("router-fip", Desk::article(140, 45).keys("192.168.1.3<enter>RG").screen());
+    assert_snapshot!("router-fip", Desk::article(140, 45).keys("192.168.1.3<enter>cG").screen());
 }
 
 #[test]
 fn ascii_says_the_same() {
     let mut desk = Desk::article(110, 34);
     desk.state.theme.ascii = true;
-    let desk = desk.keys("192.168.1.3<enter>R");
+    let desk = desk.keys("192.168.1.3<enter>c");
     assert!(desk.screen().is_ascii());
     assert_snapshot!("router-ascii", desk.screen());
 }
 
 #[test]
 fn keys_go_through_ways_and_classes() {
-    let desk = Desk::article(140, 45).keys("192.168.1.3<enter><esc>R");
+    let desk = Desk::article(140, 45).keys("192.168.1.3<enter><esc>c");
     assert_eq!(shown(&desk).id, article::ROUTER);
     assert_eq!(shown(&desk).current(), Some((Band::EastWest, 0)));
     let desk = desk.keys("<right>");
@@ -54,7 +54,7 @@ fn keys_go_through_ways_and_classes() {
 
 #[test]
 fn the_way_stays_selected_when_the_node_is_read_again() {
-    let mut desk = Desk::article(140, 45).keys("192.168.1.7<enter>RG");
+    let mut desk = Desk::article(140, 45).keys("192.168.1.7<enter>cG");
     let fip = |desk: &Desk| {
         let fip = shown(desk).current_fip(&desk.state.node.as_ref().unwrap().topology).unwrap();
         fip.fixed_ip.unwrap().to_string()

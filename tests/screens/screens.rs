@@ -131,7 +131,7 @@ fn hostile_names_stay_text() {
         "ggn",
         ":ns qrouter-\\u<enter>",
         "192.168.1.7<enter>t",
-        "192.168.1.7<enter>R",
+        "192.168.1.7<enter>c",
     ] {
         let screen = Desk::with(120, 40, node.clone()).keys(keys).screen();
         assert!(!screen.contains(|c: char| c != '\n' && c.is_control()), "{keys}: {screen}");
