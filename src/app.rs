@@ -12,6 +12,7 @@ mod log;
 mod output;
 mod source;
 mod terminal;
+mod trace;
 mod worker;
 
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ fn dispatch(command: &Command, settings: &Settings) -> Result<Exit, AppError> {
         Command::Console => source::console(settings),
         Command::List => commands::list(settings),
         Command::Show(which) => commands::show(which, settings),
+        Command::Trace(packet) => trace::trace(packet, settings),
         Command::Snapshot(what) => commands::snapshot(what, settings),
         Command::Diff { before, after } => commands::diff(before, after, settings),
         Command::Lab(lab) => source::lab(lab, settings),

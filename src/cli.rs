@@ -29,6 +29,11 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Typed, clap::E
     let mut cli = Cli::try_parse_from(words)?;
     let globals = std::mem::take(&mut cli.globals);
     let Some(command) = cli.command else { return Ok(Typed::Run(globals.with(crate::config::Command::Console))) };
+    if let Command::Trace(trace) = &command
+        && let Some(fault) = trace.fault()
+    {
+        return Err(Cli::command().error(ErrorKind::ArgumentConflict, fault));
+    }
     let offline = match command {
         Command::Completions { shell } => {
             let mut text = Vec::new();
@@ -105,6 +110,12 @@ mod tests {
             "fipscope check",
             "fipscope show",
             "fipscope show 10.0.0",
+            "fipscope show router1",
+            "fipscope trace --src 10.0.0.4",
+            "fipscope trace --src 10.0.0.4 --dst 2001:db8::1",
+            "fipscope trace --src 10.0.0.4 --dst 10.0.0.5 --proto ip",
+            "fipscope trace --src 10.0.0.4 --dst 10.0.0.5 --proto icmp --dport 1",
+            "fipscope trace --src 10.0.0.4 --dst 10.0.0.5 --length 20",
             "fipscope list --format xml",
             "fipscope lab --layout kilo",
             "fipscope lab --routers 0",
@@ -131,7 +142,7 @@ mod tests {
             ["fipscope man", "fipscope completions bash", "fipscope completions zsh", "fipscope completions fish"]
         {
             let Ok(Typed::Print(text)) = run(line) else { panic!("{line}") };
-            for word in ["tui", "list", "show", "snapshot", "diff", "lab", "external"] {
+            for word in ["tui", "list", "show", "trace", "snapshot", "diff", "lab", "external"] {
                 assert!(text.contains(word), "{line}: {word}");
             }
         }

@@ -14,7 +14,9 @@ pub use crate::net::netfilter::Backend;
 pub use environment::Environment;
 pub use file::FileSettings;
 pub use settings::Settings;
-pub use typed::{ColorChoice, Command, Format, LabArgs, LowArgs, ShowArgs, SnapshotArgs};
+pub use typed::{
+    ColorChoice, Command, Format, LabArgs, LowArgs, ShowArgs, Shown, SnapshotArgs, TCP, TraceArgs, UDP, protocol,
+};
 
 use std::path::PathBuf;
 

@@ -42,6 +42,10 @@ pub struct LabOptions {
     pub routers: u32,
     /// How many floating IPs each.
     pub fips: u32,
+    /// Also what the article leaves out: a second router on its external network
+    /// and one on another network, each with instances, and in Pike's layout a
+    /// centralized floating IP.
+    pub more: bool,
     /// In which packet filter.
     pub backend: Backend,
     /// Make traffic of all three classes.
@@ -51,7 +55,7 @@ pub struct LabOptions {
 impl Default for LabOptions {
     /// The article's node.
     fn default() -> Self {
-        Self { layout: Layout::Juno, routers: 1, fips: 1, backend: Backend::Nft, traffic: false }
+        Self { layout: Layout::Juno, routers: 1, fips: 1, more: false, backend: Backend::Nft, traffic: false }
     }
 }
 

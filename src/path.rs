@@ -9,6 +9,8 @@ mod arp;
 mod class;
 mod fib;
 mod filter;
+mod flows;
+mod glance;
 mod handover;
 mod model;
 mod node;
@@ -21,6 +23,8 @@ mod stop;
 mod track;
 mod walk;
 
+pub use flows::{Flows, Point};
+pub use glance::{Cost, Glance, Stage, Way};
 pub use model::{
     ArpAnswer, Class, Decided, Detail, Hop, Kernel, MarkChange, NatKind, Neighbour, Outcome, Start, Stop, Translation,
     Verdict, Walk,

@@ -5,6 +5,7 @@
 //! Whatever came from outside is made printable here, in the text by
 //! [`style::Style`], in JSON by escaping.
 
+mod entry;
 pub mod json;
 mod select;
 pub mod style;
@@ -12,7 +13,20 @@ mod table;
 pub mod text;
 
 use crate::net::Change;
+use crate::path::Walk;
+pub use entry::{Entry, EntryQuery, entry, entry_words};
 pub use select::{Candidate, Query, Selection, addresses, select};
+
+/// What is known of a traced packet's answer.
+#[derive(Clone, Copy, Debug)]
+pub enum Back<'a> {
+    /// Nobody wanted to know.
+    NotAsked,
+    /// There is none, or none that comes back this way.
+    None,
+    /// The answer's own walk.
+    Walk(&'a Walk),
+}
 
 /// A change in one line: `+`, `-` or `~`, and what came, went, or differs.
 fn message(change: &Change) -> String {

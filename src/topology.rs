@@ -12,6 +12,7 @@ mod discover;
 mod facts;
 mod index;
 mod layout;
+mod look;
 mod model;
 mod nat;
 mod node_kind;

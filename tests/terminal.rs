@@ -129,6 +129,34 @@ fn lab_console_finds_a_floating_ip_and_opens_its_chain() {
 }
 
 #[test]
+fn lab_console_walks_a_packet_and_the_kernel_agrees() {
+    if !sandbox_possible() {
+        return;
+    }
+    let mut console = Console::start(&["lab"], 40, 140);
+    console.shows("192.168.1.3");
+    console.press("192.168.1.3\r");
+    console.shows("table 16");
+    console.press("t");
+    console.shows("kernel agrees 2/2");
+    console.shows("Leaves the node by fg-b2b77eed-1b");
+    // It goes by itself to where its source has become the floating IP.
+    console.until("the packet at the gateway", |screen| {
+        let mark = |line: &str| line.starts_with('▌') && line.contains("arrived");
+        screen.contents().lines().any(mark)
+    });
+    console.press("b");
+    console.shows("Delivered to 10.0.0.4");
+    console.press("\u{1b}");
+    console.shows("Every link holds");
+    console.press("R");
+    console.shows("out with the router's address");
+    console.press("q");
+    console.ends_with(0);
+    console.terminal_is_restored();
+}
+
+#[test]
 fn terminal_is_restored_when_the_console_is_told_to_end() {
     if !sandbox_possible() {
         return;

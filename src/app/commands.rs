@@ -1,15 +1,17 @@
 //! The commands that answer and end: read, understand, report.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use super::error::AppError;
 use super::exit::Exit;
 use super::output::{note, print, style, write_file};
 use super::source;
-use crate::config::{Format, Settings, ShowArgs, SnapshotArgs};
+use crate::config::{Format, Settings, ShowArgs, Shown, SnapshotArgs};
 use crate::net::{Change, Snapshot, changes};
+use crate::path::Glance;
 use crate::report::{self, Query, Selection};
-use crate::topology::{Blind, FipState, FloatingIp, Topology};
+use crate::topology::{Blind, FipState, FloatingIp, Router, Topology};
 
 /// `fipscope list`.
 pub(super) fn list(settings: &Settings) -> Result<Exit, AppError> {
@@ -26,7 +28,11 @@ pub(super) fn list(settings: &Settings) -> Result<Exit, AppError> {
 pub(super) fn show(which: &ShowArgs, settings: &Settings) -> Result<Exit, AppError> {
     let snapshot = lasting(source::snapshot(settings, false)?);
     let topology = lasting(Topology::of(snapshot));
-    let fip = find(topology, which)?;
+    let address = match &which.what {
+        Shown::Address(address) => *address,
+        Shown::Router(prefix) => return glance(snapshot, topology, prefix, settings),
+    };
+    let fip = find(topology, address, which)?;
     print(&match settings.format {
         Format::Text => report::text::show(snapshot, topology, fip, style(settings)),
         Format::Json => report::json::show(snapshot, fip),
@@ -36,6 +42,16 @@ pub(super) fn show(which: &ShowArgs, settings: &Settings) -> Result<Exit, AppErr
         FipState::Degraded | FipState::Broken => Exit::Found,
         FipState::Unknown => Exit::CannotTell,
     })
+}
+
+/// `fipscope show` of a router.
+fn glance(snapshot: &Snapshot, topology: &Topology, prefix: &str, settings: &Settings) -> Result<Exit, AppError> {
+    if settings.format == Format::Json {
+        return Err(AppError::Usage("a router at a glance is text; `fipscope list --format json` has it as JSON"));
+    }
+    let glance = Glance::of(snapshot, topology, router(topology, prefix)?);
+    print(&report::text::glance(snapshot, topology, &glance, style(settings)))?;
+    Ok(told(topology, settings))
 }
 
 /// `fipscope snapshot`.
@@ -72,16 +88,33 @@ pub(super) fn diff(before: &Path, after: &Path, settings: &Settings) -> Result<E
     })
 }
 
-fn find<'a>(topology: &'a Topology, which: &ShowArgs) -> Result<&'a FloatingIp, AppError> {
-    let query = Query {
-        address: which.address,
-        router: which.router.clone(),
-        external_network: which.external_network.clone(),
-    };
+fn router<'a>(topology: &'a Topology, prefix: &str) -> Result<&'a Router, AppError> {
+    let found: Vec<&Router> = topology.routers.iter().filter(|router| router.id.starts_with(prefix)).collect();
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => {
+            let ids: Vec<&str> = topology.routers.iter().take(3).map(|router| router.id.as_str()).collect();
+            let hint = match topology.routers.len() {
+                0 => "there is no router on this node".to_owned(),
+                all if all <= 3 => format!("there are {}", ids.join(", ")),
+                all => format!("there are {} and {} more; `fipscope list` shows all", ids.join(", "), all - 3),
+            };
+            let blind = topology.blind.iter().any(Blind::hides_floating_ips);
+            Err(AppError::NoRouter { prefix: prefix.to_owned(), node: topology.node.clone(), hint, blind })
+        }
+        many => {
+            let lines: Vec<String> = many.iter().map(|router| format!("  fipscope show {}", router.id)).collect();
+            Err(AppError::Ambiguous { what: prefix.to_owned(), candidates: lines.join("\n") })
+        }
+    }
+}
+
+fn find<'a>(topology: &'a Topology, address: IpAddr, which: &ShowArgs) -> Result<&'a FloatingIp, AppError> {
+    let query = Query { address, router: which.router.clone(), external_network: which.external_network.clone() };
     match report::select(topology, &query) {
         Selection::One(fip) => Ok(fip),
         Selection::Nothing { hint } => Err(AppError::NotFound {
-            address: which.address,
+            address,
             node: topology.node.clone(),
             hint,
             blind: topology.blind.iter().any(Blind::hides_floating_ips),
@@ -95,14 +128,14 @@ fn find<'a>(topology: &'a Topology, which: &ShowArgs) -> Result<&'a FloatingIp, 
                 format!("  {}: {how}", report::addresses(candidate.floating_ip))
             };
             let candidates: Vec<String> = candidates.iter().map(line).collect();
-            Err(AppError::Ambiguous { address: which.address, candidates: candidates.join("\n") })
+            Err(AppError::Ambiguous { what: address.to_string(), candidates: candidates.join("\n") })
         }
     }
 }
 
 /// Keeps a value until the process ends, which is soon: the kernel takes memory
 /// back at once, and value by value it would take as long as reading them.
-fn lasting<T>(value: T) -> &'static T {
+pub(super) fn lasting<T>(value: T) -> &'static T {
     Box::leak(Box::new(value))
 }
 

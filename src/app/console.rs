@@ -13,11 +13,12 @@ use futures_util::{Stream, StreamExt};
 use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::effects;
 use super::terminal::{Guard, Signals};
 use super::worker::Worker;
+use crate::net::{RouteAnswer, RouteQuestion};
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::Theme;
 use crate::tui::{Effect, Msg, Node, State, update, view};
@@ -26,6 +27,11 @@ use crate::tui::{Effect, Msg, Node, State, update, view};
 /// thread of its own, once at the start and again for each refresh; the error
 /// is for the user, its last line says what to try.
 pub type Source = Arc<dyn Fn() -> Result<Node, String> + Send + Sync>;
+
+/// Asks the kernel's own route lookups, one answer a question, in their order;
+/// an error says why that one could not be asked. It is called on the thread of
+/// the readings.
+pub type Asker = Arc<dyn Fn(&[RouteQuestion]) -> Vec<Result<RouteAnswer, String>> + Send + Sync>;
 
 /// Events that are taken in before the next drawing, at most.
 const BATCH: usize = 256;
@@ -81,6 +87,7 @@ pub struct Console<B: Backend> {
     terminal: Terminal<B>,
     state: State,
     worker: Worker,
+    asker: Option<Asker>,
     clock: fn() -> Timestamp,
     clipboard: Box<dyn Write>,
     dirty: bool,
@@ -89,7 +96,7 @@ pub struct Console<B: Backend> {
 /// Runs the console on the process's terminal until the user leaves. The
 /// terminal is as before afterwards, whatever happens. Must not be called
 /// within an asynchronous runtime.
-pub fn run(source: Source, settings: Settings) -> Result<Ended, ConsoleError> {
+pub fn run(source: Source, asker: Option<Asker>, settings: Settings) -> Result<Ended, ConsoleError> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(ConsoleError::NoTerminal);
     }
@@ -99,7 +106,8 @@ pub fn run(source: Source, settings: Settings) -> Result<Ended, ConsoleError> {
         let _guard =
             Guard::enter(settings.mouse).map_err(|source| ConsoleError::Terminal { operation: "set up", source })?;
         let backend = CrosstermBackend::new(io::stdout());
-        let mut console = Console::new(backend, source, settings, Timestamp::now, Box::new(io::stdout()))?;
+        let console = Console::new(backend, source, settings, Timestamp::now, Box::new(io::stdout()))?;
+        let mut console = console.asking(asker);
         // One reader for the life of the process: a second one could lose wake-ups.
         console.run(&mut EventStream::new(), signals.next()).await
     });
@@ -141,8 +149,16 @@ impl<B: Backend> Console<B> {
         state.keymap = settings.keymap;
         state.refresh = settings.refresh;
         let mut worker = Worker::start(source).map_err(ConsoleError::Start)?;
-        worker.ask();
-        Ok(Self { terminal, state, worker, clock, clipboard, dirty: true })
+        worker.read();
+        Ok(Self { terminal, state, worker, asker: None, clock, clipboard, dirty: true })
+    }
+
+    /// With a kernel to ask, where what is read is this node.
+    #[must_use]
+    pub fn asking(mut self, asker: Option<Asker>) -> Self {
+        self.state.live = asker.is_some();
+        self.asker = asker;
+        self
     }
 
     /// Works until the user leaves, a signal comes, or the events end and
@@ -154,11 +170,15 @@ impl<B: Backend> Console<B> {
         S: Future<Output = i32>,
     {
         let mut signal = pin!(signal);
-        let mut ticks = interval(Duration::from_secs(1));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut beat = self.state.beat();
+        let mut ticks = clock(Instant::now(), beat);
         let mut open = true;
         loop {
             self.draw()?;
+            if self.state.beat() != beat {
+                beat = self.state.beat();
+                ticks = clock(Instant::now() + beat, beat);
+            }
             let idle = !open && !self.worker.is_busy();
             if idle {
                 return Ok(Ended::Input);
@@ -171,7 +191,7 @@ impl<B: Backend> Console<B> {
                     Some(event) => quit |= self.event(event)?,
                     None => open = false,
                 },
-                node = self.worker.answer() => self.node(node)?,
+                answer = self.worker.answer() => self.answer(answer)?,
                 _ = ticks.tick() => quit |= self.send(Msg::Tick((self.clock)()))?,
             }
             // Whatever else is there already is taken in before the next drawing.
@@ -220,10 +240,10 @@ impl<B: Backend> Console<B> {
         }
     }
 
-    fn node(&mut self, node: Result<Node, String>) -> Result<(), ConsoleError> {
+    fn answer(&mut self, answer: Msg) -> Result<(), ConsoleError> {
         self.send(Msg::Tick((self.clock)()))?;
-        let old = self.state.node.clone();
-        self.send(Msg::Node(node))?;
+        let old = self.state.node.clone().filter(|_| matches!(answer, Msg::Node(_)));
+        self.send(answer)?;
         self.worker.discard(old);
         Ok(())
     }
@@ -235,7 +255,12 @@ impl<B: Backend> Console<B> {
         for effect in update(&mut self.state, msg) {
             match effect {
                 Effect::Quit => quit = true,
-                Effect::Reread => self.worker.ask(),
+                Effect::Reread => self.worker.read(),
+                Effect::AskRoutes(questions) => {
+                    if let Some(asker) = &self.asker {
+                        self.worker.ask(asker, questions);
+                    }
+                }
                 Effect::Redraw => {
                     self.terminal.clear().map_err(|error| ConsoleError::Draw(error.to_string()))?;
                 }
@@ -247,6 +272,13 @@ impl<B: Backend> Console<B> {
         }
         Ok(quit)
     }
+}
+
+/// Ticks of one pace; those that were missed are not made up for.
+fn clock(start: Instant, beat: Duration) -> Interval {
+    let mut ticks = interval_at(start, beat);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
 }
 
 /// What the stream has already, without waiting. It is asked with the task's own

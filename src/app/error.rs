@@ -41,11 +41,40 @@ pub(super) enum AppError {
         /// Parts of the node could not be read, so it may be here all the same.
         blind: bool,
     },
-    /// Several floating IPs have that address.
-    #[error("{address} is ambiguous, it could be\n{candidates}")]
+    /// No router of that id is here.
+    #[error("no router whose id begins with {prefix} on {node}\n{hint}")]
+    NoRouter {
+        /// What was asked for.
+        prefix: String,
+        /// Where.
+        node: String,
+        /// What there is instead.
+        hint: String,
+        /// Parts of the node could not be read, so it may be here all the same.
+        blind: bool,
+    },
+    /// Such a packet comes in nowhere.
+    #[error("a packet from {src} to {dst} comes in nowhere on {node}\n{hint}")]
+    Nowhere {
+        /// The packet's source.
+        src: std::net::Ipv4Addr,
+        /// Its destination.
+        dst: std::net::Ipv4Addr,
+        /// Where.
+        node: String,
+        /// What there is instead.
+        hint: String,
+        /// Parts of the node could not be read, so it may come in all the same.
+        blind: bool,
+    },
+    /// What was typed does not go together.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// What was typed could mean several things.
+    #[error("{what} is ambiguous, it could be\n{candidates}")]
     Ambiguous {
         /// What was asked for.
-        address: std::net::IpAddr,
+        what: String,
         /// A line for each, with the arguments that mean it.
         candidates: String,
     },
@@ -71,9 +100,15 @@ impl AppError {
     /// The exit code that says so.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Ambiguous { .. } => Exit::Usage,
-            Self::Read(_) | Self::NoEntry { .. } | Self::NotFound { blind: true, .. } => Exit::CannotTell,
+            Self::Config(_) | Self::Usage(_) | Self::Ambiguous { .. } => Exit::Usage,
+            Self::Read(_)
+            | Self::NoEntry { .. }
+            | Self::NotFound { blind: true, .. }
+            | Self::NoRouter { blind: true, .. }
+            | Self::Nowhere { blind: true, .. } => Exit::CannotTell,
             Self::NotFound { blind: false, .. }
+            | Self::NoRouter { blind: false, .. }
+            | Self::Nowhere { blind: false, .. }
             | Self::Lab(_)
             | Self::Console(_)
             | Self::Write { .. }

@@ -10,7 +10,8 @@ use super::output::style;
 use crate::config::{LabArgs, Settings};
 use crate::kernel::{self, ReadOptions};
 use crate::lab::{self, Lab, LabOptions};
-use crate::net::{Observed, Snapshot};
+use crate::net::{Observed, RouteQuestion, Snapshot};
+use crate::netns::NetnsDir;
 use crate::topology::Topology;
 use crate::tui::Node;
 
@@ -37,7 +38,17 @@ pub(super) fn console(settings: &Settings) -> Result<Exit, AppError> {
         let snapshot = Arc::new(snapshot(&source, false).map_err(|error| error.to_string())?);
         Ok(Node { topology: Arc::new(Topology::of(&snapshot)), snapshot })
     };
-    Ok(Exit::Other(console::run(Arc::new(read), looks)?.code().into()))
+    Ok(Exit::Other(console::run(Arc::new(read), asker(settings), looks)?.code().into()))
+}
+
+/// The kernel of this node, for the questions that prove a walk; a file has none.
+fn asker(settings: &Settings) -> Option<console::Asker> {
+    let netns_dir = NetnsDir::new(&settings.netns_dir);
+    let ask = move |questions: &[RouteQuestion]| {
+        let answers = kernel::ask_routes(&netns_dir, questions).into_iter();
+        answers.map(|answer| answer.map_err(|error| error.to_string())).collect()
+    };
+    settings.from.is_none().then(|| -> console::Asker { Arc::new(ask) })
 }
 
 /// The lab, with the console or another command in it.
@@ -49,6 +60,7 @@ pub(super) fn lab(arguments: &LabArgs, settings: &Settings) -> Result<Exit, AppE
         fips: arguments.fips.unwrap_or(usual.fips),
         backend: arguments.backend,
         traffic: arguments.traffic,
+        ..usual
     };
     let lab = Lab::enter_and_build(&options)?;
     if arguments.command.is_empty() {

@@ -1,12 +1,14 @@
 //! Commands and options, with their help.
 
+mod trace;
+
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use crate::config;
+use self::trace::Trace;
+use crate::config::{self, Shown};
 use crate::neutron;
 
 /// A console for floating IPs on OpenStack nodes with distributed virtual routing
@@ -42,8 +44,8 @@ const MORE: &str = concat!(
 
 Exit codes:
   0    done, or healthy
-  1    broken or degraded, a difference, no such floating IP, or an operation
-       that failed
+  1    broken or degraded, a dropped packet, a difference, no such floating IP,
+       or an operation that failed
   2    wrong usage
   3    could not tell: something that the answer depends on could not be read
   4    an operation failed and could not be rolled back completely
@@ -95,15 +97,32 @@ pub(super) enum Command {
     /// List external networks, routers and floating IPs
     List,
     /// Show the whole chain of one floating IP, link by link, both directions
+    ///
+    /// With the id of a router instead of an address: its three classes of traffic (east-west, SNAT, floating IP) at a
+    /// glance, and what the node costs the external network.
     #[command(after_help = "\
 Examples:
   fipscope show 192.168.1.3                   by floating IP
   fipscope show 10.0.0.4                      by fixed IP
   fipscope show 10.0.0.4 --router ef25020f    where two routers have a 10.0.0.4
+  fipscope show ef25020f                      that router at a glance
   fipscope show 10.0.0.4 --format json | jq '.outbound[] | select(.state != \"ok\")'
 
 Exit codes: 0 every link holds, 1 degraded, broken or not here, 3 could not tell.")]
-    Show(Address),
+    Show(Target),
+    /// Walk a packet over the node: what routes and translates it, what stops it
+    #[command(after_help = "\
+Examples:
+  fipscope trace --src 10.0.0.4 --dst 198.51.100.7 --reply    out and back
+  fipscope trace --src 198.51.100.7 --dst 192.168.1.3         in from outside
+  fipscope trace --src 10.0.0.4 --dst 20.0.0.5 --proto icmp   between subnets
+  fipscope trace --src 10.0.0.4 --dst 198.51.100.7 --verify   ask the kernel too
+
+No packet is sent.
+
+Exit codes: 0 delivered or leaves the node, 1 dropped, or the kernel decides
+otherwise, 2 ambiguous where it comes in, 3 could not tell.")]
+    Trace(Trace),
     /// Write everything read from the node as one JSON document
     #[command(after_help = "\
 Examples:
@@ -158,12 +177,12 @@ Example:
     Man,
 }
 
-/// An address, and what decides where it is ambiguous.
+/// What to show, and what decides where an address is ambiguous.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_field_names, reason = "the names are those on the command line")]
-pub(super) struct Address {
-    /// A floating IP or a fixed IP
-    address: IpAddr,
+pub(super) struct Target {
+    /// A floating IP, a fixed IP, or a router's id (its first characters)
+    #[arg(value_name = "ADDRESS|ROUTER", value_parser = shown)]
+    what: Shown,
     /// The router, where the address is ambiguous (its id, or the first characters)
     #[arg(long, value_name = "ID")]
     router: Option<String>,
@@ -254,9 +273,10 @@ impl From<Command> for config::Command {
             // The last two answer before anything is run.
             Command::Tui | Command::Completions { .. } | Command::Man => Self::Console,
             Command::List => Self::List,
-            Command::Show(Address { address, router, external_network }) => {
-                Self::Show(config::ShowArgs { address, router, external_network })
+            Command::Show(Target { what, router, external_network }) => {
+                Self::Show(config::ShowArgs { what, router, external_network })
             }
+            Command::Trace(trace) => Self::Trace(Box::new(trace.into())),
             Command::Snapshot { output, conntrack } => Self::Snapshot(config::SnapshotArgs { output, conntrack }),
             Command::Diff { before, after } => Self::Diff { before, after },
             Command::Lab(Lab { layout, routers, fips, backend, traffic, command }) => Self::Lab(config::LabArgs {
@@ -268,5 +288,15 @@ impl From<Command> for config::Command {
                 command,
             }),
         }
+    }
+}
+
+/// An address, or what may be the beginning of a router's id.
+fn shown(text: &str) -> Result<Shown, String> {
+    let is_id = !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    match text.parse() {
+        Ok(address) => Ok(Shown::Address(address)),
+        Err(_) if is_id => Ok(Shown::Router(text.to_owned())),
+        Err(_) => Err("neither an IP address nor the beginning of a router's id".to_owned()),
     }
 }

@@ -2,10 +2,10 @@
 //! how it was parsed.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use crate::net::netfilter::Backend;
+use crate::net::netfilter::{Backend, protocol_number};
 use crate::neutron::Layout;
 
 /// What was typed; `None` where nothing was.
@@ -41,8 +41,10 @@ pub enum Command {
     Console,
     /// External networks, routers and floating IPs.
     List,
-    /// One floating IP's chain.
+    /// One floating IP's chain, or a router at a glance.
     Show(ShowArgs),
+    /// A packet's walk.
+    Trace(Box<TraceArgs>),
     /// Everything read, as one document.
     Snapshot(SnapshotArgs),
     /// What changed between two snapshots.
@@ -56,15 +58,61 @@ pub enum Command {
     Lab(LabArgs),
 }
 
-/// Which floating IP.
+/// Which floating IP, or which router.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShowArgs {
-    /// Its floating or fixed IP.
-    pub address: IpAddr,
+    /// What was asked for.
+    pub what: Shown,
     /// The first characters of its router's id.
     pub router: Option<String>,
     /// The first characters of its external network's id.
     pub external_network: Option<String>,
+}
+
+/// What `show` can show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A floating IP, by floating or fixed IP.
+    Address(IpAddr),
+    /// A router, by the first characters of its id.
+    Router(String),
+}
+
+/// Which packet is walked from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceArgs {
+    /// Source address.
+    pub src: Ipv4Addr,
+    /// Destination address.
+    pub dst: Ipv4Addr,
+    /// Protocol number (IANA).
+    pub proto: u8,
+    /// Source port.
+    pub sport: Option<u16>,
+    /// Destination port.
+    pub dport: Option<u16>,
+    /// Length in bytes.
+    pub length: Option<u32>,
+    /// The device that it comes in by.
+    pub iif: Option<String>,
+    /// Walk the answer as well.
+    pub reply: bool,
+    /// Ask the kernel at every hop.
+    pub verify: bool,
+    /// The first characters of the router's id.
+    pub router: Option<String>,
+    /// The first characters of the external network's id.
+    pub external_network: Option<String>,
+}
+
+/// TCP's protocol number (IANA).
+pub const TCP: u8 = 6;
+/// UDP's.
+pub const UDP: u8 = 17;
+
+/// The protocol that a word or a number means.
+pub fn protocol(word: &str) -> Option<u8> {
+    word.parse().ok().or_else(|| protocol_number(&word.to_lowercase()))
 }
 
 /// Where a snapshot goes and what it holds.

@@ -1,6 +1,8 @@
 //! The lab as a plan: the article's router, more routers for scale, and what
 //! stands around them. Nothing here touches the system.
 
+mod more;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::net::{Mac, NetnsName};
@@ -61,15 +63,20 @@ pub fn node(options: &LabOptions) -> Result<Node, Error> {
         priorities: Vec::new(),
         macs: 0,
     };
-    let second = options.routers > 1;
+    let second = options.routers > 1 || options.more;
     let mut bridges = vec!["br-10.0.0.0", "br-20.0.0.0", EXTERNAL_BRIDGE];
     bridges.extend(second.then_some(SECOND_BRIDGE));
+    bridges.extend(more::BRIDGES.iter().filter(|_| options.more));
     switch(&mut builder.plan, &bridges);
     gateway(&mut builder.plan, EXTERNAL_BRIDGE);
-    let vms = builder.article(options.fips)?;
+    let mut vms = builder.article(options.fips)?;
     if second {
         gateway_leg(&mut builder.plan, "eth1", SECOND_GATEWAY, 16, SECOND_BRIDGE);
-        builder.scale(options)?;
+        let external = builder.second_external();
+        builder.scale(options, &external)?;
+        if options.more {
+            vms.extend(builder.more(&external)?);
+        }
     }
     let priorities = (options.layout != Layout::Juno).then_some(builder.priorities);
     Ok(Node { plan: builder.plan.gathered(), pairs: builder.pairs, priorities, vms })
@@ -120,8 +127,8 @@ impl Builder {
         Ok(vms)
     }
 
-    /// Routers on a second external network, one subnet each, no instances.
-    fn scale(&mut self, options: &LabOptions) -> Result<(), Error> {
+    /// A second external network.
+    fn second_external(&mut self) -> External {
         let external = External {
             id: uuid("second external network"),
             port: self.port(DeviceKind::AgentGateway, "second fg", SECOND_FG, 16, Some(SECOND_BRIDGE)),
@@ -129,6 +136,11 @@ impl Builder {
         };
         fip_namespace(&mut self.plan, &self.forms, &external);
         gateway_port(&mut self.plan, &self.forms, &external);
+        external
+    }
+
+    /// Routers on the second external network, one subnet each, no instances.
+    fn scale(&mut self, options: &LabOptions, external: &External) -> Result<(), Error> {
         for number in 1..options.routers {
             let router = uuid(&format!("router {number}"));
             let place = router_netns(&router);
@@ -142,12 +154,12 @@ impl Builder {
                 neighbour(&mut self.plan, &place, &qr.device, host(10 + index).into(), mac);
             }
             let macs = (kernel_mac(&format!("rfp {number}")), kernel_mac(&format!("fpr {number}")));
-            let pair = self.pair(&router, &external, macs)?;
+            let pair = self.pair(&router, external, macs)?;
             let sg = (IpAddr::V4(host(3)), self.next_mac());
             redirect(&mut self.plan, &self.forms, &router, &qr, sg);
             let first = SECOND_FIRST_FIP.to_bits() + (number - 1) * options.fips;
             let wanted = (0..options.fips).map(|index| (Ipv4Addr::from_bits(first + index), host(10 + index)));
-            self.associate(&external, &pair, wanted);
+            self.associate(external, &pair, wanted);
         }
         Ok(())
     }
@@ -223,13 +235,12 @@ fn check(options: &LabOptions) -> Result<(), Error> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::net::netfilter::Backend;
     use crate::plan::{Action, Object, Place};
 
     use super::*;
 
     fn options(layout: Layout, routers: u32, fips: u32) -> LabOptions {
-        LabOptions { layout, routers, fips, backend: Backend::Nft, traffic: false }
+        LabOptions { layout, routers, fips, ..LabOptions::default() }
     }
 
     #[test]

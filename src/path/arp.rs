@@ -1,14 +1,14 @@
 //! Who answers ARP: an own address, a proxy, or nobody
 //! (`net/ipv4/arp.c: arp_process`).
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::model::{ArpAnswer, Start};
 use super::node::Node;
 use super::packet::Packet;
 use super::route::{Refusal, Routed};
 use super::space::{Conf, Device, Space};
-use crate::net::{IfName, RouteKind};
+use crate::net::{Addr, IfName, RouteKind};
 use crate::topology::{ObjectKind, ObjectRef};
 
 impl Node<'_> {
@@ -32,17 +32,17 @@ impl<'s> Space<'s> {
         let name = &device.link.name;
         let Some(conf) = device.conf else { return unknown(format!("the IPv4 settings of {name} were not read")) };
         if !device.link.is_up() {
-            return no(format!("{name} is down"), ObjectKind::Link, name);
+            return no(format!("{name} is down"), ObjectKind::Link, name.to_string());
         }
         // The kernel asks its routes where a packet from the asker to the target would go.
         match self.route_in(device, &Packet::first(asker, target, 0)) {
-            Routed::Local(_, RouteKind::Local) => self.own(device, conf, asker, target),
+            Routed::Local(_, RouteKind::Local) => own(device, conf, asker, target),
             Routed::Forward(choice, hop) => match &hop.dev {
                 Some(out) if out != name => self.proxy(device, conf, target, out, &choice.route.to_string()),
                 _ => no(
                     format!("{target} is reached through {name} itself: no route leads to it by another device"),
                     ObjectKind::Route,
-                    target,
+                    target.to_string(),
                 ),
             },
             Routed::Refused(Refusal::ForwardingOff) => no(
@@ -55,27 +55,7 @@ impl<'s> Space<'s> {
                 ArpAnswer { answers: Some(false), why: stop.reason, object: stop.object, mac: None }
             }
             Routed::Riddle(riddle) => unknown(riddle.reason()),
-            Routed::Local(..) => no(format!("{target} is a broadcast address"), ObjectKind::Addr, target),
-        }
-    }
-
-    /// An own address; `arp_ignore` may want it to be on this device.
-    fn own(&self, device: &Device<'s>, conf: Conf, asker: Ipv4Addr, target: Ipv4Addr) -> ArpAnswer {
-        let name = &device.link.name;
-        let here = |addr: &&&crate::net::Addr| addr.address.addr() == target;
-        let is_here = device.addrs.iter().find(here);
-        let key = format!("net.ipv4.conf.{name}.arp_ignore");
-        match (conf.arp_ignore, is_here) {
-            (0, _) | (1, Some(_)) => yes(format!("{target} is its own address"), ObjectKind::Addr, target, device),
-            (2, Some(addr)) if addr.address.contains(&std::net::IpAddr::V4(asker)) => {
-                yes(format!("{target} is its own address"), ObjectKind::Addr, target, device)
-            }
-            (level @ (1 | 2), _) => no(
-                format!("{target} is an own address, but not one that {name} may answer for (arp_ignore {level})"),
-                ObjectKind::Sysctl,
-                key,
-            ),
-            (level, _) => no(format!("arp_ignore is {level} on {name}"), ObjectKind::Sysctl, key),
+            Routed::Local(..) => no(format!("{target} is a broadcast address"), ObjectKind::Addr, target.to_string()),
         }
     }
 
@@ -89,19 +69,46 @@ impl<'s> Space<'s> {
             return yes(why, ObjectKind::Route, route, device);
         }
         if self.proxy_neighbour(name, target).is_some() {
-            return yes(format!("{target} is a proxy neighbour on {name}"), ObjectKind::Neigh, target, device);
+            return yes(
+                format!("{target} is a proxy neighbour on {name}"),
+                ObjectKind::Neigh,
+                target.to_string(),
+                device,
+            );
         }
         let key = format!("net.ipv4.conf.{name}.proxy_arp");
         no(format!("proxy_arp is off on {name}"), ObjectKind::Sysctl, key)
     }
 }
 
-fn yes(why: String, kind: ObjectKind, key: impl ToString, device: &Device<'_>) -> ArpAnswer {
-    ArpAnswer { answers: Some(true), why, object: Some(ObjectRef { kind, key: key.to_string() }), mac: device.link.mac }
+/// An own address; `arp_ignore` may want it to be on this device.
+fn own(device: &Device<'_>, conf: Conf, asker: Ipv4Addr, target: Ipv4Addr) -> ArpAnswer {
+    let name = &device.link.name;
+    let here = |addr: &&&Addr| addr.address.addr() == target;
+    let is_here = device.addrs.iter().find(here);
+    let key = format!("net.ipv4.conf.{name}.arp_ignore");
+    match (conf.arp_ignore, is_here) {
+        (0, _) | (1, Some(_)) => {
+            yes(format!("{target} is its own address"), ObjectKind::Addr, target.to_string(), device)
+        }
+        (2, Some(addr)) if addr.address.contains(&IpAddr::V4(asker)) => {
+            yes(format!("{target} is its own address"), ObjectKind::Addr, target.to_string(), device)
+        }
+        (level @ (1 | 2), _) => no(
+            format!("{target} is an own address, but not one that {name} may answer for (arp_ignore {level})"),
+            ObjectKind::Sysctl,
+            key,
+        ),
+        (level, _) => no(format!("arp_ignore is {level} on {name}"), ObjectKind::Sysctl, key),
+    }
 }
 
-fn no(why: String, kind: ObjectKind, key: impl ToString) -> ArpAnswer {
-    ArpAnswer { answers: Some(false), why, object: Some(ObjectRef { kind, key: key.to_string() }), mac: None }
+fn yes(why: String, kind: ObjectKind, key: impl Into<String>, device: &Device<'_>) -> ArpAnswer {
+    ArpAnswer { answers: Some(true), why, object: Some(ObjectRef { kind, key: key.into() }), mac: device.link.mac }
+}
+
+fn no(why: String, kind: ObjectKind, key: impl Into<String>) -> ArpAnswer {
+    ArpAnswer { answers: Some(false), why, object: Some(ObjectRef { kind, key: key.into() }), mac: None }
 }
 
 fn unknown(why: String) -> ArpAnswer {

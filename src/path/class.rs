@@ -7,7 +7,7 @@ use super::filter::Event;
 use super::model::{Class, Detail, NatKind};
 use super::pass::{End, Passed};
 use super::route::Routed;
-use super::space::{Device, Space};
+use super::space::Space;
 use crate::net::{IfName, TableId};
 use crate::neutron::{DeviceKind, FAST_EXIT_PRIORITY, METADATA_ADDRESS, NamespaceKind, parse_device, parse_namespace};
 
@@ -55,19 +55,22 @@ fn from_instance(space: &Space<'_>, out: DeviceKind, passed: &Passed<'_>) -> (Cl
 /// with a floating IP.
 fn gateway(space: &Space<'_>, passed: &Passed<'_>) -> (Class, Option<Detail>) {
     let leak = leak(passed);
-    let own = passed.routed.as_ref().and_then(|(_, routed)| out(routed)).and_then(|out| primary(space, out));
-    let has_own = own == Some(passed.passing.packet.src);
-    if leak.is_some() || has_own { (Class::Snat, leak) } else { (Class::Fip, None) }
+    let out = passed.routed.as_ref().and_then(|(_, routed)| out(routed));
+    let is_own = out.is_some_and(|out| is_own(space, out, passed.passing.packet.src));
+    if leak.is_some() || is_own { (Class::Snat, leak) } else { (Class::Fip, None) }
 }
 
 /// In through the router's own gateway port.
 fn inbound(space: &Space<'_>, iif: &IfName, passed: &Passed<'_>) -> (Class, Option<Detail>) {
-    let is_answer_to_snat = !has(passed, NatKind::Dnat) && primary(space, iif) == Some(passed.entered.dst);
+    let is_answer_to_snat = !has(passed, NatKind::Dnat) && is_own(space, iif, passed.entered.dst);
     (if is_answer_to_snat { Class::Snat } else { Class::Fip }, None)
 }
 
-fn primary(space: &Space<'_>, device: &IfName) -> Option<Ipv4Addr> {
-    space.device(device).and_then(Device::primary)
+/// Whether an address is the gateway port's own: floating IPs stand beside it
+/// with a mask of 32 bits.
+fn is_own(space: &Space<'_>, port: &IfName, address: Ipv4Addr) -> bool {
+    let addrs = space.device(port).map_or(&[][..], |device| &device.addrs);
+    addrs.iter().any(|addr| addr.address.addr() == address && addr.address.prefix_len() < 32)
 }
 
 /// A packet that leaves as it came, with no translation of its source.

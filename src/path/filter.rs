@@ -97,12 +97,6 @@ impl<'s> Filter<'s> {
         compile::filter(netfilter)
     }
 
-    /// True where the source speaks iptables' words only, so that native
-    /// `nf_tables` chains may stand there unseen.
-    pub(super) fn is_partial(&self) -> bool {
-        self.partial
-    }
-
     /// Passes one hook. `known` are the connections of this namespace that
     /// earlier packets opened.
     pub(super) fn pass(

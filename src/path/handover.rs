@@ -60,30 +60,32 @@ impl<'s> Handover<'_, 's> {
             state: entry.map(|entry| entry.state),
         };
         let to = match (self.space.blind_to_neighbours(), self.other_end()) {
-            (Some(why), _) => To::Unknown(self.stop(why)),
-            (None, Some((space, peer))) => self.wire(entry, space, peer),
-            (None, None) => self.segment(entry),
+            (Some(why), _) | (None, Err(why)) => To::Unknown(self.stop(why)),
+            (None, Ok(Some((space, peer)))) => self.wire(entry, space, peer),
+            (None, Ok(None)) => self.segment(entry),
         };
         Handed { neighbour: Some(neighbour), to }
     }
 
-    /// The far end of a veth pair between two of the agent's namespaces.
-    fn other_end(&self) -> Option<(&Space<'s>, &Device<'s>)> {
-        let Some(Peer::In(namespace, index)) = &self.oif.link.peer else { return None };
+    /// The far end of a veth pair between two of the agent's namespaces; the
+    /// error says why that namespace could not be read.
+    fn other_end(&self) -> Result<Option<(&Space<'s>, &Device<'s>)>, String> {
+        let Some(Peer::In(namespace, index)) = &self.oif.link.peer else { return Ok(None) };
         if !is_agents(namespace) {
-            return None;
+            return Ok(None);
         }
-        let space = self.node.space(namespace).ok()?;
-        let device = space.device(space.name_of(*index)?)?;
+        let space = self.node.space(namespace)?;
+        let device = space.name_of(*index).and_then(|name| space.device(name));
         // A port of a bridge hands on whatever comes.
-        device.link.master.is_none().then_some((space, device))
+        Ok(device.filter(|device| device.link.master.is_none()).map(|device| (space, device)))
     }
 
     fn wire(&self, entry: Option<&Neigh>, space: &Space<'s>, peer: &Device<'s>) -> To {
         let name = &self.oif.link.name;
         if !peer.link.is_up() {
             return To::Lost(
-                Stop::new(space.name, format!("{} is down", peer.link.name)).at(ObjectKind::Link, &peer.link.name),
+                Stop::new(space.name, format!("{} is down", peer.link.name))
+                    .at(ObjectKind::Link, peer.link.name.to_string()),
             );
         }
         match usable(entry) {
@@ -116,7 +118,7 @@ impl<'s> Handover<'_, 's> {
         let longest = peer.link.mtu + 4;
         if self.packet.length.min(self.fragment()) > longest {
             let reason = format!("{} silently drops what is longer than its MTU {}", peer.link.name, peer.link.mtu);
-            return To::Lost(Stop::new(space.name, reason).at(ObjectKind::Link, &peer.link.name));
+            return To::Lost(Stop::new(space.name, reason).at(ObjectKind::Link, peer.link.name.to_string()));
         }
         To::Across(Start { namespace: space.name.clone(), device: Some(peer.link.name.clone()) })
     }
@@ -129,9 +131,15 @@ impl<'s> Handover<'_, 's> {
     /// A switch: Open vSwitch, a bridge.
     fn segment(&self, entry: Option<&Neigh>) -> To {
         let taker = match usable(entry) {
-            Some(mac) => self.node.ports().get(&mac).copied().filter(|port| self.answers(*port)),
+            // Who has the address now is asked only once the entry is old.
+            Some(mac) => self.node.ports().get(&mac).copied().filter(|(namespace, _)| *namespace != self.space.name),
             None => self.near().into_iter().find(|port| self.answers(*port)),
         };
+        if let (None, Some(mac), Some((_, device))) = (taker, usable(entry), self.own_sg()) {
+            let reason =
+                format!("{device} has {}, but the neighbour entry has another hardware address, {mac}", self.next);
+            return To::Lost(self.at_neighbour(reason));
+        }
         if let Some((namespace, device)) = taker {
             return To::Across(Start { namespace: namespace.clone(), device: Some(device.clone()) });
         }
@@ -145,9 +153,18 @@ impl<'s> Handover<'_, 's> {
         if entry.is_none() && faces_outside && self.iif == Some(name) {
             let reason =
                 format!("it would go back out of {name}, by which it came: no route leads {} to a router", self.next);
-            return To::Lost(self.stop(reason).at(ObjectKind::Route, self.next));
+            return To::Lost(self.stop(reason).at(ObjectKind::Route, self.next.to_string()));
         }
         if !faces_outside && self.next == self.packet.dst { To::Subnet } else { To::Outside }
+    }
+
+    /// The router's port in its snat namespace, where that is on this node and
+    /// the next hop.
+    fn own_sg(&self) -> Option<(&'s NetnsName, &'s IfName)> {
+        if !DeviceKind::Internal.is(&self.oif.link.name) {
+            return None;
+        }
+        self.near().into_iter().find(|(namespace, _)| self.node.has_address(namespace, self.next))
     }
 
     /// Ports of this node on the same segment that could hold the next hop.

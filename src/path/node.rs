@@ -56,8 +56,8 @@ impl<'s> Node<'s> {
         self.ports.get_or_init(|| {
             let spaces = self.spaces.values().filter_map(|slot| Some((slot.name, slot.netns.seen()?)));
             let links = spaces.flat_map(|(name, netns)| netns.links().iter().map(move |link| (name, link)));
-            use DeviceKind::{AgentGateway, Internal, RouterGateway, Snat};
             let is_port = |(_, link): &(&NetnsName, &Link)| {
+                use DeviceKind::{AgentGateway, Internal, RouterGateway, Snat};
                 matches!(parse_device(&link.name), Some((AgentGateway | Internal | RouterGateway | Snat, _)))
             };
             links.filter(is_port).filter_map(|(name, link)| Some((link.mac?, (name, &link.name)))).collect()

@@ -56,14 +56,12 @@ impl<'s> Space<'s> {
         let mut devices: HashMap<&str, Device<'s>> =
             links.iter().map(|link| (link.name.as_str(), Device::of(link, netns))).collect();
         let mut addresses = Vec::new();
-        for addr in addrs {
+        let (secondary, primary): (Vec<_>, Vec<_>) = addrs.iter().partition(|addr| addr.flags.secondary);
+        for addr in primary.into_iter().chain(secondary) {
             if let (IpAddr::V4(address), Some(device)) = (addr.address.addr(), devices.get_mut(addr.dev.as_str())) {
                 device.addrs.push(addr);
                 addresses.push(address.to_bits());
             }
-        }
-        for device in devices.values_mut() {
-            device.addrs.sort_by_key(|addr| addr.flags.secondary);
         }
         addresses.sort_unstable();
         let entries = |proxy: bool| {
@@ -134,12 +132,16 @@ impl<'s> Device<'s> {
         }
     }
 
-    /// The first IPv4 address.
+    /// The device's own IPv4 address: the first that lies in a network. Floating
+    /// IPs stand beside it as single addresses, and a snapshot's addresses are
+    /// sorted, not in the kernel's order.
     pub(super) fn primary(&self) -> Option<Ipv4Addr> {
-        self.addrs.iter().find_map(|addr| match addr.address.addr() {
+        let own = |addr: &&&Addr| addr.address.addr().is_ipv4() && addr.address.prefix_len() < 32;
+        let single = || self.addrs.iter().find(|addr| addr.address.addr().is_ipv4());
+        match self.addrs.iter().find(own).or_else(single)?.address.addr() {
             IpAddr::V4(address) => Some(address),
             IpAddr::V6(_) => None,
-        })
+        }
     }
 }
 

@@ -21,7 +21,7 @@ impl<'s> Node<'s> {
             return owners;
         }
         let inside = self.ports_with(src);
-        if inside.is_empty() { self.from_outside(dst) } else { inside }
+        if inside.is_empty() { self.starts_outside(dst) } else { inside }
     }
 
     /// The subnet in which both addresses lie: a packet between them is
@@ -72,6 +72,14 @@ impl<'s> Node<'s> {
         self.topology.routers.iter().filter_map(of_router).flatten().collect()
     }
 
+    /// The port of a router by which its instances reach it; the namespace is
+    /// any of that router.
+    pub(super) fn gateway_port(&self, namespace: &NetnsName, instance: Ipv4Addr) -> Option<Start> {
+        let (_, id) = parse_namespace(namespace)?;
+        let namespace = self.topology.router(id)?.namespace.as_ref()?;
+        self.ports_with(instance).into_iter().find(|port| port.namespace == *namespace)
+    }
+
     /// The namespaces whose own address it is.
     fn owners(&self, src: Ipv4Addr) -> Vec<Start> {
         let agents = self.names().filter(|name| {
@@ -84,7 +92,7 @@ impl<'s> Node<'s> {
         agents.map(|name| Start { namespace: name.clone(), device: None }).collect()
     }
 
-    fn from_outside(&self, dst: Ipv4Addr) -> Vec<Start> {
+    fn starts_outside(&self, dst: Ipv4Addr) -> Vec<Start> {
         let mut starts = Vec::new();
         for fip in self.topology.floating_ips.iter().filter(|fip| fip.floating_ip == Some(IpAddr::V4(dst))) {
             let network = fip.external_network.as_deref();
@@ -109,7 +117,7 @@ impl<'s> Node<'s> {
             let routers = self.topology.routers.iter().filter(|router| {
                 router.internal.iter().flat_map(|port| &port.addresses).any(|net| net.contains(&IpAddr::V4(dst)))
             });
-            starts = routers.flat_map(|router| self.agent_gateway(router.external_network.as_deref())).collect();
+            starts = routers.filter_map(|router| self.agent_gateway(router.external_network.as_deref())).collect();
         }
         starts.sort();
         starts.dedup();

@@ -13,8 +13,8 @@ impl Stop {
         Self { namespace: namespace.clone(), object: None, reason: reason.into() }
     }
 
-    pub(super) fn at(self, kind: ObjectKind, key: impl ToString) -> Self {
-        Self { object: Some(ObjectRef { kind, key: key.to_string() }), ..self }
+    pub(super) fn at(self, kind: ObjectKind, key: impl Into<String>) -> Self {
+        Self { object: Some(ObjectRef { kind, key: key.into() }), ..self }
     }
 }
 
@@ -44,11 +44,13 @@ impl Space<'_> {
                 Some(link) => self.refusal_stop(link, refusal),
                 None => self.refusal(None, refusal),
             },
-            Cause::InputDown(name) => say(format!("{name} is down")).at(ObjectKind::Link, name),
-            Cause::OutputDown(name) => say(format!("{name} is down or has no carrier")).at(ObjectKind::Link, name),
+            Cause::InputDown(name) => say(format!("{name} is down")).at(ObjectKind::Link, name.to_string()),
+            Cause::OutputDown(name) => {
+                say(format!("{name} is down or has no carrier")).at(ObjectKind::Link, name.to_string())
+            }
             Cause::TooLong(name, mtu) => {
                 say(format!("too long for {name} (MTU {mtu}) and not to be fragmented: the sender is told"))
-                    .at(ObjectKind::Link, name)
+                    .at(ObjectKind::Link, name.to_string())
             }
             Cause::Filter(why) => say(why.clone()),
             Cause::Routing(riddle) => say(riddle.reason()),
@@ -70,8 +72,10 @@ impl Space<'_> {
         let device = iif.map_or_else(|| "the namespace".to_owned(), |link| link.name.to_string());
         match refusal {
             Refusal::NoRoute => say("no rule leads to a route for it".to_owned()).at(ObjectKind::Route, "default"),
-            Refusal::Rule(rule, _) => say(format!("refused by rule \"{rule}\"")).at(ObjectKind::Rule, rule),
-            Refusal::Route(route, _) => say(format!("refused by route \"{route}\"")).at(ObjectKind::Route, route),
+            Refusal::Rule(rule, _) => say(format!("refused by rule \"{rule}\"")).at(ObjectKind::Rule, rule.to_string()),
+            Refusal::Route(route, _) => {
+                say(format!("refused by route \"{route}\"")).at(ObjectKind::Route, route.to_string())
+            }
             Refusal::ForwardingOff => say(format!("forwarding is off on {device}"))
                 .at(ObjectKind::Sysctl, format!("net.ipv4.conf.{device}.forwarding")),
             Refusal::MartianSource => say("its source address can be no source here".to_owned()),

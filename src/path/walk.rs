@@ -13,7 +13,7 @@ use super::route::Routed;
 use super::space::Space;
 use super::track::Connections;
 use crate::net::{IfName, RouteAnswer, RouteQuestion};
-use crate::neutron::{DeviceKind, NamespaceKind, parse_device, parse_namespace};
+use crate::neutron::{DeviceKind, parse_device};
 
 /// More namespaces than any way on a node passes: a packet that comes to so
 /// many goes round in a circle.
@@ -44,7 +44,15 @@ impl<'s> Node<'s> {
             (Outcome::Delivered | Outcome::LeavesNode, Verdict::Forward) => last.oif.clone(),
             _ => return None,
         };
-        let start = Start { namespace: last.namespace.clone(), device };
+        // Machines of one subnet answer each other without a router.
+        if device.is_some() && self.subnet_of_both(walk.arrived.src, walk.arrived.dst).is_some() {
+            return None;
+        }
+        let start = match &device {
+            // What came by the snat namespace is answered by way of the instance's gateway.
+            Some(name) if DeviceKind::Snat.is(name) => self.gateway_port(&last.namespace, walk.arrived.dst)?,
+            _ => Start { namespace: last.namespace.clone(), device },
+        };
         Some(self.run(&start, walk.arrived.answer(), walk.connections.clone()))
     }
 
@@ -242,9 +250,13 @@ fn question(at: &Start, packet: &Packet) -> RouteQuestion {
 /// gives it a floating IP.
 fn overall(walk: &Walk, classes: &[(Class, Option<Detail>)]) -> (Class, Option<Detail>) {
     let Some((first, detail)) = classes.first().copied() else { return (walk.class, walk.detail) };
-    let in_snat = |hop: &Hop| matches!(parse_namespace(&hop.namespace), Some((NamespaceKind::Snat, _)));
-    let centralized = walk.hops.iter().zip(classes).any(|(hop, (class, _))| in_snat(hop) && *class == Class::Fip);
-    let class = if first == Class::Snat && centralized { Class::Fip } else { first };
+    // On its way out by the snat namespace; by main's routes, where those lead there.
+    let is_outbound = |hop: &Hop| hop.iif.as_ref().is_some_and(|device| DeviceKind::Snat.is(device));
+    let mut outbound = walk.hops.iter().zip(classes).filter(|(hop, _)| is_outbound(hop)).map(|(_, (class, _))| *class);
+    let class = match (first, outbound.find(|class| matches!(class, Class::Snat | Class::Fip))) {
+        (Class::Snat | Class::EastWest, Some(class)) => class,
+        _ => first,
+    };
     let from_instance = walk.start.device.as_ref().is_some_and(|device| DeviceKind::Internal.is(device));
     let turned = walk.hops.iter().flat_map(|hop| &hop.translations).any(|nat| nat.kind == NatKind::Dnat);
     let leaks = classes.iter().any(|(_, detail)| *detail == Some(Detail::Leak)) && walk.outcome == Outcome::LeavesNode;

@@ -7,11 +7,13 @@
 mod diff;
 mod list;
 mod show;
+mod trace;
 
 pub use diff::diff;
 pub use list::list;
 use serde::Serialize;
 pub use show::show;
+pub use trace::trace;
 
 use crate::net::Snapshot;
 

@@ -1,18 +1,22 @@
 //! Text for people.
 
 mod diff;
+mod glance;
 mod list;
 mod numbers;
 mod show;
 mod snapshot;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 pub use diff::diff;
+pub use glance::glance;
 pub use list::list;
 pub use show::show;
 pub use snapshot::written;
+pub use trace::trace;
 
 use super::style::{Style, Tone};
 use crate::net::{NetnsName, Snapshot};

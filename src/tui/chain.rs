@@ -1,12 +1,10 @@
 //! The chain screen's state: which floating IP, which link of it is selected,
 //! and the rows that its links are listed in.
 
-use std::net::IpAddr;
-
 use super::overview::FipId;
 use super::words::{Mark, fault};
 use crate::net::NetnsName;
-use crate::topology::{ChainLink, Direction, FloatingIp, LinkName, ObjectKind};
+use crate::topology::{ChainLink, Direction, FloatingIp, LinkName};
 
 /// One floating IP's chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,42 +161,5 @@ pub(super) fn outside(link: LinkName) -> bool {
 
 /// The command with which an operator sees the object of a link.
 pub(super) fn command(link: &ChainLink) -> String {
-    let ns = quoted(link.namespace.as_str());
-    let key = quoted(&link.object.key);
-    let six = if link.object.key.parse::<IpAddr>().is_ok_and(|key| key.is_ipv6()) { "-6 " } else { "" };
-    match link.object.kind {
-        ObjectKind::Netns => "ip netns list".to_owned(),
-        ObjectKind::Link => format!("ip -n {ns} -d -s link show dev {key}"),
-        ObjectKind::Addr => format!("ip -n {ns} address"),
-        ObjectKind::Rule => format!("ip {six}-n {ns} rule"),
-        ObjectKind::Route => format!("ip {six}-n {ns} route show table all"),
-        ObjectKind::Neigh => format!("ip -n {ns} neighbour"),
-        ObjectKind::Nat | ObjectKind::Filter => format!("ip netns exec {ns} iptables-save -c"),
-        ObjectKind::Sysctl => format!("ip netns exec {ns} sysctl {key}"),
-        ObjectKind::File => format!("cat {key}"),
-        ObjectKind::OvsPort => format!("ovs-vsctl list interface {key}"),
-    }
-}
-
-/// A word for a shell, whatever stands in it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
-    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hostile_name_stays_one_word_of_a_shell() {
-        assert_eq!(quoted("qrouter-ef25020f"), "qrouter-ef25020f");
-        assert_eq!(quoted("a;reboot"), "'a;reboot'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted("-h"), "'-h'");
-    }
+    link.object.command(&link.namespace)
 }

@@ -1,10 +1,13 @@
 //! Going somewhere by name: what `:` understands, how it completes, and which
 //! row an address typed in the overview means.
 
+mod trace;
+
 use std::net::IpAddr;
 
 use super::overview::{FipId, Overview, Row};
 use super::state::Node;
+use super::walk::Asked;
 use super::words::push_address;
 use crate::net::{NetnsName, printable};
 use crate::topology::{FloatingIp, Topology};
@@ -19,6 +22,10 @@ pub(super) enum Target {
     Chain(FipId),
     /// A namespace, raw.
     Namespace(NetnsName),
+    /// A router's classes of traffic.
+    Router(String),
+    /// A packet's walk.
+    Walk(Asked),
     /// The overview.
     Overview,
     /// The keys.
@@ -33,7 +40,8 @@ pub(super) enum Target {
 pub(super) const WORDS: &[(&str, &str)] = &[
     ("fip", "a floating IP, by either address"),
     ("ns", "a namespace, raw"),
-    ("router", "a router's namespace"),
+    ("router", "a router's classes of traffic"),
+    ("trace", "a packet on its way: FROM TO [tcp 443]"),
     ("overview", "all floating IPs"),
     ("refresh", "read the node again"),
     ("help", "the keys"),
@@ -65,11 +73,12 @@ pub(super) fn resolve(node: Option<&Node>, input: &str) -> Result<Target, String
             .routers
             .iter()
             .find(|router| !rest.is_empty() && router.id.starts_with(rest))
-            .and_then(|router| router.namespace.clone().or_else(|| router.snat_namespace.clone()))
-            .map(Target::Namespace)
+            .map(|router| Target::Router(router.id.clone()))
             .ok_or(format!("no router {shown} on this node")),
+        "trace" => trace::resolve(rest).map(Target::Walk),
         _ => fip(topology, input.trim()).ok_or_else(|| {
-            format!("nothing is called {}: fip, ns, router, overview, refresh, help, quit", printable(word, 32))
+            let words: Vec<&str> = WORDS.iter().map(|(word, _)| *word).collect();
+            format!("nothing is called {}: {}", printable(word, 32), words.join(", "))
         }),
     }
 }
@@ -93,6 +102,7 @@ pub(super) fn candidates(node: Option<&Node>, input: &str) -> Vec<String> {
         "router" => {
             node.topology.routers.iter().map(|router| printable(&router.id, 64)).filter(fits).take(OFFERED).collect()
         }
+        "trace" => trace::candidates(node, rest),
         _ => Vec::new(),
     };
     names.into_iter().map(|name| format!("{word} {name}")).collect()

@@ -16,6 +16,10 @@ pub enum Context {
     Overview,
     /// One floating IP's chain.
     Chain,
+    /// One packet on its way.
+    Walk,
+    /// One router's classes of traffic.
+    Router,
     /// One namespace, raw.
     Namespace,
     /// The input line at the bottom.
@@ -40,6 +44,7 @@ commands! {
     Quit Back Help Refresh Redraw Goto Filter Up Down PageUp PageDown Top Bottom
     Open Find Sort SortReverse OpenNamespace CopyFloatingIp CopyFixedIp
     Left Right OtherDirection CopyCommand
+    Trace OpenRouter Play WayBack Protocol Entrance AskKernel
     NextTab PreviousTab PickTab CopyLine
     Accept Cancel Complete Next Previous Erase EraseWord EraseAll
 }
@@ -73,7 +78,7 @@ const fn bind(
 }
 
 use Command as C;
-use Context::{Chain, Global, Namespace, Overview, Prompt};
+use Context::{Chain, Global, Namespace, Overview, Prompt, Router, Walk};
 
 const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
@@ -81,6 +86,8 @@ const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
     bind(Overview, &["enter"], C::Open, "open", "open the chain", Some("chain")),
+    bind(Overview, &["t"], C::Trace, "trace", "watch a packet leave from the fixed IP", Some("trace")),
+    bind(Overview, &["R"], C::OpenRouter, "router", "show the router's classes of traffic", Some("router")),
     bind(Overview, DIGITS, C::Find, "find", "go to the address being typed", Some("find")),
     bind(Overview, &["n"], C::OpenNamespace, "namespace", "show the namespace as the kernel has it", Some("raw")),
     bind(Overview, &["s"], C::Sort, "sort", "sort by the next column", Some("sort")),
@@ -91,9 +98,26 @@ pub const BINDINGS: &[Binding] = &[
     bind(Chain, &["left", "h"], C::Left, "left", "select the link to the left", Some("link")),
     bind(Chain, &["right", "l"], C::Right, "right", "select the link to the right", Some("link")),
     bind(Chain, &["tab", "shift-tab"], C::OtherDirection, "other-direction", "turn to the other direction", Some("direction")),
+    bind(Chain, &["t"], C::Trace, "trace-chain", "watch a packet take that direction", Some("trace")),
+    bind(Chain, &["R"], C::OpenRouter, "router-chain", "show the router's classes of traffic", None),
     bind(Chain, &["enter", "n"], C::OpenNamespace, "link-namespace", "show where the link stands, raw", Some("raw")),
     bind(Chain, &["y"], C::CopyCommand, "copy-command", "copy the command that shows the link", Some("copy")),
     bind(Chain, &["Y"], C::CopyFloatingIp, "copy-chain-address", "copy the floating IP", None),
+    bind(Walk, &["space"], C::Play, "play", "let the packet move, or stop it", Some("play")),
+    bind(Walk, &["left", "h"], C::Left, "step-back", "one station back", Some("step")),
+    bind(Walk, &["right", "l"], C::Right, "step", "one station on", Some("step")),
+    bind(Walk, &["b"], C::WayBack, "way-back", "turn to the answer's way back, or there", Some("way back")),
+    bind(Walk, &["tab", "shift-tab"], C::OtherDirection, "new-direction", "a new packet from the other end", Some("direction")),
+    bind(Walk, &["p"], C::Protocol, "protocol", "the next protocol: TCP, UDP, ICMP", Some("protocol")),
+    bind(Walk, &["v"], C::AskKernel, "ask-kernel", "ask the kernel's own lookups again", Some("ask the kernel")),
+    bind(Walk, &["e"], C::Entrance, "entrance", "the next place where it could enter", None),
+    bind(Walk, &["enter", "n"], C::OpenNamespace, "station-namespace", "show where the station stands, raw", Some("raw")),
+    bind(Walk, &["y"], C::CopyCommand, "copy-lookup", "copy the command that asks the kernel", None),
+    bind(Router, &["enter"], C::Open, "open-way", "open the way's chain, or its namespace", Some("open")),
+    bind(Router, &["left", "h"], C::Left, "class-before", "the class before", Some("class")),
+    bind(Router, &["right", "l"], C::Right, "next-class", "the next class", Some("class")),
+    bind(Router, &["t"], C::Trace, "trace-way", "watch a packet leave as the floating IP", Some("trace")),
+    bind(Router, &["n"], C::OpenNamespace, "way-namespace", "show the way's first namespace, raw", Some("raw")),
     bind(Namespace, &["tab"], C::NextTab, "next-tab", "show the next kind of object", Some("next")),
     bind(Namespace, &["shift-tab"], C::PreviousTab, "previous-tab", "show the kind before", None),
     bind(Namespace, &["1", "2", "3", "4", "5", "6", "7"], C::PickTab, "pick-tab", "show that kind of object", None),
@@ -106,7 +130,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Global, &["up", "k"], C::Up, "up", "move up", None),
     bind(Global, &["down", "j"], C::Down, "down", "move down", None),
     bind(Global, &["pgup", "ctrl-b"], C::PageUp, "page-up", "move up a page", None),
-    bind(Global, &["pgdn", "ctrl-f", "space"], C::PageDown, "page-down", "move down a page", None),
+    bind(Global, &["pgdn", "ctrl-f"], C::PageDown, "page-down", "move down a page", None),
     bind(Global, &["home", "g"], C::Top, "top", "move to the top", None),
     bind(Global, &["end", "G"], C::Bottom, "bottom", "move to the bottom", None),
     bind(Global, &["ctrl-l"], C::Redraw, "redraw", "draw the screen afresh", None),
@@ -213,6 +237,8 @@ impl Context {
             Global => "everywhere",
             Overview => "overview",
             Chain => "chain",
+            Walk => "walk",
+            Router => "router",
             Namespace => "namespace",
             Prompt => "input line",
         }

@@ -5,7 +5,10 @@ use ratatui::layout::Rect;
 
 use super::chain::{Chain, rows};
 use super::diagram;
+use super::router::{self, RouterView};
 use super::state::{Screen, State};
+use super::walk::{self, Station, Walking};
+use crate::path::Walk;
 use crate::topology::FloatingIp;
 
 /// Below this nothing is drawn but a word about it.
@@ -49,6 +52,36 @@ pub(super) struct ChainParts {
     /// The chosen direction, link by link.
     pub list: Rect,
     /// The selected link.
+    pub evidence: Rect,
+}
+
+/// The walk screen's parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WalkParts {
+    /// Which packet, its class, the kernel's agreement.
+    pub title: Rect,
+    /// What becomes of it.
+    pub answer: Rect,
+    /// The way with the packet on it; empty where it does not fit.
+    pub picture: Rect,
+    /// The stations in words.
+    pub list: Rect,
+    /// The station that it has come to.
+    pub evidence: Rect,
+}
+
+/// The router screen's parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RouterParts {
+    /// Which router.
+    pub title: Rect,
+    /// What the node costs the external network.
+    pub cost: Rect,
+    /// The three classes, drawn; empty where that does not fit.
+    pub picture: Rect,
+    /// Every way of every class.
+    pub list: Rect,
+    /// The selected way.
     pub evidence: Rect,
 }
 
@@ -123,6 +156,46 @@ pub(super) fn chain(chain: &Chain, fip: &FloatingIp, body: Rect) -> ChainParts {
     ChainParts { title, answer, diagram, directions, list, evidence: rest }
 }
 
+/// The walk screen's parts within a body. The picture comes where it fits, the
+/// evidence where the list leaves room.
+pub(super) fn walk(walking: &Walking, walk: &Walk, stations: &[Station], body: Rect) -> WalkParts {
+    let mut rest = body;
+    let title = take(&mut rest, u16::from(body.height >= 3));
+    let answer = take(&mut rest, u16::from(body.height >= 2));
+    let fits = body.height >= 18 && walk::lay_out(walk, stations, walking.leftward(), body.width).is_some();
+    let _blank = take(&mut rest, u16::from(fits && body.height >= 26));
+    let picture = take(&mut rest, if fits { walk::HEIGHT } else { 0 });
+    let _blank = take(&mut rest, u16::from(body.height >= 26));
+    let listed = u16::try_from(walk::rows(stations).len()).unwrap_or(u16::MAX);
+    let for_evidence =
+        if rest.height >= 10 { (rest.height / 3).max(rest.height.saturating_sub(listed + 1)) } else { 0 };
+    let for_list = listed.min(rest.height - for_evidence);
+    let list = take(&mut rest, for_list);
+    let air = rest.height >= 7;
+    let _blank = take(&mut rest, u16::from(air));
+    WalkParts { title, answer, picture, list, evidence: rest }
+}
+
+/// The router screen's parts within a body.
+pub(super) fn router(view: &RouterView, body: Rect) -> RouterParts {
+    let mut rest = body;
+    let title = take(&mut rest, u16::from(body.height >= 4));
+    let priced = view.glance.as_ref().map_or(0, |glance| super::view::cost(glance, body.width).len());
+    let priced = u16::try_from(priced).unwrap_or(u16::MAX);
+    let cost = take(&mut rest, if priced <= body.height / 4 { priced } else { 0 });
+    let fits = body.height >= 20 && router::picture(view, body.width).is_some();
+    let _blank = take(&mut rest, u16::from(fits));
+    let picture = take(&mut rest, if fits { router::HEIGHT } else { 0 });
+    let _blank = take(&mut rest, u16::from(body.height >= 16));
+    let listed = u16::try_from(view.rows.len()).unwrap_or(u16::MAX);
+    let wanted = if rest.height >= 9 { 8.min(rest.height / 2) } else { 0 };
+    let for_list = listed.min(rest.height - wanted);
+    let list = take(&mut rest, for_list);
+    let air = rest.height >= 3;
+    let _blank = take(&mut rest, u16::from(air));
+    RouterParts { title, cost, picture, list, evidence: rest }
+}
+
 /// Rows that the selected link's evidence would like: its name, expected,
 /// found, the command, the lines.
 fn evidence_rows(chain: &Chain, fip: &FloatingIp) -> u16 {
@@ -138,7 +211,8 @@ pub(super) fn page(state: &State) -> usize {
     let rows = match state.above.last() {
         None => overview(body).list.height,
         Some(Screen::Namespace(_)) => namespace(body).list.height,
-        Some(Screen::Chain(_)) => body.height / 2,
+        Some(Screen::Router(view)) => router(view, body).list.height,
+        Some(Screen::Chain(_) | Screen::Walk(_)) => body.height / 2,
     };
     usize::from(rows)
 }

@@ -5,6 +5,7 @@ mod lines;
 mod meaning;
 
 pub use lines::{Line, LineKind};
+pub(super) use meaning::rule_meaning;
 pub use meaning::table_meaning;
 
 use super::list::List;
@@ -125,6 +126,14 @@ impl Namespace {
     /// Moves the cursor by lines.
     pub fn step(&mut self, by: isize, height: usize) {
         self.go(self.view().list.cursor.saturating_add_signed(by), height);
+    }
+
+    /// Moves the cursor to the first line that holds a text; stays where none does.
+    pub fn find(&mut self, text: &str, height: usize) {
+        let found = self.lines.iter().position(|line| line.selectable() && line.text.contains(text));
+        if let Some(at) = found.filter(|_| !text.is_empty()) {
+            self.go(at, height);
+        }
     }
 
     /// Shows another kind of object.

@@ -2,6 +2,7 @@
 //! what is selected. No handles, no clock.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::Timestamp;
@@ -11,8 +12,10 @@ use super::chain::Chain;
 use super::keymap::{Context, Keymap};
 use super::namespace::Namespace;
 use super::overview::{Overview, RowId};
+use super::router::RouterView;
 use super::theme::Theme;
-use crate::net::Snapshot;
+use super::walk::{Answered, PACE, Walking};
+use crate::net::{RouteQuestion, Snapshot};
 use crate::topology::Topology;
 
 /// One reading of the node, and what it comes to.
@@ -31,6 +34,8 @@ pub struct State {
     pub size: Size,
     /// The time, as the last tick told.
     pub now: Timestamp,
+    /// There is a kernel that can be asked: what was read is this node.
+    pub live: bool,
     /// The last reading that worked; kept while a later one fails.
     pub node: Option<Node>,
     /// A reading is under way.
@@ -64,6 +69,10 @@ pub enum Screen {
     Chain(Chain),
     /// One namespace, raw.
     Namespace(Box<Namespace>),
+    /// One packet on its way.
+    Walk(Box<Walking>),
+    /// One router's classes of traffic.
+    Router(Box<RouterView>),
 }
 
 /// The input line.
@@ -111,6 +120,8 @@ pub enum Msg {
     Node(Result<Node, String>),
     /// The text went to the clipboard, or why not.
     Copied(Result<String, String>),
+    /// What the kernel's own lookups answer.
+    Routes(Vec<Answered>),
 }
 
 /// What the console wants done outside.
@@ -118,6 +129,8 @@ pub enum Msg {
 pub enum Effect {
     /// Read the node.
     Reread,
+    /// Ask the kernel's own lookups.
+    AskRoutes(Vec<RouteQuestion>),
     /// Put the text into the clipboard.
     Copy(String),
     /// Draw every cell afresh.
@@ -139,6 +152,7 @@ impl State {
         Self {
             size,
             now,
+            live: false,
             node: None,
             reading: true,
             error: None,
@@ -166,6 +180,16 @@ impl State {
             (None, None) => Context::Overview,
             (None, Some(Screen::Chain(_))) => Context::Chain,
             (None, Some(Screen::Namespace(_))) => Context::Namespace,
+            (None, Some(Screen::Walk(_))) => Context::Walk,
+            (None, Some(Screen::Router(_))) => Context::Router,
+        }
+    }
+
+    /// How long until the next tick is wanted: a packet that moves has its own pace.
+    pub fn beat(&self) -> Duration {
+        match self.above.last() {
+            Some(Screen::Walk(walking)) if walking.playing => PACE,
+            _ => Duration::from_secs(1),
         }
     }
 

@@ -70,6 +70,10 @@ theme! {
         Style::new().add_modifier(Modifier::REVERSED);
     border: "The lines of boxes." = fg(Color::DarkGray), PLAIN;
     rail: "The way of a packet, as far as it gets." = fg(Color::Green), PLAIN;
+    packet: "The packet that is being watched." = fg(Color::Yellow).add_modifier(Modifier::BOLD), bold();
+    east_west: "Traffic between a router's subnets." = fg(Color::Cyan), PLAIN;
+    snat: "Traffic that leaves with the router's address." = fg(Color::Yellow), PLAIN;
+    fip: "Traffic that leaves with a floating IP." = fg(Color::Green), PLAIN;
     key: "A key." = bold(), bold();
     banner: "Something went wrong." = fg(Color::Red).add_modifier(Modifier::BOLD), bold();
     prompt: "What is being typed." = fg(Color::Cyan), bold();
@@ -133,6 +137,7 @@ pub mod glyph {
     pub const CUT: &str = "┄";
     pub const OUT: &str = "▶";
     pub const IN: &str = "◀";
+    pub const PACKET: &str = "●";
 }
 
 /// What an ASCII terminal shows for a symbol.
@@ -142,6 +147,7 @@ pub fn ascii(symbol: &str) -> &str {
         "▌" | "▶" | "→" | "›" | "↓" | "▸" => ">",
         "◀" | "←" | "↑" => "<",
         "⇄" => "=",
+        "●" => "o",
         "▲" => "^",
         "▼" => "v",
         "─" | "–" | "━" => "-",
@@ -169,7 +175,7 @@ mod tests {
 
     #[test]
     fn every_ascii_stand_in_is_ascii() {
-        for symbol in ["✓", "✗", "·", "▌", "─", "┄", "▶", "◀", "→", "⇄", "…", "漢", "é"] {
+        for symbol in ["✓", "✗", "·", "▌", "─", "┄", "▶", "◀", "→", "⇄", "●", "…", "漢", "é"] {
             assert!(ascii(symbol).is_ascii(), "{symbol}");
         }
     }

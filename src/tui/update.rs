@@ -2,7 +2,9 @@
 
 mod mouse;
 mod prompt;
+mod router;
 mod screens;
+mod walk;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
@@ -36,10 +38,12 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             let age = state.read_at.map(|then| now.duration_since(then).as_secs());
             let due =
                 state.refresh.zip(age).is_some_and(|(every, age)| age >= i64::try_from(every).unwrap_or(i64::MAX));
+            walk::tick(state);
             if due { refresh(state) } else { Vec::new() }
         }
-        Msg::Node(result) => {
-            node(state, result);
+        Msg::Node(result) => node(state, result),
+        Msg::Routes(answers) => {
+            walk::routes(state, &answers);
             Vec::new()
         }
         Msg::Copied(result) => {
@@ -95,20 +99,24 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
 }
 
 /// A reading came in, or failed: then what was read before stays.
-fn node(state: &mut State, result: Result<Node, String>) {
+fn node(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
     state.reading = false;
     state.read_at = Some(state.now);
     match result {
         Err(why) => {
             let lines: Vec<String> = why.lines().take(8).map(|line| printable(line, 300)).collect();
             state.error = Some(lines.join("\n"));
+            settle(state);
+            Vec::new()
         }
         Ok(node) => {
             state.error = None;
             state.node = Some(node);
+            settle(state);
+            router::rebuild(state);
+            walk::rebuild(state)
         }
     }
-    settle(state);
 }
 
 /// Makes rows and lines anew, and brings scroll offsets in line with the size.
@@ -117,6 +125,7 @@ fn settle(state: &mut State) {
     if let Some(node) = &state.node {
         state.overview.rebuild(&node.topology, usize::from(layout::overview(body).list.height));
     }
+    router::settle(state);
     let height = usize::from(layout::namespace(body).list.height);
     for screen in &mut state.above {
         if let Screen::Namespace(namespace) = screen {
@@ -194,9 +203,16 @@ fn open_chain(state: &mut State, fip: FipId) {
 }
 
 fn open_namespace(state: &mut State, name: NetnsName, tab: Tab) {
+    open_namespace_at(state, name, tab, "");
+}
+
+/// Opens a raw view at the first line that holds a text.
+fn open_namespace_at(state: &mut State, name: NetnsName, tab: Tab, text: &str) {
     let mut namespace = Namespace::at(name, tab);
     let body = layout::outer(state, state.area()).body;
-    namespace.rebuild(state.node.as_ref(), usize::from(layout::namespace(body).list.height));
+    let height = usize::from(layout::namespace(body).list.height);
+    namespace.rebuild(state.node.as_ref(), height);
+    namespace.find(text, height);
     open(state, Screen::Namespace(Box::new(namespace)));
 }
 
@@ -205,6 +221,8 @@ fn go(state: &mut State, target: Target) -> Vec<Effect> {
     match target {
         Target::Chain(fip) => open_chain(state, fip),
         Target::Namespace(name) => open_namespace(state, name, Tab::Links),
+        Target::Router(id) => router::open_router(state, id),
+        Target::Walk(asked) => return walk::open_walk(state, asked),
         Target::Overview => state.above.clear(),
         Target::Help => state.help = Some(0),
         Target::Refresh => return refresh(state),

@@ -9,10 +9,13 @@ mod help;
 mod namespace;
 mod overview;
 mod pen;
+mod router;
+mod walk;
 
 pub(super) use help::ROWS as HELP_ROWS;
 pub(super) use namespace::tab_spans;
 pub(super) use overview::columns;
+pub(super) use router::cost;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -46,6 +49,8 @@ fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         (None, Some(node)) => overview::draw(state, node, outer.body, buffer),
         (Some(Screen::Chain(chain)), Some(node)) => chain::draw(state, chain, node, outer.body, buffer),
         (Some(Screen::Namespace(shown)), Some(node)) => namespace::draw(state, shown, node, outer.body, buffer),
+        (Some(Screen::Router(view)), Some(node)) => router::draw(state, view, node, outer.body, buffer),
+        (Some(Screen::Walk(walking)), Some(node)) => walk::draw(state, walking, node, outer.body, buffer),
     }
     if let Some(offset) = state.help {
         help::draw(state, offset, outer.body, buffer);

@@ -8,7 +8,7 @@ use ratatui::style::Style;
 
 use super::theme::{Theme, glyph};
 use crate::net::printable;
-use crate::topology::{ChainLink, Direction, FipKind, FipState, FloatingIp, LinkState, RouterKind};
+use crate::topology::{ChainLink, Direction, FipKind, FipState, FloatingIp, LinkState, ObjectKind, RouterKind};
 
 /// A state as the screen shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -171,6 +171,23 @@ pub(super) fn router_word(kind: RouterKind) -> &'static str {
         RouterKind::DistributedHa => "distributed-ha",
         RouterKind::Legacy => "legacy",
         RouterKind::LegacyHa => "legacy-ha",
+    }
+}
+
+/// The kind of an object, in a word.
+pub(super) fn object_word(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Netns => "namespace",
+        ObjectKind::Link => "link",
+        ObjectKind::Addr => "address",
+        ObjectKind::Rule => "rule",
+        ObjectKind::Route => "route",
+        ObjectKind::Neigh => "neighbour",
+        ObjectKind::Nat => "translation",
+        ObjectKind::Filter => "filter",
+        ObjectKind::Sysctl => "sysctl",
+        ObjectKind::File => "file",
+        ObjectKind::OvsPort => "port",
     }
 }
 

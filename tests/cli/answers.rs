@@ -13,7 +13,7 @@ fn json(words: &[&str]) -> (i32, Value) {
     (answer.code, serde_json::from_str(&answer.out).unwrap())
 }
 
-fn valid(name: &str, document: &Value) {
+pub(crate) fn valid(name: &str, document: &Value) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("assets/schema/fipscope.{name}.1.json"));
     let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
@@ -177,6 +177,9 @@ fn every_text_fits_the_columns() {
         vec!["list", "--from", &broken],
         vec!["show", "10.0.0.4", "--from", &broken],
         vec!["show", "10.0.0.4", "--from", &healthy],
+        vec!["show", "ef25020f", "--from", &healthy],
+        vec!["trace", "--src", "10.0.0.4", "--dst", "198.51.100.7", "--reply", "--from", &healthy],
+        vec!["trace", "--src", "198.51.100.7", "--dst", "192.168.1.3", "--from", &broken],
         vec!["diff", &healthy, &broken],
         vec!["diff", &healthy, &big],
     ];

@@ -12,6 +12,7 @@ mod answers;
 mod files;
 mod help;
 mod settings;
+mod trace;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -112,7 +112,7 @@ pub(crate) fn text(lab: &Lab, namespace: &str, program: &str, arguments: &[&str]
 
 /// Many routers, several floating IPs each: all of them are there.
 fn scale(routers: u32, fips: u32, backend: Backend) {
-    let lab = build(&LabOptions { layout: Layout::Pike, routers, fips, backend, traffic: false });
+    let lab = build(&LabOptions { layout: Layout::Pike, routers, fips, backend, ..LabOptions::default() });
     let names = lab.netns_dir().list().unwrap().names;
     assert_eq!(names.iter().filter(|name| name.as_str().starts_with("qrouter-")).count(), routers as usize);
     assert_eq!(names.iter().filter(|name| name.as_str().starts_with("fip-")).count(), 2);

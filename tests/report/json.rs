@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::article::{NETWORK, broken, empty, healthy, snapshot};
 
-fn valid(name: &str, document: &str) -> Value {
+pub(crate) fn valid(name: &str, document: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("assets/schema/fipscope.{name}.1.json"));
     let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     let validator = jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap();

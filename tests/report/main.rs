@@ -1,4 +1,4 @@
-//! What `list`, `show` and `diff` say, as text and as JSON, of a node that is
+//! What `list`, `show`, `diff` and `trace` say, as text and as JSON, of a node that is
 //! healthy, broken, empty, or ambiguous.
 
 #![allow(
@@ -13,3 +13,5 @@ mod article;
 mod json;
 mod select;
 mod text;
+mod trace;
+mod walks;

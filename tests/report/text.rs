@@ -143,6 +143,19 @@ fn a_node_of_another_kind_says_what_to_look_at() {
     assert!(said(NodeKind::Unknown("permission denied".to_owned())).contains("permission denied"));
 }
 
+/// The laws above for one text.
+pub(crate) fn lawful(text: impl Fn(Style) -> String) {
+    let (plain, coloured) = (text(Style::default()), text(Style { colour: true, ..Style::default() }));
+    let ascii = text(Style { ascii: true, ..Style::default() });
+    assert_eq!(without_colour(&coloured), plain);
+    assert!(coloured.contains("\u{1b}[") && ascii.is_ascii(), "{coloured}\n{ascii}");
+    for text in [&plain, &ascii] {
+        assert_eq!(text.lines().find(|line| line.width() > 80 || line.ends_with(' ')), None, "in\n{text}");
+        let acts = text.chars().find(|c| *c != '\n' && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}')));
+        assert_eq!(acts, None, "in\n{text}");
+    }
+}
+
 /// Takes away the sequences that we write ourselves: `ESC [ digits ; digits m`.
 fn without_colour(text: &str) -> String {
     let mut parts = text.split("\u{1b}[");

@@ -15,6 +15,7 @@ enum Step {
     Wheel(bool),
     Paste(String),
     Read(u8),
+    Beat,
 }
 
 const KEYS: &[&str] = &[
@@ -50,6 +51,15 @@ const KEYS: &[&str] = &[
     "<down>",
     "<space>",
     "lookup",
+    "t",
+    "b",
+    "R",
+    ":router ef<enter>",
+    "p",
+    "v",
+    "e",
+    ":trace 10.0.0.4 198.51.100.7 icmp<enter>",
+    ":trace 1",
     "<shift-tab>",
     "<ctrl-w>",
 ];
@@ -62,6 +72,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Wheel),
         1 => ".{0,40}".prop_map(Step::Paste),
         1 => (0..4u8).prop_map(Step::Read),
+        2 => Just(Step::Beat),
     ]
 }
 
@@ -91,6 +102,7 @@ fn take(desk: &mut Desk, step: Step) {
         }
         Step::Paste(text) => desk.send(Msg::Paste(text)),
         Step::Read(which) => desk.send(Msg::Node(reading(which))),
+        Step::Beat => desk.send(Msg::Tick(desk.state.now + jiff::SignedDuration::from_millis(700))),
     }
 }
 
@@ -115,7 +127,7 @@ proptest! {
 
     #[test]
     fn every_size_from_one_by_one_is_drawn(width in 1..200u16, height in 1..80u16) {
-        for keys in ["", "192.168.1.7<enter>", "n", "?", ":ns ", "/x", "19"] {
+        for keys in ["", "192.168.1.7<enter>", "n", "?", ":ns ", "/x", "19", "t", "192.168.1.3<enter>tG", "R", ":router 7d<enter>"] {
             Desk::article(width, height).keys(keys).screen();
         }
     }

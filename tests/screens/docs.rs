@@ -8,6 +8,7 @@ use fipscope::tui::keymap::Keymap;
 use fipscope::tui::svg::picture;
 
 use crate::desk::Desk;
+use crate::walks;
 
 const BEGIN: &str = "<!-- begin keys -->\n";
 const END: &str = "<!-- end keys -->";
@@ -30,7 +31,8 @@ fn kept(name: &str, wanted: &str) {
 fn the_picture_in_assets_is_the_screen() {
     let overview = Desk::article(106, 16).keys("jj").buffer();
     let chain = Desk::article(106, 33).keys("192.168.1.7<enter>").buffer();
-    kept("assets/console.svg", &picture(&[&overview, &chain]));
+    let walk = walks::desk(106, 28).keys("llll").buffer();
+    kept("assets/console.svg", &picture(&[&overview, &chain, &walk]));
 }
 
 #[test]

@@ -17,4 +17,7 @@ mod desk;
 mod docs;
 mod keys;
 mod real_loop;
+mod router;
 mod screens;
+mod walk;
+mod walks;

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use crossterm::event::Event;
-use fipscope::app::console::{Console, ConsoleError, Ended, Settings, Source};
+use fipscope::app::console::{Asker, Console, ConsoleError, Ended, Settings, Source};
+use fipscope::net::RouteQuestion;
 use fipscope::tui::keymap::Keymap;
 use fipscope::tui::theme::Theme;
 use futures_util::Stream;
@@ -142,6 +143,36 @@ fn refresh_reads_again_and_a_failure_is_told() {
     stage.keys("r");
     assert!(stage.screen().contains("The one floating IP holds"), "{}", stage.screen());
     assert_eq!(count.load(Ordering::SeqCst), 4);
+}
+
+#[test]
+fn a_walk_asks_the_kernel_by_itself() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = asked.clone();
+    let asker: Asker = Arc::new(move |questions: &[RouteQuestion]| {
+        seen.lock().unwrap().extend(questions.iter().map(ToString::to_string));
+        questions.iter().map(|_| Err("permission denied".to_owned())).collect()
+    });
+    let mut stage = Stage::new(article_source());
+    stage.console = stage.console.asking(Some(asker));
+    stage.keys("");
+    stage.keys("192.168.1.3<enter>t");
+    let first = format!("ip -n qrouter-{} route get 198.51.100.7 from 10.0.0.4 iif qr-c2e43983-5c", article::ROUTER);
+    assert!(asked.lock().unwrap().contains(&first), "{asked:?}");
+    assert!(stage.screen().contains("kernel not reached"), "{}", stage.screen());
+    let before = asked.lock().unwrap().len();
+    stage.keys("v");
+    stage.keys("r");
+    assert_eq!(asked.lock().unwrap().len(), 3 * before, "asked again by hand, and for a new reading");
+}
+
+#[test]
+fn an_asker_that_fails_is_told() {
+    let mut stage = Stage::new(article_source());
+    stage.console = stage.console.asking(Some(Arc::new(|_: &[RouteQuestion]| panic!("an asker that fails"))));
+    stage.keys("");
+    stage.keys("192.168.1.3<enter>t");
+    assert!(stage.screen().contains("kernel not reached"), "{}", stage.screen());
 }
 
 #[test]

@@ -65,6 +65,9 @@ pub(super) struct Base {
 #[derive(Default)]
 pub(super) struct Hooks {
     stages: [Vec<Stage>; 7],
+    /// Whether any nat chain stands here: with the first one, the kernel begins
+    /// to look after the tuples of all connections.
+    pub(super) translates: bool,
     /// Something that could stand anywhere.
     pub(super) obstacle: Option<String>,
 }
@@ -92,6 +95,7 @@ pub(super) fn filter(netfilter: &Observed<Netfilter>) -> Filter<'_> {
             }
         }
     }
+    filter.hooks.translates = nat.iter().any(|nat| !nat.is_empty());
     for (at, (bases, nat)) in bases.into_iter().zip(nat).enumerate() {
         filter.hooks.stages[at] = stages(at, bases, nat);
     }
@@ -143,8 +147,8 @@ fn add_table<'s>(filter: &mut Filter<'s>, table: &'s Table, bases: &mut [Vec<Bas
         let (other, name) = (printable(other, LINE), printable(&table.name, LINE));
         format!("table {} {name} holds what is not understood: {other}", table.family.word())
     });
-    if table.chains.is_empty() && table.family != NfFamily::Netdev {
-        // Text that could not show the chains: they may hook anywhere.
+    if table.chains.is_empty() && filter.partial {
+        // A text that cannot show the chains: they may hook anywhere.
         filter.hooks.obstacle = filter.hooks.obstacle.take().or(obstacle);
         return;
     }

@@ -31,7 +31,7 @@ pub(super) const ERROR: &str = "a rule asks for the connection that an ICMP erro
 /// An address under a mask.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Net {
-    net: u32,
+    bits: u32,
     mask: u32,
     invert: bool,
 }
@@ -123,16 +123,13 @@ pub(super) fn conditions(matches: &[Match]) -> Box<[Condition<'_>]> {
 
 fn compile<'s>(each: &'s Match, before: Option<&Match>, out: &mut Vec<Condition<'s>>) {
     out.push(match each {
-        Match::Comment(_) => return,
+        // Protocol 0 is any, and no packet of ours is a fragment.
+        Match::Comment(_) | Match::Protocol { number: 0, .. } | Match::Fragment { invert: true } => return,
         Match::Source { net, invert } => address(*net, *invert).map_or(Condition::Never, Condition::Source),
         Match::Destination { net, invert } => address(*net, *invert).map_or(Condition::Never, Condition::Destination),
         Match::InIface { name, invert } => Condition::In(Device::of(name, *invert)),
         Match::OutIface { name, invert } => Condition::Out(Device::of(name, *invert)),
-        // Protocol 0 is any.
-        Match::Protocol { number: 0, .. } => return,
         Match::Protocol { number, invert } => Condition::Protocol { number: *number, invert: *invert },
-        // No packet of ours is a fragment.
-        Match::Fragment { invert: true } => return,
         Match::Fragment { invert: false } => Condition::Never,
         Match::Ports { module, sport, dport, tcp_flags } => {
             out.push(module_protocol(module));
@@ -178,13 +175,13 @@ fn module_protocol<'s>(module: &str) -> Condition<'s> {
 fn address(net: IpNet, invert: bool) -> Option<Net> {
     let IpNet::V4(net) = net else { return None };
     let mask = net.netmask().to_bits();
-    Some(Net { net: net.addr().to_bits() & mask, mask, invert })
+    Some(Net { bits: net.addr().to_bits() & mask, mask, invert })
 }
 
 impl Net {
     /// The one address that it asks for.
     pub(super) fn host(self) -> Option<u32> {
-        (self.mask == u32::MAX && !self.invert).then_some(self.net)
+        (self.mask == u32::MAX && !self.invert).then_some(self.bits)
     }
 }
 
@@ -207,8 +204,8 @@ impl Condition<'_> {
     pub(super) fn holds(&self, at: &Crossing<'_>, passing: &Passing) -> Truth {
         let packet = &passing.packet;
         match *self {
-            Self::Source(net) => truth((packet.src.to_bits() & net.mask == net.net) != net.invert),
-            Self::Destination(net) => truth((packet.dst.to_bits() & net.mask == net.net) != net.invert),
+            Self::Source(net) => truth((packet.src.to_bits() & net.mask == net.bits) != net.invert),
+            Self::Destination(net) => truth((packet.dst.to_bits() & net.mask == net.bits) != net.invert),
             Self::In(device) => truth(device.is(at.iif)),
             Self::Out(device) => truth(device.is(at.oif)),
             Self::Protocol { number, invert } => truth((packet.proto == number) != invert),

@@ -75,7 +75,7 @@ impl Run<'_, '_> {
         if passing.error && self.known.iter().any(|known| known.src_nat || known.dst_nat) {
             return Flow::Stop(Fate::CannotTell(ERROR.to_owned()));
         }
-        if passing.connection.is_none() {
+        if passing.connection.is_none() || !self.filter.hooks.translates {
             return Flow::Accept;
         }
         let manip = match self.hook {
@@ -191,9 +191,8 @@ impl Run<'_, '_> {
     /// The target of a translation; the kernel refuses one in the wrong place.
     fn bind(&self, at: RuleAt, kind: NatKind, mut range: Range, passing: &mut Passing) -> Flow {
         let fits = match kind {
-            NatKind::Dnat => self.manip == Some(Manip::Destination),
+            NatKind::Dnat | NatKind::Redirect => self.manip == Some(Manip::Destination),
             NatKind::Snat => self.manip == Some(Manip::Source),
-            NatKind::Redirect => self.manip == Some(Manip::Destination),
             _ => self.manip == Some(Manip::Source) && self.hook == Hook::Postrouting,
         };
         let (Some(manip), true) = (self.manip, fits) else {

@@ -1,12 +1,14 @@
 //! The snat namespace on a network node (`dvr_snat_ns.py`, `dvr_edge_router.py`).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use crate::net::TableId;
+use ipnet::IpNet;
+
+use crate::net::{IfName, TableId};
 
 use super::super::{Action, Plan, TableEdit};
 use super::names::snat_netns;
-use super::port::{default_route, netns, plug};
+use super::port::{address, default_route, netns, plug};
 use super::router::settings;
 use super::skeleton::{Kind, scope_marks, skeleton};
 use super::{Forms, Port};
@@ -48,6 +50,28 @@ pub fn snat_namespace(plan: &mut Plan, forms: &Forms, router: &str, sg: &[Port],
         }
         plan.push(&place, Action::Netfilter(mangle));
     }
+}
+
+/// A floating IP of an instance whose own node does not do it (from Pike): an
+/// address of `qg` with its translations (`dvr_edge_router.py`,
+/// `add_centralized_floatingip`).
+pub fn centralize(
+    plan: &mut Plan,
+    forms: &Forms,
+    router: &str,
+    qg: &IfName,
+    floating_ip: Ipv4Addr,
+    fixed_ip: Ipv4Addr,
+) {
+    let place = snat_netns(router);
+    let mut nat = TableEdit::new(forms.backend, "nat");
+    for chain in ["PREROUTING", "OUTPUT"] {
+        nat.append(forms.chain(chain), format!("-d {floating_ip}/32 -j DNAT --to-destination {fixed_ip}"));
+    }
+    nat.append(forms.chain("float-snat"), format!("-s {fixed_ip}/32 {}", forms.snat_to(floating_ip)));
+    plan.push(&place, Action::Netfilter(nat));
+    let floating = IpAddr::V4(floating_ip);
+    plan.push(&place, address(qg, IpNet::from(floating), Some(floating)));
 }
 
 fn nat(forms: &Forms, sg: &[Port], qg: &Port) -> TableEdit {

@@ -185,7 +185,9 @@ pub(super) fn namespace() -> Netns {
     for (priority, table) in [(0, TableId::LOCAL), (32766, TableId::MAIN), (32767, TableId::DEFAULT)] {
         push(&mut netns.rules, Rule::lookup(Family::V4, priority, table));
     }
-    netns.sysctls.insert("net.ipv4.ip_forward".to_owned(), Observed::Seen(1));
+    for (name, value) in [("ip_forward", 1), ("conf.all.rp_filter", 0), ("conf.all.arp_ignore", 0)] {
+        netns.sysctls.insert(format!("net.ipv4.{name}"), Observed::Seen(value));
+    }
     netns
 }
 

@@ -33,7 +33,7 @@ pub fn table_meaning(topology: &Topology, namespace: &NetnsName, table: TableId)
 }
 
 /// What a rule is for: the floating IP, or the meaning of its table.
-pub(super) fn rule_meaning(topology: &Topology, namespace: &NetnsName, rule: &Rule) -> Option<String> {
+pub(in crate::tui) fn rule_meaning(topology: &Topology, namespace: &NetnsName, rule: &Rule) -> Option<String> {
     let table = rule.table()?;
     if table == FIP_TABLE
         && let Some(router) = router_of(topology, namespace)

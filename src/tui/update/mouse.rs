@@ -10,10 +10,12 @@ use crate::tui::chain::{Chain, ChainRow, opposite, rows};
 use crate::tui::diagram;
 use crate::tui::keymap::{Command, Key};
 use crate::tui::layout::{self, ChainParts};
-use crate::tui::namespace::Line;
+use crate::tui::namespace::{Line, Namespace};
 use crate::tui::overview::{Row, SortKey};
+use crate::tui::router::{RouterView, WayRow};
 use crate::tui::state::{Effect, Node, Screen, State};
 use crate::tui::view::{columns, tab_spans};
+use crate::tui::walk::{self, Walking};
 
 /// Rows that one notch of the wheel moves.
 const NOTCH: usize = 3;
@@ -78,22 +80,46 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
                 }
             }
         }
-        Some(Screen::Namespace(namespace)) => {
-            let parts = layout::namespace(body);
-            let height = usize::from(parts.list.height);
-            if parts.tabs.contains(at) {
-                let spans = tab_spans(parts.tabs);
-                if let Some((tab, _)) = spans.into_iter().find(|(_, span)| span.contains(at)) {
-                    namespace.turn_to(tab, Some(node), height);
-                }
-            } else if let Some(row) = row_at(parts.list, at, namespace.view().list.offset)
-                && namespace.lines.get(row).is_some_and(Line::selectable)
-            {
-                namespace.go(row, height);
+        Some(Screen::Router(view)) => {
+            if click_router(view, body, at) {
+                return screens::command(state, Command::Open, key);
             }
         }
+        Some(Screen::Walk(walking)) => {
+            if click_walk(walking, body, at) {
+                return screens::command(state, Command::OpenNamespace, key);
+            }
+        }
+        Some(Screen::Namespace(namespace)) => click_namespace(namespace, node, body, at),
     }
     Vec::new()
+}
+
+/// Turns to the kind of object, or selects the line, that was clicked.
+fn click_namespace(namespace: &mut Namespace, node: &Node, body: Rect, at: Position) {
+    let parts = layout::namespace(body);
+    let height = usize::from(parts.list.height);
+    if parts.tabs.contains(at) {
+        let spans = tab_spans(parts.tabs);
+        if let Some((tab, _)) = spans.into_iter().find(|(_, span)| span.contains(at)) {
+            namespace.turn_to(tab, Some(node), height);
+        }
+    } else if let Some(row) = row_at(parts.list, at, namespace.view().list.offset)
+        && namespace.lines.get(row).is_some_and(Line::selectable)
+    {
+        namespace.go(row, height);
+    }
+}
+
+/// Selects the way that was clicked; true where it was selected already.
+fn click_router(view: &mut RouterView, body: Rect, at: Position) -> bool {
+    let list = layout::router(view, body).list;
+    let Some(row) = row_at(list, at, view.list.offset) else { return false };
+    if matches!(view.rows.get(row), Some(WayRow::Way(..))) && row != view.list.cursor {
+        view.go(row, usize::from(list.height));
+        return false;
+    }
+    row == view.list.cursor
 }
 
 /// Selects the link that was clicked; true where it was selected already.
@@ -130,6 +156,32 @@ fn click_chain(chain: &mut Chain, fip: &FloatingIp, parts: &ChainParts, at: Posi
     }
     chain.select(fip, place);
     false
+}
+
+/// Puts the packet at the station that was clicked; true where it was there already.
+fn click_walk(walking: &mut Walking, body: Rect, at: Position) -> bool {
+    let Some(walk) = walking.walk() else { return false };
+    let stations = walk::stations(walk);
+    let parts = layout::walk(walking, walk, &stations, body);
+    let hit = if parts.picture.contains(at) {
+        let x = at.x - parts.picture.x;
+        let picture = walk::lay_out(walk, &stations, walking.leftward(), parts.picture.width);
+        picture.and_then(|it| it.cells.iter().position(|cell| (cell.x..cell.x + cell.width).contains(&x)))
+    } else {
+        let rows = walk::rows(&stations);
+        let is_at = |row: &walk::Row, to: usize| matches!(row, walk::Row::Station { at, .. } if *at == to);
+        let cursor = rows.iter().position(|row| is_at(row, walking.step)).unwrap_or(0);
+        let offset = layout::centred(cursor, usize::from(parts.list.height), rows.len());
+        row_at(parts.list, at, offset).and_then(|row| match rows.get(row)? {
+            walk::Row::Station { at, .. } => Some(*at),
+            walk::Row::Namespace(_) => None,
+        })
+    };
+    let Some(station) = hit else { return false };
+    let here = station == walking.step;
+    walking.step = station;
+    walking.go(0);
+    here
 }
 
 fn row_at(list: Rect, at: Position, offset: usize) -> Option<usize> {

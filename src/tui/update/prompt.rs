@@ -96,7 +96,7 @@ fn set_filter(state: &mut State, filter: &str) {
             filter.clone_into(&mut namespace.view_mut().filter);
             namespace.rebuild(state.node.as_ref(), page);
         }
-        Some(Screen::Chain(_)) => {}
+        Some(Screen::Chain(_) | Screen::Walk(_) | Screen::Router(_)) => {}
     }
 }
 
@@ -147,7 +147,7 @@ fn complete(state: &mut State) {
             let candidates = goto::candidates(state.node.as_ref(), &prompt.input);
             let chosen = prompt.chosen.and_then(|at| candidates.get(at));
             let mut longer = chosen.cloned().unwrap_or_else(|| goto::common_start(&candidates).to_owned());
-            let takes_more = ["fip", "ns", "router"].contains(&longer.as_str());
+            let takes_more = ["fip", "ns", "router", "trace"].contains(&longer.as_str());
             if takes_more && (chosen.is_some() || candidates.len() == 1) {
                 longer.push(' ');
             }

@@ -1,6 +1,6 @@
 //! What a command does on the screen in sight.
 
-use super::{open_chain, open_namespace};
+use super::{open_chain, open_namespace, router, walk};
 use crate::net::NetnsName;
 use crate::topology::{Direction, ObjectKind};
 use crate::tui::chain::{Chain, command as shell_command};
@@ -9,6 +9,7 @@ use crate::tui::layout;
 use crate::tui::namespace::Tab;
 use crate::tui::overview::{FipId, Row};
 use crate::tui::state::{Effect, Node, Prompt, Purpose, Screen, State};
+use crate::tui::walk::{Asked, Ends};
 
 /// Columns that a raw view moves at a time.
 const SIDEWAYS: usize = 8;
@@ -26,6 +27,8 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
             chain_screen(state, &node, chain, command)
         }
         Some(Screen::Namespace(_)) => namespace(state, &node, command, key),
+        Some(Screen::Router(_)) => router::command(state, &node, command),
+        Some(Screen::Walk(_)) => walk::command(state, &node, command),
     }
 }
 
@@ -47,7 +50,7 @@ fn filter(state: &mut State) {
     let before = match state.above.last() {
         None => state.overview.filter.clone(),
         Some(Screen::Namespace(namespace)) => namespace.view().filter.clone(),
-        Some(Screen::Chain(_)) => return,
+        Some(Screen::Chain(_) | Screen::Walk(_) | Screen::Router(_)) => return,
     };
     state.prompt = Some(Prompt { purpose: Purpose::Filter { before: before.clone() }, input: before, chosen: None });
 }
@@ -65,6 +68,14 @@ fn overview(state: &mut State, node: &Node, command: Command, key: Key) -> Vec<E
             None => open_row_namespace(state, node),
         },
         Command::OpenNamespace => open_row_namespace(state, node),
+        Command::OpenRouter => match row_router(state.overview.current(), node) {
+            Some(id) => router::open_router(state, id),
+            None => state.notice = Some("no router stands in this row".to_owned()),
+        },
+        Command::Trace => match fip {
+            Some(id) => return walk::open_walk(state, Asked::new(Ends::Fip { id, inbound: false })),
+            None => state.notice = Some("a walk begins at a floating IP, or `:trace FROM TO`".to_owned()),
+        },
         Command::Find => return super::prompt::find(state, key),
         Command::Sort | Command::SortReverse => {
             if command == Command::Sort {
@@ -86,6 +97,16 @@ fn open_row_namespace(state: &mut State, node: &Node) {
     match row_namespace(state.overview.current(), node) {
         Some(name) => open_namespace(state, name, Tab::Links),
         None => state.notice = Some("no namespace of it stands on this node".to_owned()),
+    }
+}
+
+/// The id of the router that a row of the overview speaks of.
+fn row_router(row: Option<&Row>, node: &Node) -> Option<String> {
+    let topology = &node.topology;
+    match *row? {
+        Row::Fip(at) => topology.floating_ips.get(at).map(|fip| fip.router.clone()),
+        Row::Router(at) => topology.routers.get(at).map(|router| router.id.clone()),
+        Row::Blind(_) | Row::Heading(_) => None,
     }
 }
 
@@ -124,6 +145,11 @@ fn chain_screen(state: &mut State, node: &Node, mut chain: Chain, command: Comma
             open_namespace(state, link.namespace.clone(), tab_of(link.object.kind));
             return Vec::new();
         }
+        Command::OpenRouter => {
+            router::open_router(state, fip.router.clone());
+            return Vec::new();
+        }
+        Command::Trace => return walk::open_walk(state, Asked::new(Ends::Fip { id: chain.fip, inbound })),
         Command::CopyCommand => return copy(state, Some(shell_command(&fip.links(direction)[at]))),
         Command::CopyFloatingIp => return copy(state, fip.floating_ip.map(|address| address.to_string())),
         _ => return Vec::new(),
@@ -140,7 +166,7 @@ fn sideways(chain: &mut Chain, fip: &crate::topology::FloatingIp, direction: Dir
     chain.select(fip, (direction, to));
 }
 
-fn tab_of(kind: ObjectKind) -> Tab {
+pub(super) fn tab_of(kind: ObjectKind) -> Tab {
     match kind {
         ObjectKind::Addr => Tab::Addresses,
         ObjectKind::Rule => Tab::Rules,
@@ -192,7 +218,7 @@ fn digit(key: Key) -> Option<usize> {
     }
 }
 
-fn copy(state: &mut State, text: Option<String>) -> Vec<Effect> {
+pub(super) fn copy(state: &mut State, text: Option<String>) -> Vec<Effect> {
     if let Some(text) = text {
         vec![Effect::Copy(text)]
     } else {

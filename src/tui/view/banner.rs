@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::pen::Pen;
 use crate::net::{Agent, Observed, printable};
 use crate::tui::state::{Node, Screen, State};
-use crate::tui::words::{Mark, Tally, ago, short_netns, span};
+use crate::tui::words::{Mark, Tally, ago, short, short_netns, span};
 
 pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
@@ -32,6 +32,8 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
                 let place = match screen {
                     Screen::Chain(chain) => chain.fip.label(),
                     Screen::Namespace(namespace) => short_netns(namespace.name.as_str()),
+                    Screen::Router(view) => format!("router {}", short(&view.id)),
+                    Screen::Walk(walking) => super::walk::place(walking),
                 };
                 pen.write(" › ", theme.dim).fit(&place, theme.text);
             }

@@ -7,9 +7,9 @@ use ratatui::style::Style;
 use super::pen::Pen;
 use crate::topology::{Direction, FloatingIp};
 use crate::tui::chain::Place;
-use crate::tui::diagram::{Cell, Diagram, OUTSIDE, lay_out, row};
+use crate::tui::diagram::{Cell, Diagram, NetnsBox, OUTSIDE, lay_out, row};
 use crate::tui::state::State;
-use crate::tui::theme::glyph;
+use crate::tui::theme::{Theme, glyph};
 use crate::tui::words::{Mark, short_netns};
 
 pub(super) fn draw(state: &State, fip: &FloatingIp, selected: Option<Place>, area: Rect, buffer: &mut Buffer) {
@@ -17,7 +17,7 @@ pub(super) fn draw(state: &State, fip: &FloatingIp, selected: Option<Place>, are
         return;
     }
     let Some(diagram) = lay_out(fip, area.width) else { return };
-    boxes(state, &diagram, area, buffer);
+    boxes(&state.theme, &diagram.boxes, area, buffer);
     for direction in [Direction::Outbound, Direction::Inbound] {
         let y = area.y + row(direction);
         let mut cells: Vec<&Cell> = diagram.cells.iter().filter(|cell| cell.place.0 == direction).collect();
@@ -35,16 +35,17 @@ pub(super) fn draw(state: &State, fip: &FloatingIp, selected: Option<Place>, are
     }
 }
 
-fn boxes(state: &State, diagram: &Diagram, area: Rect, buffer: &mut Buffer) {
-    let style = state.theme.border;
-    for each in &diagram.boxes {
+/// A box around each namespace, its name in the upper border.
+pub(super) fn boxes(theme: &Theme, boxes: &[NetnsBox], area: Rect, buffer: &mut Buffer) {
+    let style = theme.border;
+    for each in boxes {
         let width = each.right - each.left + 1;
         let at = Rect { x: area.x + each.left, width, ..area }.intersection(area);
         let top = Rect { height: 1, ..at };
         Pen::new(buffer, top).write("╭", style).fill("─", 1, style).write("╮", style);
         let name = short_netns(each.namespace.as_str());
         if usize::from(width) > name.len() + 5 {
-            Pen::new(buffer, top).to(2).write(" ", style).write(&name, state.theme.heading).write(" ", style);
+            Pen::new(buffer, top).to(2).write(" ", style).write(&name, theme.heading).write(" ", style);
         }
         for y in at.y + 1..at.bottom() - 1 {
             let line = Rect { y, height: 1, ..at };

@@ -95,7 +95,8 @@ fn place(state: &State) -> String {
     let (cursor, count) = match state.above.last() {
         None => (state.overview.list.cursor, state.overview.rows.len()),
         Some(Screen::Namespace(namespace)) => (namespace.view().list.cursor, namespace.lines.len()),
-        Some(Screen::Chain(_)) => return String::new(),
+        Some(Screen::Router(view)) => (view.list.cursor, view.rows.len()),
+        Some(Screen::Chain(_) | Screen::Walk(_)) => return String::new(),
     };
     if count > crate::tui::layout::page(state) { format!("{} of {count}", cursor + 1) } else { String::new() }
 }

@@ -22,8 +22,15 @@ enum Row<'a> {
 /// context, a blank between two.
 pub(in crate::tui) const ROWS: usize = BINDINGS.len() + 2 * CONTEXTS.len() - 1;
 
-const CONTEXTS: [Context; 5] =
-    [Context::Overview, Context::Chain, Context::Namespace, Context::Global, Context::Prompt];
+const CONTEXTS: [Context; 7] = [
+    Context::Overview,
+    Context::Chain,
+    Context::Walk,
+    Context::Router,
+    Context::Namespace,
+    Context::Global,
+    Context::Prompt,
+];
 
 pub(super) fn draw(state: &State, offset: usize, body: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;

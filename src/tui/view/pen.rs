@@ -63,6 +63,11 @@ impl<'a> Pen<'a> {
         self
     }
 
+    /// The column that is next, counted from the left of the area.
+    pub(super) fn column(&self) -> u16 {
+        self.x.saturating_sub(self.left)
+    }
+
     /// Fills up to so many columns before the end.
     pub(super) fn fill(&mut self, symbol: &str, before_end: u16, style: Style) -> &mut Self {
         while self.x < self.right.saturating_sub(before_end) {

@@ -1,0 +1,172 @@
+//! What keys, time and the kernel's answers do on the walk screen.
+
+use super::{open, open_namespace_at};
+use crate::net::Route;
+use crate::net::{RouteQuestion, TableId};
+use crate::tui::keymap::Command;
+use crate::tui::namespace::Tab;
+use crate::tui::state::{Effect, Node, Screen, State};
+use crate::tui::update::screens::{copy, tab_of};
+use crate::tui::walk::{Answered, Asked, Stage, Walking, stations};
+
+/// Lines that the evidence scrolls by.
+const SCROLL: usize = 4;
+
+/// Opens the walk of a packet; it moves, and the kernel is asked at once.
+pub(super) fn open_walk(state: &mut State, asked: Asked) -> Vec<Effect> {
+    let Some(node) = state.node.clone() else { return Vec::new() };
+    let walking = Walking::of(asked, &node, state.now);
+    open(state, Screen::Walk(Box::new(walking)));
+    ask(state)
+}
+
+/// Another reading came in: every walk is found again.
+pub(super) fn rebuild(state: &mut State) -> Vec<Effect> {
+    let Some(node) = state.node.clone() else { return Vec::new() };
+    all(state).for_each(|walking| walking.rebuild(&node));
+    ask(state)
+}
+
+/// The kernel answered.
+pub(super) fn routes(state: &mut State, answers: &[Answered]) {
+    all(state).for_each(|walking| walking.witnessed(answers));
+}
+
+/// Time has passed.
+pub(super) fn tick(state: &mut State) {
+    let now = state.now;
+    if let Some(Screen::Walk(walking)) = state.above.last_mut() {
+        walking.tick(now);
+    }
+}
+
+pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<Effect> {
+    let now = state.now;
+    let Some(Screen::Walk(walking)) = state.above.last_mut() else { return Vec::new() };
+    match command {
+        Command::Play if walking.playing => walking.playing = false,
+        Command::Play if walking.step >= walking.last() => walking.restart(now),
+        Command::Play => {
+            walking.playing = true;
+            walking.moved_at = now;
+        }
+        // On the screen packets may go to the left.
+        Command::Left => walking.go(if walking.leftward() { 1 } else { -1 }),
+        Command::Right => walking.go(if walking.leftward() { -1 } else { 1 }),
+        Command::Up => walking.go(-1),
+        Command::Down => walking.go(1),
+        Command::Top => walking.go(isize::MIN),
+        Command::Bottom => walking.go(isize::MAX),
+        Command::PageDown => walking.scroll += SCROLL,
+        Command::PageUp => walking.scroll = walking.scroll.saturating_sub(SCROLL),
+        Command::WayBack => way_back(state),
+        Command::OtherDirection => return watch(state, node, Asked::turned),
+        Command::Protocol => return watch(state, node, Asked::next_protocol),
+        Command::Entrance => return entrance(state, node),
+        Command::AskKernel if state.live => return ask(state),
+        Command::AskKernel => state.notice = Some("what is shown is a file: there is no kernel to ask".to_owned()),
+        Command::OpenNamespace => station_namespace(state),
+        Command::CopyCommand => return copy_lookup(state),
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn way_back(state: &mut State) {
+    let now = state.now;
+    let Some(Screen::Walk(walking)) = state.above.last_mut() else { return };
+    if walking.walks.as_ref().is_ok_and(|walks| walks.back.is_some()) {
+        walking.back = !walking.back;
+        walking.restart(now);
+    } else {
+        state.notice = Some("a packet that does not arrive has no answer".to_owned());
+    }
+}
+
+/// Watches another packet on the same screen.
+fn watch(state: &mut State, node: &Node, change: impl FnOnce(Asked) -> Asked) -> Vec<Effect> {
+    let now = state.now;
+    let Some(Screen::Walk(walking)) = state.above.last_mut() else { return Vec::new() };
+    **walking = Walking::of(change(walking.asked.clone()), node, now);
+    ask(state)
+}
+
+fn entrance(state: &mut State, node: &Node) -> Vec<Effect> {
+    let Some(Screen::Walk(walking)) = state.above.last() else { return Vec::new() };
+    let count = walking.walks.as_ref().map_or(0, |walks| walks.entrances.len());
+    if count < 2 {
+        state.notice = Some("there is no other place where it could enter".to_owned());
+        return Vec::new();
+    }
+    watch(state, node, |asked| Asked { entrance: (asked.entrance + 1) % count, ..asked })
+}
+
+/// The namespace of the station in sight, at the object that decided there.
+fn station_namespace(state: &mut State) {
+    let Some(Screen::Walk(walking)) = state.above.last() else { return };
+    let Some(walk) = walking.walk() else { return };
+    let all = stations(walk);
+    let Some(station) = all.get(walking.step) else { return };
+    let hop = station.hop.and_then(|at| walk.hops.get(at));
+    let (hop, what) = match (hop, station.stage) {
+        (Some(hop), what) => (Some(hop), what),
+        (None, Stage::Sent) => (walk.hops.first(), Stage::In),
+        (None, what) => (walk.hops.last(), what),
+    };
+    let Some(hop) = hop else {
+        state.notice = Some("no namespace of this node sees the packet".to_owned());
+        return;
+    };
+    let (tab, text) = match what {
+        Stage::Rule => (Tab::Rules, hop.decided.as_ref().map(|decided| decided.rule.to_string())),
+        Stage::Route => (Tab::Routes, hop.decided.as_ref().map(|decided| in_its_table(&decided.route))),
+        Stage::Translate(at) => (Tab::Netfilter, hop.translations.get(at).and_then(|each| each.rule.clone())),
+        Stage::Stop => match hop.stop.as_ref().and_then(|stop| stop.object.as_ref()) {
+            Some(object) => (tab_of(object.kind), Some(object.key.clone())),
+            None => (Tab::Links, None),
+        },
+        Stage::Arrived => (Tab::Neighbours, hop.neighbour.as_ref().map(|neighbour| neighbour.address.to_string())),
+        Stage::Out => (Tab::Links, hop.oif.as_ref().map(ToString::to_string)),
+        Stage::Sent | Stage::In | Stage::Deliver => (Tab::Links, hop.iif.as_ref().map(ToString::to_string)),
+    };
+    let name = hop.namespace.clone();
+    open_namespace_at(state, name, tab, text.as_deref().unwrap_or_default());
+}
+
+/// Raw views print a route below its table's heading, without the table.
+fn in_its_table(route: &Route) -> String {
+    Route { table: TableId::MAIN, ..route.clone() }.to_string()
+}
+
+fn copy_lookup(state: &mut State) -> Vec<Effect> {
+    let Some(Screen::Walk(walking)) = state.above.last() else { return Vec::new() };
+    let question = walking.walk().and_then(|walk| {
+        let station = stations(walk).into_iter().nth(walking.step)?;
+        walk.hops.get(station.hop?)?.question.clone()
+    });
+    copy(state, question.as_ref().map(RouteQuestion::to_string))
+}
+
+/// Asks the kernel about all walks that are open.
+fn ask(state: &mut State) -> Vec<Effect> {
+    if !state.live {
+        return Vec::new();
+    }
+    let mut questions = Vec::new();
+    for walking in all(state) {
+        if let Ok(walks) = &walking.walks {
+            questions.extend(walks.questions());
+            walking.asking = true;
+        }
+    }
+    questions.sort();
+    questions.dedup();
+    if questions.is_empty() { Vec::new() } else { vec![Effect::AskRoutes(questions)] }
+}
+
+fn all(state: &mut State) -> impl Iterator<Item = &mut Walking> {
+    state.above.iter_mut().filter_map(|screen| match screen {
+        Screen::Walk(walking) => Some(&mut **walking),
+        Screen::Chain(_) | Screen::Namespace(_) | Screen::Router(_) => None,
+    })
+}
