@@ -164,6 +164,10 @@ impl Node {
                 let (gateway, device) = (near(*random.pick(&self.own), random), random.pick(&self.devices).clone());
                 let rest = random.pick(&["", "", " metric 50", " tos 0x08"]);
                 self.say(format!("route append unicast default via {gateway} dev {device} onlink table {table}{rest}"));
+                if random.chance(50) {
+                    let state = random.pick(&["reachable", "stale", "permanent"]);
+                    self.say(format!("neigh replace {gateway} lladdr 02:00:00:00:00:01 dev {device} nud {state}"));
+                }
             }
         }
         // A gateway that is found to be local when its route is added is not used, which nobody can read later.
