@@ -156,8 +156,8 @@ impl<'s> Fib<'s> {
         self.tables.get(&table)?.lookup(key).map(|hit| hit.route)
     }
 
-    /// Whether the kernel would look for another default route beside the one
-    /// found, by which gateway answers.
+    /// Whether the kernel weighs other default routes against the one found, by
+    /// which gateway answers.
     pub(super) fn has_rivals(&self, choice: &Choice<'s>, key: &Key) -> bool {
         self.tables.get(&choice.table).is_some_and(|table| table.has_rivals(choice.route, key))
     }

@@ -5,12 +5,12 @@
 //! `ip_route_output_key_hash_rcu`) and `net/ipv4/fib_frontend.c`
 //! (`fib_validate_source`) of Linux 6.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::fib::{Choice, EHOSTUNREACH, EINVAL, ENETUNREACH, Found, Key, LOOPBACK};
 use super::packet::Packet;
 use super::space::{Device, Space};
-use crate::net::{IfName, NextHop, Route, RouteKind, Rule};
+use crate::net::{IfName, NeighState, NextHop, Route, RouteKind, Rule};
 
 /// What routing decides.
 #[derive(Clone, Copy, Debug)]
@@ -176,7 +176,7 @@ impl<'s> Space<'s> {
         if choice.route.kind == RouteKind::Local {
             return Routed::Local(Some(choice), RouteKind::Local);
         }
-        if !choice.is_ambiguous && self.fib.has_rivals(&choice, &key) {
+        if self.fib.has_rivals(&choice, &key) && !self.is_gateway_alive(&choice) {
             return Routed::Riddle(Riddle::Defaults(choice.route));
         }
         let routed = self.leave(choice);
@@ -274,6 +274,18 @@ impl<'s> Space<'s> {
             Reverse::Nowhere
         } else {
             Reverse::OtherDevice
+        }
+    }
+
+    /// Whether the kernel takes the route's gateway for alive, whatever it chose
+    /// before (`fib_detect_death`): it answers, or was never asked for.
+    fn is_gateway_alive(&self, choice: &Choice<'s>) -> bool {
+        let hop = choice.hop.and_then(|hop| Some((hop.dev.as_ref()?, hop.via?)));
+        match hop {
+            Some((dev, IpAddr::V4(via))) if self.blind_to_neighbours().is_none() => {
+                self.neighbour(dev, via).is_none_or(|entry| entry.state == NeighState::Reachable)
+            }
+            _ => false,
         }
     }
 

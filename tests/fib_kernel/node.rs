@@ -157,6 +157,19 @@ impl Node {
             }
             self.say(line);
         }
+        // Several defaults through gateways, among which the kernel looks for one that answers.
+        if random.chance(15) && !self.own.is_empty() {
+            let table = *random.pick(&TABLES[..3]);
+            for _ in 0..2 + random.below(2) {
+                let (gateway, device) = (near(*random.pick(&self.own), random), random.pick(&self.devices).clone());
+                let rest = random.pick(&["", "", " metric 50", " tos 0x08"]);
+                self.say(format!("route append unicast default via {gateway} dev {device} onlink table {table}{rest}"));
+                if random.chance(50) {
+                    let state = random.pick(&["reachable", "stale", "permanent"]);
+                    self.say(format!("neigh replace {gateway} lladdr 02:00:00:00:00:01 dev {device} nud {state}"));
+                }
+            }
+        }
         // A gateway that is found to be local when its route is added is not used, which nobody can read later.
         self.lines[first..]
             .sort_by_key(|line| ["local", "broadcast", "anycast"].contains(&line.split(' ').nth(2).unwrap()));
