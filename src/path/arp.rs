@@ -91,7 +91,8 @@ fn own(device: &Device<'_>, conf: Conf, asker: Ipv4Addr, target: Ipv4Addr) -> Ar
         (0, _) | (1, Some(_)) => {
             yes(format!("{target} is its own address"), ObjectKind::Addr, target.to_string(), device)
         }
-        (2, Some(addr)) if addr.address.contains(&IpAddr::V4(asker)) => {
+        // `inet_confirm_addr`: any of the device's subnets may hold both.
+        (2, Some(_)) if device.addrs.iter().any(|addr| holds(addr, asker) && holds(addr, target)) => {
             yes(format!("{target} is its own address"), ObjectKind::Addr, target.to_string(), device)
         }
         (level @ (1 | 2), _) => no(
@@ -101,6 +102,10 @@ fn own(device: &Device<'_>, conf: Conf, asker: Ipv4Addr, target: Ipv4Addr) -> Ar
         ),
         (level, _) => no(format!("arp_ignore is {level} on {name}"), ObjectKind::Sysctl, key),
     }
+}
+
+fn holds(subnet: &Addr, address: Ipv4Addr) -> bool {
+    subnet.address.contains(&IpAddr::V4(address))
 }
 
 fn yes(why: String, kind: ObjectKind, key: impl Into<String>, device: &Device<'_>) -> ArpAnswer {

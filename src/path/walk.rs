@@ -45,7 +45,9 @@ impl<'s> Node<'s> {
             _ => return None,
         };
         // Machines of one subnet answer each other without a router.
-        if device.is_some() && self.subnet_of_both(walk.arrived.src, walk.arrived.dst).is_some() {
+        // None takes what comes from its own address.
+        let (src, dst) = (walk.arrived.src, walk.arrived.dst);
+        if device.is_some() && (src == dst || self.subnet_of_both(src, dst).is_some()) {
             return None;
         }
         let start = match &device {

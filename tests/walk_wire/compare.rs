@@ -1,12 +1,14 @@
 //! A walk against what was seen.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::net::Ipv4Addr;
 
 use fipscope::net::{IfName, NetnsName};
 use fipscope::path::{Class, Hop, Node, Outcome, Packet, Stop, Verdict, Walk};
 use fipscope::topology::ObjectKind;
 
-use crate::flows::{CENTRALIZED, CENTRALIZED_FIXED, Flow};
+use crate::flows::Flow;
 use crate::packet::{Seen, Way};
 use crate::stage::{Event, is_of_the_node};
 
@@ -37,7 +39,7 @@ struct Passage<'w> {
 }
 
 /// Compares a flow's walk and the answer's with the events of the flow.
-pub(crate) fn judge(node: &Node<'_>, flow: &Flow, events: &[Event]) -> Judgement {
+pub(crate) fn judge(node: &Node<'_>, flow: &Flow, events: &[Event], floating: &BTreeSet<Ipv4Addr>) -> Judgement {
     let walk = node.walk(&flow.start, flow.packet);
     if walk.hops.is_empty() && walk.outcome == Outcome::Dropped {
         // The gateway would have to ask first, and be answered: see `arp`.
@@ -54,7 +56,7 @@ pub(crate) fn judge(node: &Node<'_>, flow: &Flow, events: &[Event]) -> Judgement
     }
     let mut wrong = Vec::new();
     wrong.extend(passed(&walk, &questions));
-    wrong.extend(class(&walk, &questions));
+    wrong.extend(class(&walk, &questions, floating));
     let comes_back = reply.as_ref().is_some_and(|reply| reply.outcome != Outcome::Dropped && !asks(reply));
     let (fate, silent) = fate(&walk, &questions, comes_back, events);
     wrong.extend(fate);
@@ -64,6 +66,8 @@ pub(crate) fn judge(node: &Node<'_>, flow: &Flow, events: &[Event]) -> Judgement
             // See `NotAsked`.
             Some(reply) if reply.hops.is_empty() => {}
             Some(reply) => wrong.extend(passed(reply, &answers).map(|text| format!("answer: {text}"))),
+            // Straight from one machine to the other.
+            None if answers.iter().all(|event| !is_of_the_node(&event.namespace)) => {}
             None => wrong.push("an answer came, and there is none by the engine".to_owned()),
         }
     }
@@ -160,25 +164,20 @@ fn of_a_link(stop: &Stop) -> bool {
 
 /// What the devices that were passed make of the class: nothing where the
 /// packet came no further than one namespace.
-fn class(walk: &Walk, questions: &[&Event]) -> Option<String> {
+fn class(walk: &Walk, questions: &[&Event], floating: &BTreeSet<Ipv4Addr>) -> Option<String> {
     let inside: Vec<&&Event> = questions.iter().filter(|event| is_of_the_node(&event.namespace)).collect();
     let (first, out) = (inside.first()?, inside.iter().find(|event| event.out)?);
     let by = |event: &Event, prefix: &str| event.device.as_str().starts_with(prefix);
+    let passed_only_the_router = inside.iter().all(|event| event.namespace == first.namespace);
+    let heard = questions.last().is_some_and(|event| hears(event));
     let translated = inside.iter().find(|event| event.out && by(event, "qg-"));
     let seen = match translated {
         _ if by(out, "rfp-") || by(first, "fg-") => Class::Fip,
         // What stopped it stopped it before it was seen.
-        _ if walk.outcome == Outcome::Dropped && walk.class == Class::Fip && first.seen.src == CENTRALIZED_FIXED => {
-            return None;
-        }
-        Some(event) if event.seen.src == CENTRALIZED => Class::Fip,
+        None if walk.outcome == Outcome::Dropped && walk.class == Class::Fip => return None,
+        Some(event) if floating.contains(&event.seen.src) => Class::Fip,
         _ if by(first, "qr-") && translated.is_some() => Class::Snat,
-        _ if by(first, "qr-") && first.device == out.device && inside.iter().any(|event| by(event, "sg-")) => {
-            Class::Snat
-        }
-        _ if by(first, "qr-") && by(out, "qr-") && questions.last().is_some_and(|event| hears(event)) => {
-            Class::EastWest
-        }
+        _ if by(first, "qr-") && by(out, "qr-") && passed_only_the_router && heard => Class::EastWest,
         _ => return None,
     };
     (walk.class != seen).then(|| format!("class {} is not {}", walk.class.word(), seen.word()))
@@ -202,7 +201,9 @@ fn fate(walk: &Walk, questions: &[&Event], comes_back: bool, events: &[Event]) -
             None if asks(walk) => (None, false),
             None => words("but it arrived nowhere"),
             Some(event) if !same(&walk.arrived, &event.seen) => words(&format!("but arrived as {event}")),
-            Some(event) if !answered && hears(event) => words("but was not answered"),
+            Some(event) if !answered && hears(event) && event.seen.src != event.seen.dst => {
+                words("but was not answered")
+            }
             Some(_) => (None, false),
         },
         (Outcome::Dropped, _) if arrived.is_some() => words("but it arrived"),

@@ -14,7 +14,7 @@ use fipscope::net::netfilter::Backend;
 use fipscope::net::{Family, NetnsName, Snapshot};
 use fipscope::neutron::Layout;
 
-use crate::inside::Scene;
+use crate::inside::{PATH, Scene};
 
 /// One fault.
 pub(crate) struct Fault {
@@ -216,7 +216,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(
         "wrong neighbour of fpr",
         "ip -n $R neigh replace $ODD lladdr 02:00:00:00:00:99 dev $RFP nud permanent",
-        "ip -n $R neigh del $ODD dev $RFP; ip -n $R neigh replace $ODD lladdr $(ip -n $F link show $FPR | sed -n 's/.*ether \\([^ ]*\\).*/\\1/p') dev $RFP nud permanent",
+        "ip -n $R neigh del $ODD dev $RFP; ip -n $R neigh replace $ODD lladdr $(ip -n $F link show $FPR | sed -n 's/.*ether \\([^ ]*\\).*/\\1/p') dev $RFP nud $PAIR",
     ),
     fault(
         "wrong neighbour of sg",
@@ -268,6 +268,11 @@ restore() {
 "#;
 
 impl Fault {
+    /// Whether long packets fare otherwise than short ones.
+    pub(crate) fn is_about_length(&self) -> bool {
+        self.name.starts_with("narrow")
+    }
+
     fn filters(&self) -> bool {
         self.make.contains("$IPTABLES") || self.make.contains("keep_out")
     }
@@ -314,11 +319,12 @@ impl Scene {
             .envs([("QR", "qr-c2e43983-5c"), ("QR2", "qr-369f59a5-2c"), ("SG", "sg-1b9c9c26-38")])
             .envs([("QG", "qg-8be609d9-e3"), ("EVEN", even), ("ODD", odd), ("C", "neutron-l3-agent")])
             .env("ARP_IGNORE", if self.layout == Layout::Pike { "1" } else { "0" })
+            .env("PAIR", if self.layout == Layout::Pike { "permanent" } else { "stale" })
             .env("LAYOUT", self.layout.word())
             .env("PRIORITY", priority(whole, &NetnsName::from(router)).to_string())
             .env("TABLE", if self.layout == Layout::Pike { odd_number.to_string() } else { "main".to_owned() })
             .env("IPTABLES", if self.backend == Backend::Nft { "iptables-nft" } else { "iptables-legacy" })
-            .env("PATH", format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default()))
+            .env("PATH", PATH)
             .stdin(Stdio::piped());
         let mut shell = command.spawn().unwrap();
         let mut input = shell.stdin.take().unwrap();

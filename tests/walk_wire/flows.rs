@@ -12,15 +12,13 @@ use crate::stage::{ECHO_PORT, is_of_the_node};
 
 /// The host behind the gateway, and the gateway's own addresses.
 pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
-pub(crate) const GATEWAYS: [(&str, Ipv4Addr); 2] =
-    [("eth0", Ipv4Addr::new(192, 168, 1, 1)), ("eth1", Ipv4Addr::new(172, 24, 0, 1))];
+pub(crate) const GATEWAYS: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 168, 1, 1), Ipv4Addr::new(172, 24, 0, 1)];
 /// Nobody's, on the external network.
 pub(crate) const STALE: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 250);
 /// The article's.
 const FLOATING: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 3);
 /// Done in the snat namespace, in Pike's layout.
 pub(crate) const CENTRALIZED: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 244);
-pub(crate) const CENTRALIZED_FIXED: Ipv4Addr = Ipv4Addr::new(20, 0, 0, 4);
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 const METADATA_PORT: u16 = 80;
 
@@ -42,6 +40,11 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
+    /// As long as an Ethernet frame is.
+    pub(crate) fn is_long(&self) -> bool {
+        self.packet.length > 1000
+    }
+
     /// One end is the article's router, or behind it.
     pub(crate) fn concerns_the_article(&self) -> bool {
         let here = |address: Ipv4Addr| {
@@ -85,13 +88,12 @@ pub(crate) fn kinds(snapshot: &Snapshot, vms: &[Vm], outside: &NetnsName) -> Vec
             kinds.push(Kind { from: from.clone(), start: start.clone(), packet: fragile });
         }
     };
-    let floating = || vms.iter().filter_map(|vm| vm.floating_ip).chain([CENTRALIZED]);
     let node = addresses(snapshot);
     for vm in vms {
         let there = vms.iter().map(|other| other.fixed_ip).filter(|other| *other != vm.fixed_ip);
-        let around = [OUTSIDE, STALE, METADATA, GATEWAYS[0].1, GATEWAYS[1].1];
+        let around = [OUTSIDE, STALE, METADATA, GATEWAYS[0], GATEWAYS[1]];
         let devices = node.iter().map(|(_, _, address)| *address);
-        let all: BTreeSet<Ipv4Addr> = there.chain(floating()).chain(around).chain(devices).collect();
+        let all: BTreeSet<Ipv4Addr> = there.chain(floating(vms)).chain(around).chain(devices).collect();
         for dst in all {
             let next = if same_subnet(vm.fixed_ip, dst) { dst } else { first_host(vm.fixed_ip) };
             // Instances of one subnet meet without the node.
@@ -102,13 +104,18 @@ pub(crate) fn kinds(snapshot: &Snapshot, vms: &[Vm], outside: &NetnsName) -> Vec
         }
     }
     let external = node.iter().filter(|(_, device, _)| is_external(device)).map(|(_, _, address)| *address);
-    let all: BTreeSet<Ipv4Addr> = floating().chain(external).chain([STALE]).collect();
+    let all: BTreeSet<Ipv4Addr> = floating(vms).chain(external).chain([STALE]).collect();
     for dst in all {
         if let Some(start) = gateways_way(snapshot, dst) {
             add(outside, start, OUTSIDE, dst);
         }
     }
     kinds
+}
+
+/// The floating IPs, those of the lab's instances and the centralized one.
+pub(crate) fn floating(vms: &[Vm]) -> impl Iterator<Item = Ipv4Addr> {
+    vms.iter().filter_map(|vm| vm.floating_ip).chain([CENTRALIZED])
 }
 
 /// The addresses of the node's devices.

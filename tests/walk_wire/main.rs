@@ -14,15 +14,17 @@
     reason = "a test starts programs, opens sockets, says what it does and fails by panicking"
 )]
 
+mod arp;
 mod compare;
 mod faults;
 mod flows;
 mod inside;
 mod packet;
+mod real;
 mod stage;
 
 use std::env;
-use std::process::{Command, ExitCode, Output, Stdio};
+use std::process::{Child, Command, ExitCode, Output, Stdio};
 
 /// Printed last, with the number of flows compared.
 const DONE: &str = "flows compared: ";
@@ -41,22 +43,29 @@ fn main() -> ExitCode {
     {
         return inside::run(layout, backend);
     }
+    if let [real, tools, workdir] = words.as_slice()
+        && real == "--real"
+    {
+        return real::run(tools, workdir);
+    }
     let filter = words.iter().find(|word| !word.starts_with('-')).map_or("", String::as_str);
     let cases = ["juno", "newton", "pike"].into_iter().flat_map(|layout| [(layout, "nft"), (layout, "legacy")]);
     let cases = cases.filter(|(layout, backend)| format!("{layout} {backend}").contains(filter));
     let (mut compared, mut failed, mut skipped) = (0, 0, 0);
     // All at once: a lab mostly waits for answers that do not come.
-    let running: Vec<_> = cases.map(|(layout, backend)| (layout, backend, start(layout, backend))).collect();
-    for (layout, backend, child) in running {
+    let mut running: Vec<_> =
+        cases.map(|(layout, backend)| (format!("{layout} {backend}"), start(layout, backend))).collect();
+    running.extend(real_nodes(filter));
+    for (case, child) in running {
         let output = child.wait_with_output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if output.status.code() == Some(SKIPPED) {
-            eprintln!("SKIPPED walks in a lab ({layout} {backend}): {text}");
+            eprintln!("SKIPPED walks in a lab ({case}): {text}");
             skipped += 1;
             continue;
         }
         let flows = count(&output, &text);
-        println!("== {layout} {backend} {}\n{text}", if flows.is_some() { "ok" } else { "FAILED" });
+        println!("== {case} {}\n{text}", if flows.is_some() { "ok" } else { "FAILED" });
         eprint!("{}", String::from_utf8_lossy(&output.stderr));
         compared += flows.unwrap_or(0);
         failed += usize::from(flows.is_none());
@@ -67,7 +76,18 @@ fn main() -> ExitCode {
     if failed == 0 && enough && !required { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn start(layout: &str, backend: &str) -> std::process::Child {
+/// Nodes of the real agent, where they can be built.
+fn real_nodes(filter: &str) -> Vec<(String, Child)> {
+    let wanted = real::scenarios().into_iter().filter(|scenario| format!("real {scenario}").contains(filter));
+    let (Some(builder), true) = (real::builder(), nix::unistd::geteuid().is_root()) else {
+        eprintln!("SKIPPED walks on nodes of the real L3 agent: they need root and real-node/build_node.sh");
+        assert!(env::var_os("REQUIRE_REAL_NODE").is_none(), "REQUIRE_REAL_NODE is set");
+        return Vec::new();
+    };
+    wanted.map(|scenario| (format!("real {scenario}"), real::start(&builder, &scenario))).collect()
+}
+
+fn start(layout: &str, backend: &str) -> Child {
     Command::new(env::current_exe().unwrap())
         .args(["--inside", layout, backend])
         .stdin(Stdio::null())
