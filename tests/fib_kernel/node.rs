@@ -234,8 +234,8 @@ impl Node {
             line += &format!(" oif {}", random.pick(&self.devices));
         }
         if random.chance(25) {
-            let (mark, mask) = random.pick(&MARKS);
-            line += &format!(" fwmark {mark:#x}/{mask:#x}");
+            let (value, mask) = random.pick(&MARKS);
+            line += &format!(" fwmark {value:#x}/{mask:#x}");
         }
         if random.chance(12) {
             // `ip` refuses what does not fit into the old field of three bits.

@@ -12,7 +12,7 @@ const TOS: [u8; 10] = [0, 0, 0, 0x04, 0x08, 0x09, 0x10, 0x1c, 0x28, 0xb8];
 
 /// Addresses with a meaning of their own.
 const SPECIAL: [Ipv4Addr; 8] = [
-    Ipv4Addr::new(127, 0, 0, 1),
+    Ipv4Addr::LOCALHOST,
     Ipv4Addr::new(127, 9, 9, 9),
     Ipv4Addr::new(0, 1, 2, 3),
     Ipv4Addr::UNSPECIFIED,
@@ -27,10 +27,9 @@ pub(crate) fn question(node: &Node, namespace: &NetnsName, random: &mut Random) 
     let first = usize::from(!random.chance(10));
     let iif = random.chance(70).then(|| IfName::new(random.pick(&node.devices[first..]).clone()));
     let src = match (&iif, random.below(10)) {
-        (Some(_), _) => Some(address(node, random)),
         (None, 0..4) => None,
         (None, 4..9) if !node.own.is_empty() => Some(*random.pick(&node.own)),
-        (None, _) => Some(address(node, random)),
+        _ => Some(address(node, random)),
     };
     RouteQuestion {
         namespace: Some(namespace.clone()),
