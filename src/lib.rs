@@ -11,6 +11,7 @@
 //! | [`neutron`] | the L3 agent's names, numbers, chains and files |
 //! | [`topology`] | a snapshot read as a DVR node, and each floating IP's chain |
 //! | [`path`] | what this node would do with a packet |
+//! | [`check`] | what is broken, why, and what mends it |
 //! | [`plan`] | ordered steps as data |
 //! | [`netns`] | entering and making namespaces |
 //! | [`kernel`] | reading the node |
@@ -23,6 +24,7 @@
 
 #[allow(clippy::disallowed_methods, reason = "wires sockets, clock and screen together")]
 pub mod app;
+pub mod check;
 pub mod cli;
 #[allow(clippy::disallowed_methods, reason = "reads the environment and the configuration file")]
 pub mod config;

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PURE: [&str; 7] = ["net", "neutron", "topology", "path", "plan", "tui", "report"];
+const PURE: [&str; 8] = ["net", "neutron", "topology", "path", "check", "plan", "tui", "report"];
 
 /// Room → rooms that it may import.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
@@ -22,20 +22,21 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("neutron", vec!["net"]),
         ("topology", vec!["net", "neutron"]),
         ("path", vec!["net", "neutron", "topology"]),
-        ("plan", vec!["net", "neutron", "topology", "path"]),
+        ("check", vec!["net", "neutron", "topology", "path"]),
+        ("plan", vec!["net", "neutron", "topology", "path", "check"]),
         ("netns", vec!["net"]),
         ("kernel", vec!["net", "neutron", "netns"]),
-        ("exec", vec!["net", "neutron", "topology", "path", "plan", "netns", "kernel"]),
-        ("lab", vec!["net", "neutron", "topology", "path", "plan", "netns", "kernel", "exec"]),
-        ("tui", vec!["net", "neutron", "topology", "path", "plan"]),
-        ("report", vec!["net", "neutron", "topology", "path", "plan"]),
+        ("exec", vec!["net", "neutron", "topology", "path", "check", "plan", "netns", "kernel"]),
+        ("lab", vec!["net", "neutron", "topology", "path", "check", "plan", "netns", "kernel", "exec"]),
+        ("tui", vec!["net", "neutron", "topology", "path", "check", "plan"]),
+        ("report", vec!["net", "neutron", "topology", "path", "check", "plan"]),
         ("config", vec!["net", "neutron", "tui::keymap", "tui::theme"]),
         ("cli", vec!["config", "neutron"]),
         (
             "app",
             vec![
-                "net", "neutron", "topology", "path", "plan", "netns", "kernel", "exec", "lab", "tui", "report",
-                "config",
+                "net", "neutron", "topology", "path", "check", "plan", "netns", "kernel", "exec", "lab", "tui",
+                "report", "config",
             ],
         ),
     ])

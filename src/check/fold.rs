@@ -1,0 +1,121 @@
+//! Consequences folded under their cause.
+//!
+//! What explains what follows from the order of the chain: without the fip
+//! namespace there is no pair, without the pair no address on it, without the
+//! address no route. Decided here once, not in the checks.
+
+use std::collections::BTreeMap;
+
+use super::{Code, Confidence, Finding};
+
+/// What a failure takes along.
+struct Cause {
+    code: u16,
+    /// Both findings are about the same of these.
+    within: Scope,
+    /// Codes that follow from it.
+    explains: &'static [u16],
+}
+
+/// How far a failure reaches.
+#[derive(Clone, Copy)]
+enum Scope {
+    Network,
+    Router,
+    FloatingIp,
+    Namespace,
+}
+
+use Scope::{FloatingIp, Namespace, Network, Router};
+
+/// From far-reaching causes to near ones.
+const CAUSES: &[Cause] = &[
+    Cause { code: 101, within: Network, explains: &[109, 201, 202, 203, 204, 205, 208, 212, 305, 405, 501, 504, 505] },
+    Cause { code: 106, within: Network, explains: &[101, 109, 202, 405, 501, 504, 505, 601] },
+    Cause { code: 601, within: Network, explains: &[109, 405, 505, 506, 507, 508, 509, 602, 604, 610, 613, 616] },
+    Cause { code: 602, within: Network, explains: &[212, 405, 505, 507, 610, 616] },
+    Cause { code: 616, within: Network, explains: &[212, 405, 505, 507, 610, 613] },
+    Cause {
+        code: 109,
+        within: Router,
+        explains: &[201, 202, 203, 204, 208, 212, 301, 305, 307, 401, 402, 404, 405, 501, 504, 505],
+    },
+    Cause { code: 201, within: Router, explains: &[202, 203, 204, 205, 208, 209, 212, 305, 404, 405, 501, 502, 504] },
+    Cause { code: 202, within: Router, explains: &[203, 204, 205, 208, 209, 212, 305, 405, 501, 502, 504] },
+    Cause { code: 203, within: Router, explains: &[204, 208, 212, 305, 405, 501, 504] },
+    Cause { code: 204, within: Router, explains: &[205, 208, 212, 305, 405, 501, 502] },
+    Cause { code: 205, within: Router, explains: &[208, 305, 405, 501, 502, 504] },
+    Cause { code: 206, within: Router, explains: &[205, 405, 502, 902] },
+    Cause { code: 212, within: Router, explains: &[208, 305, 307, 405, 501, 504, 505, 701] },
+    Cause { code: 212, within: Network, explains: &[505, 507, 610] },
+    Cause { code: 710, within: Router, explains: &[212, 307, 405, 701, 707] },
+    Cause { code: 311, within: Namespace, explains: &[312, 405, 508] },
+    Cause { code: 411, within: Namespace, explains: &[401, 402, 404, 405, 413, 414] },
+    Cause { code: 310, within: FloatingIp, explains: &[301, 303, 401, 402, 405, 901] },
+    Cause { code: 301, within: FloatingIp, explains: &[312, 405] },
+    Cause { code: 302, within: FloatingIp, explains: &[301, 312, 405] },
+    Cause { code: 303, within: FloatingIp, explains: &[405] },
+    Cause { code: 304, within: FloatingIp, explains: &[312, 405] },
+    Cause { code: 305, within: Router, explains: &[302, 312, 405] },
+    Cause { code: 306, within: Router, explains: &[312, 405] },
+    Cause { code: 504, within: Router, explains: &[312, 405] },
+    Cause { code: 505, within: Router, explains: &[312, 405] },
+    Cause { code: 401, within: FloatingIp, explains: &[405, 503] },
+    Cause { code: 402, within: FloatingIp, explains: &[405] },
+    Cause { code: 501, within: FloatingIp, explains: &[405] },
+    Cause { code: 502, within: FloatingIp, explains: &[405] },
+    Cause { code: 412, within: FloatingIp, explains: &[405, 502, 503] },
+    Cause { code: 803, within: Router, explains: &[307] },
+];
+
+/// Sets [`Finding::because_of`] to the last cause of each finding, and sorts:
+/// roots first, the worst first, then by code and identity.
+pub(super) fn fold(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by(|one, other| (one.code, &one.id).cmp(&(other.code, &other.id)));
+    findings.dedup_by(|one, other| one.id == other.id && one.floating_ip == other.floating_ip);
+    let mut causes: BTreeMap<usize, usize> = BTreeMap::new();
+    for (at, finding) in findings.iter().enumerate() {
+        if let Some(cause) = findings.iter().position(|root| explains(root, finding)) {
+            causes.insert(at, cause);
+        }
+    }
+    for at in 0..findings.len() {
+        let mut root = at;
+        // A chain of causes is never longer than the findings.
+        for _ in 0..findings.len() {
+            match causes.get(&root) {
+                Some(cause) if *cause != at => root = *cause,
+                _ => break,
+            }
+        }
+        if root != at {
+            findings[at].because_of = Some(findings[root].id.clone());
+        }
+    }
+    findings.sort_by_key(|finding| {
+        (finding.because_of.is_some(), finding.confidence == Confidence::Unknown, finding.severity)
+    });
+    findings
+}
+
+fn explains(root: &Finding, finding: &Finding) -> bool {
+    root.code != finding.code
+        && root.confidence != Confidence::Unknown
+        && CAUSES.iter().any(|cause| {
+            Code(cause.code) == root.code
+                && cause.explains.contains(&finding.code.0)
+                && match cause.within {
+                    Network => same(root.external_network.as_ref(), finding.external_network.as_ref()),
+                    Router => same(root.router.as_ref(), finding.router.as_ref()),
+                    FloatingIp => {
+                        same(root.floating_ip.as_ref(), finding.floating_ip.as_ref())
+                            || same(root.fixed_ip.as_ref(), finding.fixed_ip.as_ref())
+                    }
+                    Namespace => same(root.namespace.as_ref(), finding.namespace.as_ref()),
+                }
+        })
+}
+
+fn same<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
+    one.is_some() && one == other
+}

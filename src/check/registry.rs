@@ -1,0 +1,57 @@
+//! All checks, in the order of their codes.
+
+use super::{AgentDoes, Code, Findings, Scene, Severity};
+use super::{agents, files, fip, nat, neighbours, outside, pair, policy, snat};
+
+/// One failure that the console knows.
+#[derive(Debug)]
+pub struct Check {
+    /// Its code, for life.
+    pub code: Code,
+    /// The defect in kebab case.
+    pub name: &'static str,
+    /// What is wrong, in a few words that read after the code.
+    pub title: &'static str,
+    /// How bad it is at worst; a finding may be milder, never worse.
+    pub severity: Severity,
+    /// What the L3 agent usually does about it.
+    pub agent: AgentDoes,
+    /// Who can tell.
+    pub decided_by: DecidedBy,
+    /// Its page in Markdown (`assets/codes`).
+    pub page: &'static str,
+}
+
+/// Who can tell whether a failure is there.
+#[derive(Clone, Copy, Debug)]
+pub enum DecidedBy {
+    /// What was read of the node.
+    Snapshot(fn(&Scene<'_, '_>, &mut Findings)),
+    /// Questions on the wire, asked on request only.
+    Wire,
+    /// What no node knows of itself: OpenFlow tables, the Neutron API, another node.
+    Elsewhere,
+}
+
+/// The families, by the first digit of their codes.
+static FAMILIES: [&[Check]; 9] = [
+    agents::CHECKS,
+    pair::CHECKS,
+    policy::CHECKS,
+    nat::CHECKS,
+    fip::CHECKS,
+    outside::CHECKS,
+    neighbours::CHECKS,
+    snat::CHECKS,
+    files::CHECKS,
+];
+
+/// All checks, in code order.
+pub fn checks() -> impl Iterator<Item = &'static Check> {
+    FAMILIES.iter().flat_map(|family| family.iter())
+}
+
+/// The check with a code.
+pub fn check(code: Code) -> Option<&'static Check> {
+    checks().find(|check| check.code == code)
+}

@@ -1,0 +1,75 @@
+//! What checks look at, and what findings are about.
+
+use std::net::IpAddr;
+
+use crate::net::{Netns, NetnsName, Snapshot};
+use crate::path::Node;
+use crate::topology::{ExternalNetwork, FloatingIp, Router, Topology};
+
+/// A node as the checks see it.
+pub struct Scene<'a, 's> {
+    /// As it was read.
+    pub snapshot: &'s Snapshot,
+    /// As it was understood.
+    pub topology: &'s Topology,
+    /// What it would do with a packet.
+    pub path: &'a Node<'s>,
+}
+
+/// What a finding is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// A router.
+    pub router: Option<String>,
+    /// An external network.
+    pub external_network: Option<String>,
+    /// A floating IP.
+    pub floating_ip: Option<IpAddr>,
+    /// The fixed IP behind it.
+    pub fixed_ip: Option<IpAddr>,
+}
+
+impl<'s> Scene<'_, 's> {
+    /// A namespace, where it could be read.
+    pub fn netns(&self, name: &NetnsName) -> Option<&'s Netns> {
+        self.snapshot.netns(name)
+    }
+
+    /// The router of a floating IP.
+    pub fn router_of(&self, fip: &FloatingIp) -> Option<&'s Router> {
+        self.topology.router(&fip.router)
+    }
+
+    /// The external network with an id.
+    pub fn network(&self, id: &str) -> Option<&'s ExternalNetwork> {
+        self.topology.external_networks.iter().find(|network| network.id == id)
+    }
+}
+
+impl Subject {
+    /// The node as a whole.
+    pub fn node() -> Self {
+        Self::default()
+    }
+
+    /// A router.
+    pub fn router(router: &Router) -> Self {
+        let external_network = router.external_network.clone();
+        Self { router: Some(router.id.clone()), external_network, ..Self::default() }
+    }
+
+    /// An external network.
+    pub fn network(network: &ExternalNetwork) -> Self {
+        Self { external_network: Some(network.id.clone()), ..Self::default() }
+    }
+
+    /// A floating IP.
+    pub fn floating_ip(fip: &FloatingIp) -> Self {
+        Self {
+            router: Some(fip.router.clone()),
+            external_network: fip.external_network.clone(),
+            floating_ip: fip.floating_ip,
+            fixed_ip: fip.fixed_ip,
+        }
+    }
+}
