@@ -30,10 +30,21 @@ pub fn run_command(lab: &Lab, command: &[OsString]) -> Result<i32, Error> {
     let _ = set_child_subreaper(true);
     let mut command = Command::new(program);
     command.args(arguments).env("FIPSCOPE_LAB", "1").env("FIPSCOPE_STATE_PATH", lab.state_path());
+    if let Some(path) = search_path() {
+        command.env("PATH", path);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let status = runtime.and_then(|runtime| runtime.block_on(run(command)));
     kill_orphans();
     status.map(code).map_err(|source| Error::Command { program: program.to_string_lossy().into_owned(), source })
+}
+
+/// The search path with the folder of this very program behind all others, so
+/// that the lab knows `fipscope` wherever it was built.
+fn search_path() -> Option<OsString> {
+    let folder = std::env::current_exe().ok()?.parent()?.to_owned();
+    let known = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::env::split_paths(&known).chain([folder])).ok()
 }
 
 /// Starts the command and waits for it. What the terminal sends reaches it as
