@@ -27,6 +27,9 @@ pub struct Walk {
     pub sent: Packet,
     /// The packet as it was at the end.
     pub arrived: Packet,
+    /// Who answers ARP for its destination, where it comes in from an external
+    /// network: nobody sends it before that is answered.
+    pub arp: Option<ArpAnswer>,
     /// One per namespace that it passed, in order. Empty where no namespace
     /// ever sees the packet ([`Walk::stop`] says why).
     pub hops: Vec<Hop>,

@@ -71,6 +71,7 @@ impl<'s> Node<'s> {
             start: start.clone(),
             sent: packet,
             arrived: packet,
+            arp: None,
             hops: Vec::new(),
             class: Class::None,
             detail: None,
@@ -78,7 +79,8 @@ impl<'s> Node<'s> {
             stop: None,
             connections,
         };
-        if let Some(answer) = self.unanswered(start, &packet) {
+        walk.arp = self.asked_for(start, &packet);
+        if let Some(answer) = walk.arp.clone().filter(|answer| answer.answers == Some(false)) {
             walk.class = if self.is_floating(packet.dst) { Class::Fip } else { Class::None };
             let reason = format!("nobody on this node answers ARP for {}: {}", packet.dst, answer.why);
             (walk.outcome, walk.stop) =
@@ -172,9 +174,9 @@ impl<'s> Node<'s> {
         next
     }
 
-    /// Why a packet from outside never comes in: its sender asks by ARP for an
-    /// address on the external link, and nobody here answers.
-    fn unanswered(&self, start: &Start, packet: &Packet) -> Option<ArpAnswer> {
+    /// What the sender of a packet from outside asks first, by ARP, for an address
+    /// on the external link.
+    fn asked_for(&self, start: &Start, packet: &Packet) -> Option<ArpAnswer> {
         let name = start.device.as_ref()?;
         let kind = parse_device(name).map(|(kind, _)| kind)?;
         if !matches!(kind, DeviceKind::AgentGateway | DeviceKind::RouterGateway) || self.is_internal(packet.dst) {
@@ -184,7 +186,7 @@ impl<'s> Node<'s> {
         let device = space.device(name)?;
         let is_near = device.addrs.iter().any(|addr| addr.address.contains(&IpAddr::V4(packet.src)));
         let asker = if is_near { packet.src } else { self.gateway_of(space.name).unwrap_or(packet.src) };
-        Some(space.arp(device, asker, packet.dst)).filter(|answer| answer.answers == Some(false))
+        Some(space.arp(device, asker, packet.dst))
     }
 }
 

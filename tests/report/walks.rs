@@ -103,7 +103,18 @@ fn walk(hops: Vec<Hop>, class: Class, outcome: Outcome) -> Walk {
     let start = Start { namespace: hops[0].namespace.clone(), device: hops[0].iif.clone() };
     let (sent, arrived) = (hops[0].entered, hops[hops.len() - 1].left);
     let stop = hops.last().and_then(|hop| hop.stop.clone());
-    Walk { start, sent, arrived, hops, class, detail: None, outcome, stop, connections: Connections::default() }
+    Walk {
+        start,
+        sent,
+        arrived,
+        arp: None,
+        hops,
+        class,
+        detail: None,
+        outcome,
+        stop,
+        connections: Connections::default(),
+    }
 }
 
 /// The answer to [`out`].

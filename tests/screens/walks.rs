@@ -123,7 +123,18 @@ fn stuck() -> Walk {
 
 fn walk(sent: Packet, arrived: Packet, hops: Vec<Hop>, class: Class, outcome: Outcome) -> Walk {
     let start = Start { namespace: hops[0].namespace.clone(), device: hops[0].iif.clone() };
-    Walk { start, sent, arrived, hops, class, detail: None, outcome, stop: None, connections: Connections::default() }
+    Walk {
+        start,
+        sent,
+        arrived,
+        arp: None,
+        hops,
+        class,
+        detail: None,
+        outcome,
+        stop: None,
+        connections: Connections::default(),
+    }
 }
 
 fn hop(namespace: NetnsName, iif: Option<&str>, entered: Packet, left: Packet, verdict: Verdict) -> Hop {

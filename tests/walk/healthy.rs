@@ -1,7 +1,8 @@
 //! Nodes on which everything works.
 
+use fipscope::net::{Family, Observed, Route, Rule, TableId};
 use fipscope::neutron::Layout;
-use fipscope::topology::scenario::Scenario;
+use fipscope::topology::scenario::{FIP, FPR, QROUTER, Scenario};
 
 use super::{both, told};
 
@@ -166,4 +167,50 @@ fn to_the_router_itself() {
         "local delivered\nqrouter qr> deliver 10.0.0.4→10.0.0.1 [0 local]",
         "local delivered\nqrouter >qr forward 10.0.0.1→10.0.0.4 [32766 main]",
     );
+}
+
+#[test]
+fn by_address_scope_straight_out_without_translation() {
+    let subnet = "10.0.0.0/24".parse().unwrap();
+    let node = Scenario::article(Layout::Pike)
+        .edit(QROUTER, |netns| {
+            let Observed::Seen(rules) = &mut netns.rules else { return };
+            rules.push(Rule { from: Some(subnet), ..Rule::lookup(Family::V4, 80000, TableId(16)) });
+            netns.sort();
+        })
+        .edit(FIP, |netns| {
+            let Observed::Seen(routes) = &mut netns.routes else { return };
+            let even = routes.iter().find(|route| route.dst.to_string() == "192.168.1.3/32").unwrap().via();
+            routes.push(Route::unicast(TableId::MAIN, subnet, even, &FPR.into()));
+            netns.sort();
+        });
+    expect(
+        &node,
+        ("10.0.0.77", "198.51.100.7"),
+        "fip leaves-node (fast-exit)\n\
+         qrouter qr>rfp forward 10.0.0.77→198.51.100.7 [80000 16]\n\
+         fip fpr>fg forward 10.0.0.77→198.51.100.7 [2852018311 2852018311]",
+        "fip delivered\n\
+         fip fg>fpr forward 198.51.100.7→10.0.0.77 [32766 main]\n\
+         qrouter rfp>qr forward 198.51.100.7→10.0.0.77 [32766 main]",
+    );
+}
+
+#[test]
+fn what_the_namespace_itself_sends() {
+    expect(
+        &Scenario::article(Layout::Juno),
+        ("192.168.1.23", "192.168.1.1"),
+        "local leaves-node\nfip >fg forward 192.168.1.23→192.168.1.1 [32766 main]",
+        "local delivered\nfip fg> deliver 192.168.1.1→192.168.1.23 [0 local]",
+    );
+}
+
+#[test]
+fn arp_from_outside_is_answered_by_proxy() {
+    let (walk, _) = both(&Scenario::article(Layout::Pike).snapshot, "198.51.100.7", "192.168.1.3");
+    let arp = walk.arp.unwrap();
+    assert_eq!(arp.answers, Some(true));
+    assert!(arp.why.contains("by proxy: 192.168.1.3 is routed out of fpr-ef25020f-0"), "{}", arp.why);
+    assert!(arp.mac.is_some());
 }

@@ -25,9 +25,17 @@ struct Walk<'a> {
     detail: Option<Detail>,
     outcome: Outcome,
     blocked_by: Option<&'a str>,
+    arp: Option<Arp<'a>>,
     r#in: Packet,
     out: Packet,
     hops: Vec<Hop<'a>>,
+}
+
+#[derive(Serialize)]
+struct Arp<'a> {
+    answers: Option<bool>,
+    mac: Option<Mac>,
+    why: &'a str,
 }
 
 #[derive(Serialize)]
@@ -92,6 +100,7 @@ impl<'a> Walk<'a> {
             detail: walk.detail,
             outcome: walk.outcome,
             blocked_by: walk.stop.as_ref().map(|stop| stop.reason.as_str()),
+            arp: walk.arp.as_ref().map(|arp| Arp { answers: arp.answers, mac: arp.mac, why: &arp.why }),
             r#in: Packet::of(&walk.sent),
             out: Packet::of(&walk.arrived),
             hops: walk.hops.iter().map(Hop::of).collect(),

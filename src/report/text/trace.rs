@@ -4,7 +4,7 @@
 use super::about;
 use super::numbers::Numbers;
 use crate::net::Snapshot;
-use crate::path::{Class, Hop, Kernel, NatKind, Neighbour, Outcome, Stop, Translation, Verdict, Walk};
+use crate::path::{ArpAnswer, Class, Hop, Kernel, NatKind, Neighbour, Outcome, Stop, Translation, Verdict, Walk};
 use crate::report::Back;
 use crate::report::style::{Style, Tone, link_word};
 use crate::topology::{ChainLink, Direction, FloatingIp, LinkState, Topology};
@@ -49,6 +49,16 @@ pub fn trace(snapshot: &Snapshot, topology: &Topology, walk: &Walk, back: Back<'
     out
 }
 
+/// Who answers ARP for the destination of a packet from outside.
+fn answered(walk: &Walk, arp: &ArpAnswer) -> String {
+    let device = walk.start.device.as_ref().map_or("", |device| device.as_str());
+    match (arp.answers, arp.mac) {
+        (None, _) => format!("cannot tell whether {device} answers for {}: {}", walk.sent.dst, arp.why),
+        (_, None) => format!("{device} answers for {}; {}", walk.sent.dst, arp.why),
+        (_, Some(mac)) => format!("{device} answers for {} with {mac}; {}", walk.sent.dst, arp.why),
+    }
+}
+
 /// The glyph and tone of what became of a packet.
 pub(super) fn outcome_mark(outcome: Outcome) -> (&'static str, Tone) {
     match outcome {
@@ -91,6 +101,10 @@ impl Page<'_> {
         }
         if let Some(fault) = fault(self.topology, walk) {
             out += &self.entry("chain", Tone::Warning, &fault);
+        }
+        if let Some(arp) = walk.arp.as_ref().filter(|arp| arp.answers != Some(false)) {
+            let tone = if arp.answers.is_none() { Tone::Unsure } else { Tone::Plain };
+            out += &self.entry("arp", tone, &answered(walk, arp));
         }
         let (tone, text) = kernel(walk);
         out + &self.entry("kernel", tone, &text)

@@ -124,7 +124,9 @@ pub(in crate::tui) fn rows(stations: &[Station]) -> Vec<Row> {
 pub(in crate::tui) fn stations(walk: &Walk) -> Vec<Station> {
     let mut all = Vec::with_capacity(2 + walk.hops.len() * 6);
     if walk.start.device.is_some() || walk.hops.is_empty() {
-        let told = format!("{} sends {}", walk.sent.src, walk.sent);
+        let asked = walk.arp.as_ref().filter(|arp| arp.answers == Some(true));
+        let asked = asked.map(|arp| format!("; ARP is answered: {}", arp.why)).unwrap_or_default();
+        let told = format!("{} sends {}{asked}", walk.sent.src, walk.sent);
         all.push(Station::new(None, Stage::Sent, &walk.sent.src.to_string(), &told, walk.sent));
     }
     for (at, hop) in walk.hops.iter().enumerate() {
