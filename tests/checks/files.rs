@@ -1,0 +1,1 @@
+//! The agent's files, drift, the host.

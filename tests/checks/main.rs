@@ -1,0 +1,18 @@
+//! The checks: what they find on made-up nodes and on nodes of the real agent,
+//! whole and broken, and what their registry promises. One file a family.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test reads files and fails by panicking"
+)]
+
+mod agents;
+mod common;
+mod files;
+mod real;
+mod registry;
