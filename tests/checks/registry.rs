@@ -20,6 +20,9 @@ const HEADINGS: [&str; 6] = [
     "## Where this comes from",
 ];
 
+/// Takes one part of a namespace away.
+type Emptying = fn(&mut fipscope::net::Netns);
+
 #[test]
 fn codes_are_unique_and_ascend() {
     let codes: Vec<u16> = checks().map(|check| check.code.0).collect();
@@ -128,7 +131,7 @@ fn broken(node: &fipscope::net::Snapshot) -> Vec<(String, fipscope::net::Snapsho
         let scenario = || Scenario { snapshot: node.clone() };
         all.push(of("without", scenario().without_namespace(name.as_str())));
         all.push(of("blind for", scenario().unreadable(name.as_str())));
-        let parts: [(&str, fn(&mut fipscope::net::Netns)); 5] = [
+        let parts: [(&str, Emptying); 5] = [
             ("no links in", |netns| netns.links = fipscope::net::Observed::Seen(Vec::new())),
             ("no addresses in", |netns| netns.addrs = fipscope::net::Observed::Seen(Vec::new())),
             ("no rules in", |netns| netns.rules = fipscope::net::Observed::Seen(Vec::new())),

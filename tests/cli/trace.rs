@@ -179,7 +179,7 @@ fn the_kernel_of_the_lab_agrees_with_every_hop() {
     let lab = |layout: &str| ["lab", "--layout", layout, "--"].map(str::to_owned);
     let tried = run(lab("pike").into_iter().chain(["true".to_owned()]));
     if tried.code != 0 {
-        println!("SKIPPED the_kernel_of_the_lab_agrees_with_every_hop: {}", tried.err);
+        eprintln!("SKIPPED the_kernel_of_the_lab_agrees_with_every_hop: {}", tried.err);
         assert_ne!(std::env::var("REQUIRE_NETNS").as_deref(), Ok("1"), "{}", tried.err);
         return;
     }

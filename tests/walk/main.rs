@@ -31,7 +31,7 @@ fn told(walk: &Walk) -> String {
         write!(text, " ({})", detail.word()).unwrap();
     }
     for hop in &walk.hops {
-        let end = |name: &Option<fipscope::net::IfName>| name.as_ref().map_or("-".to_owned(), |name| name.to_string());
+        let end = |name: &Option<fipscope::net::IfName>| name.as_ref().map_or("-".to_owned(), ToString::to_string);
         let kind = hop.namespace.as_str().split('-').next().unwrap();
         let device = |name: String| name.split('-').next().unwrap_or_default().to_owned();
         let (iif, oif) = (device(end(&hop.iif)), device(end(&hop.oif)));
