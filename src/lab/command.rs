@@ -43,7 +43,8 @@ pub fn run_command(lab: &Lab, command: &[OsString]) -> Result<i32, Error> {
 /// that the lab knows `fipscope` wherever it was built.
 fn search_path() -> Option<OsString> {
     let folder = std::env::current_exe().ok()?.parent()?.to_owned();
-    let known = std::env::var_os("PATH").unwrap_or_default();
+    // Without one, programs are looked for where the system has them.
+    let known = std::env::var_os("PATH")?;
     std::env::join_paths(std::env::split_paths(&known).chain([folder])).ok()
 }
 
