@@ -3,6 +3,8 @@
 //! The command side: settings, a snapshot, the topology, a report, an exit code.
 //! The console side: [`console`].
 
+mod acknowledged;
+mod check;
 mod commands;
 pub mod console;
 mod effects;
@@ -54,6 +56,9 @@ fn dispatch(command: &Command, settings: &Settings) -> Result<Exit, AppError> {
         Command::Console => source::console(settings),
         Command::List => commands::list(settings),
         Command::Show(which) => commands::show(which, settings),
+        Command::Check(which) => check::check(which, settings),
+        Command::Explain(code) => check::explain(code.as_deref(), settings),
+        Command::Acknowledge { finding, revoke } => check::acknowledge(finding, *revoke, settings),
         Command::Trace(packet) => trace::trace(packet, settings),
         Command::Snapshot(what) => commands::snapshot(what, settings),
         Command::Diff { before, after } => commands::diff(before, after, settings),

@@ -7,6 +7,7 @@
 //! names the family, with one file each.
 
 mod agents;
+mod blame;
 mod code;
 mod files;
 mod finding;
@@ -17,16 +18,21 @@ mod nat;
 mod neighbours;
 mod outside;
 mod pair;
+mod pick;
 mod policy;
 mod registry;
 mod scene;
 mod snat;
+mod states;
 
+pub use blame::blocked_by;
 pub use code::{Code, NotACode};
 pub use finding::{AgentDoes, Applicability, Confidence, Finding, Severity};
 pub use findings::Findings;
+pub use pick::{Pattern, Pick};
 pub use registry::{Check, DecidedBy, check, checks};
 pub use scene::{Scene, Subject};
+pub use states::{Standing, standing, states};
 
 use crate::net::Snapshot;
 use crate::path::Node;

@@ -107,8 +107,12 @@ mod tests {
     fn wrong_usage_is_exit_code_two() {
         for line in [
             "fipscope bananas",
-            "fipscope check",
             "fipscope show",
+            "fipscope check --probe",
+            "fipscope check --floating-ip 10.0.0",
+            "fipscope check --select DVR3011",
+            "fipscope check --ignore bananas",
+            "fipscope acknowledge",
             "fipscope show 10.0.0",
             "fipscope show router1",
             "fipscope trace --src 10.0.0.4",
@@ -142,7 +146,19 @@ mod tests {
             ["fipscope man", "fipscope completions bash", "fipscope completions zsh", "fipscope completions fish"]
         {
             let Ok(Typed::Print(text)) = run(line) else { panic!("{line}") };
-            for word in ["tui", "list", "show", "trace", "snapshot", "diff", "lab", "external"] {
+            for word in [
+                "tui",
+                "list",
+                "show",
+                "check",
+                "explain",
+                "acknowledge",
+                "trace",
+                "snapshot",
+                "diff",
+                "lab",
+                "external",
+            ] {
                 assert!(text.contains(word), "{line}: {word}");
             }
         }

@@ -15,7 +15,8 @@ pub use environment::Environment;
 pub use file::FileSettings;
 pub use settings::Settings;
 pub use typed::{
-    ColorChoice, Command, Format, LabArgs, LowArgs, ShowArgs, Shown, SnapshotArgs, TCP, TraceArgs, UDP, protocol,
+    CheckArgs, ColorChoice, Command, Format, LabArgs, LowArgs, ShowArgs, Shown, SnapshotArgs, TCP, TraceArgs, UDP,
+    protocol,
 };
 
 use std::path::PathBuf;

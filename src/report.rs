@@ -7,14 +7,18 @@
 
 mod entry;
 pub mod json;
+mod judged;
 mod select;
 pub mod style;
 mod table;
 pub mod text;
 
-use crate::net::Change;
+use crate::check::Finding;
+use crate::net::{Change, Snapshot};
 use crate::path::Walk;
 pub use entry::{Entry, EntryQuery, entry, entry_words};
+use judged::subject;
+pub use judged::{Counts, Group, Judged, Narrowed, Shown};
 pub use select::{Candidate, Query, Selection, addresses, select};
 
 /// What is known of a traced packet's answer.
@@ -26,6 +30,11 @@ pub enum Back<'a> {
     None,
     /// The answer's own walk.
     Walk(&'a Walk),
+}
+
+/// The commands that mend a finding, in order.
+fn repair_commands(_finding: &Finding, _snapshot: &Snapshot) -> Vec<String> {
+    Vec::new()
 }
 
 /// A change in one line: `+`, `-` or `~`, and what came, went, or differs.

@@ -8,14 +8,15 @@
     reason = "a test reads files and fails by panicking"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use fipscope::check::judge;
 use fipscope::kernel::load;
 use fipscope::net::{Snapshot, changes};
 use fipscope::neutron::Layout;
 use fipscope::report::style::Style;
-use fipscope::report::text;
+use fipscope::report::{Judged, text};
 use fipscope::topology::{FipKind, FipState, LinkState, Topology};
 
 /// Scenario, layout of its router, and its floating IPs: floating, fixed, kind,
@@ -106,8 +107,10 @@ fn reports_fit_eighty_columns() {
     let style = Style { colour: false, ascii: false, width: 80 };
     for (name, snapshot) in snapshots() {
         let topology = Topology::of(&snapshot);
-        let mut pages = vec![text::list(&snapshot, &topology, style)];
-        pages.extend(topology.floating_ips.iter().map(|fip| text::show(&snapshot, &topology, fip, style)));
+        let (findings, acknowledged) = (judge(&snapshot, &topology), BTreeSet::new());
+        let judged = Judged { findings: &findings, acknowledged: &acknowledged };
+        let mut pages = vec![text::list(&snapshot, &topology, judged, style)];
+        pages.extend(topology.floating_ips.iter().map(|fip| text::show(&snapshot, &topology, fip, judged, style)));
         for line in pages.iter().flat_map(|page| page.lines()) {
             assert!(unicode_width::UnicodeWidthStr::width(line) <= 80, "{name}: {line}");
         }

@@ -1,25 +1,28 @@
 //! The commands that answer and end: read, understand, report.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::acknowledged;
 use super::error::AppError;
 use super::exit::Exit;
 use super::output::{note, print, style, write_file};
 use super::source;
+use crate::check::{judge, standing};
 use crate::config::{Format, Settings, ShowArgs, Shown, SnapshotArgs};
 use crate::net::{Change, Snapshot, changes};
 use crate::path::Glance;
-use crate::report::{self, Query, Selection};
+use crate::report::{self, Judged, Query, Selection};
 use crate::topology::{Blind, FipState, FloatingIp, Router, Topology};
 
 /// `fipscope list`.
 pub(super) fn list(settings: &Settings) -> Result<Exit, AppError> {
     let snapshot = lasting(source::snapshot(settings, false)?);
     let topology = lasting(Topology::of(snapshot));
+    let judged = judged(snapshot, topology, settings);
     print(&match settings.format {
-        Format::Text => report::text::list(snapshot, topology, style(settings)),
-        Format::Json => report::json::list(snapshot, topology),
+        Format::Text => report::text::list(snapshot, topology, judged, style(settings)),
+        Format::Json => report::json::list(snapshot, topology, judged),
     })?;
     Ok(told(topology, settings))
 }
@@ -32,12 +35,14 @@ pub(super) fn show(which: &ShowArgs, settings: &Settings) -> Result<Exit, AppErr
         Shown::Address(address) => *address,
         Shown::Router(prefix) => return glance(snapshot, topology, prefix, settings),
     };
-    let fip = find(topology, address, which)?;
+    let judged = judged(snapshot, topology, settings);
+    let query = Query { address, router: which.router.clone(), external_network: which.external_network.clone() };
+    let fip = find(topology, &query, "show ")?;
     print(&match settings.format {
-        Format::Text => report::text::show(snapshot, topology, fip, style(settings)),
-        Format::Json => report::json::show(snapshot, fip),
+        Format::Text => report::text::show(snapshot, topology, fip, judged, style(settings)),
+        Format::Json => report::json::show(snapshot, topology, fip, judged),
     })?;
-    Ok(match fip.state {
+    Ok(match standing(topology, fip, judged.findings).state {
         FipState::Ok => Exit::Done,
         FipState::Degraded | FipState::Broken => Exit::Found,
         FipState::Unknown => Exit::CannotTell,
@@ -109,9 +114,10 @@ fn router<'a>(topology: &'a Topology, prefix: &str) -> Result<&'a Router, AppErr
     }
 }
 
-fn find<'a>(topology: &'a Topology, address: IpAddr, which: &ShowArgs) -> Result<&'a FloatingIp, AppError> {
-    let query = Query { address, router: which.router.clone(), external_network: which.external_network.clone() };
-    match report::select(topology, &query) {
+/// The floating IP that is meant; `command` is how to say so where several could be.
+pub(super) fn find<'a>(topology: &'a Topology, query: &Query, command: &str) -> Result<&'a FloatingIp, AppError> {
+    let address = query.address;
+    match report::select(topology, query) {
         Selection::One(fip) => Ok(fip),
         Selection::Nothing { hint } => Err(AppError::NotFound {
             address,
@@ -122,7 +128,7 @@ fn find<'a>(topology: &'a Topology, address: IpAddr, which: &ShowArgs) -> Result
         Selection::Many(candidates) => {
             let line = |candidate: &report::Candidate<'_>| {
                 let how = match &candidate.arguments {
-                    Some(arguments) => format!("fipscope show {arguments}"),
+                    Some(arguments) => format!("fipscope {command}{arguments}"),
                     None => "no argument tells it from another one; the JSON of list has all".to_owned(),
                 };
                 format!("  {}: {how}", report::addresses(candidate.floating_ip))
@@ -131,6 +137,19 @@ fn find<'a>(topology: &'a Topology, address: IpAddr, which: &ShowArgs) -> Result
             Err(AppError::Ambiguous { what: address.to_string(), candidates: candidates.join("\n") })
         }
     }
+}
+
+/// What the checks find on the node, and what its operator acknowledged. Where
+/// that cannot be read, everything counts.
+pub(super) fn judged(snapshot: &Snapshot, topology: &Topology, settings: &Settings) -> Judged<'static> {
+    let acknowledged = match acknowledged::load(settings, &snapshot.node) {
+        Ok(ids) => ids,
+        Err(error) => {
+            note(&format!("fipscope: {error}"));
+            BTreeSet::new()
+        }
+    };
+    Judged { findings: lasting(judge(snapshot, topology)), acknowledged: lasting(acknowledged) }
 }
 
 /// Keeps a value until the process ends, which is soon: the kernel takes memory

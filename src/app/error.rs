@@ -67,6 +67,36 @@ pub(super) enum AppError {
         /// Parts of the node could not be read, so it may come in all the same.
         blind: bool,
     },
+    /// There is no such code.
+    #[error("there is no finding {text:?}\n{hint}")]
+    NoCode {
+        /// What was asked for.
+        text: String,
+        /// What there is instead.
+        hint: String,
+    },
+    /// No finding has that identity.
+    #[error("no finding {id:?} {place}\n{hint}")]
+    NoFinding {
+        /// What was asked for.
+        id: String,
+        /// Where it is not.
+        place: String,
+        /// What there is instead.
+        hint: String,
+    },
+    /// What was acknowledged could not be read or kept.
+    #[error("{what}: {}: {why}\n{hint}", path.display())]
+    Acknowledged {
+        /// What was tried.
+        what: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+        /// What to try.
+        hint: &'static str,
+    },
     /// What was typed does not go together.
     #[error("{0}")]
     Usage(&'static str),
@@ -100,7 +130,7 @@ impl AppError {
     /// The exit code that says so.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Usage(_) | Self::Ambiguous { .. } => Exit::Usage,
+            Self::Config(_) | Self::Usage(_) | Self::NoCode { .. } | Self::Ambiguous { .. } => Exit::Usage,
             Self::Read(_)
             | Self::NoEntry { .. }
             | Self::NotFound { blind: true, .. }
@@ -109,6 +139,8 @@ impl AppError {
             Self::NotFound { blind: false, .. }
             | Self::NoRouter { blind: false, .. }
             | Self::Nowhere { blind: false, .. }
+            | Self::NoFinding { .. }
+            | Self::Acknowledged { .. }
             | Self::Lab(_)
             | Self::Console(_)
             | Self::Write { .. }

@@ -1,6 +1,6 @@
 //! `fipscope trace`: read, walk, have the kernel say the same, report.
 
-use super::commands::lasting;
+use super::commands::{judged, lasting};
 use super::error::AppError;
 use super::exit::Exit;
 use super::output::{print, style};
@@ -32,9 +32,10 @@ pub(super) fn trace(asked: &TraceArgs, settings: &Settings) -> Result<Exit, AppE
         None => Back::None,
         Some(reply) => Back::Walk(reply),
     };
+    let judged = judged(snapshot, topology, settings);
     print(&match settings.format {
-        Format::Text => report::text::trace(snapshot, topology, &walk, back, style(settings)),
-        Format::Json => report::json::trace(snapshot, &walk, back),
+        Format::Text => report::text::trace(snapshot, topology, &walk, back, judged, style(settings)),
+        Format::Json => report::json::trace(snapshot, topology, &walk, back, judged),
     })?;
     Ok(exit(std::iter::once(&walk).chain(&reply)))
 }
@@ -103,7 +104,7 @@ fn switched(node: &Node<'_>, topology: &Topology, asked: &TraceArgs) -> Option<i
 }
 
 /// Asks the kernel what the walks were asked, once each.
-fn verify(walk: &mut Walk, reply: Option<&mut Walk>, settings: &Settings) {
+pub(super) fn verify(walk: &mut Walk, reply: Option<&mut Walk>, settings: &Settings) {
     let walks: Vec<&mut Walk> = std::iter::once(walk).chain(reply).collect();
     let mut questions: Vec<RouteQuestion> = walks.iter().flat_map(|walk| walk.questions()).collect();
     questions.sort();

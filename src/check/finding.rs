@@ -117,6 +117,21 @@ words! {
     }
 }
 
+impl AgentDoes {
+    /// What to expect of the L3 agent, after "the L3 agent ".
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::HealsOnUpdate => "mends it at the router's next update",
+            Self::HealsOnRestart => "mends it only when it is restarted",
+            Self::HealsOnReassociation => "mends it only when the floating IP is associated anew",
+            Self::Partly => "mends some of it",
+            Self::Never => "does not mend it, not on update, not on restart",
+            Self::Undoes => "takes a repair by hand back",
+            Self::NotApplicable => "has nothing to do with it",
+        }
+    }
+}
+
 words! {
     /// Whether a repair may be carried out.
     Applicability {

@@ -33,6 +33,26 @@ pub enum DecidedBy {
     Elsewhere,
 }
 
+impl DecidedBy {
+    /// The word for it in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Snapshot(_) => "snapshot",
+            Self::Wire => "wire",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
+
+    /// It in a sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Snapshot(_) => "`fipscope check` decides it from what it reads of the node",
+            Self::Wire => "only an answer on the wire decides it",
+            Self::Elsewhere => "this node cannot decide it; the page says what does",
+        }
+    }
+}
+
 /// The families, by the first digit of their codes.
 static FAMILIES: [&[Check]; 9] = [
     agents::CHECKS,

@@ -1,5 +1,6 @@
 //! Commands and options, with their help.
 
+mod check;
 mod trace;
 
 use std::ffi::OsString;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use self::check::{Acknowledge, Check};
 use self::trace::Trace;
 use crate::config::{self, Shown};
 use crate::neutron;
@@ -31,6 +33,7 @@ macro_rules! examples {
 Examples:
   sudo fipscope                      open the console on this node
   sudo fipscope show 192.168.1.3     the chain of one floating IP
+  sudo fipscope check                what is broken, why, and what mends it
   fipscope lab                       try it without OpenStack and without root
   fipscope --from node.json list     look at a snapshot or an unpacked sosreport"
     };
@@ -44,8 +47,8 @@ const MORE: &str = concat!(
 
 Exit codes:
   0    done, or healthy
-  1    broken or degraded, a dropped packet, a difference, no such floating IP,
-       or an operation that failed
+  1    an error or a warning, broken or degraded, a dropped packet, a difference,
+       no such floating IP, or an operation that failed
   2    wrong usage
   3    could not tell: something that the answer depends on could not be read
   4    an operation failed and could not be rolled back completely
@@ -110,6 +113,18 @@ Examples:
 
 Exit codes: 0 every link holds, 1 degraded, broken or not here, 3 could not tell.")]
     Show(Target),
+    /// Find what is broken, why, and what mends it
+    #[command(after_help = check::EXAMPLES)]
+    Check(Check),
+    /// Say what a finding means, how to repair it, what the L3 agent does about it
+    #[command(after_help = "\
+Examples:
+  fipscope explain            all codes
+  fipscope explain DVR301     the page of one (301 will do as well)")]
+    Explain {
+        /// A code, or its name; without one, all codes are listed
+        code: Option<String>,
+    },
     /// Walk a packet over the node: what routes and translates it, what stops it
     #[command(after_help = "\
 Examples:
@@ -123,6 +138,9 @@ No packet is sent.
 Exit codes: 0 delivered or leaves the node, 1 dropped, or the kernel decides
 otherwise, 2 ambiguous where it comes in, 3 could not tell.")]
     Trace(Trace),
+    /// Accept a finding on this node: it is listed apart from then on
+    #[command(after_help = check::ACKNOWLEDGE)]
+    Acknowledge(Acknowledge),
     /// Write everything read from the node as one JSON document
     #[command(after_help = "\
 Examples:
@@ -276,6 +294,9 @@ impl From<Command> for config::Command {
             Command::Show(Target { what, router, external_network }) => {
                 Self::Show(config::ShowArgs { what, router, external_network })
             }
+            Command::Check(check) => Self::Check(check.into()),
+            Command::Explain { code } => Self::Explain(code),
+            Command::Acknowledge(Acknowledge { finding, revoke }) => Self::Acknowledge { finding, revoke },
             Command::Trace(trace) => Self::Trace(Box::new(trace.into())),
             Command::Snapshot { output, conntrack } => Self::Snapshot(config::SnapshotArgs { output, conntrack }),
             Command::Diff { before, after } => Self::Diff { before, after },

@@ -10,6 +10,9 @@ use crate::tui::theme::Theme;
 /// Where `ip netns` keeps the names of namespaces.
 const NETNS_DIR: &str = "/run/netns";
 
+/// Where root keeps what it remembers of nodes.
+const STATE_DIR: &str = "/var/lib/fipscope";
+
 /// What holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -37,6 +40,8 @@ pub struct Settings {
     pub keymap: Keymap,
     /// The terminal says that it has no colours (`TERM=dumb`).
     pub dumb: bool,
+    /// Where what is remembered of nodes is kept (acknowledged findings).
+    pub state_dir: Option<PathBuf>,
     /// Columns that text may take where it goes to no terminal; `None` is 80.
     pub columns: Option<usize>,
 }
@@ -84,9 +89,20 @@ impl Settings {
             theme: file.theme,
             keymap: file.keymap,
             dumb: environment.text("TERM").as_deref() == Some("dumb"),
+            state_dir: state_dir(environment),
             columns: environment.text("COLUMNS").and_then(|columns| columns.parse().ok()),
         })
     }
+}
+
+/// `$XDG_STATE_HOME/fipscope`, else `~/.local/state/fipscope` (XDG Base
+/// Directory Specification); `None` where there is no home either. Root's is
+/// the system's own, so that `sudo`, a root shell and a timer share it.
+fn state_dir(environment: &Environment) -> Option<PathBuf> {
+    let named = environment.path("XDG_STATE_HOME").filter(|path| path.is_absolute());
+    let named = named.map(|path| path.join("fipscope"));
+    let home = || environment.path("HOME").map(|home| home.join(".local/state/fipscope"));
+    named.or_else(|| if nix::unistd::geteuid().is_root() { Some(STATE_DIR.into()) } else { home() })
 }
 
 /// True where the locale says so, or on the kernel's own console, whose fonts

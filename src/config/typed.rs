@@ -43,6 +43,17 @@ pub enum Command {
     List,
     /// One floating IP's chain, or a router at a glance.
     Show(ShowArgs),
+    /// All checks.
+    Check(CheckArgs),
+    /// What a code means; `None` is all codes.
+    Explain(Option<String>),
+    /// A finding is known and accepted, or no longer.
+    Acknowledge {
+        /// The finding's identity.
+        finding: String,
+        /// No longer.
+        revoke: bool,
+    },
     /// A packet's walk.
     Trace(Box<TraceArgs>),
     /// Everything read, as one document.
@@ -67,6 +78,21 @@ pub struct ShowArgs {
     pub router: Option<String>,
     /// The first characters of its external network's id.
     pub external_network: Option<String>,
+}
+
+/// What narrows `check`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckArgs {
+    /// A floating IP or a fixed IP.
+    pub floating_ip: Option<IpAddr>,
+    /// The first characters of its router's id.
+    pub router: Option<String>,
+    /// The first characters of its external network's id.
+    pub external_network: Option<String>,
+    /// Codes, or beginnings of codes; empty is all.
+    pub select: Vec<String>,
+    /// Codes, or beginnings of codes.
+    pub ignore: Vec<String>,
 }
 
 /// What `show` can show.

@@ -4,12 +4,18 @@
 //! The JSON Schemas lie in `assets/schema/`; a field that is added, renamed or
 //! removed here needs a new schema number.
 
+mod acknowledge;
+mod check;
 mod diff;
+mod explain;
 mod list;
 mod show;
 mod trace;
 
+pub use acknowledge::acknowledge;
+pub use check::check;
 pub use diff::diff;
+pub use explain::explain;
 pub use list::list;
 use serde::Serialize;
 pub use show::show;

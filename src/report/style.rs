@@ -3,6 +3,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::check::{Confidence, Finding, Severity};
 use crate::net::printable;
 use crate::topology::{ChainLink, FipState, LinkState};
 
@@ -158,6 +159,16 @@ pub fn fip_word(state: FipState) -> &'static str {
         FipState::Degraded => "degraded",
         FipState::Broken => "broken",
         FipState::Unknown => "unknown",
+    }
+}
+
+/// The glyph and tone of a finding.
+pub fn finding_mark(finding: &Finding) -> (&'static str, Tone) {
+    match (finding.confidence, finding.severity) {
+        (Confidence::Unknown, _) => ("?", Tone::Unsure),
+        (_, Severity::Error) => ("✗", Tone::Bad),
+        (_, Severity::Warning) => ("!", Tone::Warning),
+        (_, Severity::Note) => ("·", Tone::Faint),
     }
 }
 

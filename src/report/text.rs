@@ -1,6 +1,9 @@
 //! Text for people.
 
+mod acknowledge;
+mod check;
 mod diff;
+mod explain;
 mod glance;
 mod list;
 mod numbers;
@@ -11,7 +14,10 @@ mod trace;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+pub use acknowledge::{acknowledged, passes};
+pub use check::check;
 pub use diff::diff;
+pub use explain::{codes, explain};
 pub use glance::glance;
 pub use list::list;
 pub use show::show;

@@ -9,14 +9,28 @@ fn help() {
     let short = run(["-h"]);
     assert_eq!(short.code, 0);
     insta::assert_snapshot!("short", short.out);
-    for command in ["show", "trace", "snapshot", "lab"] {
+    for command in ["show", "check", "explain", "acknowledge", "trace", "snapshot", "lab"] {
         insta::assert_snapshot!(command, run([command, "-h"]).out);
     }
 }
 
 #[test]
 fn help_fits_eighty_columns() {
-    for command in ["", "tui", "list", "show", "trace", "snapshot", "diff", "lab", "completions", "man"] {
+    for command in [
+        "",
+        "tui",
+        "list",
+        "show",
+        "check",
+        "explain",
+        "acknowledge",
+        "trace",
+        "snapshot",
+        "diff",
+        "lab",
+        "completions",
+        "man",
+    ] {
         for help in ["-h", "--help"] {
             let text = run([command, help].into_iter().filter(|word| !word.is_empty())).out;
             let long = text.lines().find(|line| line.width() > 80);
@@ -27,7 +41,7 @@ fn help_fits_eighty_columns() {
 
 #[test]
 fn commands_of_later_are_not_offered() {
-    for command in ["check", "explain", "associate", "repair"] {
+    for command in ["associate", "repair", "traffic", "watch"] {
         let answer = run([command]);
         assert_eq!((answer.code, answer.out.as_str()), (2, ""), "{command}");
     }
@@ -41,9 +55,17 @@ fn completions_and_man_page() {
     }
     assert_eq!(run(["completions", "tcsh"]).code, 2);
     let page = run(["man"]).out;
-    for heading in
-        ["NAME", "OPTIONS", "COMMAND SHOW", "COMMAND TRACE", "COMMAND LAB", "EXIT STATUS", "ENVIRONMENT", "FILES"]
-    {
+    for heading in [
+        "NAME",
+        "OPTIONS",
+        "COMMAND SHOW",
+        "COMMAND CHECK",
+        "COMMAND TRACE",
+        "COMMAND LAB",
+        "EXIT STATUS",
+        "ENVIRONMENT",
+        "FILES",
+    ] {
         assert!(page.lines().any(|line| line.starts_with(".SH") && line.contains(heading)), "{heading}");
     }
 }

@@ -10,6 +10,7 @@
 )]
 
 mod answers;
+mod check;
 mod files;
 mod help;
 mod settings;
@@ -31,7 +32,12 @@ fn program() -> Command {
 
 fn program_at(path: &Path) -> Command {
     let mut command = Command::new(path);
-    command.env_clear().env("HOME", "/nowhere").env("LANG", "C.UTF-8").stdin(Stdio::null());
+    command
+        .env_clear()
+        .env("HOME", "/nowhere")
+        .env("XDG_STATE_HOME", "/nowhere")
+        .env("LANG", "C.UTF-8")
+        .stdin(Stdio::null());
     command
 }
 

@@ -1,4 +1,4 @@
-//! What `list`, `show`, `diff` and `trace` say, as text and as JSON, of a node that is
+//! What `list`, `show`, `check`, `diff` and `trace` say, as text and as JSON, of a node that is
 //! healthy, broken, empty, or ambiguous.
 
 #![allow(
@@ -10,6 +10,7 @@
 )]
 
 mod article;
+mod check;
 mod json;
 mod select;
 mod text;

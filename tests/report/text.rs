@@ -7,13 +7,14 @@ use fipscope::topology::{NodeKind, Topology};
 use insta::assert_snapshot;
 use unicode_width::UnicodeWidthStr;
 
-use crate::article::{broken, empty, healthy, router, snapshot};
+use crate::article::{broken, empty, healthy, router, snapshot, unjudged};
 
 /// Every text of a topology.
 fn texts(topology: &Topology, style: Style) -> Vec<String> {
     let snapshot = snapshot();
-    let mut texts = vec![list(&snapshot, topology, style), written(&snapshot, topology, "node.json", style)];
-    texts.extend(topology.floating_ips.iter().map(|fip| show(&snapshot, topology, fip, style)));
+    let mut texts =
+        vec![list(&snapshot, topology, unjudged(), style), written(&snapshot, topology, "node.json", style)];
+    texts.extend(topology.floating_ips.iter().map(|fip| show(&snapshot, topology, fip, unjudged(), style)));
     texts
 }
 
@@ -34,39 +35,39 @@ fn topologies() -> Vec<Topology> {
 
 #[test]
 fn healthy_list() {
-    assert_snapshot!(list(&snapshot(), &healthy(), Style::default()));
+    assert_snapshot!(list(&snapshot(), &healthy(), unjudged(), Style::default()));
 }
 
 #[test]
 fn broken_list() {
-    assert_snapshot!(list(&snapshot(), &broken(), Style::default()));
+    assert_snapshot!(list(&snapshot(), &broken(), unjudged(), Style::default()));
 }
 
 #[test]
 fn broken_list_in_a_wide_terminal() {
-    assert_snapshot!(list(&snapshot(), &broken(), Style { width: 160, ..Style::default() }));
+    assert_snapshot!(list(&snapshot(), &broken(), unjudged(), Style { width: 160, ..Style::default() }));
 }
 
 #[test]
 fn broken_list_in_ascii() {
-    assert_snapshot!(list(&snapshot(), &broken(), Style { ascii: true, ..Style::default() }));
+    assert_snapshot!(list(&snapshot(), &broken(), unjudged(), Style { ascii: true, ..Style::default() }));
 }
 
 #[test]
 fn empty_list() {
-    assert_snapshot!(list(&snapshot(), &empty(), Style::default()));
+    assert_snapshot!(list(&snapshot(), &empty(), unjudged(), Style::default()));
 }
 
 #[test]
 fn healthy_show() {
     let topology = healthy();
-    assert_snapshot!(show(&snapshot(), &topology, &topology.floating_ips[0], Style::default()));
+    assert_snapshot!(show(&snapshot(), &topology, &topology.floating_ips[0], unjudged(), Style::default()));
 }
 
 #[test]
 fn broken_show() {
     let topology = broken();
-    assert_snapshot!(show(&snapshot(), &topology, &topology.floating_ips[1], Style::default()));
+    assert_snapshot!(show(&snapshot(), &topology, &topology.floating_ips[1], unjudged(), Style::default()));
 }
 
 #[test]
@@ -76,6 +77,7 @@ fn unknown_show_in_ascii() {
         &snapshot(),
         &topology,
         &topology.floating_ips[3],
+        unjudged(),
         Style { ascii: true, ..Style::default() }
     ));
 }
@@ -85,7 +87,8 @@ fn tables_that_are_named_by_an_address_say_so() {
     let mut topology = healthy();
     let default = topology.floating_ips[0].outbound.last_mut().unwrap();
     default.actual = Some("default via 192.168.1.1 dev fg-b2b77eed-1b table 2852003613".to_owned());
-    let text = show(&snapshot(), &topology, &topology.floating_ips[0], Style { width: 160, ..Style::default() });
+    let text =
+        show(&snapshot(), &topology, &topology.floating_ips[0], unjudged(), Style { width: 160, ..Style::default() });
     assert!(text.contains("table 2852003613 (router ef25020f, fpr 169.254.31.29)"), "{text}");
 }
 
@@ -137,7 +140,9 @@ fn nothing_but_our_colours_reaches_the_terminal() {
 
 #[test]
 fn a_node_of_another_kind_says_what_to_look_at() {
-    let said = |kind| list(&Snapshot::empty("n", snapshot().taken_at), &Topology { kind, ..empty() }, Style::default());
+    let said = |kind| {
+        list(&Snapshot::empty("n", snapshot().taken_at), &Topology { kind, ..empty() }, unjudged(), Style::default())
+    };
     assert!(said(NodeKind::Ovn).contains("ovn-nbctl lr-nat-list"));
     assert!(said(NodeKind::None).contains("fipscope lab"));
     assert!(said(NodeKind::Unknown("permission denied".to_owned())).contains("permission denied"));

@@ -9,13 +9,13 @@ use fipscope::{neutron::Layout, path::Walk};
 use insta::assert_snapshot;
 use serde_json::Value;
 
-use crate::article::{broken, snapshot};
+use crate::article::{broken, snapshot, unjudged};
 use crate::json::valid;
 use crate::text::lawful;
 use crate::walks;
 
 fn trace(walk: &Walk, back: Back<'_>, style: Style) -> String {
-    text::trace(&snapshot(), &broken(), walk, back, style)
+    text::trace(&snapshot(), &broken(), walk, back, unjudged(), style)
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn every_text_fits_and_keeps_the_terminal_safe() {
 fn json_validates_in_every_state() {
     for walk in walks::all() {
         for back in [Back::NotAsked, Back::None, Back::Walk(&walk)] {
-            let value = valid("trace", &json::trace(&snapshot(), &walk, back));
+            let value = valid("trace", &json::trace(&snapshot(), &broken(), &walk, back, unjudged()));
             assert_eq!(value["hops"].as_array().unwrap().len(), walk.hops.len());
             assert_eq!(value["reply"].is_null(), !matches!(back, Back::Walk(_)));
         }
@@ -61,8 +61,9 @@ fn json_validates_in_every_state() {
 #[test]
 fn json_of_out_and_back() {
     let (out, back) = (walks::out(), walks::back());
-    assert_snapshot!(json::trace(&snapshot(), &out, Back::Walk(&back)));
-    let value = valid("trace", &json::trace(&snapshot(), &walks::witnessed(out), Back::NotAsked));
+    assert_snapshot!(json::trace(&snapshot(), &broken(), &out, Back::Walk(&back), unjudged()));
+    let value =
+        valid("trace", &json::trace(&snapshot(), &broken(), &walks::witnessed(out), Back::NotAsked, unjudged()));
     let kernel: Vec<&Value> = value["hops"].as_array().unwrap().iter().map(|hop| &hop["kernel"]).collect();
     assert_eq!(kernel, ["agrees", "differs"]);
     assert_eq!(value["hops"][1]["kernel_answer"], "via 169.254.31.31 dev rfp-ef25020f-0 table 16");

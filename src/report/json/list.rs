@@ -6,8 +6,10 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::{Head, document};
+use crate::check::{Code, Standing, states};
 use crate::net::{IfName, Mac, NetnsName, RulePriority, Snapshot};
 use crate::neutron::Layout;
+use crate::report::Judged;
 use crate::topology::{FipKind, FipState, RouterKind, Topology};
 
 #[derive(Serialize)]
@@ -79,17 +81,22 @@ pub(super) struct FloatingIp<'a> {
     kind: FipKind,
     rule_priority: Option<RulePriority>,
     state: FipState,
-    /// The findings' codes; none as long as there are no checks.
-    codes: [&'static str; 0],
+    codes: Vec<Code>,
 }
 
 /// External networks, routers and floating IPs of the node.
-pub fn list(snapshot: &Snapshot, topology: &Topology) -> String {
+pub fn list(snapshot: &Snapshot, topology: &Topology, judged: Judged<'_>) -> String {
+    let states = states(topology, judged.findings);
     document(&List {
         head: Head::new("fipscope.list/1", snapshot),
         external_networks: topology.external_networks.iter().map(ExternalNetwork::of).collect(),
         routers: topology.routers.iter().map(Router::of).collect(),
-        floating_ips: topology.floating_ips.iter().map(FloatingIp::of).collect(),
+        floating_ips: topology
+            .floating_ips
+            .iter()
+            .zip(&states)
+            .map(|(fip, standing)| FloatingIp::of(fip, standing))
+            .collect(),
     })
 }
 
@@ -135,7 +142,7 @@ impl<'a> Router<'a> {
 }
 
 impl<'a> FloatingIp<'a> {
-    pub(super) fn of(fip: &'a crate::topology::FloatingIp) -> Self {
+    pub(super) fn of(fip: &'a crate::topology::FloatingIp, standing: &Standing<'_>) -> Self {
         Self {
             floating_ip: fip.floating_ip,
             fixed_ip: fip.fixed_ip,
@@ -143,8 +150,8 @@ impl<'a> FloatingIp<'a> {
             external_network: fip.external_network.as_deref(),
             kind: fip.kind,
             rule_priority: fip.rule_priority,
-            state: fip.state,
-            codes: [],
+            state: standing.state,
+            codes: standing.codes(),
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use super::check::Finding;
 use super::list::FloatingIp;
 use super::{Head, document};
 use crate::net::{NetnsName, Snapshot};
-use crate::topology::{ChainLink, LinkName, LinkState, ObjectRef};
+use crate::report::Judged;
+use crate::topology::{ChainLink, LinkName, LinkState, ObjectRef, Topology};
 
 #[derive(Serialize)]
 struct Show<'a> {
@@ -15,8 +17,7 @@ struct Show<'a> {
     floating_ip: FloatingIp<'a>,
     outbound: Vec<Link<'a>>,
     inbound: Vec<Link<'a>>,
-    /// The findings about it; none as long as there are no checks.
-    findings: [&'static str; 0],
+    findings: Vec<Finding<'a>>,
 }
 
 #[derive(Serialize)]
@@ -31,13 +32,14 @@ struct Link<'a> {
 }
 
 /// The whole chain of one floating IP.
-pub fn show(snapshot: &Snapshot, fip: &crate::topology::FloatingIp) -> String {
+pub fn show(snapshot: &Snapshot, topology: &Topology, fip: &crate::topology::FloatingIp, judged: Judged<'_>) -> String {
+    let standing = judged.standing(topology, fip);
     document(&Show {
         head: Head::new("fipscope.show/1", snapshot),
-        floating_ip: FloatingIp::of(fip),
+        floating_ip: FloatingIp::of(fip, &standing),
         outbound: fip.outbound.iter().map(Link::of).collect(),
         inbound: fip.inbound.iter().map(Link::of).collect(),
-        findings: [],
+        findings: standing.findings.iter().map(|finding| Finding::of(finding, judged, snapshot)).collect(),
     })
 }
 

@@ -5,10 +5,12 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 
 use super::{Head, document};
+use crate::check::{Code, blocked_by};
 use crate::net::netfilter::protocol_word;
 use crate::net::{IfName, Mac, NeighState, NetnsName, RulePriority, Snapshot, TableId};
 use crate::path::{self, Class, Detail, Kernel, NatKind, Outcome, Verdict};
-use crate::report::Back;
+use crate::report::{Back, Judged};
+use crate::topology::Topology;
 
 #[derive(Serialize)]
 struct Trace<'a> {
@@ -24,7 +26,7 @@ struct Walk<'a> {
     class: Class,
     detail: Option<Detail>,
     outcome: Outcome,
-    blocked_by: Option<&'a str>,
+    blocked_by: Option<String>,
     arp: Option<Arp<'a>>,
     r#in: Packet,
     out: Packet,
@@ -85,21 +87,30 @@ struct Neighbour {
 }
 
 /// A packet's walk, and its answer's where there is one.
-pub fn trace(snapshot: &Snapshot, walk: &path::Walk, back: Back<'_>) -> String {
+pub fn trace(
+    snapshot: &Snapshot,
+    topology: &Topology,
+    walk: &path::Walk,
+    back: Back<'_>,
+    judged: Judged<'_>,
+) -> String {
+    let code = |walk| blocked_by(topology, judged.findings, walk).map(|finding| finding.code);
     let reply = match back {
-        Back::Walk(reply) => Some(Walk::of(reply)),
+        Back::Walk(reply) => Some(Walk::of(reply, code(reply))),
         Back::NotAsked | Back::None => None,
     };
-    document(&Trace { head: Head::new("fipscope.trace/1", snapshot), walk: Walk::of(walk), reply })
+    document(&Trace { head: Head::new("fipscope.trace/1", snapshot), walk: Walk::of(walk, code(walk)), reply })
 }
 
 impl<'a> Walk<'a> {
-    fn of(walk: &'a path::Walk) -> Self {
+    fn of(walk: &'a path::Walk, code: Option<Code>) -> Self {
         Self {
             class: walk.class,
             detail: walk.detail,
             outcome: walk.outcome,
-            blocked_by: walk.stop.as_ref().map(|stop| stop.reason.as_str()),
+            blocked_by: code
+                .map(|code| code.to_string())
+                .or_else(|| walk.stop.as_ref().map(|stop| stop.reason.clone())),
             arp: walk.arp.as_ref().map(|arp| Arp { answers: arp.answers, mac: arp.mac, why: &arp.why }),
             r#in: Packet::of(&walk.sent),
             out: Packet::of(&walk.arrived),

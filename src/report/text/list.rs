@@ -4,7 +4,9 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::{about, count, not_read, or_dash, other_kind, short_ids};
+use crate::check::{Standing, states};
 use crate::net::Snapshot;
+use crate::report::Judged;
 use crate::report::style::{Style, Tone, cut, fip_mark, fip_word, link_word};
 use crate::report::table::{Cell, Column, Shrink, Table};
 use crate::topology::{
@@ -12,7 +14,9 @@ use crate::topology::{
 };
 
 /// External networks, routers and floating IPs of the node.
-pub fn list(snapshot: &Snapshot, topology: &Topology, style: Style) -> String {
+pub fn list(snapshot: &Snapshot, topology: &Topology, judged: Judged<'_>, style: Style) -> String {
+    let states = states(topology, judged.findings);
+    let rows: Vec<Row<'_>> = topology.floating_ips.iter().zip(&states).collect();
     let node = cut(&style.plain(&snapshot.node), 40, style.ascii);
     let lead = format!("{}   ", style.ink(Tone::Strong, &node));
     let mut out = style.block(&lead, node.width() + 3, Tone::Plain, &about(snapshot));
@@ -22,17 +26,17 @@ pub fn list(snapshot: &Snapshot, topology: &Topology, style: Style) -> String {
             return out + &not_read(topology.blind.iter(), style);
         }
     }
-    out += &summary(topology, style);
+    out += &summary(&rows, style);
     let ids = short_ids(topology.routers.iter().map(|router| router.id.as_str()));
     for network in &topology.external_networks {
         out += &network_lines(network, style);
-        let here = |fip: &&FloatingIp| fip.external_network.as_ref() == Some(&network.id);
-        out += &floating_ips(topology.floating_ips.iter().filter(here).collect(), ids, style);
+        let here = |row: &&Row<'_>| row.0.external_network.as_ref() == Some(&network.id);
+        out += &floating_ips(rows.iter().filter(here).copied().collect(), ids, style);
     }
     let known = |fip: &FloatingIp| {
         topology.external_networks.iter().any(|network| fip.external_network.as_ref() == Some(&network.id))
     };
-    let elsewhere: Vec<&FloatingIp> = topology.floating_ips.iter().filter(|fip| !known(fip)).collect();
+    let elsewhere: Vec<Row<'_>> = rows.iter().filter(|row| !known(row.0)).copied().collect();
     if !elsewhere.is_empty() {
         out += &style.heading("External network without a fip namespace on this node");
         out += &floating_ips(elsewhere, ids, style);
@@ -41,13 +45,16 @@ pub fn list(snapshot: &Snapshot, topology: &Topology, style: Style) -> String {
     out + &not_read(topology.blind.iter(), style)
 }
 
-fn summary(topology: &Topology, style: Style) -> String {
-    let all = topology.floating_ips.len();
+/// A floating IP and what it comes to.
+type Row<'a> = (&'a FloatingIp, &'a Standing<'a>);
+
+fn summary(rows: &[Row<'_>], style: Style) -> String {
+    let all = rows.len();
     let states = [FipState::Broken, FipState::Degraded, FipState::Unknown, FipState::Ok];
     let parts: Vec<String> = states
         .into_iter()
         .filter_map(|state| {
-            let number = topology.floating_ips.iter().filter(|fip| fip.state == state).count();
+            let number = rows.iter().filter(|row| row.1.state == state).count();
             let (glyph, tone) = fip_mark(state);
             (number > 0).then(|| style.paint(tone, &format!("{glyph} {number} {}", fip_word(state))))
         })
@@ -72,8 +79,8 @@ fn network_lines(network: &ExternalNetwork, style: Style) -> String {
     out
 }
 
-fn floating_ips(mut fips: Vec<&FloatingIp>, ids: usize, style: Style) -> String {
-    if fips.is_empty() {
+fn floating_ips(mut rows: Vec<Row<'_>>, ids: usize, style: Style) -> String {
+    if rows.is_empty() {
         return style.marked(("·", Tone::Faint), "no floating IP");
     }
     let urgency = |state| match state {
@@ -82,7 +89,7 @@ fn floating_ips(mut fips: Vec<&FloatingIp>, ids: usize, style: Style) -> String 
         FipState::Unknown => 2,
         FipState::Ok => 3,
     };
-    fips.sort_by_key(|fip| urgency(fip.state));
+    rows.sort_by_key(|row| urgency(row.1.state));
     let mut table = Table::new(vec![
         Column::new("", Shrink::Text(1)),
         Column::new("FLOATING IP", Shrink::Text(15)),
@@ -91,15 +98,15 @@ fn floating_ips(mut fips: Vec<&FloatingIp>, ids: usize, style: Style) -> String 
         Column::new("HOW", Shrink::Text(11)),
         Column::new("STATE", Shrink::Text(12)),
     ]);
-    for fip in fips {
-        let (glyph, tone) = fip_mark(fip.state);
+    for (fip, standing) in rows {
+        let (glyph, tone) = fip_mark(standing.state);
         table.row(vec![
             Cell::new(tone, glyph),
             or_dash(fip.floating_ip).into(),
             or_dash(fip.fixed_ip).into(),
             fip.router.as_str().into(),
             how(fip).into(),
-            Cell::new(tone, verdict(fip)),
+            Cell::new(tone, verdict(fip, standing)),
         ]);
     }
     table.render(style)
@@ -114,10 +121,18 @@ fn how(fip: &FloatingIp) -> String {
     }
 }
 
-/// The state, and the first link that makes it so.
-fn verdict(fip: &FloatingIp) -> String {
-    let word = fip_word(fip.state);
-    let guilty = |link: &&ChainLink| match fip.state {
+/// The finding that makes the state what it is, else the state, and the first
+/// link that makes it so.
+fn verdict(fip: &FloatingIp, standing: &Standing<'_>) -> String {
+    let word = fip_word(standing.state);
+    match standing.worst() {
+        Some(finding) if finding.is_fault() => return format!("{} {}", finding.code, finding.name),
+        Some(finding) if finding.is_doubt() && standing.state == FipState::Unknown => {
+            return format!("{word}: {} {}", finding.code, finding.name);
+        }
+        _ => {}
+    }
+    let guilty = |link: &&ChainLink| match standing.state {
         FipState::Ok => false,
         FipState::Broken => !link.advisory && matches!(link.state, LinkState::Missing | LinkState::Wrong),
         FipState::Degraded => matches!(link.state, LinkState::Missing | LinkState::Wrong),

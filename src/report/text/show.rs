@@ -2,8 +2,10 @@
 
 use super::numbers::Numbers;
 use super::{about, not_read, or_dash};
+use crate::check::Standing;
 use crate::net::{NetnsName, Snapshot};
-use crate::report::style::{Style, Tone, fip_mark, fip_word, link_mark, link_word};
+use crate::report::Judged;
+use crate::report::style::{Style, Tone, finding_mark, fip_mark, fip_word, link_mark, link_word};
 use crate::topology::{Blind, ChainLink, Direction, FipKind, FloatingIp, LinkState, Topology};
 
 /// Columns for a link's title.
@@ -13,14 +15,16 @@ const TITLE: usize = 14;
 const VALUE: usize = 4 + TITLE + 1;
 
 /// The whole chain of one floating IP.
-pub fn show(snapshot: &Snapshot, topology: &Topology, fip: &FloatingIp, style: Style) -> String {
+pub fn show(snapshot: &Snapshot, topology: &Topology, fip: &FloatingIp, judged: Judged<'_>, style: Style) -> String {
     let numbers = Numbers::of(topology);
-    let mut out = headline(fip, style);
+    let standing = judged.standing(topology, fip);
+    let mut out = headline(fip, &standing, style);
     for direction in [Direction::Outbound, Direction::Inbound] {
         out += &answer(fip, direction, style);
     }
     out.push('\n');
     out += &place(snapshot, topology, fip, style);
+    out += &findings(&standing, style);
     for direction in [Direction::Outbound, Direction::Inbound] {
         out += &chain(fip, direction, &numbers, style);
     }
@@ -29,14 +33,14 @@ pub fn show(snapshot: &Snapshot, topology: &Topology, fip: &FloatingIp, style: S
     out + &not_read(topology.blind.iter().filter(on_the_way), style)
 }
 
-fn headline(fip: &FloatingIp, style: Style) -> String {
-    let (glyph, tone) = fip_mark(fip.state);
+fn headline(fip: &FloatingIp, standing: &Standing<'_>, style: Style) -> String {
+    let (glyph, tone) = fip_mark(standing.state);
     let addresses = format!("{} ⇄ {}", or_dash(fip.floating_ip), or_dash(fip.fixed_ip));
     format!(
         "{} {}   {}\n",
         style.paint(tone, glyph),
         style.paint(Tone::Strong, &addresses),
-        style.paint(tone, fip_word(fip.state))
+        style.paint(tone, fip_word(standing.state))
     )
 }
 
@@ -87,6 +91,22 @@ fn place(snapshot: &Snapshot, topology: &Topology, fip: &FloatingIp, style: Styl
         [("router ", fip.router.as_str()), ("network", network), ("kind   ", &kind), ("node   ", &node)]
     {
         out += &style.block(&format!("{} ", style.paint(Tone::Faint, name)), 8, Tone::Plain, value);
+    }
+    out
+}
+
+/// What was found about it: `fipscope check` has the details.
+fn findings(standing: &Standing<'_>, style: Style) -> String {
+    if standing.findings.is_empty() {
+        return String::new();
+    }
+    let mut out = style.heading("Findings");
+    for finding in &standing.findings {
+        let cause = finding.because_of.as_deref().and_then(|cause| cause.split('@').next());
+        let cause = cause.map(|cause| format!(" (follows from {cause})")).unwrap_or_default();
+        let (glyph, tone) = finding_mark(finding);
+        let text = format!("{} {}: {}{cause}", finding.code, finding.name, finding.message);
+        out += &style.marked((glyph, tone), &text);
     }
     out
 }

@@ -3,18 +3,26 @@
 
 use super::about;
 use super::numbers::Numbers;
+use crate::check::blocked_by;
 use crate::net::Snapshot;
 use crate::path::{ArpAnswer, Class, Hop, Kernel, NatKind, Neighbour, Outcome, Stop, Translation, Verdict, Walk};
-use crate::report::Back;
 use crate::report::style::{Style, Tone, link_word};
+use crate::report::{Back, Judged};
 use crate::topology::{ChainLink, Direction, FloatingIp, LinkState, Topology};
 
 /// Columns of a line's title, with the blank behind it.
 const TITLE: usize = 8;
 
 /// A packet's walk and its answer's.
-pub fn trace(snapshot: &Snapshot, topology: &Topology, walk: &Walk, back: Back<'_>, style: Style) -> String {
-    let page = Page { topology, numbers: Numbers::of(topology), style };
+pub fn trace(
+    snapshot: &Snapshot,
+    topology: &Topology,
+    walk: &Walk,
+    back: Back<'_>,
+    judged: Judged<'_>,
+    style: Style,
+) -> String {
+    let page = Page { topology, judged, numbers: Numbers::of(topology), style };
     let mut out = page.headline(walk);
     out += &page.answer(walk);
     out += &page.entry("node", Tone::Plain, &format!("{} · {}", snapshot.node, about(snapshot)));
@@ -70,6 +78,7 @@ pub(super) fn outcome_mark(outcome: Outcome) -> (&'static str, Tone) {
 
 struct Page<'a> {
     topology: &'a Topology,
+    judged: Judged<'a>,
     numbers: Numbers,
     style: Style,
 }
@@ -99,7 +108,10 @@ impl Page<'_> {
         } else if let Some(last) = walk.hops.last() {
             out += &self.entry("at", Tone::Plain, &end(walk, last));
         }
-        if let Some(fault) = fault(self.topology, walk) {
+        if let Some(finding) = blocked_by(self.topology, self.judged.findings, walk) {
+            let text = format!("{} {}: {}", finding.code, finding.name, finding.message);
+            out += &self.entry("finding", Tone::Bad, &text);
+        } else if let Some(fault) = fault(self.topology, walk) {
             out += &self.entry("chain", Tone::Warning, &fault);
         }
         if let Some(arp) = walk.arp.as_ref().filter(|arp| arp.answers != Some(false)) {

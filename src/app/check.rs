@@ -1,0 +1,210 @@
+//! `fipscope check`, `explain` and `acknowledge`.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::acknowledged;
+use super::commands::{find, judged, lasting};
+use super::error::AppError;
+use super::exit::Exit;
+use super::output::{note, print, style};
+use super::{source, trace};
+use crate::check::{Check, Code, DecidedBy, Pick, checks, standing, states};
+use crate::config::{CheckArgs, Format, Settings};
+use crate::net::{NetnsName, Snapshot};
+use crate::path::{ICMP, Node, Outcome, Packet};
+use crate::report::{self, Judged, Narrowed, Query};
+use crate::topology::{Blind, FipState, FloatingIp, Topology};
+
+/// `fipscope check`.
+pub(super) fn check(which: &CheckArgs, settings: &Settings) -> Result<Exit, AppError> {
+    let pick = pick(which)?;
+    if !pick.is_all()
+        && !checks().any(|check| matches!(check.decided_by, DecidedBy::Snapshot(_)) && pick.wants(check.code))
+    {
+        note(
+            "fipscope: nothing that was selected can be decided from this node alone; `fipscope explain CODE` says what decides it",
+        );
+        return Ok(Exit::CannotTell);
+    }
+    let snapshot = lasting(source::snapshot(settings, false)?);
+    let topology = lasting(Topology::of(snapshot));
+    let floating_ip = match which.floating_ip {
+        Some(address) => {
+            let (router, external_network) = (which.router.clone(), which.external_network.clone());
+            Some(find(topology, &Query { address, router, external_network }, "check --floating-ip ")?)
+        }
+        None if which.router.is_some() || which.external_network.is_some() => {
+            return Err(AppError::Usage("--router and --external-network go with --floating-ip"));
+        }
+        None => None,
+    };
+    let judged = judged(snapshot, topology, settings);
+    let narrowed = Narrowed { floating_ip, pick };
+    print(&match settings.format {
+        Format::Text => {
+            let passes = floating_ip.and_then(|fip| passes(snapshot, topology, fip, judged, settings));
+            report::text::check(snapshot, topology, judged, &narrowed, passes.as_deref(), style(settings))
+        }
+        Format::Json => report::json::check(snapshot, topology, judged, &narrowed),
+    })?;
+    Ok(exit(topology, judged, &narrowed))
+}
+
+/// `fipscope explain`.
+pub(super) fn explain(code: Option<&str>, settings: &Settings) -> Result<Exit, AppError> {
+    let known: Vec<&'static Check> = match code {
+        Some(text) => vec![named(text)?],
+        None => checks().collect(),
+    };
+    print(&match (settings.format, known.as_slice()) {
+        (Format::Text, [check]) if code.is_some() => report::text::explain(check, style(settings)),
+        (Format::Text, all) => report::text::codes(all.iter().copied(), style(settings)),
+        (Format::Json, all) => {
+            let node = nix::unistd::gethostname().unwrap_or_default();
+            report::json::explain(&node.to_string_lossy(), jiff::Timestamp::now(), all)
+        }
+    })?;
+    Ok(Exit::Done)
+}
+
+/// `fipscope acknowledge`.
+pub(super) fn acknowledge(id: &str, revoke: bool, settings: &Settings) -> Result<Exit, AppError> {
+    if settings.read_only {
+        return Err(AppError::Usage("--read-only: acknowledging writes to the state folder"));
+    }
+    let snapshot = lasting(source::snapshot(settings, false)?);
+    let topology = lasting(Topology::of(snapshot));
+    let judged = judged(snapshot, topology, settings);
+    let (is_there, among): (bool, Vec<&str>) = match revoke {
+        true => (judged.acknowledged.contains(id), judged.acknowledged.iter().map(String::as_str).collect()),
+        false => {
+            let ids = judged.findings.iter().map(|finding| finding.id.as_str());
+            (judged.findings.iter().any(|finding| finding.id == id), ids.collect())
+        }
+    };
+    if !is_there {
+        let place = if revoke { "is acknowledged on" } else { "is on" };
+        let place = format!("{place} {}", snapshot.node);
+        return Err(AppError::NoFinding { id: id.to_owned(), place, hint: alike(id, &among, revoke) });
+    }
+    let path = acknowledged::change(settings, &snapshot.node, |ids| {
+        if revoke {
+            ids.remove(id);
+        } else {
+            ids.insert(id.to_owned());
+        }
+    })?;
+    print(&match settings.format {
+        Format::Text => report::text::acknowledged(id, revoke, &path.display().to_string(), style(settings)),
+        Format::Json => report::json::acknowledge(snapshot, id, !revoke),
+    })?;
+    Ok(Exit::Done)
+}
+
+fn pick(which: &CheckArgs) -> Result<Pick, AppError> {
+    let patterns = |texts: &[String]| {
+        let parsed: Result<Vec<_>, _> = texts.iter().map(|text| text.parse()).collect();
+        parsed.map_err(|_| AppError::Usage("--select and --ignore take codes (DVR301) or beginnings of codes (DVR3)"))
+    };
+    let pick = Pick { select: patterns(&which.select)?, ignore: patterns(&which.ignore)? };
+    let codes: Vec<Code> = checks().map(|check| check.code).collect();
+    match pick.strangers(&codes).into_iter().next() {
+        Some(text) => Err(AppError::NoCode { hint: nearest(&text), text }),
+        None => Ok(pick),
+    }
+}
+
+/// Faults that are not accepted; else doubts, for one floating IP also its chain's.
+fn exit(topology: &Topology, judged: Judged<'_>, narrowed: &Narrowed<'_>) -> Exit {
+    let shown = judged.shown(topology, narrowed);
+    let is_its = |fip: &&FloatingIp| narrowed.floating_ip.is_none_or(|only| std::ptr::eq(only, *fip));
+    let states = states(topology, judged.findings);
+    let chains: Vec<_> = topology.floating_ips.iter().zip(&states).filter(|(fip, _)| is_its(fip)).collect();
+    // A chain can be known to be broken though no check has a name for it.
+    let is_nameless = chains.iter().any(|(fip, standing)| {
+        matches!(fip.state, FipState::Broken | FipState::Degraded)
+            && !standing.findings.iter().any(|finding| finding.is_fault())
+    });
+    let is_blind = narrowed.floating_ip.is_none() && topology.blind.iter().any(Blind::hides_floating_ips);
+    let is_unsure = chains.iter().any(|(fip, _)| fip.state == FipState::Unknown);
+    let is_all = narrowed.pick.is_all();
+    match () {
+        () if shown.has_faults() => Exit::Found,
+        () if is_all && is_nameless => Exit::Found,
+        () if shown.has_doubts() || is_all && (is_blind || is_unsure) => Exit::CannotTell,
+        () => Exit::Done,
+    }
+}
+
+/// Anywhere outside: TEST-NET-2 (RFC 5737), which no node has.
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+
+/// That a packet out and one in pass, where chain, engine and kernel agree.
+fn passes(
+    snapshot: &Snapshot,
+    topology: &Topology,
+    fip: &FloatingIp,
+    judged: Judged<'_>,
+    settings: &Settings,
+) -> Option<String> {
+    if standing(topology, fip, judged.findings).state != FipState::Ok {
+        return None;
+    }
+    let (Some(IpAddr::V4(floating)), Some(IpAddr::V4(fixed))) = (fip.floating_ip, fip.fixed_ip) else {
+        return None;
+    };
+    let node = Node::of(snapshot, topology);
+    let own = |name: &NetnsName| fip.outbound.iter().chain(&fip.inbound).any(|link| link.namespace == *name);
+    let walk = |src, dst| {
+        let start = node.starts(src, dst).into_iter().find(|start| own(&start.namespace))?;
+        let walk = node.walk(&start, Packet::first(src, dst, ICMP).ports(1, 1));
+        matches!(walk.outcome, Outcome::Delivered | Outcome::LeavesNode).then_some(walk)
+    };
+    let (mut out, mut into) = (walk(fixed, OUTSIDE)?, walk(OUTSIDE, floating)?);
+    if settings.from.is_none() {
+        trace::verify(&mut out, Some(&mut into), settings);
+    }
+    report::text::passes(&out, &into)
+}
+
+fn named(text: &str) -> Result<&'static Check, AppError> {
+    let code: Option<Code> = text.parse().ok();
+    let found = checks().find(|check| Some(check.code) == code || check.name == text);
+    found.ok_or_else(|| AppError::NoCode { text: text.to_owned(), hint: nearest(text) })
+}
+
+/// The codes that were probably meant: those near in number, or named alike.
+fn nearest(text: &str) -> String {
+    let digits: String = text.chars().filter(char::is_ascii_digit).take(3).collect();
+    let mut codes: Vec<&Check> = match digits.parse::<u16>() {
+        Ok(number) => {
+            let scale = 10_u16.pow(3_u32.saturating_sub(u32::try_from(digits.len()).unwrap_or(3)));
+            let mut all: Vec<&Check> = checks().collect();
+            all.sort_by_key(|check| check.code.0.abs_diff(number.saturating_mul(scale)));
+            all.truncate(3);
+            all
+        }
+        Err(_) => {
+            let words: Vec<&str> = text.split(['-', ' ', '_']).filter(|word| word.len() > 2).collect();
+            checks().filter(|check| words.iter().any(|word| check.name.contains(word))).take(5).collect()
+        }
+    };
+    codes.sort_by_key(|check| check.code);
+    if codes.is_empty() {
+        return "`fipscope explain` lists all codes".to_owned();
+    }
+    let lines: Vec<String> = codes.iter().map(|check| format!("  {} {}", check.code, check.name)).collect();
+    format!("there are\n{}\n`fipscope explain` lists all codes", lines.join("\n"))
+}
+
+/// Identities that were probably meant.
+fn alike(id: &str, among: &[&str], revoke: bool) -> String {
+    let code = id.split('@').next().unwrap_or_default();
+    let same: Vec<&&str> = among.iter().filter(|other| other.split('@').next() == Some(code)).take(5).collect();
+    let shown: Vec<&&str> = if same.is_empty() { among.iter().take(5).collect() } else { same };
+    if shown.is_empty() {
+        return if revoke { "nothing is acknowledged there" } else { "the checks find nothing there" }.to_owned();
+    }
+    let lines: Vec<String> = shown.iter().map(|id| format!("  {id}")).collect();
+    format!("there are\n{}", lines.join("\n"))
+}

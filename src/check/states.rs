@@ -1,0 +1,153 @@
+//! What floating IPs come to by the findings about them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::{Code, Confidence, Finding, Severity};
+use crate::net::NetnsName;
+use crate::topology::{FipKind, FipState, FloatingIp, Router, Topology};
+
+/// The family of SNAT, which only centralized floating IPs share with it.
+const SNAT: u16 = 8;
+
+/// A floating IP's state, and the findings that make it so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing<'f> {
+    /// What it comes to.
+    pub state: FipState,
+    /// What was found about it, its router, its external network or the
+    /// namespaces of its chain, the worst first.
+    pub findings: Vec<&'f Finding>,
+}
+
+impl<'f> Standing<'f> {
+    /// The finding to name where there is room for one.
+    pub fn worst(&self) -> Option<&'f Finding> {
+        self.findings.first().copied()
+    }
+
+    /// The codes of its findings, sorted, each once.
+    pub fn codes(&self) -> Vec<Code> {
+        let mut codes: Vec<Code> = self.findings.iter().map(|finding| finding.code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }
+}
+
+impl Finding {
+    /// Whether it could not be told, where that matters: a mere note that could
+    /// not be judged hides no fault.
+    pub fn is_doubt(&self) -> bool {
+        self.confidence == Confidence::Unknown && self.severity < Severity::Note
+    }
+
+    /// Whether it says that something is wrong.
+    pub fn is_fault(&self) -> bool {
+        self.confidence != Confidence::Unknown && self.severity < Severity::Note
+    }
+}
+
+/// The standing of each floating IP, in the topology's order: broken by an error
+/// that is about it, degraded by a warning, unknown where a check could not
+/// tell. The chain has a say where no check has one: what it finds broken is
+/// never called better than that.
+pub fn states<'f>(topology: &Topology, findings: &'f [Finding]) -> Vec<Standing<'f>> {
+    let index = Index::of(findings);
+    topology.floating_ips.iter().map(|fip| index.standing(topology, fip)).collect()
+}
+
+/// The standing of one floating IP.
+pub fn standing<'f>(topology: &Topology, fip: &FloatingIp, findings: &'f [Finding]) -> Standing<'f> {
+    Index::of(findings).standing(topology, fip)
+}
+
+/// Findings by the narrowest thing that they are about.
+#[derive(Default)]
+struct Index<'f> {
+    addresses: BTreeMap<IpAddr, Vec<&'f Finding>>,
+    routers: BTreeMap<&'f str, Vec<&'f Finding>>,
+    networks: BTreeMap<&'f str, Vec<&'f Finding>>,
+    namespaces: BTreeMap<&'f NetnsName, Vec<&'f Finding>>,
+}
+
+impl<'f> Index<'f> {
+    fn of(findings: &'f [Finding]) -> Self {
+        let mut index = Self::default();
+        for finding in findings {
+            let list = match (finding.floating_ip.or(finding.fixed_ip), &finding.router, &finding.external_network) {
+                (Some(address), ..) => index.addresses.entry(address).or_default(),
+                (None, Some(router), _) => index.routers.entry(router).or_default(),
+                (None, None, Some(network)) => index.networks.entry(network).or_default(),
+                (None, None, None) => match &finding.namespace {
+                    Some(namespace) => index.namespaces.entry(namespace).or_default(),
+                    // About the node as a whole: no floating IP's state.
+                    None => continue,
+                },
+            };
+            list.push(finding);
+        }
+        index
+    }
+
+    fn standing(&self, topology: &Topology, fip: &FloatingIp) -> Standing<'f> {
+        let router = topology.router(&fip.router);
+        let addresses = [fip.floating_ip, fip.fixed_ip].into_iter().flatten();
+        let own = addresses.filter_map(|address| self.addresses.get(&address)).flatten();
+        let own = own.filter(|finding| names_no_other(finding, fip));
+        let mut namespaces: Vec<&NetnsName> =
+            fip.outbound.iter().chain(&fip.inbound).map(|link| &link.namespace).collect();
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        let network = fip.external_network.as_deref().and_then(|network| self.networks.get(network));
+        let wide = self.routers.get(fip.router.as_str()).into_iter().chain(network).flatten();
+        let wide = wide.chain(namespaces.into_iter().filter_map(|name| self.namespaces.get(name)).flatten());
+        let wide = wide.filter(|finding| {
+            // What is merely worth knowing is told where it is.
+            finding.severity < Severity::Note
+                && (finding.code.family() != SNAT || fip.kind == FipKind::Centralized)
+                && !router.is_some_and(|router| is_of_another_subnet(finding, fip, router))
+        });
+        let mut findings: Vec<&Finding> = own.chain(wide).copied().collect();
+        findings.sort_by_key(|finding| {
+            let unknown = finding.confidence == Confidence::Unknown;
+            (unknown, finding.severity, finding.because_of.is_some(), finding.code, &finding.id)
+        });
+        findings.dedup_by(|one, other| std::ptr::eq(*one, *other));
+        Standing { state: state(fip, &findings), findings }
+    }
+}
+
+/// The same address may be another router's, or another network's.
+fn names_no_other(finding: &Finding, fip: &FloatingIp) -> bool {
+    let fits = |named: Option<&str>, own: Option<&str>| named.is_none() || own.is_none() || named == own;
+    fits(finding.router.as_deref(), Some(&fip.router))
+        && fits(finding.external_network.as_deref(), fip.external_network.as_deref())
+}
+
+/// Whether its object is a port of a subnet that the fixed IP is not in.
+fn is_of_another_subnet(finding: &Finding, fip: &FloatingIp, router: &Router) -> bool {
+    let Some(fixed) = fip.fixed_ip else { return false };
+    let ports = router.internal.iter().chain(&router.snat_ports);
+    let mut named = ports.filter(|port| names(&finding.object.key, port.device.as_str())).peekable();
+    named.peek().is_some() && named.all(|port| !port.addresses.iter().any(|net| net.contains(&fixed)))
+}
+
+/// Whether a device stands as a word in a key.
+fn names(key: &str, device: &str) -> bool {
+    key.split([' ', '.', '/', ',']).any(|word| word == device)
+}
+
+fn state(fip: &FloatingIp, findings: &[&Finding]) -> FipState {
+    let fault = |severity| findings.iter().any(|finding| finding.is_fault() && finding.severity == severity);
+    let doubt = findings.iter().any(|finding| finding.is_doubt());
+    match fip.state {
+        FipState::Broken => FipState::Broken,
+        _ if fault(Severity::Error) => FipState::Broken,
+        FipState::Degraded => FipState::Degraded,
+        _ if fault(Severity::Warning) => FipState::Degraded,
+        FipState::Unknown => FipState::Unknown,
+        FipState::Ok if doubt => FipState::Unknown,
+        FipState::Ok => FipState::Ok,
+    }
+}

@@ -1,0 +1,171 @@
+//! `check`, `explain` and `acknowledge` of snapshots.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::answers::valid;
+use crate::*;
+
+/// The program with a state folder of its own.
+fn with_state(folder: &Path, words: &[&str]) -> Answer {
+    answer(program().env("XDG_STATE_HOME", folder).args(words))
+}
+
+fn checked(words: &[&str], folder: &Path) -> (i32, Value) {
+    let answer = with_state(folder, &[&["check"], words, &["--format", "json"]].concat());
+    assert_eq!(answer.err, "", "{words:?}");
+    let document = serde_json::from_str(&answer.out).unwrap();
+    valid("check", &document);
+    (answer.code, document)
+}
+
+#[test]
+fn healthy_is_zero_and_this_node_did_its_part() {
+    let folder = folder("check-healthy");
+    let file = save(&Scenario::article(Layout::Pike).snapshot, &folder, "healthy");
+    let (code, document) = checked(&["--from", &file], &folder);
+    assert_eq!((code, &document["summary"]["errors"]), (0, &0.into()), "{document:#}");
+    let text = run(["check", "--floating-ip", "192.168.1.3", "--from", &file]);
+    assert_eq!((text.code, text.err.as_str()), (0, ""));
+    insta::assert_snapshot!(text.out);
+    let by_fixed = run(["check", "--floating-ip", "10.0.0.4", "--from", &file]);
+    assert_eq!(by_fixed.out, text.out);
+}
+
+#[test]
+fn what_is_not_here_is_one_and_what_is_ambiguous_is_two() {
+    let folder = folder("check-which");
+    let twice = Scenario::article(Layout::Pike).with_second_network(Layout::Pike).snapshot;
+    let file = save(&twice, &folder, "twice");
+    let answer = run(["check", "--floating-ip", "192.168.1.99", "--from", &file]);
+    assert_eq!((answer.code, answer.out.as_str()), (1, ""));
+    let answer = run(["check", "--floating-ip", "192.168.1.3", "--from", &file]);
+    assert_eq!(answer.code, 2);
+    let ways: Vec<&str> = answer.err.lines().filter_map(|line| line.split(": fipscope ").nth(1)).collect();
+    assert_eq!(ways.len(), 2, "{}", answer.err);
+    for way in ways {
+        let words = way.split(' ').chain(["--from", &file, "--format", "json"]);
+        assert_eq!(run(words).err, "", "{way}");
+    }
+    assert_eq!(run(["check", "--router", "ef", "--from", &file]).code, 2);
+}
+
+#[test]
+fn what_cannot_be_read_is_never_healthy() {
+    let folder = folder("check-dark");
+    for namespace in [QROUTER, FIP] {
+        let file = save(&Scenario::article(Layout::Pike).unreadable(namespace).snapshot, &folder, namespace);
+        let (code, document) = checked(&["--from", &file], &folder);
+        assert_ne!(code, 0, "{namespace} {document:#}");
+        let text = run(["check", "--from", &file]).out;
+        assert!(!text.contains("did its part") && text.contains("Could not be read"), "{text}");
+    }
+}
+
+#[test]
+fn a_broken_chain_is_one_whether_or_not_a_check_names_it() {
+    let folder = folder("check-broken");
+    let file = save(&broken(), &folder, "broken");
+    assert_eq!(checked(&["--from", &file], &folder).0, 1);
+    assert_eq!(checked(&["--floating-ip", "192.168.1.3", "--from", &file], &folder).0, 1);
+    assert!(!run(["check", "--from", &file]).out.contains("did its part"));
+}
+
+#[test]
+fn an_unknown_code_is_two_with_the_nearest() {
+    let file = save(&healthy(), &folder("check-codes"), "healthy");
+    for words in [["explain", "DVR999"], ["explain", "bananas"]] {
+        let answer = run(words);
+        assert_eq!((answer.code, answer.out.as_str()), (2, ""), "{words:?}");
+        assert!(answer.err.contains("fipscope explain"), "{}", answer.err);
+    }
+    let answer = run(["check", "--select", "DVR999", "--from", &file]);
+    assert_eq!((answer.code, answer.out.as_str()), (2, ""));
+    assert!(answer.err.contains("DVR999"), "{}", answer.err);
+}
+
+#[test]
+fn every_code_has_its_page_and_its_entry() {
+    let document: Value = serde_json::from_str(&run(["explain", "--format", "json"]).out).unwrap();
+    valid("explain", &document);
+    let list = run(["explain"]).out;
+    let entries = document["codes"].as_array().unwrap();
+    assert!(!entries.is_empty());
+    for entry in entries {
+        let code = entry["code"].as_str().unwrap();
+        assert!(list.contains(code), "{code}");
+        let page = run(["explain", &code[3..]]);
+        assert_eq!((page.code, page.err.as_str()), (0, ""), "{code}");
+        assert!(page.out.starts_with(&format!("{code} {}", entry["name"].as_str().unwrap())), "{}", page.out);
+        assert_eq!(run(["explain", entry["name"].as_str().unwrap()]).out, page.out);
+        let one: Value = serde_json::from_str(&run(["explain", code, "--format", "json"]).out).unwrap();
+        assert_eq!(one["codes"], Value::from(vec![entry.clone()]));
+    }
+}
+
+#[test]
+fn a_finding_is_acknowledged_listed_apart_and_taken_back() {
+    let folder = folder("acknowledge");
+    let file = save(&broken(), &folder, "broken");
+    let (code, before) = checked(&["--from", &file], &folder);
+    let ids: Vec<&str> = before["findings"].as_array().unwrap().iter().filter_map(|one| one["id"].as_str()).collect();
+    assert!(code == 1 && !ids.is_empty(), "{before:#}");
+    for id in &ids {
+        let answer = with_state(&folder, &["acknowledge", id, "--from", &file]);
+        assert_eq!((answer.code, answer.err.as_str()), (0, ""));
+        let kept = folder.join("fipscope/acknowledged.json");
+        assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(kept.parent().unwrap()).unwrap().count(), 1, "nothing else is left");
+    }
+    let (code, after) = checked(&["--from", &file], &folder);
+    assert_eq!((code, after["summary"]["errors"].as_u64()), (0, Some(0)), "{after:#}");
+    assert!(after["findings"].as_array().unwrap().iter().all(|one| one["acknowledged"] == true));
+    let text = with_state(&folder, &["check", "--from", &file]).out;
+    assert!(text.contains("Acknowledged on this node") && text.contains(ids[0]), "{text}");
+    // Another node's are its own.
+    let mut other = broken();
+    "compute-13".clone_into(&mut other.node);
+    let other = save(&other, &folder, "other");
+    assert_eq!(checked(&["--from", &other], &folder).0, 1);
+    for id in &ids {
+        let answer = with_state(&folder, &["acknowledge", id, "--revoke", "--from", &file, "--format", "json"]);
+        assert_eq!(answer.code, 0, "{}", answer.err);
+        valid("acknowledge", &serde_json::from_str(&answer.out).unwrap());
+    }
+    assert_eq!(checked(&["--from", &file], &folder), (1, before.clone()));
+}
+
+#[test]
+fn what_cannot_be_acknowledged_is_said() {
+    let folder = folder("acknowledge-not");
+    let file = save(&broken(), &folder, "broken");
+    let unknown = with_state(&folder, &["acknowledge", "DVR301@nowhere/x", "--from", &file]);
+    assert_eq!((unknown.code, unknown.out.as_str()), (1, ""));
+    assert!(unknown.err.contains("DVR301@nowhere/x"), "{}", unknown.err);
+    let revoked = with_state(&folder, &["acknowledge", "DVR301@nowhere/x", "--revoke", "--from", &file]);
+    assert!(revoked.code == 1 && revoked.err.contains("nothing is acknowledged"), "{}", revoked.err);
+    let read_only = with_state(&folder, &["acknowledge", "x", "--read-only", "--from", &file]);
+    assert_eq!(read_only.code, 2, "{}", read_only.err);
+    assert!(!folder.join("fipscope").exists());
+}
+
+#[test]
+fn a_damaged_file_hides_nothing_and_is_not_overwritten() {
+    let folder = folder("acknowledge-damaged");
+    let file = save(&broken(), &folder, "broken");
+    let (_, before) = checked(&["--from", &file], &folder);
+    let id = before["findings"][0]["id"].as_str().unwrap();
+    fs::create_dir_all(folder.join("fipscope")).unwrap();
+    let kept = folder.join("fipscope/acknowledged.json");
+    for damage in ["{", "{\"schema\":\"x\",\"nodes\":{}}", &" ".repeat(2 << 20)] {
+        fs::write(&kept, damage).unwrap();
+        let answer = with_state(&folder, &["check", "--from", &file, "--format", "json"]);
+        assert_eq!(answer.code, 1);
+        assert!(answer.err.contains("acknowledged.json"), "{}", answer.err);
+        assert_eq!(serde_json::from_str::<Value>(&answer.out).unwrap(), before);
+        let answer = with_state(&folder, &["acknowledge", id, "--from", &file]);
+        assert_eq!(answer.code, 1, "{}", answer.err);
+        assert_eq!(fs::read_to_string(&kept).unwrap(), damage);
+    }
+}
