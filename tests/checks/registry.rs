@@ -120,6 +120,8 @@ fn findings_have_identities_and_mends_name_objects() {
     }
 }
 
+type Cut = fn(&mut fipscope::net::Netns);
+
 /// The node with each of its namespaces gone, unreadable, and without each of its parts.
 fn broken(node: &fipscope::net::Snapshot) -> Vec<(String, fipscope::net::Snapshot)> {
     let mut all = Vec::new();
@@ -128,7 +130,7 @@ fn broken(node: &fipscope::net::Snapshot) -> Vec<(String, fipscope::net::Snapsho
         let scenario = || Scenario { snapshot: node.clone() };
         all.push(of("without", scenario().without_namespace(name.as_str())));
         all.push(of("blind for", scenario().unreadable(name.as_str())));
-        let parts: [(&str, fn(&mut fipscope::net::Netns)); 5] = [
+        let parts: [(&str, Cut); 5] = [
             ("no links in", |netns| netns.links = fipscope::net::Observed::Seen(Vec::new())),
             ("no addresses in", |netns| netns.addrs = fipscope::net::Observed::Seen(Vec::new())),
             ("no rules in", |netns| netns.rules = fipscope::net::Observed::Seen(Vec::new())),
