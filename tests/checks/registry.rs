@@ -20,9 +20,6 @@ const HEADINGS: [&str; 6] = [
     "## Where this comes from",
 ];
 
-/// Takes one part of a namespace away.
-type Emptying = fn(&mut fipscope::net::Netns);
-
 #[test]
 fn codes_are_unique_and_ascend() {
     let codes: Vec<u16> = checks().map(|check| check.code.0).collect();
@@ -123,6 +120,8 @@ fn findings_have_identities_and_mends_name_objects() {
     }
 }
 
+type Cut = fn(&mut fipscope::net::Netns);
+
 /// The node with each of its namespaces gone, unreadable, and without each of its parts.
 fn broken(node: &fipscope::net::Snapshot) -> Vec<(String, fipscope::net::Snapshot)> {
     let mut all = Vec::new();
@@ -131,7 +130,7 @@ fn broken(node: &fipscope::net::Snapshot) -> Vec<(String, fipscope::net::Snapsho
         let scenario = || Scenario { snapshot: node.clone() };
         all.push(of("without", scenario().without_namespace(name.as_str())));
         all.push(of("blind for", scenario().unreadable(name.as_str())));
-        let parts: [(&str, Emptying); 5] = [
+        let parts: [(&str, Cut); 5] = [
             ("no links in", |netns| netns.links = fipscope::net::Observed::Seen(Vec::new())),
             ("no addresses in", |netns| netns.addrs = fipscope::net::Observed::Seen(Vec::new())),
             ("no rules in", |netns| netns.rules = fipscope::net::Observed::Seen(Vec::new())),
