@@ -24,6 +24,7 @@ mod registry;
 mod scene;
 mod snat;
 mod states;
+mod view;
 
 pub use blame::blocked_by;
 pub use code::{Code, NotACode};
@@ -42,7 +43,7 @@ use crate::topology::Topology;
 /// causes first, the severe before the mild, then by code and identity.
 pub fn judge(snapshot: &Snapshot, topology: &Topology) -> Vec<Finding> {
     let path = Node::of(snapshot, topology);
-    let scene = Scene { snapshot, topology, path: &path };
+    let scene = Scene::of(snapshot, topology, &path);
     let mut findings = Findings::default();
     for check in checks() {
         if let DecidedBy::Snapshot(run) = check.decided_by {

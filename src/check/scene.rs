@@ -1,7 +1,9 @@
 //! What checks look at, and what findings are about.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 
+use super::view::Views;
 use crate::net::{Netns, NetnsName, Snapshot};
 use crate::path::Node;
 use crate::topology::{ExternalNetwork, FloatingIp, Router, Topology};
@@ -14,6 +16,7 @@ pub struct Scene<'a, 's> {
     pub topology: &'s Topology,
     /// What it would do with a packet.
     pub path: &'a Node<'s>,
+    views: OnceCell<Views<'s>>,
 }
 
 /// What a finding is about.
@@ -29,7 +32,17 @@ pub struct Subject {
     pub fixed_ip: Option<IpAddr>,
 }
 
-impl<'s> Scene<'_, 's> {
+impl<'a, 's> Scene<'a, 's> {
+    /// A node, to be judged.
+    pub fn of(snapshot: &'s Snapshot, topology: &'s Topology, path: &'a Node<'s>) -> Self {
+        Self { snapshot, topology, path, views: OnceCell::new() }
+    }
+
+    /// The distributed routers, gathered when first asked for.
+    pub(super) fn views(&self) -> &Views<'s> {
+        self.views.get_or_init(|| Views::of(self))
+    }
+
     /// A namespace, where it could be read.
     pub fn netns(&self, name: &NetnsName) -> Option<&'s Netns> {
         self.snapshot.netns(name)

@@ -1,0 +1,249 @@
+//! The rule of each floating IP: `from FIXED lookup 16`.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::check::view::{View, each};
+use crate::check::{Findings, Scene, Subject};
+use crate::net::{Change, Family, Object, RouteQuestion, Rule, RulePriority};
+use crate::neutron::{AllocationLine, FIP_PRIORITIES, FIP_TABLE, is_fip_priority, priority_lines};
+use crate::topology::{FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef};
+
+/// What stands of a floating IP's rule.
+enum Found<'s> {
+    /// A rule that works, or nothing that these checks speak of.
+    Fine,
+    /// No rule.
+    Missing,
+    /// One in the agent's range that leads elsewhere or asks for more.
+    WrongTable(&'s Rule),
+    /// A rule for another fixed IP, which nothing translates, has its priority.
+    Elsewhere(&'s Rule),
+}
+
+/// DVR301.
+pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    let file = Priorities::of(scene);
+    each(scene, findings, |view, findings| {
+        let rules = Rules::of(view);
+        for (fip, fixed) in fips(view) {
+            if !matches!(find(&rules, &file, fip, fixed), Found::Missing) {
+                continue;
+            }
+            let namespace = Some(view.qrouter);
+            let Some(priority) = file.priority(fip).or_else(|| rules.free()) else { continue };
+            let wanted = wanted(fixed, priority);
+            let message = format!("no rule sends {fixed} to table 16: its packets do not leave as {}", word(fip));
+            let finding = findings.fire(&Subject::floating_ip(fip), namespace, object(fixed), message);
+            finding.values(wanted.to_string(), "no rule for it").question(question(view, fixed));
+            finding.mend([Change::new(namespace.cloned(), None, Some(Object::Rule(Box::new(wanted))))]);
+        }
+    });
+}
+
+/// DVR302.
+pub(super) fn wrong_table(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    let file = Priorities::of(scene);
+    each(scene, findings, |view, findings| {
+        let rules = Rules::of(view);
+        for (fip, fixed) in fips(view) {
+            let Found::WrongTable(rule) = find(&rules, &file, fip, fixed) else { continue };
+            let wanted = wanted(fixed, rule.priority);
+            let message = match rule.table() {
+                Some(table) if table != FIP_TABLE => format!("the rule of {fixed} asks table {table}, not table 16"),
+                _ => format!("the rule of {fixed} is not the agent's: {rule}"),
+            };
+            let finding = findings.fire(&Subject::floating_ip(fip), Some(view.qrouter), object(fixed), message);
+            finding.values(wanted.to_string(), rule.to_string()).question(question(view, fixed));
+            let namespace = || Some(view.qrouter.clone());
+            finding.mend([
+                Change::new(namespace(), Some(Object::Rule(Box::new(rule.clone()))), None),
+                Change::new(namespace(), None, Some(Object::Rule(Box::new(wanted)))),
+            ]);
+        }
+    });
+}
+
+/// DVR310: a rule for another fixed IP than the translation's, or a DNAT to
+/// another than rule and SNAT.
+pub(super) fn disagrees(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    let file = Priorities::of(scene);
+    each(scene, findings, |view, findings| {
+        let rules = Rules::of(view);
+        for (fip, fixed) in fips(view) {
+            if let Found::Elsewhere(rule) = find(&rules, &file, fip, fixed) {
+                let wanted = wanted(fixed, rule.priority);
+                let message = format!("{} is translated to {fixed}, but its rule is {}", word(fip), rule.selector());
+                let finding = findings.fire(&Subject::floating_ip(fip), Some(view.qrouter), object(fixed), message);
+                finding.values(wanted.to_string(), rule.to_string()).question(question(view, fixed));
+                let namespace = || Some(view.qrouter.clone());
+                finding.mend([
+                    Change::new(namespace(), Some(Object::Rule(Box::new(rule.clone()))), None),
+                    Change::new(namespace(), None, Some(Object::Rule(Box::new(wanted)))),
+                ]);
+                continue;
+            }
+            let Some(dnat) = fip.inbound.iter().find(|link| link.link == LinkName::Dnat) else { continue };
+            let snat_holds =
+                fip.outbound.iter().any(|link| link.link == LinkName::FloatSnat && matches!(link.state, LinkState::Ok));
+            // Both ways of the rule agree with the SNAT, and the DNAT alone does not.
+            let other = dnat.actual.as_ref().filter(|_| {
+                dnat.state == LinkState::Wrong && !dnat.advisory && snat_holds && rules.good(fixed).is_some()
+            });
+            let Some(other) = other.filter(|other| names_another(other, fixed)) else { continue };
+            let message = format!("rule and SNAT of {} name {fixed}, but its DNAT does not", word(fip));
+            let key = ObjectRef { kind: ObjectKind::Nat, key: dnat.object.key.clone() };
+            let finding = findings.fire(&Subject::floating_ip(fip), Some(view.qrouter), key, message);
+            finding.values(dnat.expected.clone().unwrap_or_default(), other.clone());
+        }
+    });
+}
+
+/// The rule that the agent makes.
+pub(super) fn wanted(fixed: IpAddr, priority: RulePriority) -> Rule {
+    Rule { from: Some(IpNet::from(fixed)), ..Rule::lookup(Family::V4, priority.0, FIP_TABLE) }
+}
+
+/// What would prove it: where the instance's packets to the outside go.
+pub(super) fn question(view: &View<'_>, fixed: IpAddr) -> RouteQuestion {
+    let port = view.subnets().find(|(_, addr)| addr.address.contains(&fixed)).map(|(device, _)| device.clone());
+    RouteQuestion {
+        namespace: Some(view.qrouter.clone()),
+        src: Some(fixed),
+        dst: super::shadow::OUTSIDE.into(),
+        iif: port,
+        mark: 0,
+        tos: 0,
+    }
+}
+
+/// Rules that a floating IP was moved away from.
+pub(super) fn moved<'s>(view: &View<'s>, file: &Priorities) -> Vec<&'s Rule> {
+    let rules = Rules::of(view);
+    let found = fips(view).filter_map(|(fip, fixed)| match find(&rules, file, fip, fixed) {
+        Found::Elsewhere(rule) => Some(rule),
+        _ => None,
+    });
+    found.collect()
+}
+
+/// The object that findings about a floating IP's rule are about.
+pub(super) fn object(fixed: IpAddr) -> ObjectRef {
+    ObjectRef { kind: ObjectKind::Rule, key: format!("from {fixed} lookup {FIP_TABLE}") }
+}
+
+/// A rule that asks for its source alone.
+pub(super) fn is_plain(rule: &Rule) -> bool {
+    rule.to.is_none()
+        && rule.iif.is_none()
+        && rule.oif.is_none()
+        && rule.fwmark.is_none()
+        && rule.tos == 0
+        && !rule.invert
+        && rule.others.is_empty()
+}
+
+/// Distributed floating IPs with both addresses.
+fn fips<'s>(view: &View<'s>) -> impl Iterator<Item = (&'s FloatingIp, IpAddr)> {
+    view.distributed().filter_map(|fip| Some((fip, fip.fixed_ip?)))
+}
+
+fn word(fip: &FloatingIp) -> String {
+    fip.floating_ip.map_or_else(|| "its floating IP".to_owned(), |address| address.to_string())
+}
+
+/// Whether a rule's words name another address as target than this one.
+fn names_another(words: &str, fixed: IpAddr) -> bool {
+    let target = words.split("--to-destination ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    target.and_then(|target| target.parse::<IpAddr>().ok()).is_some_and(|target| target != fixed)
+}
+
+fn find<'s>(rules: &Rules<'s>, file: &Priorities, fip: &FloatingIp, fixed: IpAddr) -> Found<'s> {
+    if rules.good(fixed).is_some() {
+        return Found::Fine;
+    }
+    if let Some(rule) = rules.of_fixed(fixed).iter().find(|rule| is_fip_priority(rule.priority)) {
+        return Found::WrongTable(rule);
+    }
+    let old = file.priority(fip).and_then(|priority| rules.orphans.get(&priority));
+    // Without a file (Juno) the only rule that is nobody's is the only candidate.
+    let only = || match rules.orphans.len() {
+        1 if file.is_empty() && rules.lonely == 1 => rules.first_orphan,
+        _ => None,
+    };
+    match old.copied().or_else(only) {
+        Some(rule) => Found::Elsewhere(rule),
+        None => Found::Missing,
+    }
+}
+
+/// The rules of a router namespace whose source is one address.
+struct Rules<'s> {
+    by_fixed: HashMap<IpAddr, Vec<&'s Rule>>,
+    /// Good rules for fixed IPs that nothing translates, by priority.
+    orphans: HashMap<RulePriority, &'s Rule>,
+    first_orphan: Option<&'s Rule>,
+    /// How many floating IPs have no good rule.
+    lonely: usize,
+    used: Vec<RulePriority>,
+}
+
+impl<'s> Rules<'s> {
+    fn of(view: &View<'s>) -> Self {
+        let mut by_fixed: HashMap<IpAddr, Vec<&Rule>> = HashMap::new();
+        let mut used = Vec::new();
+        let translated: std::collections::HashSet<IpAddr> =
+            view.fips.iter().filter(|fip| fip.floating_ip.is_some()).filter_map(|fip| fip.fixed_ip).collect();
+        let (mut orphans, mut first_orphan) = (HashMap::new(), None);
+        for rule in view.rules() {
+            used.push(rule.priority);
+            let Some(source) = rule.from.filter(|net| net.prefix_len() == net.max_prefix_len()) else { continue };
+            by_fixed.entry(source.addr()).or_default().push(rule);
+            if is_good(rule) && !translated.contains(&source.addr()) {
+                orphans.insert(rule.priority, rule);
+                first_orphan = first_orphan.or(Some(rule));
+            }
+        }
+        let mut rules = Self { by_fixed, orphans, first_orphan, lonely: 0, used };
+        rules.lonely = fips(view).filter(|(_, fixed)| rules.good(*fixed).is_none()).count();
+        rules
+    }
+
+    fn of_fixed(&self, fixed: IpAddr) -> &[&'s Rule] {
+        self.by_fixed.get(&fixed).map_or(&[], Vec::as_slice)
+    }
+
+    /// The first rule that works.
+    fn good(&self, fixed: IpAddr) -> Option<&'s Rule> {
+        self.of_fixed(fixed).iter().copied().find(|rule| is_good(rule))
+    }
+
+    /// A priority that no rule here has.
+    fn free(&self) -> Option<RulePriority> {
+        FIP_PRIORITIES.map(RulePriority).find(|priority| !self.used.contains(priority))
+    }
+}
+
+fn is_good(rule: &Rule) -> bool {
+    rule.table() == Some(FIP_TABLE) && is_plain(rule) && is_fip_priority(rule.priority)
+}
+
+/// The agent's file of priorities.
+pub(super) struct Priorities(HashMap<IpAddr, RulePriority>);
+
+impl Priorities {
+    pub(super) fn of(scene: &Scene<'_, '_>) -> Self {
+        let lines = scene.snapshot.host.priority_file.seen().into_iter().flat_map(priority_lines);
+        Self(lines.filter_map(AllocationLine::entry).map(|entry| (entry.floating_ip, entry.priority)).collect())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn priority(&self, fip: &FloatingIp) -> Option<RulePriority> {
+        self.0.get(&fip.floating_ip?).copied().filter(|priority| is_fip_priority(*priority))
+    }
+}

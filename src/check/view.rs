@@ -1,0 +1,264 @@
+//! Distributed routers with both ends of their pairs, gathered once for all
+//! checks that look at them.
+
+use std::collections::HashMap;
+
+use super::{Findings, Scene, Subject};
+use crate::net::{Addr, IfName, Link, Neigh, Netns, NetnsName, Observed, Route, Rule, TableId};
+use crate::neutron::{AllocationLine, DeviceKind, LinkLocalPair, NamespaceKind, RouterPrefix, pair_lines};
+use crate::topology::{FipKind, FloatingIp, ObjectKind, ObjectRef, Router, RouterKind};
+
+/// A distributed router whose namespace stands here.
+pub(super) struct View<'s> {
+    /// As the topology has it.
+    pub(super) router: &'s Router,
+    /// The router namespace's name.
+    pub(super) qrouter: &'s NetnsName,
+    /// What is in it.
+    pub(super) netns: &'s Netns,
+    /// The fip namespace, where its pair leads to one that was read.
+    pub(super) fip: Option<Fip<'s>>,
+    /// The end in the router namespace.
+    pub(super) rfp: End<'s>,
+    /// The end in the fip namespace.
+    pub(super) fpr: End<'s>,
+    /// Its floating IPs, of every kind.
+    pub(super) fips: Vec<&'s FloatingIp>,
+    /// Its pair in the agent's file.
+    pub(super) written: Option<LinkLocalPair>,
+}
+
+/// A fip namespace.
+#[derive(Clone)]
+pub(super) struct Fip<'s> {
+    /// Its name.
+    pub(super) name: NetnsName,
+    /// Its agent gateway ports.
+    pub(super) gateways: Vec<&'s Link>,
+}
+
+/// One end of a pair: what stands on it.
+#[derive(Clone)]
+pub(super) struct End<'s> {
+    /// The device's name, whether it is there or not.
+    pub(super) name: IfName,
+    /// The device.
+    pub(super) link: Option<&'s Link>,
+    /// Its addresses.
+    pub(super) addrs: Vec<&'s Addr>,
+    /// Routes of any table that lead out of it.
+    pub(super) routes: Vec<&'s Route>,
+    /// Its neighbours.
+    pub(super) neighs: Vec<&'s Neigh>,
+}
+
+/// What could be looked at, and what could not.
+pub(super) struct Views<'s> {
+    /// The routers.
+    pub(super) seen: Vec<View<'s>>,
+    /// Routers of which a part was not read: namespace and reason.
+    blind: Vec<(Subject, NetnsName, String)>,
+}
+
+/// The objects of a namespace by device.
+#[derive(Default)]
+struct ByDevice<'s> {
+    links: HashMap<&'s IfName, &'s Link>,
+    addrs: HashMap<&'s IfName, Vec<&'s Addr>>,
+    routes: HashMap<&'s IfName, Vec<&'s Route>>,
+    neighs: HashMap<&'s IfName, Vec<&'s Neigh>>,
+    gateways: Vec<&'s Link>,
+}
+
+impl<'s> Views<'s> {
+    /// Gathers them.
+    pub(super) fn of(scene: &Scene<'_, 's>) -> Self {
+        let mut fips: HashMap<&str, Vec<&FloatingIp>> = HashMap::new();
+        for fip in &scene.topology.floating_ips {
+            fips.entry(&fip.router).or_default().push(fip);
+        }
+        let file = scene.snapshot.host.link_local_file.seen().into_iter().flat_map(pair_lines);
+        let written: HashMap<String, LinkLocalPair> =
+            file.filter_map(AllocationLine::entry).map(|entry| (entry.router, entry.pair)).collect();
+        let mut outer: HashMap<NetnsName, Result<ByDevice<'s>, String>> = HashMap::new();
+        let mut views = Self { seen: Vec::new(), blind: Vec::new() };
+        for router in &scene.topology.routers {
+            let distributed = matches!(router.kind, RouterKind::Distributed | RouterKind::DistributedHa);
+            let Some(qrouter) = router.namespace.as_ref().filter(|_| distributed) else { continue };
+            let inner = match readable(scene, qrouter) {
+                Ok(netns) => netns,
+                Err(why) => {
+                    views.blind.push((Subject::router(router), qrouter.clone(), why));
+                    continue;
+                }
+            };
+            let name = router.external_network.as_ref().map(|id| NamespaceKind::Fip.name(id));
+            let index = name
+                .as_ref()
+                .map(|name| outer.entry(name.clone()).or_insert_with(|| readable(scene, name).map(ByDevice::of)));
+            if let (Some(name), Some(Err(why))) = (&name, &index) {
+                views.blind.push((Subject::router(router), name.clone(), why.clone()));
+                continue;
+            }
+            let index = index.and_then(|index| index.as_ref().ok());
+            let mine = fips.remove(router.id.as_str()).unwrap_or_default();
+            views.seen.push(View::of(router, qrouter, inner, name.zip(index), mine, written.get(&router.id).copied()));
+        }
+        views
+    }
+}
+
+impl<'s> View<'s> {
+    fn of(
+        router: &'s Router,
+        qrouter: &'s NetnsName,
+        netns: &'s Netns,
+        outer: Option<(NetnsName, &ByDevice<'s>)>,
+        fips: Vec<&'s FloatingIp>,
+        written: Option<LinkLocalPair>,
+    ) -> Self {
+        let prefix = RouterPrefix::of(&router.id);
+        let inner = ByDevice::of(netns);
+        let rfp = inner.end(prefix.rfp());
+        let mut fpr = outer.as_ref().map_or_else(|| End::missing(prefix.fpr()), |(_, index)| index.end(prefix.fpr()));
+        if router.fip_2_rtr.is_none() {
+            // One of that name may stand there, but it is another router's.
+            fpr = End::missing(fpr.name);
+        }
+        let fip = outer.map(|(name, index)| Fip { name, gateways: index.gateways.clone() });
+        Self { router, qrouter, netns, fip, rfp, fpr, fips, written }
+    }
+
+    /// What findings about the router are about.
+    pub(super) fn subject(&self) -> Subject {
+        Subject::router(self.router)
+    }
+
+    /// Its distributed floating IPs that are translated or routed here.
+    pub(super) fn distributed(&self) -> impl Iterator<Item = &'s FloatingIp> {
+        let here = |fip: &&FloatingIp| fip.kind == FipKind::Distributed && fip.floating_ip.is_some();
+        self.fips.iter().copied().filter(here)
+    }
+
+    /// The pair that both ends should be of: the one that both are of; where
+    /// they disagree, the one in the agent's file, or that table 16 agrees with.
+    pub(super) fn pair(&self) -> Option<LinkLocalPair> {
+        let (rfp, fpr) = (self.rfp.pairs(), self.fpr.pairs());
+        let both = rfp.iter().copied().filter(|pair| fpr.contains(pair)).collect::<Vec<_>>();
+        if let Some(pair) = self.written.filter(|pair| both.contains(pair)).or(both.first().copied()) {
+            return Some(pair);
+        }
+        let either = || rfp.iter().chain(&fpr).copied();
+        let written = self.written.filter(|pair| either().any(|found| found == *pair));
+        let witness = || either().find(|pair| self.default_16().is_some_and(|route| route.via() == Some(pair.fpr())));
+        written.or_else(witness).or_else(|| either().next()).or(self.written)
+    }
+
+    /// The default route of table 16.
+    pub(super) fn default_16(&self) -> Option<&'s Route> {
+        self.default_of(crate::neutron::FIP_TABLE)
+    }
+
+    /// The default route that the router namespace uses of a table.
+    pub(super) fn default_of(&self, table: TableId) -> Option<&'s Route> {
+        let routes = self.netns.routes().iter();
+        let fits =
+            |route: &&Route| route.table == table && route.is_default() && route.dst.addr().is_ipv4() && route.tos == 0;
+        routes.filter(fits).min_by_key(|route| route.metric)
+    }
+
+    /// The router namespace's IPv4 rules, in the kernel's order.
+    pub(super) fn rules(&self) -> impl Iterator<Item = &'s Rule> {
+        self.netns.rules().iter().filter(|rule| rule.family == crate::net::Family::V4)
+    }
+
+    /// The router's ports on subnets that are up or not, with their IPv4 addresses.
+    pub(super) fn subnets(&self) -> impl Iterator<Item = (&'s IfName, &'s Addr)> {
+        let is_port = |addr: &&Addr| DeviceKind::Internal.is(&addr.dev) && addr.address.addr().is_ipv4();
+        self.netns.addrs().iter().filter(is_port).map(|addr| (&addr.dev, addr))
+    }
+}
+
+impl<'s> End<'s> {
+    fn missing(name: IfName) -> Self {
+        Self { name, link: None, addrs: Vec::new(), routes: Vec::new(), neighs: Vec::new() }
+    }
+
+    /// The /31s that it is of.
+    pub(super) fn pairs(&self) -> Vec<LinkLocalPair> {
+        self.addrs.iter().filter_map(|addr| LinkLocalPair::of_net(addr.address)).collect()
+    }
+
+    /// Nothing stands on it but what the kernel puts there.
+    pub(super) fn is_bare(&self) -> bool {
+        let made = |route: &&&Route| route.protocol != 2 && route.dst.addr().is_ipv4();
+        !self.routes.iter().any(|route| made(&route))
+    }
+}
+
+impl<'s> ByDevice<'s> {
+    fn of(netns: &'s Netns) -> Self {
+        let mut index = Self::default();
+        for link in netns.links() {
+            index.links.insert(&link.name, link);
+            if DeviceKind::AgentGateway.is(&link.name) {
+                index.gateways.push(link);
+            }
+        }
+        for addr in netns.addrs() {
+            index.addrs.entry(&addr.dev).or_default().push(addr);
+        }
+        for route in netns.routes() {
+            if let Some(dev) = route.dev() {
+                index.routes.entry(dev).or_default().push(route);
+            }
+        }
+        for neigh in netns.neighs() {
+            index.neighs.entry(&neigh.dev).or_default().push(neigh);
+        }
+        index
+    }
+
+    fn end(&self, name: IfName) -> End<'s> {
+        End {
+            link: self.links.get(&name).copied(),
+            addrs: self.addrs.get(&name).cloned().unwrap_or_default(),
+            routes: self.routes.get(&name).cloned().unwrap_or_default(),
+            neighs: self.neighs.get(&name).cloned().unwrap_or_default(),
+            name,
+        }
+    }
+}
+
+/// Runs a check on each router; says of those that could not be read that it
+/// cannot tell.
+pub(super) fn each(scene: &Scene<'_, '_>, findings: &mut Findings, mut run: impl FnMut(&View<'_>, &mut Findings)) {
+    let views = scene.views();
+    for (subject, namespace, why) in &views.blind {
+        let object = ObjectRef { kind: ObjectKind::Netns, key: subject.router.clone().unwrap_or_default() };
+        findings.cannot_tell(subject, Some(namespace), object, why.clone());
+    }
+    for view in &views.seen {
+        run(view, findings);
+    }
+}
+
+/// A namespace of which everything that these checks need was read.
+fn readable<'s>(scene: &Scene<'_, 's>, name: &NetnsName) -> Result<&'s Netns, String> {
+    let netns = match scene.snapshot.namespaces.get(name) {
+        Some(Observed::Seen(netns)) => netns,
+        Some(Observed::Unreadable(why)) => return Err(format!("{name} could not be read: {why}")),
+        Some(Observed::Absent) | None => return Err(format!("{name} was not read")),
+    };
+    let parts = [
+        ("links", netns.links.unreadable()),
+        ("addresses", netns.addrs.unreadable()),
+        ("rules", netns.rules.unreadable()),
+        ("routes", netns.routes.unreadable()),
+        ("neighbours", netns.neighs.unreadable()),
+    ];
+    match parts.into_iter().find_map(|(part, why)| Some((part, why?))) {
+        Some((part, why)) => Err(format!("the {part} of {name} could not be read: {why}")),
+        None => Ok(netns),
+    }
+}
