@@ -1,0 +1,235 @@
+//! The way out of the fip namespace: DVR504, 505, 506.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::{blind, floating, host, object, pair};
+use crate::check::{Applicability, Findings, Scene, Subject};
+use crate::net::{Change, Family, IfName, NetnsName, Object, Route, RouteQuestion, Rule, TableId};
+use crate::neutron::Layout;
+use crate::topology::{ChainLink, ExternalNetwork, FloatingIp, LinkName, LinkState, ObjectKind, Router};
+
+/// DVR504.
+pub(super) fn rule_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    for (fip, router, network, link) in once(scene, LinkName::IifRule) {
+        let subject = Subject::router(router);
+        let device = link.object.key.clone();
+        let place = object(ObjectKind::Rule, &device);
+        if link.state == LinkState::Unknown {
+            let why = link.actual.clone().unwrap_or_default();
+            blind(findings, &subject, &network.namespace, place, &why);
+            continue;
+        }
+        if !is_at_fault(link) {
+            continue;
+        }
+        let message = format!(
+            "packets that come in by {} ask main, which has no default route",
+            device.trim_start_matches("iif ")
+        );
+        let finding = findings.fire(&subject, Some(&network.namespace), place, message);
+        let actual = link.actual.clone().unwrap_or_else(|| "no such rule".to_owned());
+        finding.values(link.expected.clone().unwrap_or_default(), actual);
+        let (Some(pair), Some(end)) = (pair(router), &router.fip_2_rtr) else { continue };
+        finding.question(outward(fip, &network.namespace, &end.device));
+        let table = pair.table();
+        let right = Rule { iif: Some(end.device.clone()), ..Rule::lookup(Family::V4, table.0, table) };
+        let rules = scene.netns(&network.namespace).map_or(&[][..], |netns| netns.rules());
+        let wrong = rules.iter().filter(|rule| {
+            rule.iif.as_ref() == Some(&end.device) && rule.family == Family::V4 && rule.table() != Some(table)
+        });
+        let wrong = wrong.filter(|rule| rule.from.is_none() && rule.to.is_none() && rule.fwmark.is_none());
+        finding.mend(wrong.map(|rule| {
+            Change::new(Some(network.namespace.clone()), Some(Object::Rule(Box::new(rule.clone()))), None)
+        }));
+        finding.mend([Change::new(Some(network.namespace.clone()), None, Some(Object::Rule(Box::new(right))))]);
+    }
+}
+
+/// DVR505.
+pub(super) fn default_wrong(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    for (fip, router, network, link) in once(scene, LinkName::FipDefault) {
+        let subject = Subject::router(router);
+        let place = object(ObjectKind::Route, &link.object.key);
+        let known = known_gateway(scene, network, router);
+        let here = default_of(scene, router, network);
+        let expected = match (known, &network.gateway_port) {
+            (Some(gateway), Some(port)) => format!("default via {gateway} dev {} {}", port.device, table_word(link)),
+            _ => link.expected.clone().unwrap_or_default(),
+        };
+        let (actual, message) = match link.state {
+            LinkState::Unknown if network.gateway_port.is_some() => {
+                let why = link.actual.clone().unwrap_or_default();
+                blind(findings, &subject, &network.namespace, place, &why);
+                continue;
+            }
+            LinkState::Missing => {
+                ("no such route".to_owned(), format!("router {} has no way out of the fip namespace", router.id))
+            }
+            LinkState::Wrong if !link.advisory => {
+                let actual = link.actual.clone().unwrap_or_default();
+                (actual.clone(), format!("router {} leaves the fip namespace by \"{actual}\"", router.id))
+            }
+            LinkState::Ok => match (known, here.and_then(Route::via)) {
+                (Some(known), Some(via)) if known != via => (
+                    here.map(ToString::to_string).unwrap_or_default(),
+                    format!("router {} leaves by {via}, the external network's gateway is {known}", router.id),
+                ),
+                _ => continue,
+            },
+            _ => continue,
+        };
+        let finding = findings.fire(&subject, Some(&network.namespace), place, message);
+        finding.values(expected, actual);
+        if let Some(end) = &router.fip_2_rtr {
+            finding.question(outward(fip, &network.namespace, &end.device));
+        }
+        if link.state == LinkState::Ok {
+            // Two routes disagree; that the other is right is reckoned.
+            finding.inferred();
+        }
+        let right = known.and_then(|gateway| default_via(scene, router, network, gateway));
+        match right {
+            Some(right) => {
+                let before = here.map(|route| Object::Route(Box::new(route.clone())));
+                let after = Some(Object::Route(Box::new(right)));
+                finding.mend([Change::new(Some(network.namespace.clone()), before, after)]);
+            }
+            None => {
+                finding.applicability(Applicability::DisplayOnly);
+            }
+        }
+    }
+}
+
+/// DVR506.
+pub(super) fn gateway_off_link(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    let mut told = BTreeSet::new();
+    for (_, _, network, link) in once(scene, LinkName::Gateway) {
+        let (Some(port), true) = (&network.gateway_port, is_at_fault(link)) else { continue };
+        let key = link.object.key.clone();
+        // Without a usable address on fg it is DVR616.
+        if !covers_something(scene, network) || !told.insert((network.namespace.clone(), key.clone())) {
+            continue;
+        }
+        let actual = link.actual.clone().unwrap_or_default();
+        let place = object(ObjectKind::Route, &key);
+        let message = format!("{actual}: the default route leads nowhere");
+        let finding = findings.fire(&Subject::network(network), Some(&network.namespace), place, message);
+        finding.values(link.expected.clone().unwrap_or_default(), actual);
+        let gateway = key.split_whitespace().next().and_then(|word| word.parse::<IpAddr>().ok());
+        if let Some(gateway) = gateway {
+            let route =
+                Route { scope: 253, protocol: 4, ..Route::unicast(TableId::MAIN, host(gateway), None, &port.device) };
+            finding.mend([Change::new(Some(network.namespace.clone()), None, Some(Object::Route(Box::new(route))))]);
+        }
+    }
+}
+
+/// True where fg has an address with a subnet around it.
+pub(in crate::check) fn covers_something(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> bool {
+    let port = network.gateway_port.as_ref();
+    let addresses = port.map_or(&[][..], |port| &port.addresses);
+    let fips: Vec<IpAddr> = scene.topology.floating_ips.iter().filter_map(|fip| fip.floating_ip).collect();
+    let wide = |net: &&ipnet::IpNet| net.addr().is_ipv4() && net.prefix_len() < 31;
+    addresses.iter().filter(wide).any(|net| {
+        let of_network = network.gateways.iter().chain(&fips);
+        of_network.into_iter().any(|address| net.contains(address)) || network.gateways.is_empty() && fips.is_empty()
+    })
+}
+
+/// The external gateway as other routes of the node tell it: most of the other
+/// routers' defaults on this network, else the default of a snat namespace whose
+/// gateway port is in fg's subnet. `None` where nothing does, or they disagree.
+pub(in crate::check) fn known_gateway(
+    scene: &Scene<'_, '_>,
+    network: &ExternalNetwork,
+    router: &Router,
+) -> Option<IpAddr> {
+    let fg = network.gateway_port.as_ref()?;
+    let on_fg = |address: &IpAddr| fg.addresses.iter().any(|net| net.contains(address));
+    let others = scene.topology.routers.iter().filter(|other| other.external_network.as_ref() == Some(&network.id));
+    let snat = others.clone().filter_map(|other| {
+        let (qg, place) = (other.gateway_port.as_ref()?, other.snat_namespace.as_ref()?);
+        let routes = scene.netns(place)?.routes().iter();
+        let default = routes.filter(|route| route.is_default() && route.dev() == Some(&qg.device));
+        default.filter_map(Route::via).find(on_fg)
+    });
+    let snat: BTreeSet<IpAddr> = snat.collect();
+    if let [only] = snat.iter().collect::<Vec<_>>()[..] {
+        return Some(*only);
+    }
+    let siblings = others.filter(|other| other.id != router.id && other.layout == Some(Layout::Pike));
+    let told: Vec<IpAddr> =
+        siblings.take(16).filter_map(|other| default_of(scene, other, network)).filter_map(Route::via).collect();
+    let own = default_of(scene, router, network).and_then(Route::via);
+    let (first, rest) = told.split_first()?;
+    let agree = rest.iter().all(|via| via == first);
+    // One against one says nothing.
+    (agree && (own.is_none() || own == Some(*first) || !rest.is_empty())).then_some(*first)
+}
+
+/// The router's default route in its own table, or in main.
+fn default_of<'s>(scene: &Scene<'_, 's>, router: &Router, network: &ExternalNetwork) -> Option<&'s Route> {
+    let table = table(router)?;
+    let routes = scene.netns(&network.namespace)?.routes().iter();
+    let defaults = routes.filter(|route| route.is_default() && route.dst.addr().is_ipv4() && route.table == table);
+    defaults.min_by_key(|route| route.metric)
+}
+
+fn table(router: &Router) -> Option<TableId> {
+    match router.layout? {
+        Layout::Juno | Layout::Newton => Some(TableId::MAIN),
+        Layout::Pike => pair(router).map(crate::neutron::LinkLocalPair::table),
+    }
+}
+
+/// The default route through a gateway, as the agent would set it.
+pub(in crate::check) fn default_via(
+    scene: &Scene<'_, '_>,
+    router: &Router,
+    network: &ExternalNetwork,
+    gateway: IpAddr,
+) -> Option<Route> {
+    let device = &network.gateway_port.as_ref()?.device;
+    let everything = ipnet::IpNet::new(std::net::Ipv4Addr::UNSPECIFIED.into(), 0).ok()?;
+    let routes = scene.netns(&network.namespace)?.routes();
+    let beside = routes.iter().find(|route| route.protocol != 2 && route.dst.addr().is_ipv4());
+    let protocol = beside.map_or(4, |route| route.protocol);
+    Some(Route { protocol, ..Route::unicast(table(router)?, everything, Some(gateway), device) })
+}
+
+/// A link of the chain once per router.
+fn once<'s>(
+    scene: &Scene<'_, 's>,
+    name: LinkName,
+) -> impl Iterator<Item = (&'s FloatingIp, &'s Router, &'s ExternalNetwork, &'s ChainLink)> {
+    let mut seen = BTreeSet::new();
+    let links = floating(scene).filter_map(move |(fip, router, network)| {
+        let link = fip.outbound.iter().chain(&fip.inbound).find(|link| link.link == name)?;
+        Some((fip, router, network, link))
+    });
+    links.filter(move |(_, router, network, _)| seen.insert((router.id.clone(), network.namespace.clone())))
+}
+
+fn is_at_fault(link: &ChainLink) -> bool {
+    matches!(link.state, LinkState::Missing | LinkState::Wrong) && !link.advisory
+}
+
+/// `table N` of a key `default table N`.
+fn table_word(link: &ChainLink) -> &str {
+    link.object.key.trim_start_matches("default ")
+}
+
+/// The lookup that a packet of the floating IP makes on its way out.
+fn outward(fip: &FloatingIp, namespace: &NetnsName, fpr: &IfName) -> RouteQuestion {
+    RouteQuestion {
+        namespace: Some(namespace.clone()),
+        src: fip.floating_ip,
+        // TEST-NET-2 (RFC 5737): outside, wherever the node is.
+        dst: IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 7)),
+        iif: Some(fpr.clone()),
+        mark: 0,
+        tos: 0,
+    }
+}

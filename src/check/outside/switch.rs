@@ -1,0 +1,126 @@
+//! What Open vSwitch's database says of the ports of routers: DVR604, and where
+//! a device is plugged.
+
+use crate::check::fip::{blind, object};
+use crate::check::{Applicability, Findings, Scene, Subject};
+use crate::net::{IfName, Link, NetnsName, Observed, Ovs, OvsPort, Peer};
+use crate::neutron::DEAD_VLAN;
+use crate::topology::ObjectKind;
+
+/// Where a device's other side is.
+pub(super) enum Plugged {
+    /// On a bridge.
+    Here,
+    /// On no bridge of a database that was read.
+    Nowhere,
+    /// On a bridge that has no use for it.
+    Error(String),
+    /// Nobody could say, and why.
+    Unknown(String),
+}
+
+/// DVR604.
+pub(super) fn dead_vlan(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    for (subject, namespace, device) in ports(scene) {
+        let ovs = match &scene.snapshot.host.ovs {
+            Observed::Seen(ovs) => ovs,
+            Observed::Unreadable(why) => {
+                blind(findings, &subject, &namespace, object(ObjectKind::OvsPort, device.as_str()), why);
+                continue;
+            }
+            Observed::Absent => {
+                let on_bridge = scene
+                    .netns(&namespace)
+                    .and_then(|netns| netns.link(device))
+                    .is_some_and(|link| matches!(plugged(scene, link), Plugged::Here));
+                if !on_bridge {
+                    let why = "Open vSwitch's database was not found";
+                    blind(findings, &subject, &namespace, object(ObjectKind::OvsPort, device.as_str()), why);
+                }
+                continue;
+            }
+        };
+        let Some(port) = ovs.port(device.as_str()) else { continue };
+        let actual = match port.tag {
+            Some(DEAD_VLAN) => format!("tag {DEAD_VLAN}, where everything is dropped"),
+            None if tags_are_used(ovs, port) => "no tag".to_owned(),
+            _ => continue,
+        };
+        let message = format!("{device} on {} has {actual}", port.bridge);
+        let place = object(ObjectKind::OvsPort, device.as_str());
+        let finding = findings.fire(&subject, Some(&namespace), place, message);
+        // The tag is the Open vSwitch agent's to choose.
+        finding.values("the local VLAN of the port's network", actual).applicability(Applicability::DisplayOnly);
+    }
+}
+
+/// Whether a device of a namespace is on a bridge of Open vSwitch or of Linux.
+pub(super) fn plugged(scene: &Scene<'_, '_>, link: &Link) -> Plugged {
+    let port = scene.snapshot.host.ovs.seen().and_then(|ovs| port_of(ovs, &link.name));
+    if let Some(port) = port {
+        let own = port.interfaces.iter().find(|interface| interface.name == link.name.as_str());
+        return match own.or(port.interfaces.first()) {
+            Some(interface) if interface.error.is_some() => {
+                let why = interface.error.clone().unwrap_or_default();
+                Plugged::Error(format!("Open vSwitch cannot use it: {}", crate::net::printable(&why, 200)))
+            }
+            Some(interface) if interface.ofport == Some(-1) => {
+                Plugged::Error("Open vSwitch gave it no port number (ofport -1)".to_owned())
+            }
+            _ => Plugged::Here,
+        };
+    }
+    if on_bridge(scene, link) {
+        return Plugged::Here;
+    }
+    match &scene.snapshot.host.ovs {
+        Observed::Seen(ovs) if !ovs.ports.is_empty() => Plugged::Nowhere,
+        Observed::Seen(_) => Plugged::Unknown("Open vSwitch's database has no ports".to_owned()),
+        Observed::Absent => Plugged::Unknown("Open vSwitch's database was not found".to_owned()),
+        Observed::Unreadable(why) => Plugged::Unknown(why.clone()),
+    }
+}
+
+/// A veth whose other end is on a bridge of Linux.
+fn on_bridge(scene: &Scene<'_, '_>, link: &Link) -> bool {
+    let other = match &link.peer {
+        Some(Peer::In(place, index)) => scene.netns(place).map(|netns| (netns, *index)),
+        Some(Peer::Host(index)) => scene.snapshot.host.netns.seen().map(|netns| (netns, *index)),
+        _ => None,
+    };
+    let end = other.and_then(|(netns, index)| netns.links().iter().find(|end| end.index == index));
+    end.is_some_and(|end| end.master.is_some())
+}
+
+/// The port of a device, by its own name or by the `tap` name of a hybrid plug.
+fn port_of<'o>(ovs: &'o Ovs, device: &IfName) -> Option<&'o OvsPort> {
+    let tap = device.as_str().split_once('-').map(|(_, id)| format!("tap{id}"));
+    ovs.port(device.as_str()).or_else(|| ovs.port(tap.as_deref()?))
+}
+
+/// True where the bridge keeps networks apart by tags: an untagged port of it is
+/// in no network.
+fn tags_are_used(ovs: &Ovs, port: &OvsPort) -> bool {
+    ovs.ports.iter().any(|other| other.bridge == port.bridge && other.tag.is_some_and(|tag| tag != DEAD_VLAN))
+}
+
+/// The devices that the L3 agent plugs: fg, qg, qr and sg.
+fn ports<'s>(scene: &Scene<'_, 's>) -> Vec<(Subject, NetnsName, &'s IfName)> {
+    let networks = scene.topology.external_networks.iter().filter_map(|network| {
+        Some((Subject::network(network), network.namespace.clone(), &network.gateway_port.as_ref()?.device))
+    });
+    let mut all: Vec<_> = networks.collect();
+    for router in &scene.topology.routers {
+        let subject = Subject::router(router);
+        if let Some(place) = &router.namespace {
+            all.extend(router.internal.iter().map(|port| (subject.clone(), place.clone(), &port.device)));
+        }
+        let gateway = router.snat_namespace.as_ref().or(router.namespace.as_ref());
+        if let Some(place) = gateway {
+            let qg = router.gateway_port.iter().map(|port| &port.device);
+            let sg = router.snat_ports.iter().map(|port| &port.device);
+            all.extend(qg.chain(sg).map(|device| (subject.clone(), place.clone(), device)));
+        }
+    }
+    all
+}
