@@ -32,6 +32,17 @@ use Scope::{FloatingIp, Namespace, Network, Router};
 const CAUSES: &[Cause] = &[
     Cause { code: 101, within: Network, explains: &[109, 201, 202, 203, 204, 205, 208, 212, 305, 405, 501, 504, 505] },
     Cause { code: 106, within: Network, explains: &[101, 109, 202, 405, 501, 504, 505, 601] },
+    Cause {
+        code: 101,
+        within: Router,
+        explains: &[109, 201, 202, 203, 204, 205, 208, 212, 305, 306, 312, 405, 501, 504, 505, 902],
+    },
+    Cause {
+        code: 106,
+        within: Router,
+        explains: &[101, 102, 109, 201, 202, 203, 204, 205, 208, 212, 305, 312, 405, 501, 504, 505],
+    },
+    Cause { code: 102, within: Router, explains: &[201, 202, 203, 204, 205, 208, 212, 305, 405, 501, 504, 902] },
     Cause { code: 601, within: Network, explains: &[109, 405, 505, 506, 507, 508, 509, 602, 604, 610, 613, 616] },
     Cause { code: 602, within: Network, explains: &[212, 405, 505, 507, 610, 616] },
     Cause { code: 616, within: Network, explains: &[212, 405, 505, 507, 610, 613] },
@@ -66,6 +77,8 @@ const CAUSES: &[Cause] = &[
     Cause { code: 502, within: FloatingIp, explains: &[405] },
     Cause { code: 412, within: FloatingIp, explains: &[405, 502, 503] },
     Cause { code: 803, within: Router, explains: &[307] },
+    Cause { code: 205, within: Router, explains: &[902] },
+    Cause { code: 903, within: Network, explains: &[901, 902] },
 ];
 
 /// Sets [`Finding::because_of`] to the last cause of each finding, and sorts:

@@ -1,0 +1,114 @@
+//! `fip-linklocal-networks` against the addresses of the pairs.
+
+use std::collections::BTreeMap;
+
+use super::super::{AgentDoes, Applicability, Findings, Scene, Subject};
+use super::priorities::object;
+use crate::net::{AllocationFile, Change, FileName, Object, Observed, PathOrigin, printable};
+use crate::neutron::{LinkLocalPair, PairEntry};
+use crate::topology::Router;
+
+/// DVR902.
+pub(in super::super) fn inconsistent(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    let host = &scene.snapshot.host;
+    match &host.link_local_file {
+        Observed::Seen(file) => {
+            lines(file, findings);
+            entries(scene, file, findings);
+        }
+        Observed::Unreadable(why) => {
+            findings.cannot_tell(&Subject::node(), None, object("fip-linklocal-networks"), why.clone());
+        }
+        Observed::Absent => {
+            let count = paired(scene).count();
+            // In the usual place it may only be that the agent's place is another.
+            if count == 0 || (host.path_origin == PathOrigin::Usual && host.priority_file.is_absent()) {
+                return;
+            }
+            let message = format!("fip-linklocal-networks is not there, and {count} pairs stand");
+            findings
+                .fire(&Subject::node(), None, object("fip-linklocal-networks"), message)
+                .values(format!("{count} lines"), "no file")
+                .agent(AgentDoes::HealsOnRestart);
+        }
+    }
+}
+
+/// Lines that the agent would skip, and pairs that two routers have.
+fn lines(file: &AllocationFile, findings: &mut Findings) {
+    let mut owners: BTreeMap<LinkLocalPair, Vec<String>> = BTreeMap::new();
+    for (at, line) in file.lines.iter().enumerate() {
+        if let Ok(entry) = line.parse::<PairEntry>() {
+            owners.entry(entry.pair).or_default().push(entry.router);
+            continue;
+        }
+        if line.trim().is_empty() {
+            continue;
+        }
+        let words = printable(line, 80);
+        let message = format!("line {} of fip-linklocal-networks is no entry: '{words}'", at + 1);
+        findings
+            .fire(&Subject::node(), None, object(&format!("fip-linklocal-networks line {}", at + 1)), message)
+            .values("ROUTER,PAIR/31", words)
+            .agent(AgentDoes::HealsOnRestart);
+    }
+    for (pair, mut routers) in owners {
+        routers.sort();
+        routers.dedup();
+        if let [one, other, ..] = &routers[..] {
+            let (one, other) = (printable(one, 64), printable(other, 64));
+            let message = format!("fip-linklocal-networks gives {pair} to {one} and to {other}");
+            findings
+                .fire(&Subject::node(), None, object(&format!("fip-linklocal-networks {pair}")), message)
+                .values("one router for each pair", format!("{} routers", routers.len()));
+        }
+    }
+}
+
+/// Entries that disagree with a router's pair, or are not there.
+fn entries(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings) {
+    let several_networks = scene.topology.external_networks.len() > 1;
+    let written: Vec<(usize, PairEntry)> =
+        file.lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.parse().ok()?))).collect();
+    for (router, pair) in paired(scene) {
+        let own: Vec<&(usize, PairEntry)> = written.iter().filter(|(_, entry)| entry.router == router.id).collect();
+        let key = object(&format!("fip-linklocal-networks {}", router.id));
+        let line = format!("{},{pair}", router.id);
+        let change = |at: usize, old: Option<String>| {
+            let file = |line: String| Object::FileLine(FileName::LinkLocal, at, line);
+            Change::new(None, old.map(file), Some(file(line.clone())))
+        };
+        match own.first() {
+            None if several_networks || file.truncated => {}
+            None => {
+                let message = format!("fip-linklocal-networks has no line for router {}, which has {pair}", router.id);
+                findings
+                    .fire(&Subject::router(router), None, key, message)
+                    .values(line.clone(), "no line")
+                    .agent(AgentDoes::HealsOnRestart)
+                    .mend([change(file.lines.len(), None)])
+                    .applicability(Applicability::DisplayOnly);
+            }
+            Some(_) if own.iter().any(|(_, entry)| entry.pair == pair) => {}
+            Some((at, entry)) => {
+                let message =
+                    format!("fip-linklocal-networks has {} for router {}, which has {pair}", entry.pair, router.id);
+                findings
+                    .fire(&Subject::router(router), None, key, message)
+                    .values(line.clone(), entry.to_string())
+                    .mend([change(*at, file.lines.get(*at).cloned())])
+                    .applicability(Applicability::DisplayOnly);
+            }
+        }
+    }
+}
+
+/// Routers whose two ends agree on their pair; where they do not, that is the
+/// finding, and the file may be right.
+pub(super) fn paired<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = (&'s Router, LinkLocalPair)> {
+    scene.topology.routers.iter().filter_map(|router| {
+        let near = LinkLocalPair::of_net(router.rtr_2_fip.as_ref()?.address?)?;
+        let far = LinkLocalPair::of_net(router.fip_2_rtr.as_ref()?.address?)?;
+        (near == far && router.namespace.is_some()).then_some((router, near))
+    })
+}
