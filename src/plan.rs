@@ -9,7 +9,9 @@ mod action;
 pub mod agent;
 mod command;
 mod netfilter;
+pub mod repair;
 mod sentence;
+mod simulate;
 
 use std::fmt;
 
@@ -17,6 +19,7 @@ use serde::Serialize;
 
 pub use action::{Action, LinkSetting, Object, Undo, Veth, VethEnd};
 pub use netfilter::{ChainEdit, TableEdit};
+pub use simulate::simulate;
 
 use crate::net::{NetnsName, printable};
 

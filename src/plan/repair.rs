@@ -1,0 +1,107 @@
+//! Findings' repairs as one plan.
+//!
+//! A finding says what mends it as changes of objects; here they become steps,
+//! in an order in which nothing is announced before it works and nothing goes
+//! on being announced after it stopped working: a floating IP's route makes the
+//! node answer ARP for it, so it goes first and comes late.
+
+mod convert;
+
+use crate::check::Finding;
+use crate::net::{NetnsName, Snapshot};
+use crate::neutron::{NamespaceKind, parse_namespace};
+
+use super::simulate::Simulation;
+use super::{Action, Object, Place, Plan};
+use convert::Converted;
+
+/// The steps that mend these findings, root causes first within what the order
+/// of steps leaves free. What is so already, or comes to be so by an earlier
+/// step, is left out. Give a finding together with those that follow from it
+/// ([`together`]): the kernel brings not everything back by itself.
+pub fn plan(findings: &[&Finding], snapshot: &Snapshot) -> Plan {
+    let mut steps: Vec<(Place, Action)> = Vec::new();
+    for finding in ordered(findings) {
+        for change in &finding.mend {
+            if let Converted::Steps(actions) = convert::convert(change) {
+                let place = change.netns.clone().map_or(Place::Host, Place::Netns);
+                steps.extend(actions.into_iter().map(|action| (place.clone(), action)));
+            }
+        }
+    }
+    // Stable: what one finding lists in an order stays so where the stage is one.
+    steps.sort_by_key(|(place, action)| stage(place, action));
+    let mut plan = Plan::new(intent(findings));
+    let mut simulation = Simulation::of(snapshot);
+    for (place, action) in steps {
+        if simulation.perform(&place, &action) {
+            plan.push(&place, action);
+        }
+    }
+    plan.gathered()
+}
+
+/// What mends these findings and is no step of a plan, in sentences: lines of
+/// the agent's files, objects that the agent has to make.
+pub fn by_hand(findings: &[&Finding], snapshot: &Snapshot) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for change in ordered(findings).into_iter().flat_map(|finding| &finding.mend) {
+        if let Converted::ByHand = convert::convert(change) {
+            let sentence = convert::sentence(change, snapshot);
+            if !sentences.contains(&sentence) {
+                sentences.push(sentence);
+            }
+        }
+    }
+    sentences
+}
+
+/// A finding and those that follow from it, however far.
+pub fn together<'f>(root: &'f Finding, all: &'f [Finding]) -> Vec<&'f Finding> {
+    let mut found = vec![root];
+    let mut at = 0;
+    while let Some(cause) = found.get(at) {
+        let id = cause.id.as_str();
+        let more = all.iter().filter(|finding| finding.because_of.as_deref() == Some(id));
+        let more: Vec<&Finding> = more.filter(|finding| !found.iter().any(|known| known.id == finding.id)).collect();
+        found.extend(more);
+        at += 1;
+    }
+    found
+}
+
+fn ordered<'f>(findings: &[&'f Finding]) -> Vec<&'f Finding> {
+    let mut ordered = findings.to_vec();
+    ordered.sort_by_key(|finding| finding.because_of.is_some());
+    ordered
+}
+
+fn intent(findings: &[&Finding]) -> String {
+    match findings {
+        [] => "Nothing to mend".to_owned(),
+        [one] => format!("Mend {} {}", one.code, one.name),
+        [first, others @ ..] => format!("Mend {} {} and {} more", first.code, first.name, others.len()),
+    }
+}
+
+/// Where in the order a step belongs.
+fn stage(place: &Place, action: &Action) -> u8 {
+    match action {
+        Action::Delete(Object::Route(_)) => 0,
+        Action::Delete(Object::Rule(_)) => 1,
+        Action::Delete(_) => 2,
+        Action::SetLink { .. } | Action::Sysctl { .. } => 3,
+        Action::Add(Object::Addr(_) | Object::Netns(_) | Object::Veth(_) | Object::Bridge(_)) => 4,
+        Action::Add(Object::Neigh(_)) => 5,
+        Action::Add(Object::Route(route)) | Action::ReplaceRoute { to: route, .. } => {
+            let is_host = route.dst.prefix_len() == route.dst.max_prefix_len();
+            if is_host && place.name().is_some_and(is_fip_namespace) { 9 } else { 6 }
+        }
+        Action::Add(Object::Rule(_)) => 7,
+        Action::Netfilter(_) => 8,
+    }
+}
+
+fn is_fip_namespace(name: &NetnsName) -> bool {
+    matches!(parse_namespace(name), Some((NamespaceKind::Fip, _)))
+}
