@@ -7,12 +7,15 @@
 
 mod chain;
 mod diagram;
+mod findings;
 mod goto;
+mod judged;
 pub mod keymap;
 mod layout;
 mod list;
 mod namespace;
 mod overview;
+mod page;
 mod router;
 mod state;
 pub mod svg;
@@ -23,9 +26,12 @@ mod walk;
 mod words;
 
 pub use chain::{Chain, LinkId};
+pub use findings::{FindingId, FindingRow, FindingsView};
+pub use judged::{Counts, Judged};
 pub use list::List;
 pub use namespace::{Line, LineKind, Namespace, Tab, TabView, table_meaning};
 pub use overview::{FipId, Heading, Overview, Row, RowId, Section, Sort, SortKey, Widths};
+pub use page::Page;
 pub use router::{Band, RouterView, WayId, WayRow};
 pub use state::{Effect, Msg, Node, Prompt, Purpose, Screen, State};
 pub use update::update;

@@ -12,7 +12,6 @@ use crate::kernel::{self, ReadOptions};
 use crate::lab::{self, Lab, LabOptions};
 use crate::net::{Observed, RouteQuestion, Snapshot};
 use crate::netns::NetnsDir;
-use crate::topology::Topology;
 use crate::tui::Node;
 
 /// The node, or the file that stands for it.
@@ -35,8 +34,8 @@ pub(super) fn console(settings: &Settings) -> Result<Exit, AppError> {
     let theme = settings.theme(style(settings).colour);
     let (source, looks) = (settings.clone(), console::Settings::new(theme, settings.keymap.clone()));
     let read = move || {
-        let snapshot = Arc::new(snapshot(&source, false).map_err(|error| error.to_string())?);
-        Ok(Node { topology: Arc::new(Topology::of(&snapshot)), snapshot })
+        let snapshot = snapshot(&source, false).map_err(|error| error.to_string())?;
+        Ok(Node::of(snapshot))
     };
     Ok(Exit::Other(console::run(Arc::new(read), asker(settings), looks)?.code().into()))
 }

@@ -2,6 +2,8 @@
 //! and the rows that its links are listed in.
 
 use super::overview::FipId;
+use super::state::Node;
+use super::walk::{Asked, Ends, answer, walks};
 use super::words::{Mark, fault};
 use crate::net::NetnsName;
 use crate::topology::{ChainLink, Direction, FloatingIp, LinkName};
@@ -15,6 +17,8 @@ pub struct Chain {
     pub selected: Option<LinkId>,
     /// How many lines of the evidence are scrolled away.
     pub scroll: usize,
+    /// What becomes of a packet on its way out, and in, where that goes wrong.
+    pub ends: [Option<String>; 2],
 }
 
 /// Which link: survives readings.
@@ -61,7 +65,7 @@ pub(super) enum Inside {
 impl Chain {
     /// The chain of a floating IP; what is broken is selected.
     pub fn of(fip: FipId) -> Self {
-        Self { fip, selected: None, scroll: 0 }
+        Self { fip, selected: None, scroll: 0, ends: [None, None] }
     }
 
     /// The place of the selected link; `None` for a chain without links.
@@ -72,6 +76,22 @@ impl Chain {
             Some((id.direction, same.nth(id.nth)?))
         });
         named.or_else(|| initial(fip))
+    }
+
+    /// Finds out what becomes of the packets.
+    pub(super) fn walk(&mut self, node: &Node) {
+        self.ends = [false, true].map(|inbound| {
+            let asked = Asked::new(Ends::Fip { id: self.fip.clone(), inbound });
+            let wanted = if inbound { None } else { self.fip.floating };
+            let walks = walks(node, &asked).ok()?;
+            let (mark, text) = answer(&walks.forth, wanted);
+            (mark < Mark::Ok).then_some(text)
+        });
+    }
+
+    /// What becomes of a direction's packets, where that goes wrong.
+    pub fn end(&self, direction: Direction) -> Option<&str> {
+        self.ends[usize::from(direction == Direction::Inbound)].as_deref()
     }
 
     /// Selects the link at a place.

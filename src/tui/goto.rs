@@ -9,6 +9,7 @@ use super::overview::{FipId, Overview, Row};
 use super::state::Node;
 use super::walk::Asked;
 use super::words::push_address;
+use crate::check::{Code, check, checks};
 use crate::net::{NetnsName, printable};
 use crate::topology::{FloatingIp, Topology};
 
@@ -26,6 +27,10 @@ pub(super) enum Target {
     Router(String),
     /// A packet's walk.
     Walk(Asked),
+    /// What the checks found.
+    Findings,
+    /// The page of a code.
+    Page(Code),
     /// The overview.
     Overview,
     /// The keys.
@@ -42,6 +47,8 @@ pub(super) const WORDS: &[(&str, &str)] = &[
     ("ns", "a namespace, raw"),
     ("router", "a router's classes of traffic"),
     ("trace", "a packet on its way: FROM TO [tcp 443]"),
+    ("findings", "what is wrong, and why"),
+    ("explain", "a code's page: DVR301"),
     ("overview", "all floating IPs"),
     ("refresh", "read the node again"),
     ("help", "the keys"),
@@ -54,6 +61,8 @@ pub(super) fn resolve(node: Option<&Node>, input: &str) -> Result<Target, String
     match (word, rest) {
         ("overview", "") => return Ok(Target::Overview),
         ("help", "") => return Ok(Target::Help),
+        ("findings", "") => return Ok(Target::Findings),
+        ("explain", code) => return explain(code),
         ("refresh", "") => return Ok(Target::Refresh),
         ("quit" | "q", "") => return Ok(Target::Quit),
         _ => {}
@@ -89,8 +98,13 @@ pub(super) fn candidates(node: Option<&Node>, input: &str) -> Vec<String> {
     let Some((word, rest)) = start.split_once(' ') else {
         return WORDS.iter().filter(|(word, _)| word.starts_with(start)).map(|(word, _)| (*word).to_owned()).collect();
     };
-    let Some(node) = node else { return Vec::new() };
     let rest = rest.trim_start();
+    if word == "explain" {
+        let wanted = rest.to_uppercase();
+        let codes = checks().map(|check| check.code.to_string()).filter(|code| code.starts_with(&wanted));
+        return codes.take(OFFERED).map(|code| format!("{word} {code}")).collect();
+    }
+    let Some(node) = node else { return Vec::new() };
     let fits = |name: &String| name.starts_with(rest);
     let names: Vec<String> = match word {
         "fip" => {
@@ -164,6 +178,11 @@ fn fip(topology: &Topology, text: &str) -> Option<Target> {
     let floating = fips.iter().find(|fip| fip.floating_ip == Some(address));
     let found = floating.or_else(|| fips.iter().find(|fip| fip.fixed_ip == Some(address)))?;
     Some(Target::Chain(FipId::from(found)))
+}
+
+fn explain(text: &str) -> Result<Target, String> {
+    let code: Code = text.parse().map_err(|_| format!("{} is no code: DVR301 is one", printable(text, 32)))?;
+    check(code).map(|check| Target::Page(check.code)).ok_or_else(|| format!("no check is called {code}"))
 }
 
 fn split(input: &str) -> (&str, &str) {

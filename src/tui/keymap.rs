@@ -20,6 +20,10 @@ pub enum Context {
     Walk,
     /// One router's classes of traffic.
     Router,
+    /// What the checks found.
+    Findings,
+    /// The page of a code.
+    Page,
     /// One namespace, raw.
     Namespace,
     /// The input line at the bottom.
@@ -44,6 +48,7 @@ commands! {
     Quit Back Help Refresh Redraw Goto Filter Up Down PageUp PageDown Top Bottom
     Open Find Sort SortReverse OpenNamespace CopyFloatingIp CopyFixedIp
     Left Right OtherDirection CopyCommand
+    Findings Explain Fold Unfold OpenChain CopyId
     Trace OpenRouter Play WayBack Protocol Entrance AskKernel
     NextTab PreviousTab PickTab CopyLine
     Accept Cancel Complete Next Previous Erase EraseWord EraseAll
@@ -78,7 +83,7 @@ const fn bind(
 }
 
 use Command as C;
-use Context::{Chain, Global, Namespace, Overview, Prompt, Router, Walk};
+use Context::{Chain, Findings, Global, Namespace, Overview, Page, Prompt, Router, Walk};
 
 const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
@@ -98,6 +103,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Chain, &["left", "h"], C::Left, "left", "select the link to the left", Some("link")),
     bind(Chain, &["right", "l"], C::Right, "right", "select the link to the right", Some("link")),
     bind(Chain, &["tab", "shift-tab"], C::OtherDirection, "other-direction", "turn to the other direction", Some("direction")),
+    bind(Chain, &["x"], C::Explain, "explain-chain", "explain the code of what is wrong", Some("explain")),
     bind(Chain, &["t"], C::Trace, "trace-chain", "watch a packet take that direction", Some("trace")),
     bind(Chain, &["c"], C::OpenRouter, "router-chain", "show the router's classes of traffic", None),
     bind(Chain, &["enter", "n"], C::OpenNamespace, "link-namespace", "show where the link stands, raw", Some("raw")),
@@ -118,6 +124,15 @@ pub const BINDINGS: &[Binding] = &[
     bind(Router, &["right", "l"], C::Right, "next-class", "the next class", Some("class")),
     bind(Router, &["t"], C::Trace, "trace-way", "watch a packet leave as the floating IP", Some("trace")),
     bind(Router, &["n"], C::OpenNamespace, "way-namespace", "show the way's first namespace, raw", Some("raw")),
+    bind(Findings, &["enter"], C::Open, "open-finding", "show what follows, then the code's page", Some("open")),
+    bind(Findings, &["right", "l"], C::Unfold, "unfold", "show what follows from it", Some("unfold")),
+    bind(Findings, &["left", "h"], C::Fold, "fold", "hide what follows from it", None),
+    bind(Findings, &["x"], C::Explain, "explain", "explain the code", Some("explain")),
+    bind(Findings, &["c"], C::OpenChain, "finding-chain", "show the link in the chain", Some("chain")),
+    bind(Findings, &["n"], C::OpenNamespace, "finding-namespace", "show the object as the kernel has it", Some("raw")),
+    bind(Findings, &["/"], C::Filter, "filter-findings", "filter by text, code, router or address", Some("filter")),
+    bind(Findings, &["y"], C::CopyCommand, "copy-finding", "copy the commands of its repair", Some("copy")),
+    bind(Findings, &["Y"], C::CopyId, "copy-finding-id", "copy the finding's name for acknowledging", None),
     bind(Namespace, &["tab"], C::NextTab, "next-tab", "show the next kind of object", Some("next")),
     bind(Namespace, &["shift-tab"], C::PreviousTab, "previous-tab", "show the kind before", None),
     bind(Namespace, &["1", "2", "3", "4", "5", "6", "7"], C::PickTab, "pick-tab", "show that kind of object", None),
@@ -126,6 +141,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Namespace, &["right", "l"], C::Right, "scroll-right", "move long lines to the left", None),
     bind(Namespace, &["y"], C::CopyLine, "copy-line", "copy the line", Some("copy")),
     bind(Global, &[":"], C::Goto, "goto", "go anywhere by name", Some("go to")),
+    bind(Global, &["f"], C::Findings, "findings", "show what is wrong, and why", Some("findings")),
     bind(Global, &["r", "f5"], C::Refresh, "refresh", "read the node again", Some("read")),
     bind(Global, &["up", "k"], C::Up, "up", "move up", None),
     bind(Global, &["down", "j"], C::Down, "down", "move down", None),
@@ -239,6 +255,8 @@ impl Context {
             Chain => "chain",
             Walk => "walk",
             Router => "router",
+            Findings => "findings",
+            Page => "page of a code",
             Namespace => "namespace",
             Prompt => "input line",
         }

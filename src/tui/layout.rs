@@ -8,6 +8,7 @@ use super::diagram;
 use super::router::{self, RouterView};
 use super::state::{Screen, State};
 use super::walk::{self, Station, Walking};
+use super::words::Mark;
 use crate::path::Walk;
 use crate::topology::FloatingIp;
 
@@ -85,6 +86,24 @@ pub(super) struct RouterParts {
     pub evidence: Rect,
 }
 
+/// The findings screen's parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FindingsParts {
+    /// The answer: how many things are wrong?
+    pub answer: Rect,
+    /// Root causes, and what follows.
+    pub list: Rect,
+    /// The selected one.
+    pub detail: Rect,
+}
+
+/// The parts of a code's page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PageParts {
+    /// The text; its width is that of the lines.
+    pub text: Rect,
+}
+
 /// The raw view's parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NamespaceParts {
@@ -131,6 +150,27 @@ pub(super) fn namespace(body: Rect) -> NamespaceParts {
     let tabs = take(&mut rest, u16::from(body.height >= 3));
     let _blank = take(&mut rest, u16::from(body.height >= 16));
     NamespaceParts { title, tabs, list: rest }
+}
+
+/// The findings screen's parts within a body: the list takes what it needs, up
+/// to half of it, the selected finding the rest.
+pub(super) fn findings(rows: usize, body: Rect) -> FindingsParts {
+    let mut rest = body;
+    let answer = take(&mut rest, u16::from(body.height >= 5));
+    let _blank = take(&mut rest, u16::from(body.height >= 14));
+    let listed = u16::try_from(rows).unwrap_or(u16::MAX).max(1);
+    let wanted = if rest.height >= 8 { (rest.height / 2).max(rest.height.saturating_sub(listed + 1)) } else { 0 };
+    let for_list = rest.height - wanted;
+    let list = take(&mut rest, for_list);
+    let _blank = take(&mut rest, u16::from(wanted > 0));
+    FindingsParts { answer, list, detail: rest }
+}
+
+/// The parts of a code's page within a body: a column that reads well.
+pub(super) fn code_page(body: Rect) -> PageParts {
+    let margin = if body.width >= 40 { 2 } else { 0 };
+    let width = body.width.saturating_sub(2 * margin).min(88);
+    PageParts { text: Rect { x: body.x + margin, width, ..body } }
 }
 
 /// The chain screen's parts within a body. The diagram comes when there is room
@@ -201,7 +241,10 @@ pub(super) fn router(view: &RouterView, body: Rect) -> RouterParts {
 fn evidence_rows(chain: &Chain, fip: &FloatingIp) -> u16 {
     let Some((direction, at)) = chain.place(fip) else { return 0 };
     let link = &fip.links(direction)[at];
-    let rows = 2 + usize::from(link.expected.is_some()) + usize::from(link.actual.is_some()) + link.evidence.len();
+    // What is found about a link that does not hold: its name, the sentences.
+    let finding = if Mark::from(link) < Mark::Ok { 5 } else { 0 };
+    let rows =
+        2 + finding + usize::from(link.expected.is_some()) + usize::from(link.actual.is_some()) + link.evidence.len();
     u16::try_from(rows).unwrap_or(u16::MAX)
 }
 
@@ -212,6 +255,8 @@ pub(super) fn page(state: &State) -> usize {
         None => overview(body).list.height,
         Some(Screen::Namespace(_)) => namespace(body).list.height,
         Some(Screen::Router(view)) => router(view, body).list.height,
+        Some(Screen::Findings(view)) => findings(view.rows.len(), body).list.height,
+        Some(Screen::Page(_)) => code_page(body).text.height,
         Some(Screen::Chain(_) | Screen::Walk(_)) => body.height / 2,
     };
     usize::from(rows)

@@ -9,12 +9,16 @@ use jiff::Timestamp;
 use ratatui::layout::{Rect, Size};
 
 use super::chain::Chain;
+use super::findings::FindingsView;
+use super::judged::Judged;
 use super::keymap::{Context, Keymap};
 use super::namespace::Namespace;
 use super::overview::{Overview, RowId};
+use super::page::Page;
 use super::router::RouterView;
 use super::theme::Theme;
 use super::walk::{Answered, PACE, Walking};
+use crate::check::{Finding, judge};
 use crate::net::{RouteQuestion, Snapshot};
 use crate::topology::Topology;
 
@@ -25,6 +29,8 @@ pub struct Node {
     pub snapshot: Arc<Snapshot>,
     /// What it comes to.
     pub topology: Arc<Topology>,
+    /// What the checks say of it.
+    pub judged: Arc<Judged>,
 }
 
 /// The console.
@@ -73,6 +79,10 @@ pub enum Screen {
     Walk(Box<Walking>),
     /// One router's classes of traffic.
     Router(Box<RouterView>),
+    /// What the checks found.
+    Findings(Box<FindingsView>),
+    /// The page of a code.
+    Page(Page),
 }
 
 /// The input line.
@@ -140,9 +150,25 @@ pub enum Effect {
 }
 
 impl Node {
-    /// A reading and what it comes to.
+    /// A reading, understood and judged. Takes its time: for the thread of the
+    /// readings, not for [`super::update()`].
+    pub fn of(snapshot: Snapshot) -> Self {
+        let topology = Topology::of(&snapshot);
+        let findings = judge(&snapshot, &topology);
+        Self::new(snapshot, topology).with(findings)
+    }
+
+    /// A reading and what it comes to, not judged.
     pub fn new(snapshot: Snapshot, topology: Topology) -> Self {
-        Self { snapshot: Arc::new(snapshot), topology: Arc::new(topology) }
+        Self { snapshot: Arc::new(snapshot), topology: Arc::new(topology), judged: Arc::default() }
+    }
+
+    /// The same with these findings; the floating IPs' states follow from them.
+    #[must_use]
+    pub fn with(self, findings: Vec<Finding>) -> Self {
+        let mut topology = Arc::unwrap_or_clone(self.topology);
+        let judged = Arc::new(Judged::of(findings, &mut topology));
+        Self { topology: Arc::new(topology), judged, ..self }
     }
 }
 
@@ -182,6 +208,8 @@ impl State {
             (None, Some(Screen::Namespace(_))) => Context::Namespace,
             (None, Some(Screen::Walk(_))) => Context::Walk,
             (None, Some(Screen::Router(_))) => Context::Router,
+            (None, Some(Screen::Findings(_))) => Context::Findings,
+            (None, Some(Screen::Page(_))) => Context::Page,
         }
     }
 

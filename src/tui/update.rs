@@ -1,5 +1,6 @@
 //! What happens: one message in, the state changed, effects out.
 
+mod findings;
 mod mouse;
 mod prompt;
 mod router;
@@ -13,6 +14,7 @@ use super::goto::Target;
 use super::keymap::{Command, Key};
 use super::layout;
 use super::overview::FipId;
+use super::page::Page;
 use super::state::{Effect, Msg, Node, Prompt, Purpose, Screen, State};
 use super::{chain::Chain, namespace::Namespace, namespace::Tab};
 use crate::net::{NetnsName, printable};
@@ -114,6 +116,8 @@ fn node(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
             state.node = Some(node);
             settle(state);
             router::rebuild(state);
+            findings::rebuild(state);
+            rebuild_chains(state);
             walk::rebuild(state)
         }
     }
@@ -126,6 +130,7 @@ fn settle(state: &mut State) {
         state.overview.rebuild(&node.topology, usize::from(layout::overview(body).list.height));
     }
     router::settle(state);
+    findings::settle(state);
     let height = usize::from(layout::namespace(body).list.height);
     for screen in &mut state.above {
         if let Screen::Namespace(namespace) = screen {
@@ -150,6 +155,12 @@ fn back(state: &mut State) {
         Some(Screen::Namespace(namespace)) if !namespace.view().filter.is_empty() => {
             namespace.view_mut().filter.clear();
             namespace.rebuild(node.as_ref(), page);
+        }
+        Some(Screen::Findings(view)) if !view.filter.is_empty() => {
+            view.filter.clear();
+            if let Some(node) = node {
+                view.rebuild(&node.judged, page);
+            }
         }
         Some(_) => {
             state.above.pop();
@@ -199,7 +210,21 @@ fn open(state: &mut State, screen: Screen) {
 }
 
 fn open_chain(state: &mut State, fip: FipId) {
-    open(state, Screen::Chain(Chain::of(fip)));
+    let mut chain = Chain::of(fip);
+    if let Some(node) = &state.node {
+        chain.walk(node);
+    }
+    open(state, Screen::Chain(chain));
+}
+
+/// Where the packets of every chain go, by another reading.
+fn rebuild_chains(state: &mut State) {
+    let Some(node) = &state.node else { return };
+    for screen in &mut state.above {
+        if let Screen::Chain(chain) = screen {
+            chain.walk(node);
+        }
+    }
 }
 
 fn open_namespace(state: &mut State, name: NetnsName, tab: Tab) {
@@ -223,6 +248,12 @@ fn go(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Namespace(name) => open_namespace(state, name, Tab::Links),
         Target::Router(id) => router::open_router(state, id),
         Target::Walk(asked) => return walk::open_walk(state, asked),
+        Target::Findings => {
+            if let Some(node) = state.node.clone() {
+                findings::open_findings(state, &node);
+            }
+        }
+        Target::Page(code) => open(state, Screen::Page(Page::of(code))),
         Target::Overview => state.above.clear(),
         Target::Help => state.help = Some(0),
         Target::Refresh => return refresh(state),

@@ -4,14 +4,18 @@ mod banner;
 mod chain;
 mod diagram;
 mod empty;
+mod finding;
+mod findings;
 mod footer;
 mod help;
 mod namespace;
 mod overview;
+mod page;
 mod pen;
 mod router;
 mod walk;
 
+pub(super) use findings::detail_lines;
 pub(super) use help::ROWS as HELP_ROWS;
 pub(super) use namespace::tab_spans;
 pub(super) use overview::columns;
@@ -50,6 +54,8 @@ fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         (Some(Screen::Chain(chain)), Some(node)) => chain::draw(state, chain, node, outer.body, buffer),
         (Some(Screen::Namespace(shown)), Some(node)) => namespace::draw(state, shown, node, outer.body, buffer),
         (Some(Screen::Router(view)), Some(node)) => router::draw(state, view, node, outer.body, buffer),
+        (Some(Screen::Findings(view)), Some(node)) => findings::draw(state, view, node, outer.body, buffer),
+        (Some(Screen::Page(page)), Some(_)) => page::draw(state, page, outer.body, buffer),
         (Some(Screen::Walk(walking)), Some(node)) => walk::draw(state, walking, node, outer.body, buffer),
     }
     if let Some(offset) = state.help {

@@ -20,7 +20,7 @@ use super::state::Node;
 use crate::net::{IfName, RouteAnswer, RouteQuestion};
 use crate::path::{ICMP, Packet, Start, TCP, UDP, Walk};
 use crate::topology::Topology;
-use ways::walks;
+pub(super) use ways::walks;
 
 /// How long the packet stays at a station while it moves by itself.
 pub(super) const PACE: Duration = Duration::from_millis(700);

@@ -58,6 +58,9 @@ const KEYS: &[&str] = &[
     "p",
     "v",
     "e",
+    "f",
+    "x",
+    ":findings<enter>",
     ":trace 10.0.0.4 198.51.100.7 icmp<enter>",
     ":trace 1",
     "<shift-tab>",
@@ -78,7 +81,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn reading(which: u8) -> Result<Node, String> {
     match which {
-        0 => Ok(article::node()),
+        0 => Ok(crate::findings::node()),
         1 => Ok(article::healthy()),
         2 => Ok(article::large(200)),
         _ => Err("it\nfailed\u{1b}[2J".to_owned()),

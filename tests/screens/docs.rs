@@ -29,8 +29,9 @@ fn kept(name: &str, wanted: &str) {
 
 #[test]
 fn the_picture_in_assets_is_the_screen() {
-    let overview = Desk::article(106, 16).keys("jj").buffer();
-    let chain = Desk::article(106, 33).keys("192.168.1.7<enter>").buffer();
+    let judged = |width, height| Desk::with(width, height, crate::findings::node());
+    let overview = judged(106, 16).keys("jj").buffer();
+    let chain = judged(106, 36).keys("192.168.1.7<enter>").buffer();
     let walk = walks::desk(106, 28).keys("llll").buffer();
     kept("assets/console.svg", &picture(&[&overview, &chain, &walk]));
 }

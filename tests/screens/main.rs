@@ -15,6 +15,7 @@ mod article;
 mod chains;
 mod desk;
 mod docs;
+mod findings;
 mod keys;
 mod real_loop;
 mod router;

@@ -90,6 +90,16 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
                 return screens::command(state, Command::OpenNamespace, key);
             }
         }
+        Some(Screen::Findings(view)) => {
+            let list = layout::findings(view.rows.len(), body).list;
+            if let Some(row) = row_at(list, at, view.list.offset).filter(|row| *row < view.rows.len()) {
+                if row == view.list.cursor {
+                    return screens::command(state, Command::Open, key);
+                }
+                view.go(row, &node.judged, usize::from(list.height));
+            }
+        }
+        Some(Screen::Page(_)) => {}
         Some(Screen::Namespace(namespace)) => click_namespace(namespace, node, body, at),
     }
     Vec::new()

@@ -96,7 +96,13 @@ fn set_filter(state: &mut State, filter: &str) {
             filter.clone_into(&mut namespace.view_mut().filter);
             namespace.rebuild(state.node.as_ref(), page);
         }
-        Some(Screen::Chain(_) | Screen::Walk(_) | Screen::Router(_)) => {}
+        Some(Screen::Findings(view)) => {
+            filter.clone_into(&mut view.filter);
+            if let Some(node) = &state.node {
+                view.rebuild(&node.judged, page);
+            }
+        }
+        Some(Screen::Chain(_) | Screen::Walk(_) | Screen::Router(_) | Screen::Page(_)) => {}
     }
 }
 
@@ -134,6 +140,7 @@ fn choose(state: &mut State, by: isize) {
             match (state.above.last_mut(), state.node.clone()) {
                 (None, Some(node)) => state.overview.step(by, &node.topology, page),
                 (Some(Screen::Namespace(namespace)), _) => namespace.step(by, page),
+                (Some(Screen::Findings(view)), Some(node)) => view.step(by, &node.judged, page),
                 _ => {}
             }
         }
@@ -147,7 +154,7 @@ fn complete(state: &mut State) {
             let candidates = goto::candidates(state.node.as_ref(), &prompt.input);
             let chosen = prompt.chosen.and_then(|at| candidates.get(at));
             let mut longer = chosen.cloned().unwrap_or_else(|| goto::common_start(&candidates).to_owned());
-            let takes_more = ["fip", "ns", "router", "trace"].contains(&longer.as_str());
+            let takes_more = ["fip", "ns", "router", "trace", "explain"].contains(&longer.as_str());
             if takes_more && (chosen.is_some() || candidates.len() == 1) {
                 longer.push(' ');
             }

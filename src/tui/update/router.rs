@@ -41,7 +41,7 @@ pub(super) fn settle(state: &mut State) {
 fn all(state: &mut State) -> impl Iterator<Item = &mut RouterView> {
     state.above.iter_mut().filter_map(|screen| match screen {
         Screen::Router(view) => Some(&mut **view),
-        Screen::Chain(_) | Screen::Namespace(_) | Screen::Walk(_) => None,
+        _ => None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! What a command does on the screen in sight.
 
-use super::{open_chain, open_namespace, router, walk};
+use super::{findings, open, open_chain, open_namespace, router, walk};
 use crate::net::NetnsName;
 use crate::topology::{Direction, ObjectKind};
 use crate::tui::chain::{Chain, command as shell_command};
@@ -8,14 +8,22 @@ use crate::tui::keymap::{Command, Key};
 use crate::tui::layout;
 use crate::tui::namespace::Tab;
 use crate::tui::overview::{FipId, Row};
+use crate::tui::page::Page;
 use crate::tui::state::{Effect, Node, Prompt, Purpose, Screen, State};
 use crate::tui::walk::{Asked, Ends};
 
 /// Columns that a raw view moves at a time.
 const SIDEWAYS: usize = 8;
 
+/// Lines that a finding takes in a link's evidence, about.
+const FINDING: usize = 8;
+
 pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effect> {
     let Some(node) = state.node.clone() else { return Vec::new() };
+    if command == Command::Findings {
+        findings::open_findings(state, &node);
+        return Vec::new();
+    }
     if command == Command::Filter {
         filter(state);
         return Vec::new();
@@ -29,6 +37,8 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
         Some(Screen::Namespace(_)) => namespace(state, &node, command, key),
         Some(Screen::Router(_)) => router::command(state, &node, command),
         Some(Screen::Walk(_)) => walk::command(state, &node, command),
+        Some(Screen::Findings(_)) => findings::command(state, &node, command),
+        Some(Screen::Page(_)) => findings::page_command(state, command),
     }
 }
 
@@ -50,7 +60,8 @@ fn filter(state: &mut State) {
     let before = match state.above.last() {
         None => state.overview.filter.clone(),
         Some(Screen::Namespace(namespace)) => namespace.view().filter.clone(),
-        Some(Screen::Chain(_) | Screen::Walk(_) | Screen::Router(_)) => return,
+        Some(Screen::Findings(view)) => view.filter.clone(),
+        Some(Screen::Chain(_) | Screen::Walk(_) | Screen::Router(_) | Screen::Page(_)) => return,
     };
     state.prompt = Some(Prompt { purpose: Purpose::Filter { before: before.clone() }, input: before, chosen: None });
 }
@@ -136,7 +147,7 @@ fn chain_screen(state: &mut State, node: &Node, mut chain: Chain, command: Comma
         Command::Right => sideways(&mut chain, fip, direction, at, !inbound),
         Command::OtherDirection => chain.turn(fip),
         Command::PageDown => {
-            let lines = fip.links(direction)[at].evidence.len();
+            let lines = fip.links(direction)[at].evidence.len() + FINDING;
             chain.scroll = (chain.scroll + 4).min(lines.saturating_sub(1));
         }
         Command::PageUp => chain.scroll = chain.scroll.saturating_sub(4),
@@ -147,6 +158,15 @@ fn chain_screen(state: &mut State, node: &Node, mut chain: Chain, command: Comma
         }
         Command::OpenRouter => {
             router::open_router(state, fip.router.clone());
+            return Vec::new();
+        }
+        Command::Explain => {
+            let judged = &node.judged;
+            let finding = judged.of_link(fip, &fip.links(direction)[at]);
+            match finding.or_else(|| judged.worst_of(&node.topology, fip)) {
+                Some(finding) => open(state, Screen::Page(Page::of(finding.code))),
+                None => state.notice = Some("nothing is found to be wrong here".to_owned()),
+            }
             return Vec::new();
         }
         Command::Trace => return walk::open_walk(state, Asked::new(Ends::Fip { id: chain.fip, inbound })),

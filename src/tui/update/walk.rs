@@ -176,6 +176,6 @@ fn ask(state: &mut State) -> Vec<Effect> {
 fn all(state: &mut State) -> impl Iterator<Item = &mut Walking> {
     state.above.iter_mut().filter_map(|screen| match screen {
         Screen::Walk(walking) => Some(&mut **walking),
-        Screen::Chain(_) | Screen::Namespace(_) | Screen::Router(_) => None,
+        _ => None,
     })
 }

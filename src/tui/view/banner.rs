@@ -11,8 +11,9 @@ use crate::tui::words::{Mark, Tally, ago, short, short_netns, span};
 
 pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
-    let counts = if state.node.is_some() { state.overview.tally } else { Tally::default() };
-    let width = tally_width(counts) + 1;
+    let counts = state.node.as_ref().map_or_else(Vec::new, |node| counted(node, area.width));
+    let width = counts.iter().map(|(_, text)| text.len()).sum::<usize>() + 2 * counts.len() + 1;
+    let width = u16::try_from(width).unwrap_or(u16::MAX);
     let room = if area.width >= width + 24 { area.width - width } else { area.width };
     let mut pen = Pen::new(buffer, Rect { width: room.saturating_sub(1), ..area });
     pen.write(" ", theme.text).write("fipscope", theme.name);
@@ -34,6 +35,8 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
                     Screen::Namespace(namespace) => short_netns(namespace.name.as_str()),
                     Screen::Router(view) => format!("router {}", short(&view.id)),
                     Screen::Walk(walking) => super::walk::place(walking),
+                    Screen::Findings(_) => "findings".to_owned(),
+                    Screen::Page(page) => page.code.to_string(),
                 };
                 pen.write(" › ", theme.dim).fit(&place, theme.text);
             }
@@ -45,8 +48,19 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
     }
     if room < area.width {
         let mut pen = Pen::new(buffer, Rect { x: area.x + room, width: area.width - room, ..area });
-        tally(state, counts, &mut pen);
+        for (mark, text) in counts {
+            let style = if text.starts_with(" 0") { theme.dim } else { mark.style(theme) };
+            pen.write(mark.glyph(), style).write(&text, style).write(" ", theme.text);
+        }
     }
+}
+
+/// Root causes by kind; those that there are none of only where there is room.
+fn counted(node: &Node, width: u16) -> Vec<(Mark, String)> {
+    let counts = node.judged.counts;
+    let all = [(Mark::Broken, counts.errors), (Mark::Degraded, counts.warnings), (Mark::Unknown, counts.unknown)];
+    let shown = all.into_iter().filter(|(_, number)| width >= 60 || *number > 0);
+    shown.map(|(mark, number)| (mark, format!(" {number} "))).collect()
 }
 
 pub(super) fn error(state: &State, area: Rect, buffer: &mut Buffer) {

@@ -3,13 +3,15 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
-use super::pen::{Pen, lines, wrap};
+use super::finding::Lines;
+use super::pen::{Pen, lines};
 use super::{diagram, empty, overview};
+use crate::check::Finding;
 use crate::net::printable;
 use crate::topology::{ChainLink, Direction, FipState, FloatingIp, LinkState};
 use crate::tui::chain::{Chain, ChainRow, Inside, Place, command, rows, worst};
+use crate::tui::judged::{self, name};
 use crate::tui::layout;
 use crate::tui::state::{Node, State};
 use crate::tui::theme::glyph;
@@ -29,13 +31,18 @@ pub(super) fn draw(state: &State, chain: &Chain, node: &Node, body: Rect, buffer
     title(state, node, fip, parts.title, buffer);
     let mark = Mark::from(fip.state);
     let mut pen = Pen::new(buffer, parts.answer);
-    pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text).fit(&answer(fip), mark.style(theme));
+    pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text);
+    let worst = node.judged.worst_of(&node.topology, fip);
+    if let Some(finding) = worst {
+        pen.fit(&name(finding), mark.style(theme)).write("  ", theme.text);
+    }
+    pen.fit(&answer(fip, worst), mark.style(theme));
     let selected = chain.place(fip);
     diagram::draw(state, fip, selected, parts.diagram, buffer);
     let Some(place) = selected else { return };
     directions(state, fip, place.0, parts.directions, buffer);
     list(state, fip, place, parts.list, buffer);
-    evidence(state, chain, &fip.links(place.0)[place.1], parts.evidence, buffer);
+    evidence(state, node, chain, (fip, place), parts.evidence, buffer);
 }
 
 fn title(state: &State, node: &Node, fip: &FloatingIp, area: Rect, buffer: &mut Buffer) {
@@ -57,11 +64,11 @@ fn title(state: &State, node: &Node, fip: &FloatingIp, area: Rect, buffer: &mut 
 }
 
 /// The screen's one question: where does it break?
-fn answer(fip: &FloatingIp) -> String {
+fn answer(fip: &FloatingIp, finding: Option<&Finding>) -> String {
     let Some((direction, link)) = fault(fip) else {
         return match fip.state {
             FipState::Ok => "Every link holds, outbound and inbound".to_owned(),
-            _ => state_text(fip).1.to_owned(),
+            _ => finding.map_or_else(|| state_text(fip).1.to_owned(), |finding| printable(&finding.message, 300)),
         };
     };
     let place = short_netns(link.namespace.as_str());
@@ -148,8 +155,16 @@ fn told(link: &ChainLink) -> String {
     }
 }
 
-fn evidence(state: &State, chain: &Chain, link: &ChainLink, area: Rect, buffer: &mut Buffer) {
+fn evidence(
+    state: &State,
+    node: &Node,
+    chain: &Chain,
+    (fip, (direction, at)): (&FloatingIp, Place),
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let theme = &state.theme;
+    let link = &fip.links(direction)[at];
     let mark = Mark::from(link);
     let mut rows = lines(area);
     let Some(first) = rows.next() else { return };
@@ -158,23 +173,34 @@ fn evidence(state: &State, chain: &Chain, link: &ChainLink, area: Rect, buffer: 
     pen.fit(link.link.title(), if mark == Mark::Ok { theme.key } else { mark.style(theme) });
     pen.write("  ", theme.text).fit(link.link.about(), theme.dim);
     let width = usize::from(area.width.saturating_sub(14));
-    let mut all: Vec<(&str, String, Style)> = Vec::new();
-    let mut say = |label: &'static str, text: &str, style: Style| {
-        for (at, line) in wrap(&printable(text, 1024), width).into_iter().enumerate() {
-            all.push((if at == 0 { label } else { "" }, line, style));
+    let mut told = Lines::new(width);
+    let finding = node.judged.of_link(fip, link);
+    if let Some(finding) = finding {
+        told.say("finding", &format!("{}: {}", name(finding), finding.message), judged::mark(finding).style(theme));
+    }
+    match finding.filter(|finding| finding.expected.is_some() || finding.actual.is_some()) {
+        Some(finding) => told.values(theme, finding),
+        None => {
+            if let Some(expected) = link.expected.as_ref().filter(|expected| link.actual.as_ref() != Some(*expected)) {
+                told.say("expected", expected, theme.text);
+            }
+            if let Some(actual) = &link.actual {
+                told.say(if mark == Mark::Unknown { "unknown" } else { "found" }, actual, mark.style(theme));
+            }
         }
-    };
-    if let Some(expected) = link.expected.as_ref().filter(|expected| link.actual.as_ref() != Some(*expected)) {
-        say("expected", expected, theme.text);
     }
-    if let Some(actual) = &link.actual {
-        say(if mark == Mark::Unknown { "unknown" } else { "found" }, actual, mark.style(theme));
+    if let Some(end) = chain.end(direction).filter(|_| finding.is_some() || mark == Mark::Broken) {
+        told.say("so", end, theme.text);
     }
-    say("look with", &command(link), theme.key);
+    if let Some(finding) = finding {
+        told.outlook(theme, finding);
+    }
+    told.say("look with", &command(link), theme.key);
     // What was found already says a single line.
     for line in link.evidence.iter().filter(|line| link.evidence.len() > 1 || link.actual.as_ref() != Some(*line)) {
-        say("", line, theme.text);
+        told.say("", line, theme.text);
     }
+    let all = told.all;
     let height = usize::from(area.height.saturating_sub(1));
     let scroll = chain.scroll.min(all.len().saturating_sub(height));
     for (row, (label, text, style)) in rows.zip(&all[scroll..]) {

@@ -74,6 +74,7 @@ fn typing(state: &State, prompt: &Prompt, area: Rect, buffer: &mut Buffer) {
 
 fn listed(state: &State) -> String {
     let count = match state.above.last() {
+        Some(Screen::Findings(view)) => view.rows.len(),
         Some(Screen::Namespace(namespace)) => namespace.lines.iter().filter(|line| line.selectable()).count(),
         _ => state.overview.rows.iter().filter(|row| row.selectable()).count(),
     };
@@ -96,7 +97,8 @@ fn place(state: &State) -> String {
         None => (state.overview.list.cursor, state.overview.rows.len()),
         Some(Screen::Namespace(namespace)) => (namespace.view().list.cursor, namespace.lines.len()),
         Some(Screen::Router(view)) => (view.list.cursor, view.rows.len()),
-        Some(Screen::Chain(_) | Screen::Walk(_)) => return String::new(),
+        Some(Screen::Findings(view)) => (view.list.cursor, view.rows.len()),
+        Some(Screen::Chain(_) | Screen::Walk(_) | Screen::Page(_)) => return String::new(),
     };
     if count > crate::tui::layout::page(state) { format!("{} of {count}", cursor + 1) } else { String::new() }
 }

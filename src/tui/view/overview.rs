@@ -7,8 +7,10 @@ use unicode_width::UnicodeWidthStr;
 
 use super::pen::{Pen, lines};
 use super::{banner, empty};
+use crate::check::Finding;
 use crate::net::printable;
 use crate::topology::{ExternalNetwork, FipState, FloatingIp, NodeKind, Router, Topology};
+use crate::tui::judged::name;
 use crate::tui::layout;
 use crate::tui::overview::{Heading, Row, Section, SortKey, Widths};
 use crate::tui::state::{Node, State};
@@ -21,7 +23,7 @@ pub(super) fn draw(state: &State, node: &Node, body: Rect, buffer: &mut Buffer) 
     let parts = layout::overview(body);
     let topology = &*node.topology;
     let mut pen = Pen::new(buffer, parts.answer);
-    let (mark, text) = answer(state, topology);
+    let (mark, text) = answer(state, node);
     pen.write(" ", state.theme.text).mark(mark, &state.theme).write(" ", state.theme.text);
     pen.fit(&text, mark.style(&state.theme));
     if empty::no_rows(state, node, parts.list, buffer) {
@@ -35,7 +37,7 @@ pub(super) fn draw(state: &State, node: &Node, body: Rect, buffer: &mut Buffer) 
             None => break,
             Some(Row::Heading(heading)) => section(state, topology, *heading, at, buffer),
             Some(content) => {
-                item(state, topology, content, &columns, at, buffer);
+                item(state, node, content, &columns, at, buffer);
                 if row == list.cursor {
                     select(state, at, buffer);
                 }
@@ -84,14 +86,17 @@ fn titles(state: &State, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The screen's one question: do the floating IPs of this node work?
-fn answer(state: &State, topology: &Topology) -> (Mark, String) {
+fn answer(state: &State, node: &Node) -> (Mark, String) {
+    let topology = &*node.topology;
     let tally = state.overview.tally;
     let all = tally.total();
     let first = |state: FipState| {
-        let fip = topology.floating_ips.iter().find(|fip| fip.state == state)?;
-        let (link, word) = state_text(fip);
+        let at = topology.floating_ips.iter().position(|fip| fip.state == state)?;
+        let fip = &topology.floating_ips[at];
         let address = fip.floating_ip.or(fip.fixed_ip).map_or_else(|| "?".to_owned(), |it| it.to_string());
-        Some(format!("{address}, {}", [link, word].join(" ").trim()))
+        let found = node.judged.worst(at).map(name);
+        let (link, word) = state_text(fip);
+        Some(format!("{address}, {}", found.unwrap_or_else(|| [link, word].join(" ").trim().to_owned())))
     };
     let of = |number: usize, state: FipState, one: &str, many: &str| {
         let first = first(state).unwrap_or_default();
@@ -178,7 +183,8 @@ fn gateway(state: &State, network: &ExternalNetwork) -> Vec<(String, Style)> {
     parts
 }
 
-fn item(state: &State, topology: &Topology, row: &Row, columns: &[(SortKey, Rect)], area: Rect, buffer: &mut Buffer) {
+fn item(state: &State, node: &Node, row: &Row, columns: &[(SortKey, Rect)], area: Rect, buffer: &mut Buffer) {
+    let topology = &*node.topology;
     let column = |(key, column): &(SortKey, Rect)| (*key, Rect { y: area.y, height: 1, ..*column });
     match *row {
         Row::Heading(_) => {}
@@ -186,7 +192,8 @@ fn item(state: &State, topology: &Topology, row: &Row, columns: &[(SortKey, Rect
             let Some(fip) = topology.floating_ips.get(at) else { return };
             Pen::new(buffer, area).to(1).mark(Mark::from(fip.state), &state.theme);
             for (key, area) in columns.iter().map(column) {
-                fip_cell(state, topology, fip, key, &mut Pen::new(buffer, area));
+                let found = node.judged.worst(at);
+                fip_cell(state, topology, (fip, found), key, &mut Pen::new(buffer, area));
             }
         }
         Row::Router(at) => {
@@ -219,7 +226,13 @@ fn item(state: &State, topology: &Topology, row: &Row, columns: &[(SortKey, Rect
     }
 }
 
-fn fip_cell(state: &State, topology: &Topology, fip: &FloatingIp, key: SortKey, pen: &mut Pen) {
+fn fip_cell(
+    state: &State,
+    topology: &Topology,
+    (fip, found): (&FloatingIp, Option<&Finding>),
+    key: SortKey,
+    pen: &mut Pen,
+) {
     let theme = &state.theme;
     match key {
         SortKey::FloatingIp | SortKey::FixedIp => {
@@ -238,6 +251,13 @@ fn fip_cell(state: &State, topology: &Topology, fip: &FloatingIp, key: SortKey, 
         }
         SortKey::State => {
             let mark = Mark::from(fip.state);
+            if let Some(finding) = found {
+                pen.fit(&name(finding), mark.style(theme));
+                if pen.room() > 24 {
+                    pen.write("  ", theme.text).fit(&printable(&finding.message, 200), theme.dim);
+                }
+                return;
+            }
             let (link, word) = state_text(fip);
             let text = if link.is_empty() { word.to_owned() } else { format!("{link} {word}") };
             pen.fit(&text, mark.style(theme));

@@ -10,6 +10,7 @@ use ratatui::layout::Rect;
 use super::pen::{Pen, lines};
 use super::{empty, overview};
 use crate::path::{Kernel, Walk};
+use crate::tui::judged::name;
 use crate::tui::layout;
 use crate::tui::state::{Node, State};
 use crate::tui::walk::{Row, Stage, Station, Walking, agreement, answer, class, rows, stations};
@@ -33,7 +34,16 @@ pub(super) fn draw(state: &State, walking: &Walking, node: &Node, body: Rect, bu
     title(state, walking, walk, parts.title, buffer);
     let (mark, text) = answer(walk, walking.wanted());
     let mut pen = Pen::new(buffer, parts.answer);
-    pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text).fit(&text, mark.style(theme));
+    pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text);
+    let worst = evidence::fip_of(walking, node).and_then(|fip| node.judged.worst_of(&node.topology, fip));
+    let finding = match &walk.stop {
+        Some(stop) => node.judged.of_stop(stop, worst),
+        None => worst.filter(|_| mark < Mark::Ok),
+    };
+    if let Some(finding) = finding {
+        pen.fit(&name(finding), mark.style(theme)).write("  ", theme.text);
+    }
+    pen.fit(&text, mark.style(theme));
     picture::draw(state, walking, walk, &all, parts.picture, buffer);
     list(state, walking, walk, &all, parts.list, buffer);
     evidence::draw(state, walking, walk, &all, node, parts.evidence, buffer);

@@ -7,7 +7,7 @@ use crate::tui::overview::FipId;
 use crate::tui::state::Node;
 
 /// The ways of a packet and its answer on this node.
-pub(super) fn walks(node: &Node, asked: &Asked) -> Result<Walks, String> {
+pub(in crate::tui) fn walks(node: &Node, asked: &Asked) -> Result<Walks, String> {
     let (src, dst) = asked.addresses(&node.topology)?;
     let engine = Engine::of(&node.snapshot, &node.topology);
     let is_own = |address, other| engine.starts(address, other).iter().any(|start| start.device.is_none());

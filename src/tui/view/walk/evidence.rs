@@ -6,11 +6,14 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::super::pen::{Pen, lines, wrap};
+use crate::check::Finding;
 use crate::net::printable;
 use crate::path::{Hop, Kernel, Stop, Walk};
+use crate::topology::FloatingIp;
+use crate::tui::judged::{mark, name};
 use crate::tui::namespace::{rule_meaning, table_meaning};
 use crate::tui::state::{Node, State};
-use crate::tui::walk::{Stage, Station, Walking};
+use crate::tui::walk::{Ends, Stage, Station, Walking};
 use crate::tui::words::{Mark, object_word};
 
 /// The column of the values.
@@ -56,7 +59,8 @@ pub(super) fn draw(
     if station.stage == Stage::Stop
         && let Some(stop) = hop.and_then(|hop| hop.stop.as_ref()).or(walk.stop.as_ref())
     {
-        stopped(state, stop, &mut out);
+        let worst = fip_of(walking, node).and_then(|fip| node.judged.worst_of(&node.topology, fip));
+        stopped(state, stop, node.judged.of_stop(stop, worst), &mut out);
     }
     out.say("packet", &packet(station), theme.text);
     if let Some(hop) = hop {
@@ -126,7 +130,19 @@ fn kernel(state: &State, hop: &Hop, out: &mut Lines) {
     out.say("ask with", &question.to_string(), theme.key);
 }
 
-fn stopped(state: &State, stop: &Stop, out: &mut Lines) {
+/// The floating IP that is watched.
+pub(super) fn fip_of<'n>(walking: &Walking, node: &'n Node) -> Option<&'n FloatingIp> {
+    match &walking.asked.ends {
+        Ends::Fip { id, .. } => id.find(&node.topology),
+        Ends::Addresses { .. } => None,
+    }
+}
+
+fn stopped(state: &State, stop: &Stop, finding: Option<&Finding>, out: &mut Lines) {
+    if let Some(finding) = finding {
+        let text = format!("{}: {}", name(finding), finding.message);
+        out.say("finding", &text, mark(finding).style(&state.theme));
+    }
     out.say("why", &stop.reason, state.theme.broken);
     out.say("in", stop.namespace.as_str(), state.theme.text);
     if let Some(object) = &stop.object {

@@ -1,0 +1,135 @@
+//! What the checks say of a reading, ready to be looked up: by floating IP, by
+//! link, by cause. Made once a reading, by whoever reads, never while drawing.
+
+mod words;
+
+pub(super) use words::{agent, mark, name, subject};
+
+use super::words::Mark;
+use crate::check::{Confidence, Finding, Severity};
+use crate::path::Stop;
+use crate::topology::{ChainLink, FipState, FloatingIp, Topology};
+
+/// The findings of a reading.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Judged {
+    /// All of them: roots first, the worst first.
+    pub findings: Vec<Finding>,
+    /// Of each floating IP, in the topology's order, its worst one.
+    worst: Vec<Option<usize>>,
+    /// Roots by kind.
+    pub counts: Counts,
+}
+
+/// How many root causes of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Traffic is lost or goes the wrong way.
+    pub errors: usize,
+    /// It will be, or only chance keeps it going.
+    pub warnings: usize,
+    /// Could not be judged.
+    pub unknown: usize,
+    /// Worth knowing.
+    pub notes: usize,
+}
+
+impl Judged {
+    /// Sorts findings to what they are about. A floating IP that a check finds
+    /// worse than its links do comes to that: its state follows.
+    pub fn of(findings: Vec<Finding>, topology: &mut Topology) -> Self {
+        let mut counts = Counts::default();
+        for root in findings.iter().filter(|finding| finding.because_of.is_none()) {
+            match mark(root) {
+                Mark::Broken => counts.errors += 1,
+                Mark::Degraded => counts.warnings += 1,
+                Mark::Unknown => counts.unknown += 1,
+                Mark::Ok | Mark::None => counts.notes += 1,
+            }
+        }
+        let worst: Vec<Option<usize>> = topology.floating_ips.iter().map(|fip| worst(&findings, fip)).collect();
+        for (fip, at) in topology.floating_ips.iter_mut().zip(&worst) {
+            let found = at.map_or(Mark::Ok, |at| mark(&findings[at]));
+            if found < Mark::from(fip.state) {
+                fip.state = match found {
+                    Mark::Broken => FipState::Broken,
+                    Mark::Degraded => FipState::Degraded,
+                    _ => FipState::Unknown,
+                };
+            }
+        }
+        Self { findings, worst, counts }
+    }
+
+    /// The worst finding about a floating IP, by its place in the topology.
+    pub fn worst(&self, fip: usize) -> Option<&Finding> {
+        self.findings.get((*self.worst.get(fip)?)?)
+    }
+
+    /// The worst finding about a floating IP.
+    pub fn worst_of(&self, topology: &Topology, fip: &FloatingIp) -> Option<&Finding> {
+        self.worst(topology.floating_ips.iter().position(|other| std::ptr::eq(other, fip))?)
+    }
+
+    /// The finding about a link: the one about its very object, else one about
+    /// an object of its kind in its namespace where the link does not hold.
+    pub fn of_link(&self, fip: &FloatingIp, link: &ChainLink) -> Option<&Finding> {
+        let here = |finding: &&Finding| finding.namespace.as_ref() == Some(&link.namespace) && concerns(finding, fip);
+        let mut all = self.findings.iter().filter(here);
+        let exact = all.clone().find(|finding| finding.object == link.object);
+        let holds = Mark::from(link) >= Mark::Ok;
+        exact.or_else(|| all.find(|finding| !holds && finding.object.kind == link.object.kind))
+    }
+
+    /// The finding behind a packet's stop: about the object that stops it, else
+    /// the worst about the floating IP, where that is in the same namespace.
+    pub fn of_stop(&self, stop: &Stop, worst: Option<&Finding>) -> Option<&Finding> {
+        let here = |finding: &Finding| finding.namespace.as_ref() == Some(&stop.namespace);
+        let object = stop.object.as_ref();
+        let exact = self.findings.iter().find(|finding| here(finding) && Some(&finding.object) == object);
+        let worst = worst.filter(|finding| here(finding)).map(|finding| finding.id.as_str());
+        exact.or_else(|| self.findings.iter().find(|finding| Some(finding.id.as_str()) == worst))
+    }
+
+    /// What follows from a root, by place.
+    pub fn followers(&self, root: usize) -> impl Iterator<Item = usize> {
+        let id = self.findings.get(root).filter(|finding| finding.because_of.is_none());
+        let id = id.map(|finding| finding.id.as_str());
+        // Where two roots share an id, the first one takes what follows.
+        let is_first = id.is_some_and(|id| self.findings.iter().position(|other| other.id == id) == Some(root));
+        let all = self.findings.iter().enumerate();
+        all.filter(move |(_, finding)| is_first && finding.because_of.as_deref() == id).map(|(at, _)| at)
+    }
+
+    /// The root that a finding follows from, or the finding itself.
+    pub fn root(&self, at: usize) -> usize {
+        let cause = self.findings.get(at).and_then(|finding| finding.because_of.as_deref());
+        cause.and_then(|id| self.findings.iter().position(|other| other.id == id)).unwrap_or(at)
+    }
+}
+
+/// Whether a finding is about a floating IP, its router or its network.
+fn concerns(finding: &Finding, fip: &FloatingIp) -> bool {
+    let is_same = |named: Option<&str>, own: Option<&str>| named.is_none() || named == own;
+    let named = [(finding.floating_ip, fip.floating_ip), (finding.fixed_ip, fip.fixed_ip)];
+    let about_something = finding.router.is_some() || finding.external_network.is_some();
+    let addresses = named.iter().filter(|(named, _)| named.is_some());
+    let fits = addresses.clone().count() == 0 || addresses.clone().any(|(named, own)| named == own);
+    (about_something || addresses.count() > 0)
+        && fits
+        && is_same(finding.router.as_deref(), Some(&fip.router))
+        && is_same(finding.external_network.as_deref(), fip.external_network.as_deref())
+}
+
+/// The finding to name where there is room for one: the worst, of equals what is
+/// known before what is not, roots before what follows, its own before its router's.
+fn worst(findings: &[Finding], fip: &FloatingIp) -> Option<usize> {
+    let counts = |finding: &Finding| finding.severity < Severity::Note;
+    let all = findings.iter().enumerate().filter(|(_, finding)| counts(finding) && concerns(finding, fip));
+    let rank = |finding: &Finding| {
+        let unknown = finding.confidence == Confidence::Unknown;
+        let wide = finding.floating_ip.is_none() && finding.fixed_ip.is_none();
+        (unknown, finding.severity, finding.because_of.is_some(), wide, finding.code)
+    };
+    all.min_by_key(|(_, finding)| rank(finding)).map(|(at, _)| at)
+}

@@ -1,0 +1,148 @@
+//! What is wrong with the node: root causes, what follows under them, and the
+//! selected one in full.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::finding::{Told, told};
+use super::pen::{Pen, lines};
+use super::{empty, overview};
+use crate::check::{Confidence, Finding};
+use crate::net::printable;
+use crate::tui::findings::{FindingRow, FindingsView};
+use crate::tui::judged::{Counts, mark, name, subject};
+use crate::tui::layout;
+use crate::tui::state::{Node, State};
+use crate::tui::theme::Theme;
+use crate::tui::words::{Mark, count};
+
+/// The column of the values.
+const VALUE: u16 = 14;
+
+pub(super) fn draw(state: &State, view: &FindingsView, node: &Node, body: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
+    let parts = layout::findings(view.rows.len(), body);
+    let (worst, text) = answer(node);
+    let mut pen = Pen::new(buffer, parts.answer);
+    pen.write(" ", theme.text).mark(worst, theme).write(" ", theme.text).fit(&text, worst.style(theme));
+    if view.rows.is_empty() {
+        let rest = Rect { height: parts.list.height + parts.detail.height, ..parts.list };
+        return nothing(theme, view, node, rest, buffer);
+    }
+    for (row, (at, content)) in lines(parts.list).zip(view.rows.iter().enumerate().skip(view.list.offset)) {
+        let Some(finding) = node.judged.findings.get(content.at()) else { continue };
+        item(theme, *content, finding, row, buffer);
+        if at == view.list.cursor {
+            overview::select(state, row, buffer);
+        }
+    }
+    if let Some(row) = view.current() {
+        detail(theme, node, view, row, parts.detail, buffer);
+    }
+}
+
+/// The selected finding's lines; the update scrolls by how many there are.
+pub(in crate::tui) fn detail_lines(theme: &Theme, node: &Node, row: FindingRow, area: Rect) -> Vec<Told> {
+    told(theme, node, row.at(), usize::from(area.width.saturating_sub(VALUE + 1)))
+}
+
+/// The screen's one question: what is wrong here?
+fn answer(node: &Node) -> (Mark, String) {
+    let Counts { errors, warnings, unknown, notes } = node.judged.counts;
+    let known = [
+        (errors, "error", "errors"),
+        (warnings, "warning", "warnings"),
+        (unknown, "could not be judged", "could not be judged"),
+        (notes, "note", "notes"),
+    ];
+    let said: Vec<String> =
+        known.iter().filter(|(number, ..)| *number > 0).map(|(number, one, many)| count(*number, one, many)).collect();
+    let roots = errors + warnings + unknown + notes;
+    let follow = node.judged.findings.len().saturating_sub(roots);
+    let more = if follow == 0 { String::new() } else { format!("; {follow} more follow from them") };
+    let mark = match (errors, warnings, unknown) {
+        (1.., ..) => Mark::Broken,
+        (0, 1.., _) => Mark::Degraded,
+        (0, 0, 1..) => Mark::Unknown,
+        (0, 0, 0) => Mark::Ok,
+    };
+    match mark {
+        Mark::Ok if said.is_empty() => (Mark::Ok, "Nothing is wrong with this node".to_owned()),
+        Mark::Ok => (Mark::Ok, format!("Nothing is wrong with this node; {}{more}", said.join(", "))),
+        mark => (mark, format!("{}{more}", said.join(", "))),
+    }
+}
+
+fn nothing(theme: &Theme, view: &FindingsView, node: &Node, area: Rect, buffer: &mut Buffer) {
+    if view.filter.is_empty() || node.judged.findings.is_empty() {
+        let text = "The checks found nothing. If a floating IP does not answer all the same, this node did its part: \
+                    look at security groups, port security, and the guest.";
+        empty::paragraph(theme, area, buffer, Some(Mark::Ok), text, &[]);
+    } else {
+        let text = format!("No finding holds {:?}. Esc takes the filter away.", printable(&view.filter, 64));
+        empty::paragraph(theme, area, buffer, Some(Mark::None), &text, &[]);
+    }
+}
+
+fn item(theme: &Theme, row: FindingRow, finding: &Finding, area: Rect, buffer: &mut Buffer) {
+    let mark = mark(finding);
+    let style = if mark == Mark::None { theme.text } else { mark.style(theme) };
+    let mut pen = Pen::new(buffer, area);
+    let wide = area.width >= 90;
+    match row {
+        FindingRow::Root { follow, unfolded, .. } => {
+            pen.to(1).mark(mark, theme).write(" ", theme.text);
+            if wide {
+                pen.cell(&name(finding), 40, style);
+            } else {
+                pen.fit(&finding.code.to_string(), style);
+            }
+            pen.write("  ", theme.text).cell(&subject(finding), if wide { 17 } else { 15 }, theme.text);
+            pen.write("  ", theme.text);
+            let sign = if unfolded { "▾" } else { "▸" };
+            if follow > 0 {
+                pen.write(&format!("{sign} {follow} follow  "), theme.dim);
+            }
+        }
+        FindingRow::Follower { last, .. } => {
+            pen.to(3).write(if last { "╰ " } else { "├ " }, theme.border).mark(mark, theme).write(" ", theme.text);
+            if wide {
+                pen.cell(&name(finding), 36, style);
+            } else {
+                pen.fit(&finding.code.to_string(), style);
+            }
+            pen.write("  ", theme.text).cell(&subject(finding), if wide { 17 } else { 15 }, theme.text);
+            pen.write("  ", theme.text);
+        }
+    }
+    let text = if wide { finding.message.clone() } else { format!("{}: {}", finding.name, finding.message) };
+    pen.fit(&printable(&text, 300), theme.text);
+}
+
+fn detail(theme: &Theme, node: &Node, view: &FindingsView, row: FindingRow, area: Rect, buffer: &mut Buffer) {
+    let Some(finding) = node.judged.findings.get(row.at()) else { return };
+    let mark = mark(finding);
+    let mut rows = lines(area);
+    let Some(first) = rows.next() else { return };
+    let style = if mark == Mark::None { theme.key } else { mark.style(theme) };
+    let mut pen = Pen::new(buffer, first);
+    pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text).fit(&name(finding), style);
+    let known = match finding.confidence {
+        Confidence::Unknown => "could not be judged".to_owned(),
+        known => format!("{}, {}", finding.severity.word(), known.word()),
+    };
+    pen.write("  ", theme.text).fit(&known, theme.dim);
+    let all = detail_lines(theme, node, row, area);
+    let height = usize::from(area.height.saturating_sub(1));
+    let scroll = view.scroll.min(all.len().saturating_sub(height));
+    for (row, (label, text, style)) in rows.zip(&all[scroll..]) {
+        Pen::new(buffer, row).to(3).write(label, theme.title).to(VALUE).write(text, *style);
+    }
+    let below = all.len().saturating_sub(scroll + height);
+    if below > 0 && height > 1 {
+        let text = format!(" PgDn: {below} more ");
+        let width = u16::try_from(text.len()).unwrap_or(0).min(area.width);
+        let at = Rect { x: area.right() - width, y: area.bottom() - 1, width, height: 1 };
+        Pen::new(buffer, at).write(&text, theme.dim);
+    }
+}
