@@ -22,7 +22,7 @@ pub(super) fn check(which: &CheckArgs, settings: &Settings) -> Result<Exit, AppE
         && !checks().any(|check| matches!(check.decided_by, DecidedBy::Snapshot(_)) && pick.wants(check.code))
     {
         note(
-            "fipscope: nothing that was selected can be decided from this node alone; `fipscope explain CODE` says what decides it",
+            "fipscope: no check was selected that this node can decide by itself; `fipscope explain CODE` says what does",
         );
         return Ok(Exit::CannotTell);
     }
@@ -75,14 +75,12 @@ pub(super) fn acknowledge(id: &str, revoke: bool, settings: &Settings) -> Result
     let snapshot = lasting(source::snapshot(settings, false)?);
     let topology = lasting(Topology::of(snapshot));
     let judged = judged(snapshot, topology, settings);
-    let (is_there, among): (bool, Vec<&str>) = match revoke {
-        true => (judged.acknowledged.contains(id), judged.acknowledged.iter().map(String::as_str).collect()),
-        false => {
-            let ids = judged.findings.iter().map(|finding| finding.id.as_str());
-            (judged.findings.iter().any(|finding| finding.id == id), ids.collect())
-        }
+    let among: Vec<&str> = if revoke {
+        judged.acknowledged.iter().map(String::as_str).collect()
+    } else {
+        judged.findings.iter().map(|finding| finding.id.as_str()).collect()
     };
-    if !is_there {
+    if !among.contains(&id) {
         let place = if revoke { "is acknowledged on" } else { "is on" };
         let place = format!("{place} {}", snapshot.node);
         return Err(AppError::NoFinding { id: id.to_owned(), place, hint: alike(id, &among, revoke) });
@@ -176,18 +174,16 @@ fn named(text: &str) -> Result<&'static Check, AppError> {
 /// The codes that were probably meant: those near in number, or named alike.
 fn nearest(text: &str) -> String {
     let digits: String = text.chars().filter(char::is_ascii_digit).take(3).collect();
-    let mut codes: Vec<&Check> = match digits.parse::<u16>() {
-        Ok(number) => {
-            let scale = 10_u16.pow(3_u32.saturating_sub(u32::try_from(digits.len()).unwrap_or(3)));
-            let mut all: Vec<&Check> = checks().collect();
-            all.sort_by_key(|check| check.code.0.abs_diff(number.saturating_mul(scale)));
-            all.truncate(3);
-            all
-        }
-        Err(_) => {
-            let words: Vec<&str> = text.split(['-', ' ', '_']).filter(|word| word.len() > 2).collect();
-            checks().filter(|check| words.iter().any(|word| check.name.contains(word))).take(5).collect()
-        }
+    let mut codes: Vec<&Check> = if let Ok(number) = format!("{digits:0<3}").parse::<u16>()
+        && number > 0
+    {
+        let mut all: Vec<&Check> = checks().collect();
+        all.sort_by_key(|check| check.code.0.abs_diff(number));
+        all.truncate(3);
+        all
+    } else {
+        let words: Vec<&str> = text.split(['-', ' ', '_']).filter(|word| word.len() > 2).collect();
+        checks().filter(|check| words.iter().any(|word| check.name.contains(word))).take(5).collect()
     };
     codes.sort_by_key(|check| check.code);
     if codes.is_empty() {

@@ -294,7 +294,7 @@ impl From<Command> for config::Command {
             Command::Show(Target { what, router, external_network }) => {
                 Self::Show(config::ShowArgs { what, router, external_network })
             }
-            Command::Check(check) => Self::Check(check.into()),
+            Command::Check(check) => Self::Check(Box::new(check.into())),
             Command::Explain { code } => Self::Explain(code),
             Command::Acknowledge(Acknowledge { finding, revoke }) => Self::Acknowledge { finding, revoke },
             Command::Trace(trace) => Self::Trace(Box::new(trace.into())),

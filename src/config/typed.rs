@@ -44,7 +44,7 @@ pub enum Command {
     /// One floating IP's chain, or a router at a glance.
     Show(ShowArgs),
     /// All checks.
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// What a code means; `None` is all codes.
     Explain(Option<String>),
     /// A finding is known and accepted, or no longer.

@@ -8,6 +8,7 @@ use fipscope::check::{
 use fipscope::net::NetnsName;
 use fipscope::report::style::Style;
 use fipscope::report::{Back, Judged, Narrowed, json, text};
+use fipscope::topology::FipState::{Broken, Degraded, Ok, Unknown};
 use fipscope::topology::{FipState, ObjectKind, ObjectRef, Topology};
 use insta::assert_snapshot;
 
@@ -197,7 +198,6 @@ fn states_follow_from_findings_and_from_the_chain_where_there_is_none() {
     let of = |findings: &[Finding]| -> Vec<FipState> {
         states(&topology, findings).iter().map(|standing| standing.state).collect()
     };
-    use FipState::{Broken, Degraded, Ok, Unknown};
     assert_eq!(of(&[]), [Ok, Broken, Degraded, Unknown, Broken]);
     assert_eq!(of(&[pair_down()]), [Broken; 5]);
     assert_eq!(of(&[leftover()]), [Ok, Broken, Degraded, Unknown, Broken]);

@@ -5,11 +5,9 @@ use crate::report::style::{Style, Tone};
 
 /// What was accepted, or is no longer, and where that is kept.
 pub fn acknowledged(id: &str, revoke: bool, file: &str, style: Style) -> String {
-    let (mark, text) = match revoke {
-        false => (("✓", Tone::Good), format!("acknowledged: {id}")),
-        true => (("✓", Tone::Good), format!("no longer acknowledged: {id}")),
-    };
-    style.marked(mark, &text) + &style.block("  ", 2, Tone::Faint, &format!("kept in {file}"))
+    let word = if revoke { "no longer acknowledged" } else { "acknowledged" };
+    style.marked(("✓", Tone::Good), &format!("{word}: {id}"))
+        + &style.block("  ", 2, Tone::Faint, &format!("kept in {file}"))
 }
 
 /// That a packet out and one in pass, and what the kernel says to it; `None`

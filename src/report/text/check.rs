@@ -77,7 +77,8 @@ impl Page<'_> {
         let parts: Vec<String> =
             parts.iter().map(|(mark, text)| style.paint(mark.1, &format!("{} {text}", mark.0))).collect();
         let found = if parts.is_empty() { style.paint(Tone::Good, "✓ nothing found") } else { parts.join("   ") };
-        out += &format!("{found}\n");
+        out.push_str(&found);
+        out.push('\n');
         out + &style.block("", 0, Tone::Faint, &format!("in {looked}"))
     }
 
@@ -122,7 +123,9 @@ impl Page<'_> {
             // Not wrapped, so that it can be copied.
             let title = if at == 0 { "mend" } else { "" };
             let lead = style.paint(Tone::Faint, &format!("    {title:<10}"));
-            out += &format!("{}\n", format!("{lead}{}", style.paint(Tone::Good, command)).trim_end());
+            out.push_str(&lead);
+            out.push_str(&style.paint(Tone::Good, command));
+            out.push('\n');
         }
         if let Some(cause) = &finding.because_of {
             out += &self.entry("because", Tone::Faint, cause);

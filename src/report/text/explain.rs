@@ -74,7 +74,12 @@ fn page(markdown: &str, style: Style) -> String {
         }
         match mark {
             Mark::Fence => in_code = !in_code,
-            Mark::Code => out += &format!("{}\n", format!("    {}", style.paint(Tone::Good, line)).trim_end()),
+            Mark::Code if line.trim().is_empty() => out.push('\n'),
+            Mark::Code => {
+                out.push_str("    ");
+                out.push_str(&style.paint(Tone::Good, line.trim_end()));
+                out.push('\n');
+            }
             Mark::Blank => out.push('\n'),
             Mark::Heading(text) => out += &style.block("", 0, Tone::Strong, text),
             Mark::Item(text) => paragraph = Some(Paragraph { is_item: true, text: text.to_owned() }),
