@@ -5,6 +5,7 @@ mod routes;
 mod settings;
 mod tables;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::{AgentDoes, Check, Code, DecidedBy, Findings, Scene, Severity, Subject};
@@ -110,7 +111,7 @@ pub(super) static CHECKS: &[Check] = &[
         513,
         "stale-tenant-route",
         "a tenant prefix leads to a router that does not have it",
-        Warning,
+        Error,
         Never,
         routes::tenant
     ),
@@ -163,14 +164,15 @@ pub(super) fn object(kind: ObjectKind, key: impl Into<String>) -> ObjectRef {
 pub(super) fn floating<'s>(
     scene: &Scene<'_, 's>,
 ) -> impl Iterator<Item = (&'s FloatingIp, &'s Router, &'s ExternalNetwork)> {
-    let topology = scene.topology;
-    let of = |fip: &'s FloatingIp| {
-        let router = topology.router(&fip.router)?;
-        let id = fip.external_network.as_ref()?;
-        let network = topology.external_networks.iter().find(|network| network.id == *id)?;
-        Some((fip, router, network))
+    let routers: HashMap<&str, &Router> =
+        scene.topology.routers.iter().map(|router| (router.id.as_str(), router)).collect();
+    let networks: HashMap<&str, &ExternalNetwork> =
+        scene.topology.external_networks.iter().map(|network| (network.id.as_str(), network)).collect();
+    let of = move |fip: &'s FloatingIp| {
+        let network = networks.get(fip.external_network.as_deref()?)?;
+        Some((fip, *routers.get(fip.router.as_str())?, *network))
     };
-    topology.floating_ips.iter().filter(|fip| fip.kind == FipKind::Distributed).filter_map(of)
+    scene.topology.floating_ips.iter().filter(|fip| fip.kind == FipKind::Distributed).filter_map(of)
 }
 
 /// True where something on the node says it; the file alone is a hint.

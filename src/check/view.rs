@@ -179,7 +179,7 @@ impl<'s> View<'s> {
     }
 }
 
-impl<'s> End<'s> {
+impl End<'_> {
     fn missing(name: IfName) -> Self {
         Self { name, link: None, addrs: Vec::new(), routes: Vec::new(), neighs: Vec::new() }
     }

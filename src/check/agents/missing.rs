@@ -4,9 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Findings, Scene, Subject};
 use super::{is_distributed, leads_nowhere};
-use crate::net::{IfName, NetnsName, Observed};
+use crate::net::{IfName, NetnsName, Observed, Peer};
 use crate::neutron::{AllocationLine, DeviceKind, NamespaceKind, RouterPrefix, pair_lines, parse_namespace};
 use crate::topology::{FactSource, FipKind, ObjectKind, ObjectRef, Router};
+
+/// What is left of a router: its full id and external network, where told, and
+/// the objects in words.
+type Witness = (Option<String>, Option<String>, Vec<String>);
 
 /// DVR101: a router translates floating IPs, has no way into a fip namespace,
 /// and none of those that stand here has ever heard of it.
@@ -60,7 +64,7 @@ pub(super) fn router_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
         return;
     }
     let here: BTreeSet<RouterPrefix> = routers_here(scene).map(RouterPrefix::of).collect();
-    let mut witnesses: BTreeMap<RouterPrefix, (Option<String>, Option<String>, Vec<String>)> = BTreeMap::new();
+    let mut witnesses: BTreeMap<RouterPrefix, Witness> = BTreeMap::new();
     for network in &scene.topology.external_networks {
         let Some(netns) = scene.netns(&network.namespace) else { continue };
         let ghost = |device: &IfName| netns.link(device).is_some();
@@ -111,7 +115,7 @@ pub(super) fn ghost(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let ends = rfp.into_iter().map(|(end, namespace)| (namespace, end.device.clone(), "fip"));
         for (namespace, device, what) in ends.chain(fips) {
             let Some(link) = scene.netns(namespace).and_then(|netns| netns.link(&device)) else { continue };
-            if link.peer != Some(crate::net::Peer::Elsewhere) {
+            if link.peer != Some(Peer::Elsewhere) {
                 continue;
             }
             let mut subject = Subject::router(router);

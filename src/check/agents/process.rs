@@ -2,7 +2,7 @@
 
 use super::super::{Findings, Scene, Severity, Subject};
 use super::is_distributed;
-use crate::net::{Observed, PathOrigin, TableId};
+use crate::net::{Observed, PathOrigin, Route, TableId};
 use crate::neutron::{FIP_TABLE, LinkLocalPair, NamespaceKind, RouterPrefix, parse_namespace};
 use crate::topology::{NodeKind, ObjectKind, ObjectRef, Router};
 
@@ -85,7 +85,7 @@ fn unbuilt(scene: &Scene<'_, '_>, router: &Router) -> Option<String> {
         .iter()
         .all(|(netns, end)| netns.link(&end.device).is_some_and(|link| link.is_up() && link.has_carrier()));
     let address = rfp.address.or(fpr.address).and_then(LinkLocalPair::of_net);
-    let default = |routes: &[crate::net::Route], table: TableId| {
+    let default = |routes: &[Route], table: TableId| {
         routes.iter().any(|route| route.table == table && route.is_default() && route.dst.addr().is_ipv4())
     };
     let own = match address {

@@ -13,7 +13,7 @@ pub(in super::super) fn inconsistent(scene: &Scene<'_, '_>, findings: &mut Findi
     let host = &scene.snapshot.host;
     match &host.link_local_file {
         Observed::Seen(file) => {
-            lines(file, findings);
+            lines(scene, file, findings);
             entries(scene, file, findings);
         }
         Observed::Unreadable(why) => {
@@ -35,7 +35,7 @@ pub(in super::super) fn inconsistent(scene: &Scene<'_, '_>, findings: &mut Findi
 }
 
 /// Lines that the agent would skip, and pairs that two routers have.
-fn lines(file: &AllocationFile, findings: &mut Findings) {
+fn lines(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings) {
     let mut owners: BTreeMap<LinkLocalPair, Vec<String>> = BTreeMap::new();
     for (at, line) in file.lines.iter().enumerate() {
         if let Ok(entry) = line.parse::<PairEntry>() {
@@ -55,6 +55,12 @@ fn lines(file: &AllocationFile, findings: &mut Findings) {
     for (pair, mut routers) in owners {
         routers.sort();
         routers.dedup();
+        // Each external network has a pool of its own: the same pair in two is legal.
+        let network = |id: &String| scene.topology.router(id).and_then(|router| router.external_network.as_deref());
+        let apart = |routers: &[String]| matches!(routers, [one, other, ..] if network(one) != network(other));
+        if scene.topology.external_networks.len() > 1 && apart(&routers) {
+            continue;
+        }
         if let [one, other, ..] = &routers[..] {
             let (one, other) = (printable(one, 64), printable(other, 64));
             let message = format!("fip-linklocal-networks gives {pair} to {one} and to {other}");

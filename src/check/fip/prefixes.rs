@@ -1,7 +1,7 @@
 //! Which external subnets fg has on its link: DVR507, and DVR613 of the family
 //! that looks at the attachment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -40,22 +40,32 @@ pub(in crate::check) fn not_covered<'s>(
     scene: &Scene<'_, 's>,
 ) -> Vec<(&'s FloatingIp, &'s ExternalNetwork, Option<IpNet>)> {
     let mut found = Vec::new();
+    let mut links: HashMap<&str, Option<Vec<IpNet>>> = HashMap::new();
+    let mut subnets: HashMap<(&str, IpAddr), Option<IpNet>> = HashMap::new();
     for (fip, _, network) in floating(scene) {
-        let (Some(IpAddr::V4(address)), Some(port)) = (fip.floating_ip, &network.gateway_port) else { continue };
-        let Some(netns) = scene.netns(&network.namespace) else { continue };
-        let Some(routes) = netns.routes.seen() else { continue };
-        let mut on_link = main_routes(routes, port.device.as_str()).filter(|route| route.via().is_none());
-        let own = || port.addresses.iter().filter(|net| net.addr().is_ipv4() && net.prefix_len() < 31);
-        // Without an address of its own fg has no link at all: DVR602 or DVR616.
-        if own().next().is_none() || own().any(|net| net.contains(&IpAddr::V4(address))) {
-            continue;
+        let Some(address) = fip.floating_ip.filter(IpAddr::is_ipv4) else { continue };
+        let Some(nets) = links.entry(network.id.as_str()).or_insert_with(|| on_link(scene, network)) else { continue };
+        if !nets.iter().any(|net| net.contains(&address)) {
+            let subnet = subnets.entry((network.id.as_str(), address));
+            found.push((fip, network, *subnet.or_insert_with(|| subnet_of(scene, network, address))));
         }
-        if on_link.any(|route| route.dst.contains(&IpAddr::V4(address))) {
-            continue;
-        }
-        found.push((fip, network, subnet_of(scene, network, address.into())));
     }
     found
+}
+
+/// The prefixes on fg's link; `None` where it has no link at all (DVR602 or
+/// DVR616), or nobody could look.
+fn on_link(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> Option<Vec<IpNet>> {
+    let port = network.gateway_port.as_ref()?;
+    let routes = scene.netns(&network.namespace)?.routes.seen()?;
+    let own = port.addresses.iter().filter(|net| net.addr().is_ipv4() && net.prefix_len() < 31);
+    let mut nets: Vec<IpNet> = own.copied().collect();
+    if nets.is_empty() {
+        return None;
+    }
+    let plain = main_routes(routes, port.device.as_str()).filter(|route| route.via().is_none());
+    nets.extend(plain.map(|route| route.dst));
+    Some(nets)
 }
 
 /// The external subnet of an address, as gateway ports of routers on the same
@@ -67,7 +77,7 @@ fn subnet_of(scene: &Scene<'_, '_>, network: &ExternalNetwork, address: IpAddr) 
         let own = port.addresses.iter().map(IpNet::trunc);
         let netns = scene.netns(place)?;
         let on_link = main_routes(netns.routes(), port.device.as_str()).filter(|route| route.via().is_none());
-        let mut nets = own.chain(on_link.map(|route| route.dst));
-        nets.find(|net| net.prefix_len() > 0 && net.prefix_len() < 31 && net.contains(&address))
+        let mut prefixes = own.chain(on_link.map(|route| route.dst));
+        prefixes.find(|net| net.prefix_len() > 0 && net.prefix_len() < 31 && net.contains(&address))
     })
 }

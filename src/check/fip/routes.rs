@@ -1,8 +1,11 @@
 //! What leads to floating IPs, and to tenant prefixes: DVR501, 502, 503, 512, 513.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
+
 use super::{floating, has, host, main_routes, object, pair, part, readable};
 use crate::check::{Applicability, Findings, Scene, Severity, Subject};
-use crate::net::{Change, NetnsName, Object, Observed, Route, RouteQuestion, TableId};
+use crate::net::{Addr, Change, Netns, NetnsName, Object, Observed, Route, RouteQuestion, TableId};
 use crate::neutron::RouterPrefix;
 use crate::topology::{ChainLink, ExternalNetwork, FactSource, FloatingIp, LinkName, LinkState, ObjectKind, Router};
 
@@ -13,7 +16,7 @@ pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let subject = Subject::floating_ip(fip);
         if link.state == LinkState::Unknown {
             let why = link.actual.clone().unwrap_or_default();
-            super::blind(findings, &subject, &network.namespace, object(ObjectKind::Route, &key(fip)), &why);
+            super::blind(findings, &subject, &network.namespace, object(ObjectKind::Route, key(fip)), &why);
         }
         let wanted = has(fip, FactSource::Dnat) || (has(fip, FactSource::Snat) && has(fip, FactSource::Rule));
         if link.state != LinkState::Missing || !wanted {
@@ -21,7 +24,7 @@ pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
         }
         let expected = link.expected.clone().unwrap_or_default();
         let message = format!("nothing leads to {address}: nobody answers ARP for it, and no packet finds the router");
-        let finding = findings.fire(&subject, Some(&network.namespace), object(ObjectKind::Route, &key(fip)), message);
+        let finding = findings.fire(&subject, Some(&network.namespace), object(ObjectKind::Route, key(fip)), message);
         finding.values(expected, "no such route").question(from_outside(fip, network));
         if let Some(route) = right_route(scene, fip, router, network) {
             finding.mend([Change::new(Some(network.namespace.clone()), None, Some(Object::Route(Box::new(route))))]);
@@ -40,10 +43,10 @@ pub(super) fn astray(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let message = format!("{address} is routed by \"{actual}\", not into its router");
         let place = network.namespace.clone();
         let finding =
-            findings.fire(&Subject::floating_ip(fip), Some(&place), object(ObjectKind::Route, &key(fip)), message);
+            findings.fire(&Subject::floating_ip(fip), Some(&place), object(ObjectKind::Route, key(fip)), message);
         finding.values(link.expected.clone().unwrap_or_default(), actual).question(from_outside(fip, network));
         let Some(right) = right_route(scene, fip, router, network) else { continue };
-        let wrong = scene.netns(&place).into_iter().flat_map(|netns| netns.routes());
+        let wrong = scene.netns(&place).into_iter().flat_map(Netns::routes);
         let wrong =
             wrong.filter(|route| route.table == TableId::MAIN && route.dst == right.dst && !same(route, &right));
         finding.mend(wrong.map(|route| gone(&place, route)));
@@ -65,7 +68,7 @@ pub(super) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
             continue;
         }
         let subject = Subject::floating_ip(fip);
-        let place = object(ObjectKind::Route, &key(fip));
+        let place = object(ObjectKind::Route, key(fip));
         if let Some(Observed::Unreadable(why)) = scene.netns(qrouter).map(|netns| netns.netfilter.as_ref()) {
             super::blind(findings, &subject, &network.namespace, place, &why);
             continue;
@@ -79,7 +82,7 @@ pub(super) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let routes = scene.netns(&network.namespace).map_or(&[][..], |netns| netns.routes());
         let stale: Vec<&Route> =
             main_routes(routes, device.as_str()).filter(|route| route.dst == host(address)).collect();
-        let actual: Vec<String> = stale.iter().map(|route| route.to_string()).collect();
+        let actual: Vec<String> = stale.iter().map(ToString::to_string).collect();
         finding.values(format!("no route to {address}"), actual.join("; ")).question(from_outside(fip, network));
         finding.mend(stale.into_iter().map(|route| gone(&network.namespace, route)));
     }
@@ -87,9 +90,16 @@ pub(super) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR512.
 pub(super) fn local(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    let networks = scene.topology.external_networks.iter();
+    let addrs = networks.filter_map(|network| Some((network, scene.netns(&network.namespace)?)));
+    let owners: HashMap<(&str, IpAddr), &Addr> = addrs
+        .flat_map(|(network, netns)| {
+            netns.addrs().iter().map(|addr| ((network.id.as_str(), addr.address.addr()), addr))
+        })
+        .collect();
     for (fip, _, network) in floating(scene) {
         let Some(address) = fip.floating_ip else { continue };
-        let Some(owner) = owner(scene, fip, network) else { continue };
+        let Some(owner) = owners.get(&(network.id.as_str(), address)).copied() else { continue };
         let message = format!("{address} is an address of {}: the node itself answers, not the instance", owner.dev);
         let place = object(ObjectKind::Addr, format!("{} dev {}", owner.address, owner.dev));
         let finding = findings.fire(&Subject::floating_ip(fip), Some(&network.namespace), place, message);
@@ -109,12 +119,18 @@ pub(super) fn tenant(scene: &Scene<'_, '_>, findings: &mut Findings) {
     for network in &scene.topology.external_networks {
         let Some(netns) = readable(scene, network, findings) else { continue };
         let Some(routes) = part(&netns.routes, ObjectKind::Route, network, findings) else { continue };
+        let mut prefixes: HashMap<&str, Vec<&Route>> = HashMap::new();
+        for route in routes.iter().filter(|route| route.table == TableId::MAIN && route.dst.addr().is_ipv4()) {
+            if let Some(device) = route.dev().filter(|_| route.dst.prefix_len() < 31) {
+                prefixes.entry(device.as_str()).or_default().push(route);
+            }
+        }
         for router in &scene.topology.routers {
             let Some(end) = &router.fip_2_rtr else { continue };
             if router.external_network.as_ref() != Some(&network.id) || router.internal.is_empty() {
                 continue;
             }
-            for route in main_routes(routes, end.device.as_str()).filter(|route| route.dst.prefix_len() < 31) {
+            for route in prefixes.get(end.device.as_str()).into_iter().flatten().copied() {
                 let subnets = |router: &Router| {
                     router.internal.iter().flat_map(|port| &port.addresses).any(|net| net.trunc() == route.dst)
                 };
@@ -150,9 +166,9 @@ fn key(fip: &FloatingIp) -> String {
 /// The route as it should be, in the manner of those beside it.
 fn right_route(scene: &Scene<'_, '_>, fip: &FloatingIp, router: &Router, network: &ExternalNetwork) -> Option<Route> {
     let end = router.fip_2_rtr.as_ref()?;
-    let routes = scene.netns(&network.namespace)?.routes();
+    let all = scene.netns(&network.namespace)?.routes();
     // The agent's are `proto static` since 15.0.0, `boot` before.
-    let beside = routes.iter().find(|route| route.protocol != 2 && route.dst.addr().is_ipv4());
+    let beside = all.iter().find(|route| route.protocol != 2 && route.dst.addr().is_ipv4());
     let protocol = beside.map_or(4, |route| route.protocol);
     let right = Route::unicast(TableId::MAIN, host(fip.floating_ip?), Some(pair(router)?.rfp()), &end.device);
     Some(Route { protocol, ..right })
@@ -179,7 +195,7 @@ fn astray_elsewhere(scene: &Scene<'_, '_>, fip: &FloatingIp) -> bool {
 }
 
 /// The address in the fip namespace that is the floating IP.
-fn owner<'s>(scene: &Scene<'_, 's>, fip: &FloatingIp, network: &ExternalNetwork) -> Option<&'s crate::net::Addr> {
+fn owner<'s>(scene: &Scene<'_, 's>, fip: &FloatingIp, network: &ExternalNetwork) -> Option<&'s Addr> {
     let addrs = scene.netns(&network.namespace)?.addrs();
     addrs.iter().find(|addr| Some(addr.address.addr()) == fip.floating_ip)
 }
@@ -189,7 +205,7 @@ fn from_outside(fip: &FloatingIp, network: &ExternalNetwork) -> RouteQuestion {
     RouteQuestion {
         namespace: Some(network.namespace.clone()),
         src: network.gateways.first().copied(),
-        dst: fip.floating_ip.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)),
+        dst: fip.floating_ip.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)),
         iif: network.gateway_port.as_ref().map(|port| port.device.clone()),
         mark: 0,
         tos: 0,

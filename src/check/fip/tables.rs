@@ -1,11 +1,11 @@
 //! The way out of the fip namespace: DVR504, 505, 506.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::{blind, floating, host, object, pair};
 use crate::check::{Applicability, Findings, Scene, Subject};
-use crate::net::{Change, Family, IfName, NetnsName, Object, Route, RouteQuestion, Rule, TableId};
+use crate::net::{Change, Family, IfName, Netns, NetnsName, Object, Route, RouteQuestion, Rule, TableId};
 use crate::neutron::Layout;
 use crate::topology::{ChainLink, ExternalNetwork, FloatingIp, LinkName, LinkState, ObjectKind, Router};
 
@@ -48,11 +48,13 @@ pub(super) fn rule_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR505.
 pub(super) fn default_wrong(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    let mut all: HashMap<&str, Defaults<'_>> = HashMap::new();
     for (fip, router, network, link) in once(scene, LinkName::FipDefault) {
+        let defaults = all.entry(network.id.as_str()).or_insert_with(|| Defaults::of(scene, network));
         let subject = Subject::router(router);
         let place = object(ObjectKind::Route, &link.object.key);
-        let known = known_gateway(scene, network, router);
-        let here = default_of(scene, router, network);
+        let known = defaults.known(router);
+        let here = defaults.of_router(router);
         let expected = match (known, &network.gateway_port) {
             (Some(gateway), Some(port)) => format!("default via {gateway} dev {} {}", port.device, table_word(link)),
             _ => link.expected.clone().unwrap_or_default(),
@@ -138,45 +140,71 @@ pub(in crate::check) fn covers_something(scene: &Scene<'_, '_>, network: &Extern
     })
 }
 
-/// The external gateway as other routes of the node tell it: most of the other
-/// routers' defaults on this network, else the default of a snat namespace whose
-/// gateway port is in fg's subnet. `None` where nothing does, or they disagree.
+/// The external gateway as other routes of the node tell it: the default of a
+/// snat namespace whose gateway port is in fg's subnet, else that of the other
+/// routers of this network. `None` where nothing does, or they disagree.
 pub(in crate::check) fn known_gateway(
     scene: &Scene<'_, '_>,
     network: &ExternalNetwork,
     router: &Router,
 ) -> Option<IpAddr> {
-    let fg = network.gateway_port.as_ref()?;
-    let on_fg = |address: &IpAddr| fg.addresses.iter().any(|net| net.contains(address));
-    let others = scene.topology.routers.iter().filter(|other| other.external_network.as_ref() == Some(&network.id));
-    let snat = others.clone().filter_map(|other| {
-        let (qg, place) = (other.gateway_port.as_ref()?, other.snat_namespace.as_ref()?);
-        let routes = scene.netns(place)?.routes().iter();
-        let default = routes.filter(|route| route.is_default() && route.dev() == Some(&qg.device));
-        default.filter_map(Route::via).find(on_fg)
-    });
-    let snat: BTreeSet<IpAddr> = snat.collect();
-    if let [only] = snat.iter().collect::<Vec<_>>()[..] {
-        return Some(*only);
+    Defaults::of(scene, network).known(router)
+}
+
+/// The default routes of an external network, looked up once.
+struct Defaults<'s> {
+    by_table: HashMap<TableId, &'s Route>,
+    snat: BTreeSet<IpAddr>,
+    siblings: Vec<(&'s str, IpAddr)>,
+}
+
+impl<'s> Defaults<'s> {
+    fn of(scene: &Scene<'_, 's>, network: &ExternalNetwork) -> Self {
+        let mut by_table: HashMap<TableId, &'s Route> = HashMap::new();
+        let all = scene.netns(&network.namespace).map_or(&[][..], Netns::routes).iter();
+        for route in all.filter(|route| route.is_default() && route.dst.addr().is_ipv4()) {
+            let best = by_table.entry(route.table).or_insert(route);
+            if route.metric < best.metric {
+                *best = route;
+            }
+        }
+        let topology = scene.topology;
+        let routers = topology.routers.iter().filter(|one| one.external_network.as_ref() == Some(&network.id));
+        let of_fg = |address: &IpAddr| {
+            network.gateway_port.iter().flat_map(|fg| &fg.addresses).any(|net| net.contains(address))
+        };
+        let snat = routers.clone().filter_map(|one| {
+            let (qg, place) = (one.gateway_port.as_ref()?, one.snat_namespace.as_ref()?);
+            let all = scene.netns(place)?.routes().iter();
+            let default = all.filter(|route| route.is_default() && route.dev() == Some(&qg.device));
+            default.filter_map(Route::via).find(of_fg)
+        });
+        let snat = snat.collect();
+        let pike = routers.filter(|one| one.layout == Some(Layout::Pike));
+        let told = pike.filter_map(|one| Some((one.id.as_str(), by_table.get(&table(one)?)?.via()?)));
+        let siblings = told.take(16).collect();
+        Self { by_table, snat, siblings }
     }
-    let siblings = others.filter(|other| other.id != router.id && other.layout == Some(Layout::Pike));
-    let told: Vec<IpAddr> =
-        siblings.take(16).filter_map(|other| default_of(scene, other, network)).filter_map(Route::via).collect();
-    let own = default_of(scene, router, network).and_then(Route::via);
-    let (first, rest) = told.split_first()?;
-    let agree = rest.iter().all(|via| via == first);
-    // One against one says nothing.
-    (agree && (own.is_none() || own == Some(*first) || !rest.is_empty())).then_some(*first)
+
+    fn of_router(&self, router: &Router) -> Option<&'s Route> {
+        self.by_table.get(&table(router)?).copied()
+    }
+
+    fn known(&self, router: &Router) -> Option<IpAddr> {
+        if self.snat.len() == 1 {
+            return self.snat.first().copied();
+        }
+        let mut others = self.siblings.iter().filter(|(id, _)| *id != router.id).map(|(_, via)| *via);
+        let first = others.next()?;
+        let rest: Vec<IpAddr> = others.collect();
+        let own = self.of_router(router).and_then(Route::via);
+        // One against one says nothing.
+        let settled = own.is_none_or(|own| own == first) || !rest.is_empty();
+        (settled && rest.iter().all(|via| *via == first)).then_some(first)
+    }
 }
 
-/// The router's default route in its own table, or in main.
-fn default_of<'s>(scene: &Scene<'_, 's>, router: &Router, network: &ExternalNetwork) -> Option<&'s Route> {
-    let table = table(router)?;
-    let routes = scene.netns(&network.namespace)?.routes().iter();
-    let defaults = routes.filter(|route| route.is_default() && route.dst.addr().is_ipv4() && route.table == table);
-    defaults.min_by_key(|route| route.metric)
-}
-
+/// The table that the router's packets ask: its own, or main.
 fn table(router: &Router) -> Option<TableId> {
     match router.layout? {
         Layout::Juno | Layout::Newton => Some(TableId::MAIN),
@@ -193,8 +221,8 @@ pub(in crate::check) fn default_via(
 ) -> Option<Route> {
     let device = &network.gateway_port.as_ref()?.device;
     let everything = ipnet::IpNet::new(std::net::Ipv4Addr::UNSPECIFIED.into(), 0).ok()?;
-    let routes = scene.netns(&network.namespace)?.routes();
-    let beside = routes.iter().find(|route| route.protocol != 2 && route.dst.addr().is_ipv4());
+    let all = scene.netns(&network.namespace)?.routes();
+    let beside = all.iter().find(|route| route.protocol != 2 && route.dst.addr().is_ipv4());
     let protocol = beside.map_or(4, |route| route.protocol);
     Some(Route { protocol, ..Route::unicast(table(router)?, everything, Some(gateway), device) })
 }

@@ -86,6 +86,7 @@ pub(super) fn doubled(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR613.
 pub(super) fn off_link(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    let covering = covering(scene);
     for (fip, network, known) in not_covered(scene) {
         let (Some(address), Some(port), None) = (fip.floating_ip, &network.gateway_port, known) else { continue };
         let prefixes: Vec<String> =
@@ -96,7 +97,7 @@ pub(super) fn off_link(scene: &Scene<'_, '_>, findings: &mut Findings) {
         finding.values(format!("an external subnet with {address} on {}", port.device), prefixes.join(", "));
         finding.inferred().applicability(Applicability::DisplayOnly);
         // A routed external network brings such addresses to the gateway port by a route.
-        if !told_by_siblings(scene, network, address) {
+        if !covering.contains(network.id.as_str()) {
             finding.at_most(Severity::Note);
         }
     }
@@ -189,11 +190,12 @@ fn raise<'s>(scene: &Scene<'_, 's>, network: &'s ExternalNetwork, link: &Link) -
     mend
 }
 
-/// True where other floating IPs of the network are covered: the fg of this
-/// node does carry the floating subnets, and this one stands apart.
-fn told_by_siblings(scene: &Scene<'_, '_>, network: &ExternalNetwork, address: std::net::IpAddr) -> bool {
-    let Some(port) = &network.gateway_port else { return false };
-    let others = floating(scene).filter(|(_, _, other)| other.id == network.id);
-    let others = others.filter_map(|(fip, ..)| fip.floating_ip).filter(|other| *other != address);
-    others.into_iter().any(|other| port.addresses.iter().any(|net| net.contains(&other)))
+/// The networks of which fg's own subnets do cover floating IPs: one that is not
+/// covered stands apart.
+fn covering<'s>(scene: &Scene<'_, 's>) -> BTreeSet<&'s str> {
+    let covered = floating(scene).filter(|(fip, _, network)| {
+        let nets = network.gateway_port.iter().flat_map(|port| &port.addresses);
+        fip.floating_ip.is_some_and(|address| nets.into_iter().any(|net| net.contains(&address)))
+    });
+    covered.map(|(_, _, network)| network.id.as_str()).collect()
 }

@@ -8,6 +8,10 @@ use crate::net::{Addr, Change, NetnsName, Object};
 use crate::neutron::{LINK_LOCAL_POOL, LINK_LOCAL_POOL_OLD, Layout, LinkLocalPair};
 use crate::topology::{ObjectKind, ObjectRef};
 
+/// A router with a pair: whether the file gives it to another, the index of fpr,
+/// the router, the device.
+type Holder = (bool, u32, Subject, String);
+
 /// DVR204.
 pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
@@ -64,7 +68,7 @@ pub(super) fn mismatch(scene: &Scene<'_, '_>, findings: &mut Findings) {
 /// DVR206: of the routers of one fip namespace that share a pair, all but the one
 /// that the agent's file gives it to, else all but the first by device index.
 pub(super) fn shared(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let mut holders: BTreeMap<(NetnsName, LinkLocalPair), Vec<(bool, u32, Subject, String)>> = BTreeMap::new();
+    let mut holders: BTreeMap<(NetnsName, LinkLocalPair), Vec<Holder>> = BTreeMap::new();
     each(scene, findings, |view, _| {
         let (Some(fip), Some(link)) = (&view.fip, view.fpr.link) else { return };
         for pair in view.fpr.pairs() {

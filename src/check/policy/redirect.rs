@@ -1,6 +1,6 @@
 //! A subnet's rules: to the snat namespace, and the fast exit.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -156,9 +156,8 @@ pub(super) fn ipv6(scene: &Scene<'_, '_>, findings: &mut Findings) {
             IpAddr::V6(address) => !address.is_unicast_link_local(),
             IpAddr::V4(_) => false,
         };
-        let ports = view.router.internal.iter();
-        let Some((port, net)) = ports.filter_map(|port| Some((port, port.addresses.iter().find(global)?))).next()
-        else {
+        let mut ports = view.router.internal.iter();
+        let Some((port, net)) = ports.find_map(|port| Some((port, port.addresses.iter().find(global)?))) else {
             return;
         };
         let message =
@@ -194,9 +193,9 @@ fn by_neighbours(view: &View<'_>, device: &IfName, addr: &Addr) -> Option<IpAddr
     let known = view.netns.neighs().iter().filter(|neigh| {
         neigh.dev == *device && neigh.state == NeighState::Permanent && addr.address.contains(&neigh.address)
     });
-    let instances: HashMap<IpAddr, ()> = view.fips.iter().filter_map(|fip| Some((fip.fixed_ip?, ()))).collect();
+    let instances: HashSet<IpAddr> = view.fips.iter().filter_map(|fip| fip.fixed_ip).collect();
     let candidates: Vec<IpAddr> =
-        known.map(|neigh| neigh.address).filter(|address| !instances.contains_key(address)).collect();
+        known.map(|neigh| neigh.address).filter(|address| !instances.contains(address)).collect();
     match candidates[..] {
         [only] => Some(only),
         _ => None,

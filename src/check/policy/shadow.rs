@@ -13,7 +13,7 @@ use crate::topology::{FloatingIp, ObjectKind, ObjectRef};
 
 /// An address that lies outside of everything here (RFC 5737).
 pub(super) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
-/// One in the other half of the address space (RFC 6890 leaves it unassigned to anyone).
+/// One in the lower half of the address space, for a route 0.0.0.0/1; any would do.
 const LOWER: Ipv4Addr = Ipv4Addr::new(45, 0, 0, 1);
 
 /// DVR304: the floating IP's rule stands, and the lookup comes to another's table.

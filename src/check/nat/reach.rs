@@ -1,0 +1,85 @@
+//! DVR411: the agent's chains stand, and no packet meets them.
+
+use std::collections::BTreeSet;
+
+use super::Place;
+use super::pairs::tell;
+use super::tracking::blind;
+use crate::check::{Findings, Scene, Subject};
+use crate::net::netfilter::{Backend, NfFamily};
+use crate::net::{Change, NetnsName};
+use crate::topology::{ChainLink, Direction, LinkName, LinkState, ObjectKind, ObjectRef};
+
+/// DVR411: a jump from a built-in chain is gone, or both packet filters hold the
+/// agent's rules. Once for each namespace and direction.
+pub(in crate::check) fn chains(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    let mut seen = BTreeSet::new();
+    for fip in scene.topology.floating_ips.iter().filter(|fip| fip.floating_ip.is_some()) {
+        for direction in [Direction::Outbound, Direction::Inbound] {
+            let links = fip.links(direction).iter().filter(|link| link.link == LinkName::NatJumps);
+            for link in links.filter(|link| seen.insert((&link.namespace, &link.object))) {
+                let subject = scene.router_of(fip).map_or_else(Subject::node, Subject::router);
+                judge(scene, findings, &subject, link);
+            }
+        }
+    }
+    for router in &scene.topology.routers {
+        for namespace in router.namespace.iter().chain(&router.snat_namespace) {
+            both_filters(scene, findings, &Subject::router(router), namespace);
+        }
+    }
+}
+
+fn judge(scene: &Scene<'_, '_>, findings: &mut Findings, subject: &Subject, link: &ChainLink) {
+    let object = || ObjectRef { kind: ObjectKind::Nat, key: format!("jumps of {}", link.object.key) };
+    match link.state {
+        LinkState::Missing | LinkState::Wrong => {
+            let message = format!("packets in {} do not come to the agent's translation", link.object.key);
+            let found = findings.fire(subject, Some(&link.namespace), object(), message);
+            tell(found, link).mend(mend(scene, link));
+        }
+        LinkState::Unknown => {
+            let why = link.actual.clone().unwrap_or_default();
+            findings.cannot_tell(subject, Some(&link.namespace), object(), why);
+        }
+        LinkState::Ok | LinkState::NotApplicable => {}
+    }
+}
+
+/// Each jump that is missing, at the place that the agent gives it.
+fn mend(scene: &Scene<'_, '_>, link: &ChainLink) -> Vec<Change> {
+    let place = scene.netns(&link.namespace).and_then(|netns| Place::of_agent(&link.namespace, netns, "nat"));
+    let (Some(place), Some(expected)) = (place, &link.expected) else { return Vec::new() };
+    let last = |line: &str| if line.contains("POSTROUTING -j neutron-postrouting-bottom") { usize::MAX } else { 0 };
+    expected.split("; ").filter_map(|line| place.insert_line(line, last(line))).collect()
+}
+
+/// `nf_tables` and `ip_tables` both act: each has the agent's chains with rules
+/// of addresses in them, and one of them is of old.
+fn both_filters(scene: &Scene<'_, '_>, findings: &mut Findings, subject: &Subject, namespace: &NetnsName) {
+    let Some(netns) = scene.netns(namespace) else { return };
+    let object = ObjectRef { kind: ObjectKind::Nat, key: "nat in two packet filters".to_owned() };
+    if let Some(why) = blind(netns) {
+        // Told already of a router with floating IPs, by its jumps.
+        if !scene.topology.floating_ips.iter().any(|fip| Some(&fip.router) == subject.router.as_ref()) {
+            findings.cannot_tell(subject, Some(namespace), object, why);
+        }
+        return;
+    }
+    let holding = |place: &Place<'_>| {
+        let chains = ["PREROUTING", "POSTROUTING", "float-snat"].into_iter().filter_map(|name| place.own_chain(name));
+        place.table.family == NfFamily::Ip && chains.flat_map(|chain| &chain.rules).next().is_some()
+    };
+    let places: Vec<Place<'_>> = Place::all(namespace, netns, "nat").into_iter().filter(holding).collect();
+    let has = |backend| places.iter().any(|place| place.backend == backend);
+    if has(Backend::Nft) && has(Backend::Legacy) {
+        findings
+            .fire(
+                subject,
+                Some(namespace),
+                object,
+                "the agent's translation stands in nf_tables and in ip_tables, and both act",
+            )
+            .values("rules in one packet filter", "rules in both");
+    }
+}

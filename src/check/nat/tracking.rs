@@ -1,0 +1,241 @@
+//! Connection tracking: entries that outlived their translation, settings, and
+//! how full the table is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::Place;
+use crate::check::{Applicability, Findings, Scene, Severity, Subject};
+use crate::net::netfilter::{Hook, Match, NfRule, Target};
+use crate::net::{Change, ConntrackEntry, Netns, NetnsName, Object, Observed};
+use crate::neutron::{METADATA_ADDRESS, NamespaceKind, Release, ReleaseRange, parse_namespace, plain_jump};
+use crate::topology::{FactSource, ObjectKind, ObjectRef, Router};
+
+const LOOSE: &str = "net.netfilter.nf_conntrack_tcp_loose";
+const LIBERAL: &str = "net.netfilter.nf_conntrack_tcp_be_liberal";
+/// The first releases that set them (backports are older, and do no harm here).
+const LOOSE_SINCE: Release = Release::new(11, 0, 0);
+const LIBERAL_SINCE: Release = Release::new(26, 0, 0);
+
+/// DVR406: connections in the router namespace that are translated otherwise
+/// than a new one would be. The agent looks for them in the fip namespace, where
+/// nothing is tracked.
+pub(in crate::check) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    let mut unasked = BTreeSet::new();
+    for router in scene.topology.routers.iter().filter(|router| router.rtr_2_fip.is_some()) {
+        let Some(namespace) = &router.namespace else { continue };
+        let Some(netns) = scene.netns(namespace) else { continue };
+        let object = |key: String| ObjectRef { kind: ObjectKind::Nat, key };
+        match &netns.conntrack {
+            Some(Observed::Seen(entries)) => old_entries(scene, findings, router, namespace, entries),
+            Some(Observed::Unreadable(why)) => {
+                let subject = Subject::router(router);
+                findings.cannot_tell(&subject, Some(namespace), object("connections".to_owned()), why.clone());
+            }
+            Some(Observed::Absent) => {}
+            None if netns.conntrack_fill.seen().is_some_and(|fill| fill.count > 0) => {
+                unasked.insert(namespace);
+            }
+            None => {}
+        }
+    }
+    if !unasked.is_empty() {
+        let why = format!("tracked connections of {} router namespaces were not read", unasked.len());
+        let object = ObjectRef { kind: ObjectKind::Nat, key: "connections".to_owned() };
+        findings.cannot_tell(&Subject::node(), None, object, why);
+    }
+}
+
+fn old_entries(
+    scene: &Scene<'_, '_>,
+    findings: &mut Findings,
+    router: &Router,
+    namespace: &NetnsName,
+    entries: &[ConntrackEntry],
+) {
+    let fips = || scene.topology.floating_ips.iter().filter(|fip| fip.router == router.id);
+    let told = |source| fips().filter(move |fip| fip.facts.iter().any(|fact| fact.source == source));
+    let pairs = |source| -> BTreeSet<(IpAddr, IpAddr)> {
+        told(source).filter_map(|fip| Some((fip.floating_ip?, fip.fixed_ip?))).collect()
+    };
+    let (dnat, snat) = (pairs(FactSource::Dnat), pairs(FactSource::Snat));
+    let internal =
+        |address: IpAddr| router.internal.iter().flat_map(|port| &port.addresses).any(|net| net.contains(&address));
+    let mut old: BTreeMap<(IpAddr, IpAddr), usize> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| entry.original.dst != IpAddr::V4(METADATA_ADDRESS)) {
+        let (original, reply) = (&entry.original, &entry.reply);
+        // In: to a floating IP, answered by the instance. Out: the answer goes to one.
+        let inward = (original.dst, reply.src);
+        if inward.0 != inward.1 && internal(inward.1) && !dnat.contains(&inward) {
+            *old.entry(inward).or_default() += 1;
+        }
+        let outward = (reply.dst, original.src);
+        if outward.0 != outward.1 && internal(outward.1) && !internal(outward.0) && !snat.contains(&outward) {
+            *old.entry(outward).or_default() += 1;
+        }
+    }
+    for ((floating, fixed), count) in old {
+        let now: Vec<String> = dnat
+            .iter()
+            .chain(&snat)
+            .filter(|(known, _)| *known == floating)
+            .map(|(_, fixed)| fixed.to_string())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        let now = if now.is_empty() { "nothing".to_owned() } else { now.join(", ") };
+        let subject = Subject { floating_ip: Some(floating), fixed_ip: Some(fixed), ..Subject::router(router) };
+        let object = ObjectRef { kind: ObjectKind::Nat, key: format!("connections {floating} {fixed}") };
+        let message = format!("{count} tracked connections still translate {floating} to {fixed}");
+        findings
+            .fire(&subject, Some(namespace), object, message)
+            .values(format!("{floating} belongs to {now}"), format!("{count} connections with {fixed}"))
+            .applicability(Applicability::DisplayOnly);
+    }
+}
+
+/// DVR407: what strays into the snat namespace midstream is tracked and translated.
+pub(in crate::check) fn loose(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    let is_snat = |kind| kind == NamespaceKind::Snat;
+    setting(scene, findings, is_snat, LOOSE, 0, LOOSE_SINCE, "takes up connections whose start it never saw");
+}
+
+/// DVR408: segments outside the window that was reckoned count as invalid, and
+/// are not translated.
+pub(in crate::check) fn strict(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    let tracks = |kind| matches!(kind, NamespaceKind::Snat | NamespaceKind::Router);
+    setting(scene, findings, tracks, LIBERAL, 1, LIBERAL_SINCE, "leaves TCP segments outside its window untranslated");
+}
+
+fn setting(
+    scene: &Scene<'_, '_>,
+    findings: &mut Findings,
+    concerned: fn(NamespaceKind) -> bool,
+    name: &str,
+    wanted: i64,
+    since: Release,
+    harm: &str,
+) {
+    let is_done_here = ReleaseRange::of(scene.snapshot).is_at_least(since);
+    for (namespace, kind, netns) in namespaces(scene).filter(|(_, kind, _)| concerned(*kind)) {
+        let subject = subject(scene, namespace, kind);
+        let object = ObjectRef { kind: ObjectKind::Sysctl, key: name.to_owned() };
+        match netns.sysctls.get(name) {
+            Some(Observed::Seen(value)) if *value != wanted => {
+                let found = findings.fire(&subject, Some(namespace), object, format!("{name} is {value}: it {harm}"));
+                found.values(wanted.to_string(), value.to_string());
+                let state = |value| Some(Object::Sysctl(name.to_owned(), Observed::Seen(value)));
+                found.mend([Change::new(Some(namespace.clone()), state(*value), state(wanted))]);
+                if !is_done_here {
+                    found.at_most(Severity::Note);
+                }
+            }
+            Some(Observed::Unreadable(why)) => {
+                findings.cannot_tell(&subject, Some(namespace), object, why.clone());
+            }
+            Some(Observed::Seen(_) | Observed::Absent) | None => {}
+        }
+    }
+}
+
+/// DVR409: nine entries of ten are taken, or all.
+pub(in crate::check) fn full(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    for (namespace, kind, netns) in namespaces(scene) {
+        let subject = subject(scene, namespace, kind);
+        let object = ObjectRef { kind: ObjectKind::Sysctl, key: "net.netfilter.nf_conntrack_count".to_owned() };
+        match &netns.conntrack_fill {
+            Observed::Seen(fill) if fill.max > 0 && fill.count.saturating_mul(10) >= fill.max.saturating_mul(9) => {
+                let message = format!("{} of {} entries for tracked connections are taken", fill.count, fill.max);
+                let found = findings.fire(&subject, Some(namespace), object, message);
+                found.values(format!("less than {}", fill.max / 10 * 9), fill.count.to_string());
+                found.applicability(Applicability::DisplayOnly);
+                if fill.count < fill.max {
+                    found.at_most(Severity::Warning);
+                }
+            }
+            Observed::Unreadable(why) => {
+                findings.cannot_tell(&subject, Some(namespace), object, why.clone());
+            }
+            Observed::Seen(_) | Observed::Absent => {}
+        }
+    }
+}
+
+/// DVR410: no rule exempts what passes the fip namespace from tracking.
+pub(in crate::check) fn notrack(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    for (namespace, kind, netns) in namespaces(scene).filter(|(_, kind, _)| *kind == NamespaceKind::Fip) {
+        let subject = subject(scene, namespace, kind);
+        let object = ObjectRef { kind: ObjectKind::Filter, key: "raw PREROUTING --notrack".to_owned() };
+        if let Some(why) = blind(netns) {
+            findings.cannot_tell(&subject, Some(namespace), object, why);
+            continue;
+        }
+        let places = Place::all(namespace, netns, "raw");
+        if places.iter().any(is_exempting) {
+            continue;
+        }
+        let own = places.iter().find_map(|place| Some((place, place.own_chain("PREROUTING")?)));
+        let chain = own.map_or("neutron-l3-agent-PREROUTING", |(_, chain)| chain.name.as_str());
+        let wanted = format!("-A {chain} -j CT --notrack");
+        let found =
+            findings.fire(&subject, Some(namespace), object, "connections are tracked in the fip namespace too");
+        found.values(wanted.clone(), "no such rule that every packet meets");
+        if let Some((place, chain)) = own {
+            found.mend(reach(place, &chain.name));
+            if !chain.rules.iter().any(is_notrack) {
+                found.mend(place.insert_line(&wanted, 0));
+            }
+        }
+    }
+}
+
+/// The jump from the built-in chain, where it is missing.
+fn reach(place: &Place<'_>, chain: &str) -> Option<Change> {
+    let base = place.table.chain("PREROUTING")?;
+    let jumps = base.rules.iter().any(|rule| plain_jump(rule) == Some(chain));
+    if jumps { None } else { place.insert_line(&format!("-A PREROUTING -j {chain}"), 0) }
+}
+
+fn is_exempting(place: &Place<'_>) -> bool {
+    let bases = place.table.chains.iter().filter(|chain| {
+        chain.base.as_ref().is_some_and(|base| base.hook == Hook::Prerouting) || chain.name == "PREROUTING"
+    });
+    bases.flat_map(|chain| &chain.rules).any(|rule| {
+        is_notrack(rule)
+            || plain_jump(rule)
+                .and_then(|name| place.table.chain(name))
+                .is_some_and(|chain| chain.rules.iter().any(is_notrack))
+    })
+}
+
+fn is_notrack(rule: &NfRule) -> bool {
+    rule.body.words().is_some_and(|words| {
+        matches!(words.target, Some(Target::Notrack | Target::NotrackAlias))
+            && words.matches.iter().all(|one| matches!(one, Match::Comment(_)))
+    })
+}
+
+/// Why something could stand in a namespace's packet filter unseen.
+pub(super) fn blind(netns: &Netns) -> Option<String> {
+    let part = match &netns.netfilter {
+        Observed::Seen(netfilter) => netfilter.nft.unreadable().or(netfilter.legacy.unreadable()),
+        Observed::Absent => None,
+        Observed::Unreadable(why) => Some(why.as_str()),
+    };
+    part.map(|why| format!("the packet filter could not be read: {why}"))
+}
+
+/// The agent's namespaces that were read.
+fn namespaces<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = (&'s NetnsName, NamespaceKind, &'s Netns)> {
+    let all = scene.snapshot.namespaces.iter();
+    all.filter_map(|(name, netns)| Some((name, parse_namespace(name)?.0, netns.seen()?)))
+        .filter(|(_, kind, _)| matches!(kind, NamespaceKind::Router | NamespaceKind::Fip | NamespaceKind::Snat))
+}
+
+fn subject(scene: &Scene<'_, '_>, namespace: &NetnsName, kind: NamespaceKind) -> Subject {
+    let id = parse_namespace(namespace).map_or("", |(_, id)| id);
+    match kind {
+        NamespaceKind::Fip => scene.network(id).map_or_else(Subject::node, Subject::network),
+        _ => scene.topology.router(id).map_or_else(Subject::node, Subject::router),
+    }
+}
