@@ -14,5 +14,8 @@
 mod agents;
 mod common;
 mod files;
+mod nat;
+mod neighbours;
 mod real;
 mod registry;
+mod snat;

@@ -27,11 +27,31 @@ pub(super) fn router_netfilter(spec: &RouterSpec) -> Netfilter {
     skeleton.netfilter()
 }
 
-/// The nat table of a fip namespace: chains, and nothing in them.
+/// The tables of a fip namespace: nat with nothing in its chains, and raw.
 pub(super) fn fip_netfilter() -> Netfilter {
     let mut skeleton = Skeleton::new();
     skeleton.jump("snat", "float-snat");
-    skeleton.netfilter()
+    let raw = untracked(&skeleton.prefix);
+    let mut netfilter = skeleton.netfilter();
+    if let Observed::Seen(tables) = &mut netfilter.nft {
+        tables.push(raw);
+    }
+    netfilter
+}
+
+/// The raw table of a fip namespace: nothing is tracked there.
+fn untracked(prefix: &AgentPrefix) -> Table {
+    let own = prefix.chain("PREROUTING");
+    let rule = |target| {
+        let body = RuleBody::Words(RuleWords { matches: Vec::new(), target: Some(target) });
+        vec![NfRule { handle: None, counters: None, body }]
+    };
+    let (kind, policy) = ("filter".to_owned(), Policy::Accept);
+    let base = BaseChain { hook: Hook::Prerouting, priority: -300, kind, policy, device: None };
+    let first = Chain { base: Some(base), rules: rule(Target::Jump(own.clone())), ..chain("PREROUTING") };
+    let second = Chain { rules: rule(Target::Notrack), ..chain(&own) };
+    let (family, name) = (NfFamily::Ip, "raw".to_owned());
+    Table { family, name, dormant: false, chains: vec![first, second], others: Vec::new() }
 }
 
 /// The nat table of a namespace with a gateway port.

@@ -1,0 +1,98 @@
+//! DVR701 to DVR710 on nodes of the real agent, broken one by one.
+
+use fipscope::net::{NeighState, Observed};
+
+use crate::common::{FIXTURES, calm, edit, fixture, healthy, only};
+
+#[test]
+fn healthy_nodes_have_nothing_of_it() {
+    for (name, snapshot) in healthy() {
+        calm(name, &snapshot, 701..=710);
+    }
+    for name in FIXTURES {
+        calm(name, &fixture(name), 701..=710);
+    }
+}
+
+#[test]
+fn entries_that_are_gone() {
+    let mut node = fixture("S1");
+    edit(&mut node, "qrouter", |netns| {
+        let Observed::Seen(neighs) = &mut netns.neighs else { panic!("not read") };
+        neighs.retain(|neigh| neigh.address.to_string() != "10.0.0.200");
+    });
+    let found = only(&node, 701);
+    assert_eq!(found.object.key, "10.0.0.200 dev qr-c2e43983-5c");
+
+    let mut node = fixture("S1");
+    edit(&mut node, "qrouter", |netns| {
+        let Observed::Seen(neighs) = &mut netns.neighs else { panic!("not read") };
+        let one = neighs.iter().find(|neigh| neigh.address.to_string() == "10.0.0.4").unwrap().clone();
+        let address = "10.0.0.77".parse().unwrap();
+        neighs.push(fipscope::net::Neigh { address, mac: None, state: NeighState::Failed, ..one });
+    });
+    assert_eq!(only(&node, 701).fixed_ip.unwrap().to_string(), "10.0.0.77");
+}
+
+#[test]
+fn an_entry_on_the_wrong_port() {
+    let mut node = fixture("S1");
+    edit(&mut node, "qrouter", |netns| {
+        let Observed::Seen(neighs) = &mut netns.neighs else { panic!("not read") };
+        let one = neighs.iter().find(|neigh| neigh.address.to_string() == "10.0.0.4").unwrap().clone();
+        neighs.push(fipscope::net::Neigh { dev: "qr-369f59a5-2c".into(), ..one });
+    });
+    let found = only(&node, 703);
+    assert_eq!(found.object.key, "10.0.0.4 dev qr-369f59a5-2c");
+    node.apply(&found.mend);
+    calm("mended", &node, 701..=710);
+}
+
+#[test]
+fn a_port_that_is_down_or_bare() {
+    let mut node = fixture("S1");
+    edit(&mut node, "qrouter", |netns| {
+        let Observed::Seen(links) = &mut netns.links else { panic!("not read") };
+        let port = links.iter_mut().find(|link| link.name.as_str() == "qr-369f59a5-2c").unwrap();
+        port.flags &= !1;
+    });
+    let found = only(&node, 710);
+    assert_eq!(found.object.key, "qr-369f59a5-2c");
+    node.apply(&found.mend);
+    calm("mended", &node, 701..=710);
+
+    let mut node = fixture("S1");
+    edit(&mut node, "qrouter", |netns| {
+        let Observed::Seen(addrs) = &mut netns.addrs else { panic!("not read") };
+        addrs.retain(|addr| addr.dev.as_str() != "qr-369f59a5-2c");
+    });
+    let found = only(&node, 710);
+    assert_eq!(found.expected.as_deref(), Some("inet 20.0.0.1/24 on a qr- port"));
+    node.apply(&found.mend);
+    calm("mended", &node, 701..=710);
+}
+
+#[test]
+fn two_routers_on_one_network() {
+    let mut node = fixture("S3");
+    let tag = node.host.ovs.seen().unwrap().port("qr-c2e43983-5c").unwrap().tag;
+    let Observed::Seen(ovs) = &mut node.host.ovs else { panic!("not read") };
+    for port in ovs.ports.iter_mut().filter(|port| port.name.starts_with("qr-")) {
+        port.tag = tag;
+    }
+    edit(&mut node, "qrouter-b047c", |netns| {
+        let Observed::Seen(addrs) = &mut netns.addrs else { panic!("not read") };
+        for addr in addrs.iter_mut().filter(|addr| addr.address.to_string() == "30.0.0.1/24") {
+            addr.address = "10.0.0.1/24".parse().unwrap();
+        }
+    });
+    edit(&mut node, "qrouter-ef25", |netns| {
+        let Observed::Seen(addrs) = &mut netns.addrs else { panic!("not read") };
+        for addr in addrs.iter_mut().filter(|addr| addr.address.to_string() == "10.0.0.1/24") {
+            addr.address = "10.0.0.9/24".parse().unwrap();
+        }
+    });
+    let found: Vec<_> = crate::common::judge(&node).into_iter().filter(|one| one.code.0 == 707).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].object.key.starts_with("10.0.0.9/24"));
+}
