@@ -119,12 +119,12 @@ fn exit(topology: &Topology, judged: Judged<'_>, narrowed: &Narrowed<'_>) -> Exi
     let states = states(topology, judged.findings);
     let chains: Vec<_> = topology.floating_ips.iter().zip(&states).filter(|(fip, _)| is_its(fip)).collect();
     // A chain can be known to be broken though no check has a name for it.
-    let is_nameless = chains.iter().any(|(fip, standing)| {
-        matches!(fip.state, FipState::Broken | FipState::Degraded)
+    let is_nameless = chains.iter().any(|(_, standing)| {
+        matches!(standing.state, FipState::Broken | FipState::Degraded)
             && !standing.findings.iter().any(|finding| finding.is_fault())
     });
     let is_blind = narrowed.floating_ip.is_none() && topology.blind.iter().any(Blind::hides_floating_ips);
-    let is_unsure = chains.iter().any(|(fip, _)| fip.state == FipState::Unknown);
+    let is_unsure = chains.iter().any(|(_, standing)| standing.state == FipState::Unknown);
     let is_all = narrowed.pick.is_all();
     match () {
         () if shown.has_faults() => Exit::Found,

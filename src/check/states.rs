@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::{Code, Confidence, Finding, Severity};
 use crate::net::NetnsName;
-use crate::topology::{FipKind, FipState, FloatingIp, Router, Topology};
+use crate::topology::{ChainLink, FipKind, FipState, FloatingIp, LinkState, Router, Topology};
 
 /// The family of SNAT, which only centralized floating IPs share with it.
 const SNAT: u16 = 8;
@@ -138,10 +138,28 @@ fn names(key: &str, device: &str) -> bool {
     key.split([' ', '.', '/', ',']).any(|word| word == device)
 }
 
+/// What the chain says; that it only degrades is left to a finding about this
+/// floating IP where there is one in the same place, which knows how bad it is.
+fn chain(fip: &FloatingIp, findings: &[&Finding]) -> FipState {
+    let is_faulty = |link: &&ChainLink| matches!(link.state, LinkState::Missing | LinkState::Wrong);
+    let is_judged = |link: &ChainLink| {
+        findings.iter().any(|finding| {
+            finding.confidence != Confidence::Unknown
+                && (finding.floating_ip.is_some() || finding.fixed_ip.is_some())
+                && finding.namespace.as_ref() == Some(&link.namespace)
+        })
+    };
+    let mut faulty = fip.outbound.iter().chain(&fip.inbound).filter(is_faulty);
+    match fip.state {
+        FipState::Degraded if faulty.all(is_judged) => FipState::Ok,
+        state => state,
+    }
+}
+
 fn state(fip: &FloatingIp, findings: &[&Finding]) -> FipState {
     let fault = |severity| findings.iter().any(|finding| finding.is_fault() && finding.severity == severity);
     let doubt = findings.iter().any(|finding| finding.is_doubt());
-    match fip.state {
+    match chain(fip, findings) {
         FipState::Broken => FipState::Broken,
         _ if fault(Severity::Error) => FipState::Broken,
         FipState::Degraded => FipState::Degraded,

@@ -5,7 +5,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::{about, count, not_read};
-use crate::check::{Confidence, Finding};
+use crate::check::{Confidence, Finding, Severity, states};
 use crate::net::Snapshot;
 use crate::report::style::{Style, Tone, cut, finding_mark, fip_mark, fip_word};
 use crate::report::{Counts, Group, Judged, Narrowed, Shown, repair_commands, subject};
@@ -29,7 +29,12 @@ pub fn check(
     let shown = judged.shown(topology, narrowed);
     let page = Page { snapshot, style };
     let mut out = page.head(&shown, topology, narrowed);
+    let mut after_note = false;
     for group in &shown.groups {
+        let is_note = group.root.severity == Severity::Note;
+        // Notes stand close together.
+        out += if is_note && after_note { "" } else { "\n" };
+        after_note = is_note;
         out += &page.group(group);
     }
     if !shown.acknowledged.is_empty() {
@@ -41,8 +46,12 @@ pub fn check(
     }
     if !shown.has_faults() && !shown.has_doubts() && narrowed.pick.is_all() {
         let is_its = |fip: &&FloatingIp| narrowed.floating_ip.is_none_or(|only| std::ptr::eq(only, *fip));
-        let not_whole: Vec<&FloatingIp> =
-            topology.floating_ips.iter().filter(is_its).filter(|fip| fip.state != FipState::Ok).collect();
+        let states = states(topology, judged.findings);
+        let standings = topology.floating_ips.iter().zip(&states).filter(|(fip, _)| is_its(fip));
+        let not_whole: Vec<(&FloatingIp, FipState)> = standings
+            .map(|(fip, standing)| (fip, standing.state))
+            .filter(|(_, state)| *state != FipState::Ok)
+            .collect();
         out += &match not_whole.as_slice() {
             [] => page.clean(topology, narrowed.floating_ip, passes),
             some => page.chains(some),
@@ -83,7 +92,7 @@ impl Page<'_> {
     }
 
     fn group(&self, group: &Group<'_>) -> String {
-        let mut out = format!("\n{}", self.line(group.root));
+        let mut out = self.line(group.root);
         out += &self.details(group.root);
         out + &self.consequences(group)
     }
@@ -103,6 +112,9 @@ impl Page<'_> {
 
     fn details(&self, finding: &Finding) -> String {
         let style = self.style;
+        if finding.severity == Severity::Note {
+            return style.block("    ", 4, Tone::Plain, &finding.message);
+        }
         let mut out = style.block("    ", 4, Tone::Strong, &finding.message);
         let place = finding.namespace.as_ref().map_or_else(|| "this node".to_owned(), ToString::to_string);
         let object = format!("{place}: {} {}", finding.object.kind.title(), finding.object.key);
@@ -117,7 +129,7 @@ impl Page<'_> {
             out += &self.entry("known", Tone::Faint, "by reckoning; nobody was asked");
         }
         if finding.is_fault() {
-            out += &self.entry("agent", Tone::Plain, &format!("the L3 agent {}", finding.agent.sentence()));
+            out += &self.entry("agent", Tone::Plain, finding.agent.sentence());
         }
         for (at, command) in repair_commands(finding, self.snapshot).iter().enumerate() {
             // Not wrapped, so that it can be copied.
@@ -159,15 +171,15 @@ impl Page<'_> {
     }
 
     /// No check has a name for it, but these chains do not hold.
-    fn chains(&self, fips: &[&FloatingIp]) -> String {
+    fn chains(&self, fips: &[(&FloatingIp, FipState)]) -> String {
         let mut out = String::from("\n");
-        for fip in fips.iter().take(MOST) {
+        for (fip, state) in fips.iter().take(MOST) {
             let text = format!(
                 "{} is {}, by its chain: fipscope show has the link",
                 crate::report::addresses(fip),
-                fip_word(fip.state)
+                fip_word(*state)
             );
-            out += &self.style.marked(fip_mark(fip.state), &text);
+            out += &self.style.marked(fip_mark(*state), &text);
         }
         if fips.len() > MOST {
             out += &self.style.block("  ", 2, Tone::Plain, &format!("and {} more", fips.len() - MOST));

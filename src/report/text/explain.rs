@@ -23,7 +23,7 @@ pub fn explain(check: &Check, style: Style) -> String {
     page.push('\n');
     let facts = [
         ("severity", check.severity.word().to_owned()),
-        ("agent", format!("the L3 agent {}", check.agent.sentence())),
+        ("agent", check.agent.sentence().to_owned()),
         ("decided", check.decided_by.sentence().to_owned()),
     ];
     for (title, text) in facts {

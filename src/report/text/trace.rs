@@ -109,7 +109,9 @@ impl Page<'_> {
             out += &self.entry("at", Tone::Plain, &end(walk, last));
         }
         if let Some(finding) = blocked_by(self.topology, self.judged.findings, walk) {
-            let text = format!("{} {}: {}", finding.code, finding.name, finding.message);
+            let cause = finding.because_of.as_deref().and_then(|cause| cause.split('@').next());
+            let cause = cause.map(|cause| format!(" (follows from {cause})")).unwrap_or_default();
+            let text = format!("{} {}: {}{cause}", finding.code, finding.name, finding.message);
             out += &self.entry("finding", Tone::Bad, &text);
         } else if let Some(fault) = fault(self.topology, walk) {
             out += &self.entry("chain", Tone::Warning, &fault);
