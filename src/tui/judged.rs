@@ -3,11 +3,12 @@
 
 mod words;
 
+use std::collections::BTreeMap;
+
 pub(super) use words::{agent, mark, name, subject};
 
 use super::words::Mark;
-use crate::check::{Confidence, Finding, Severity};
-use crate::path::Stop;
+use crate::check::{Finding, Standing, states};
 use crate::topology::{ChainLink, FipState, FloatingIp, Topology};
 
 /// The findings of a reading.
@@ -47,16 +48,19 @@ impl Judged {
                 Mark::Ok | Mark::None => counts.notes += 1,
             }
         }
-        let worst: Vec<Option<usize>> = topology.floating_ips.iter().map(|fip| worst(&findings, fip)).collect();
-        for (fip, at) in topology.floating_ips.iter_mut().zip(&worst) {
-            let found = at.map_or(Mark::Ok, |at| mark(&findings[at]));
-            if found < Mark::from(fip.state) {
-                fip.state = match found {
-                    Mark::Broken => FipState::Broken,
-                    Mark::Degraded => FipState::Degraded,
-                    _ => FipState::Unknown,
-                };
-            }
+        let places: BTreeMap<*const Finding, usize> =
+            findings.iter().enumerate().map(|(at, finding)| (std::ptr::from_ref(finding), at)).collect();
+        let place = |finding: &Finding| places.get(&std::ptr::from_ref(finding)).copied();
+        let standings = states(topology, &findings);
+        let named = |standing: &Standing| {
+            // A note is told where it is; it is no state.
+            let worst = standing.findings.iter().find(|finding| finding.is_fault() || finding.is_doubt())?;
+            place(worst)
+        };
+        let worst: Vec<Option<usize>> = standings.iter().map(named).collect();
+        let all: Vec<FipState> = standings.iter().map(|standing| standing.state).collect();
+        for (fip, state) in topology.floating_ips.iter_mut().zip(all) {
+            fip.state = state;
         }
         Self { findings, worst, counts }
     }
@@ -79,16 +83,6 @@ impl Judged {
         let exact = all.clone().find(|finding| finding.object == link.object);
         let holds = Mark::from(link) >= Mark::Ok;
         exact.or_else(|| all.find(|finding| !holds && finding.object.kind == link.object.kind))
-    }
-
-    /// The finding behind a packet's stop: about the object that stops it, else
-    /// the worst about the floating IP, where that is in the same namespace.
-    pub fn of_stop(&self, stop: &Stop, worst: Option<&Finding>) -> Option<&Finding> {
-        let here = |finding: &Finding| finding.namespace.as_ref() == Some(&stop.namespace);
-        let object = stop.object.as_ref();
-        let exact = self.findings.iter().find(|finding| here(finding) && Some(&finding.object) == object);
-        let worst = worst.filter(|finding| here(finding)).map(|finding| finding.id.as_str());
-        exact.or_else(|| self.findings.iter().find(|finding| Some(finding.id.as_str()) == worst))
     }
 
     /// What follows from a root, by place.
@@ -119,17 +113,4 @@ fn concerns(finding: &Finding, fip: &FloatingIp) -> bool {
         && fits
         && is_same(finding.router.as_deref(), Some(&fip.router))
         && is_same(finding.external_network.as_deref(), fip.external_network.as_deref())
-}
-
-/// The finding to name where there is room for one: the worst, of equals what is
-/// known before what is not, roots before what follows, its own before its router's.
-fn worst(findings: &[Finding], fip: &FloatingIp) -> Option<usize> {
-    let counts = |finding: &Finding| finding.severity < Severity::Note;
-    let all = findings.iter().enumerate().filter(|(_, finding)| counts(finding) && concerns(finding, fip));
-    let rank = |finding: &Finding| {
-        let unknown = finding.confidence == Confidence::Unknown;
-        let wide = finding.floating_ip.is_none() && finding.fixed_ip.is_none();
-        (unknown, finding.severity, finding.because_of.is_some(), wide, finding.code)
-    };
-    all.min_by_key(|(_, finding)| rank(finding)).map(|(at, _)| at)
 }

@@ -156,7 +156,7 @@ fn a_filter_finds_text_codes_routers_and_addresses() {
         ("192.168.1.33", 701, 1),
         ("permission", 401, 1),
         // A follower alone: shown under its cause.
-        ("rp_filter", 301, 2),
+        ("rp_filter", 312, 2),
     ] {
         let desk = desk(100, 30).keys(&format!("f/{filter}<enter>"));
         assert_eq!(at(&desk), (code, rows), "{filter}");

@@ -9,6 +9,7 @@ use ratatui::layout::Rect;
 
 use super::pen::{Pen, lines};
 use super::{empty, overview};
+use crate::check::blocked_by;
 use crate::path::{Kernel, Walk};
 use crate::tui::judged::name;
 use crate::tui::layout;
@@ -37,7 +38,7 @@ pub(super) fn draw(state: &State, walking: &Walking, node: &Node, body: Rect, bu
     pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text);
     let worst = evidence::fip_of(walking, node).and_then(|fip| node.judged.worst_of(&node.topology, fip));
     let finding = match &walk.stop {
-        Some(stop) => node.judged.of_stop(stop, worst),
+        Some(_) => blocked_by(&node.topology, &node.judged.findings, walk),
         None => worst.filter(|_| mark < Mark::Ok),
     };
     if let Some(finding) = finding {

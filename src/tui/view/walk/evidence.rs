@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::super::pen::{Pen, lines, wrap};
-use crate::check::Finding;
+use crate::check::{Finding, blocked_by};
 use crate::net::printable;
 use crate::path::{Hop, Kernel, Stop, Walk};
 use crate::topology::FloatingIp;
@@ -59,8 +59,7 @@ pub(super) fn draw(
     if station.stage == Stage::Stop
         && let Some(stop) = hop.and_then(|hop| hop.stop.as_ref()).or(walk.stop.as_ref())
     {
-        let worst = fip_of(walking, node).and_then(|fip| node.judged.worst_of(&node.topology, fip));
-        stopped(state, stop, node.judged.of_stop(stop, worst), &mut out);
+        stopped(state, stop, blocked_by(&node.topology, &node.judged.findings, walk), &mut out);
     }
     out.say("packet", &packet(station), theme.text);
     if let Some(hop) = hop {
