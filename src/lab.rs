@@ -10,6 +10,7 @@
 mod article;
 mod command;
 mod error;
+pub mod faults;
 mod files;
 mod node;
 mod numbers;
@@ -18,6 +19,7 @@ mod traffic;
 
 use std::path::{Path, PathBuf};
 
+use crate::check::Code;
 use crate::exec;
 use crate::net::NetnsName;
 use crate::net::netfilter::Backend;
@@ -50,12 +52,22 @@ pub struct LabOptions {
     pub backend: Backend,
     /// Make traffic of all three classes.
     pub traffic: bool,
+    /// What to break in it (`faults`).
+    pub broken: Vec<Code>,
 }
 
 impl Default for LabOptions {
     /// The article's node.
     fn default() -> Self {
-        Self { layout: Layout::Juno, routers: 1, fips: 1, more: false, backend: Backend::Nft, traffic: false }
+        Self {
+            layout: Layout::Juno,
+            routers: 1,
+            fips: 1,
+            more: false,
+            backend: Backend::Nft,
+            traffic: false,
+            broken: Vec::new(),
+        }
     }
 }
 
@@ -74,12 +86,18 @@ impl Lab {
     /// sandbox, and should end.
     pub fn enter_and_build(options: &LabOptions) -> Result<Self, Error> {
         let node = node(options)?;
+        let faults =
+            options.broken.iter().map(|code| faults::find(*code, options.layout)).collect::<Result<Vec<_>, _>>()?;
         let program = options.backend.restore_program();
         if exec::find_program(program).is_none() {
             return Err(Error::NoIptables(program));
         }
         let sandbox = Sandbox::enter()?;
-        Self::build(sandbox, node, options.traffic)
+        let lab = Self::build(sandbox, node, options.traffic)?;
+        for fault in faults {
+            fault.make(options)?;
+        }
+        Ok(lab)
     }
 
     fn build(sandbox: Sandbox, node: Node, with_traffic: bool) -> Result<Self, Error> {

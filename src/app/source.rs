@@ -7,10 +7,11 @@ use super::console;
 use super::error::AppError;
 use super::exit::Exit;
 use super::output::style;
+use crate::check::Code;
 use crate::config::{LabArgs, Settings};
 use crate::kernel::{self, ReadOptions};
 use crate::lab::{self, Lab, LabOptions};
-use crate::net::{Observed, RouteQuestion, Snapshot};
+use crate::net::{Observed, RouteQuestion, Snapshot, printable};
 use crate::netns::NetnsDir;
 use crate::tui::Node;
 
@@ -50,6 +51,15 @@ fn asker(settings: &Settings) -> Option<console::Asker> {
     settings.from.is_none().then(|| -> console::Asker { Arc::new(ask) })
 }
 
+/// The codes of what the lab is to have broken.
+fn codes(words: &[String]) -> Result<Vec<Code>, AppError> {
+    let code = |word: &String| {
+        word.parse::<Code>()
+            .map_err(|error| lab::Error::CannotBreak(format!("--break {}: {error}", printable(word, 40))).into())
+    };
+    words.iter().map(code).collect()
+}
+
 /// The lab, with the console or another command in it.
 pub(super) fn lab(arguments: &LabArgs, settings: &Settings) -> Result<Exit, AppError> {
     let usual = LabOptions::default();
@@ -59,6 +69,7 @@ pub(super) fn lab(arguments: &LabArgs, settings: &Settings) -> Result<Exit, AppE
         fips: arguments.fips.unwrap_or(usual.fips),
         backend: arguments.backend,
         traffic: arguments.traffic,
+        broken: codes(&arguments.broken)?,
         ..usual
     };
     let lab = Lab::enter_and_build(&options)?;

@@ -176,6 +176,7 @@ Exit codes: 0 no difference, 1 a difference, 3 no difference in what could be re
 Examples:
   fipscope lab                                   the console on the example node
   fipscope lab --layout pike --traffic           today's layout, with traffic
+  fipscope lab --break DVR301 -- fipscope check  the example node, broken
   fipscope lab -- fipscope list                  any command instead of the console
 
 It needs neither OpenStack nor root, and nothing of it is left when it ends.")]
@@ -227,6 +228,9 @@ pub(super) struct Lab {
     /// Let traffic of all three classes flow (east-west, SNAT, floating IP)
     #[arg(long)]
     traffic: bool,
+    /// Break it as these codes have it (DVR301, or 301)
+    #[arg(long = "break", value_name = "CODE", value_delimiter = ',')]
+    broken: Vec<String>,
     /// What to run in the sandbox instead of the console
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
@@ -300,14 +304,17 @@ impl From<Command> for config::Command {
             Command::Trace(trace) => Self::Trace(Box::new(trace.into())),
             Command::Snapshot { output, conntrack } => Self::Snapshot(config::SnapshotArgs { output, conntrack }),
             Command::Diff { before, after } => Self::Diff { before, after },
-            Command::Lab(Lab { layout, routers, fips, backend, traffic, command }) => Self::Lab(config::LabArgs {
-                layout: layout.into(),
-                routers,
-                fips,
-                backend: backend.into(),
-                traffic,
-                command,
-            }),
+            Command::Lab(Lab { layout, routers, fips, backend, traffic, broken, command }) => {
+                Self::Lab(config::LabArgs {
+                    layout: layout.into(),
+                    routers,
+                    fips,
+                    backend: backend.into(),
+                    traffic,
+                    broken,
+                    command,
+                })
+            }
         }
     }
 }

@@ -164,6 +164,8 @@ pub struct LabArgs {
     pub backend: Backend,
     /// Whether traffic of the three classes flows.
     pub traffic: bool,
+    /// The codes of what is to be broken in it, as typed.
+    pub broken: Vec<String>,
     /// What to run inside; empty is the console.
     pub command: Vec<OsString>,
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::check::Code;
 use crate::exec;
 use crate::netns;
 
@@ -23,6 +24,19 @@ pub enum Error {
         /// The step that failed, and what became of the others.
         #[from]
         source: exec::Error,
+    },
+    /// A code that the lab cannot bring about.
+    #[error("{0}")]
+    CannotBreak(String),
+    /// A command that was to break the lab failed.
+    #[error("the lab could not be broken as {code} has it: {command}: {why}")]
+    Fault {
+        /// The code.
+        code: Code,
+        /// The command.
+        command: String,
+        /// What it said.
+        why: String,
     },
     /// A file or a socket of the lab's.
     #[error("the lab cannot {doing} {what}: {source}")]

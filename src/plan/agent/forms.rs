@@ -63,14 +63,14 @@ impl Forms {
     }
 
     /// `-j SNAT --to-source …` in this release's form.
-    pub(super) fn snat_to(&self, address: impl std::fmt::Display) -> String {
+    pub fn snat_to(&self, address: impl std::fmt::Display) -> String {
         let random = if self.random_fully { " --random-fully" } else { "" };
         format!("-j SNAT --to-source {address}{random}")
     }
 
     /// The rule that keeps traffic which does not leave through `device` from
     /// being translated.
-    pub(super) fn guard(&self, device: &IfName) -> String {
+    pub fn guard(&self, device: &IfName) -> String {
         let input = if self.guard_input { format!("! -i {device} ") } else { String::new() };
         format!("{input}! -o {device} -m conntrack ! --ctstate DNAT -j ACCEPT")
     }

@@ -1,0 +1,67 @@
+//! Each code that the lab can break, in a running lab of its own: it is found
+//! as the root cause, its repair takes it away and brings nothing new, simulated
+//! first and then with the commands as they are printed.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test starts programs, says what it does and fails by panicking"
+)]
+
+mod inside;
+
+use std::env;
+use std::process::{Command, ExitCode};
+
+use fipscope::check::Code;
+use fipscope::lab::faults::FAULTS;
+use fipscope::neutron::Layout;
+
+/// The exit code of a lab that this system does not let stand.
+const SKIPPED: i32 = 77;
+/// The exit code where the lab was broken, but no check can tell.
+const UNDECIDED: i32 = 78;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = env::args().skip(1).collect();
+    if words.iter().any(|word| word == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    if let [inside, layout, code] = words.as_slice()
+        && inside == "--inside"
+    {
+        return inside::run(layout, code.parse().unwrap());
+    }
+    let filter = words.iter().find(|word| !word.starts_with('-')).map_or("", String::as_str);
+    let (mut ran, mut failed, mut skipped) = (0, 0, 0);
+    for layout in [Layout::Juno, Layout::Newton, Layout::Pike] {
+        for fault in FAULTS.iter().filter(|fault| fault.since <= layout) {
+            let case = format!("{} {}", layout.word(), Code(fault.code));
+            if !case.contains(filter) {
+                continue;
+            }
+            let mut command = Command::new(env::current_exe().unwrap());
+            let output = command.args(["--inside", layout.word(), &fault.code.to_string()]).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+            ran += 1;
+            match output.status.code() {
+                Some(0) => println!("ok      {case}  {}", said.trim()),
+                Some(UNDECIDED) => println!("SKIPPED {case}: broken, but no check decides it from a snapshot"),
+                Some(SKIPPED) => {
+                    println!("SKIPPED {case}: {}", said.trim());
+                    skipped += 1;
+                }
+                _ => {
+                    println!("FAILED  {case}\n{}", said.trim());
+                    failed += 1;
+                }
+            }
+        }
+    }
+    println!("check_lab: {ran} labs broken, {failed} failed, {skipped} skipped");
+    let required = skipped > 0 && env::var_os("REQUIRE_NETNS").is_some();
+    ExitCode::from(u8::from(failed > 0 || required))
+}
