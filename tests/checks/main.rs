@@ -14,8 +14,12 @@
 mod agents;
 mod common;
 mod files;
+mod fip;
 mod nat;
 mod neighbours;
+mod outside;
+mod pair;
+mod policy;
 mod real;
 mod registry;
 mod snat;
