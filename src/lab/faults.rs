@@ -168,9 +168,10 @@ fn run(command: &str) -> Result<(), String> {
     // `ip netns exec` looks its program up itself.
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let output = Command::new(program).args(words).env("PATH", path).output().map_err(|error| error.to_string())?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(crate::net::printable(String::from_utf8_lossy(&output.stderr).trim(), 300)),
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(crate::net::printable(String::from_utf8_lossy(&output.stderr).trim(), 300))
     }
 }
 

@@ -165,8 +165,8 @@ fn tracked_connections() {
     let unasked = sick(|node| edit(node, "qrouter", |netns| netns.conntrack_fill = fill(5)));
     assert_eq!(unknowns(&unasked).iter().filter(|code| **code == 406).count(), 1);
 
-    let full = sick(|node| edit(node, "qrouter", |netns| netns.conntrack_fill = fill(1000)));
-    assert_eq!(only(&full, 409).actual.as_deref(), Some("1000"));
+    let crowded = sick(|node| edit(node, "qrouter", |netns| netns.conntrack_fill = fill(1000)));
+    assert_eq!(only(&crowded, 409).actual.as_deref(), Some("1000"));
     let node = sick(|node| without(node, "fip-", "raw/neutron-l3-agent-PREROUTING", "notrack"));
     mended(&node, &only(&node, 410));
 }

@@ -89,7 +89,7 @@ fn each<'s>(scene: &Scene<'_, 's>, mut act: impl FnMut(&'s Router, Told<'s>)) {
         let mut told = Told::default();
         for suspect in names.iter().filter_map(|name| known.get(*name)).flatten() {
             for fip in &fips {
-                for walk in probes(scene, router, fip, suspect) {
+                for walk in probes(scene, router, fip, *suspect) {
                     told.add(fip, walk);
                 }
             }

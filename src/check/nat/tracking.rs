@@ -32,11 +32,10 @@ pub(in crate::check) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
                 let subject = Subject::router(router);
                 findings.cannot_tell(&subject, Some(namespace), object("connections".to_owned()), why.clone());
             }
-            Some(Observed::Absent) => {}
             None if netns.conntrack_fill.seen().is_some_and(|fill| fill.count > 0) => {
                 unasked.insert(namespace);
             }
-            None => {}
+            Some(Observed::Absent) | None => {}
         }
     }
     if !unasked.is_empty() {

@@ -75,9 +75,10 @@ fn one(thing: &Thing, comes: bool) -> Option<Action> {
 fn nf_rule(at: &RuleAt, rule: &NfRule, comes: bool) -> Option<Action> {
     let mut edit = table_edit(&at.at)?;
     let (chain, rule, place) = (at.chain.clone(), words(rule)?, u32::try_from(at.position).ok()?.checked_add(1));
-    edit.edits.push(match comes {
-        true => super::super::ChainEdit::Add { chain, at: place, rule },
-        false => super::super::ChainEdit::Delete { chain, at: place, rule },
+    edit.edits.push(if comes {
+        super::super::ChainEdit::Add { chain, at: place, rule }
+    } else {
+        super::super::ChainEdit::Delete { chain, at: place, rule }
     });
     Some(Action::Netfilter(edit))
 }
@@ -111,7 +112,7 @@ fn link(before: &Link, after: &Link) -> Option<Vec<Action>> {
         actions.push(set(LinkSetting::Up(up(after)), LinkSetting::Up(up(before))));
     }
     if let (Some(from), Some(to)) = (before.ipv4, after.ipv4) {
-        for (name, from, to) in settings(&from).into_iter().zip(settings(&to)).map(|((n, f), (_, t))| (n, f, t)) {
+        for (name, from, to) in settings(from).into_iter().zip(settings(to)).map(|((n, f), (_, t))| (n, f, t)) {
             if from != to {
                 let key = sysctl_key(&format!("net.ipv4.conf.{}.{name}", after.name));
                 actions.push(Action::Sysctl { key, to, from: Some(from) });
@@ -122,7 +123,7 @@ fn link(before: &Link, after: &Link) -> Option<Vec<Action>> {
 }
 
 /// The settings of a device, by name.
-fn settings(conf: &Ipv4Conf) -> [(&'static str, i64); 8] {
+fn settings(conf: Ipv4Conf) -> [(&'static str, i64); 8] {
     [
         ("forwarding", conf.forwarding.into()),
         ("proxy_arp", conf.proxy_arp.into()),

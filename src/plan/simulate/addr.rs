@@ -156,9 +156,10 @@ fn of_address(link: &Link, addr: &Addr, net: Ipv4Net, source: IpAddr) -> Vec<Rou
     if !addr.flags.secondary && !is_own && subnet.addr().octets()[0] != 0 {
         if !addr.flags.noprefixroute {
             let of_loopback = link.flags & IFF_LOOPBACK != 0;
-            routes.push(match of_loopback {
-                true => route(TableId::LOCAL, subnet, RouteKind::Local, SCOPE_HOST),
-                false => route(TableId::MAIN, subnet, RouteKind::Unicast, SCOPE_LINK),
+            routes.push(if of_loopback {
+                route(TableId::LOCAL, subnet, RouteKind::Local, SCOPE_HOST)
+            } else {
+                route(TableId::MAIN, subnet, RouteKind::Unicast, SCOPE_LINK)
             });
         }
         if subnet.prefix_len() < 31 && addr.broadcast != Some(IpAddr::V4(subnet.broadcast())) {

@@ -1,5 +1,5 @@
 //! As much of Markdown as the pages of the codes use: headings, paragraphs,
-//! lists, blocks of commands, words of code (CommonMark, sections 4 to 6).
+//! lists, blocks of commands, words of code (`CommonMark`, sections 4 to 6).
 
 use unicode_width::UnicodeWidthChar;
 

@@ -178,15 +178,14 @@ fn evidence(
     if let Some(finding) = finding {
         told.say("finding", &format!("{}: {}", name(finding), finding.message), judged::mark(finding).style(theme));
     }
-    match finding.filter(|finding| finding.expected.is_some() || finding.actual.is_some()) {
-        Some(finding) => told.values(theme, finding),
-        None => {
-            if let Some(expected) = link.expected.as_ref().filter(|expected| link.actual.as_ref() != Some(*expected)) {
-                told.say("expected", expected, theme.text);
-            }
-            if let Some(actual) = &link.actual {
-                told.say(if mark == Mark::Unknown { "unknown" } else { "found" }, actual, mark.style(theme));
-            }
+    if let Some(finding) = finding.filter(|finding| finding.expected.is_some() || finding.actual.is_some()) {
+        told.values(theme, finding);
+    } else {
+        if let Some(expected) = link.expected.as_ref().filter(|expected| link.actual.as_ref() != Some(*expected)) {
+            told.say("expected", expected, theme.text);
+        }
+        if let Some(actual) = &link.actual {
+            told.say(if mark == Mark::Unknown { "unknown" } else { "found" }, actual, mark.style(theme));
         }
     }
     if let Some(end) = chain.end(direction).filter(|_| finding.is_some() || mark == Mark::Broken) {
