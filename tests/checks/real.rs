@@ -15,7 +15,7 @@ const EXPECTED: &[Expected] = &[
     // The gateway was cleared: the agent keeps the fip namespace (104).
     // The agent leaves a rule for a centralized floating IP, and the instance's
     // packets leave by the wrong way (303).
-    Expected { node: "S9", roots: &[(303, "qrouter-", "45606: from 20.0.0.9 lookup 16")], notes: &[] },
+    Expected { node: "S9", roots: &[(303, "qrouter-", "45606: from 20.0.0.9 lookup 16")], notes: &[807] },
     Expected { node: "S13", roots: &[], notes: &[104] },
     // The same stray rule without a pair: table 16 is empty, it does nothing (303).
     Expected { node: "S15", roots: &[], notes: &[303] },

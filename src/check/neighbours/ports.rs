@@ -31,14 +31,27 @@ pub(in crate::check) fn down(scene: &Scene<'_, '_>, findings: &mut Findings) {
             }
         }
         if netns.links.seen().is_some() && netns.addrs.seen().is_some() {
-            without_port(findings, router, namespace, netns, &ports);
+            without_port(scene, findings, router, namespace, &ports);
         }
     }
 }
 
 /// Subnets of which only the redirect rule is left; the agent writes the port's
-/// own address into it.
-fn without_port(findings: &mut Findings, router: &Router, namespace: &NetnsName, netns: &Netns, ports: &[&Link]) {
+/// own address into it. Where no port lacks an address and nothing else speaks of
+/// the subnet, the rule is what is left over (DVR308).
+fn without_port(
+    scene: &Scene<'_, '_>,
+    findings: &mut Findings,
+    router: &Router,
+    namespace: &NetnsName,
+    ports: &[&Link],
+) {
+    let Some(netns) = scene.netns(namespace) else { return };
+    let is_used = |net: &IpNet| {
+        let mut fips = scene.topology.floating_ips.iter().filter(|fip| fip.router == router.id);
+        fips.any(|fip| fip.fixed_ip.is_some_and(|fixed| net.contains(&fixed)))
+            || router.snat_ports.iter().flat_map(|port| &port.addresses).any(|known| known.trunc() == net.trunc())
+    };
     let has_address =
         |link: &&&Link| netns.addrs().iter().any(|addr| addr.dev == link.name && addr.address.addr().is_ipv4());
     let bare: Vec<&&Link> = ports.iter().filter(|link| !has_address(link)).collect();
@@ -46,7 +59,12 @@ fn without_port(findings: &mut Findings, router: &Router, namespace: &NetnsName,
     for (rule, from) in rules {
         let is_redirect = rule.table() == Some(table_of(from)) && rule.priority.0 == table_of(from).0;
         let held = netns.addrs().iter().any(|addr| addr.address == from);
-        if !from.addr().is_ipv4() || from.prefix_len() == 32 || !is_redirect || held {
+        if !from.addr().is_ipv4()
+            || from.prefix_len() == 32
+            || !is_redirect
+            || held
+            || (bare.is_empty() && !is_used(&from))
+        {
             continue;
         }
         let object = ObjectRef { kind: ObjectKind::Addr, key: format!("{from} on qr-…") };
