@@ -8,13 +8,13 @@
 mod entry;
 pub mod json;
 mod judged;
+mod repair;
 mod select;
 pub mod style;
 mod table;
 pub mod text;
 
-use crate::check::Finding;
-use crate::net::{Change, Snapshot};
+use crate::net::Change;
 use crate::path::Walk;
 pub use entry::{Entry, EntryQuery, entry, entry_words};
 use judged::subject;
@@ -30,11 +30,6 @@ pub enum Back<'a> {
     None,
     /// The answer's own walk.
     Walk(&'a Walk),
-}
-
-/// The commands that mend a finding, in order.
-fn repair_commands(_finding: &Finding, _snapshot: &Snapshot) -> Vec<String> {
-    Vec::new()
 }
 
 /// A change in one line: `+`, `-` or `~`, and what came, went, or differs.

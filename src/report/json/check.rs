@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::{Head, document};
 use crate::check::{AgentDoes, Applicability, Code, Confidence, DecidedBy, Severity, checks};
 use crate::net::{NetnsName, Snapshot};
-use crate::report::{Judged, Narrowed, repair_commands};
+use crate::report::repair;
+use crate::report::{Judged, Narrowed};
 use crate::topology::{ObjectRef, Topology};
 
 #[derive(Serialize)]
@@ -98,7 +99,10 @@ impl<'a> Finding<'a> {
             because_of: finding.because_of.as_deref(),
             acknowledged: judged.is_acknowledged(finding),
             agent: finding.agent,
-            repair: Repair { applicability: finding.applicability, commands: repair_commands(finding, snapshot) },
+            repair: Repair {
+                applicability: finding.applicability,
+                commands: repair::Repair::of(finding, judged.findings, snapshot).commands,
+            },
         }
     }
 }

@@ -7,8 +7,9 @@ use unicode_width::UnicodeWidthStr;
 use super::{about, count, not_read};
 use crate::check::{Confidence, Finding, Severity, states};
 use crate::net::Snapshot;
+use crate::report::repair::Repair;
 use crate::report::style::{Style, Tone, cut, finding_mark, fip_mark, fip_word};
-use crate::report::{Counts, Group, Judged, Narrowed, Shown, repair_commands, subject};
+use crate::report::{Counts, Group, Judged, Narrowed, Shown, subject};
 use crate::topology::{Blind, FipState, FloatingIp, Topology};
 
 /// Columns before the values of a finding.
@@ -27,7 +28,7 @@ pub fn check(
     style: Style,
 ) -> String {
     let shown = judged.shown(topology, narrowed);
-    let page = Page { snapshot, style };
+    let page = Page { snapshot, findings: judged.findings, style };
     let mut out = page.head(&shown, topology, narrowed);
     let mut after_note = false;
     for group in &shown.groups {
@@ -65,6 +66,7 @@ pub fn check(
 
 struct Page<'a> {
     snapshot: &'a Snapshot,
+    findings: &'a [Finding],
     style: Style,
 }
 
@@ -131,13 +133,17 @@ impl Page<'_> {
         if finding.is_fault() {
             out += &self.entry("agent", Tone::Plain, finding.agent.sentence());
         }
-        for (at, command) in repair_commands(finding, self.snapshot).iter().enumerate() {
+        let repair = Repair::of(finding, self.findings, self.snapshot);
+        for (at, command) in repair.commands.iter().enumerate() {
             // Not wrapped, so that it can be copied.
             let title = if at == 0 { "mend" } else { "" };
             let lead = style.paint(Tone::Faint, &format!("    {title:<10}"));
             out.push_str(&lead);
             out.push_str(&style.paint(Tone::Good, command));
             out.push('\n');
+        }
+        for sentence in &repair.by_hand {
+            out += &self.entry("by hand", Tone::Plain, sentence);
         }
         if let Some(cause) = &finding.because_of {
             out += &self.entry("because", Tone::Faint, cause);
