@@ -4,11 +4,14 @@
 mod words;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 pub(super) use words::{agent, mark, name, subject};
 
 use super::words::Mark;
 use crate::check::{Finding, Standing, states};
+use crate::net::Snapshot;
+use crate::plan::{Step, repair};
 use crate::topology::{ChainLink, FipState, FloatingIp, Topology};
 
 /// The findings of a reading.
@@ -18,6 +21,9 @@ pub struct Judged {
     pub findings: Vec<Finding>,
     /// Of each floating IP, in the topology's order, its worst one.
     worst: Vec<Option<usize>>,
+    /// Of each finding what mends it, as commands and sentences, made when first asked for:
+    /// repairs are simulated on a copy of the reading.
+    mends: Vec<OnceLock<Vec<String>>>,
     /// Roots by kind.
     pub counts: Counts,
 }
@@ -62,7 +68,8 @@ impl Judged {
         for (fip, state) in topology.floating_ips.iter_mut().zip(all) {
             fip.state = state;
         }
-        Self { findings, worst, counts }
+        let mends = vec![OnceLock::new(); findings.len()];
+        Self { findings, worst, mends, counts }
     }
 
     /// The worst finding about a floating IP, by its place in the topology.
@@ -83,6 +90,19 @@ impl Judged {
         let exact = all.clone().find(|finding| finding.object == link.object);
         let holds = Mark::from(link) >= Mark::Ok;
         exact.or_else(|| all.find(|finding| !holds && finding.object.kind == link.object.kind))
+    }
+
+    /// What mends a finding and what follows from it, command by command; what
+    /// no command can do, in a sentence.
+    pub fn mend(&self, snapshot: &Snapshot, finding: &Finding) -> &[String] {
+        let at = self.findings.iter().position(|other| std::ptr::eq(other, finding));
+        let Some(cell) = at.and_then(|at| self.mends.get(at)) else { return &[] };
+        cell.get_or_init(|| {
+            let together = repair::together(finding, &self.findings);
+            let plan = repair::plan(&together, snapshot);
+            let by_hand = repair::by_hand(&together, snapshot);
+            plan.steps.iter().map(Step::command).chain(by_hand).collect()
+        })
     }
 
     /// What follows from a root, by place.

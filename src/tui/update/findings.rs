@@ -122,8 +122,10 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
             None => state.notice = Some("it stands on the host itself, in no namespace".to_owned()),
         },
         Command::CopyCommand => {
-            let command = finding.namespace.as_ref().map(|name| finding.object.command(name));
-            return copy(state, command);
+            // Where nothing mends it, the command that shows it.
+            let mend = judged.mend(&node.snapshot, finding);
+            let look = finding.namespace.as_ref().map(|name| finding.object.command(name));
+            return copy(state, if mend.is_empty() { look } else { Some(mend.join("\n")) });
         }
         Command::CopyId => return copy(state, Some(finding.id.clone())),
         _ => {}

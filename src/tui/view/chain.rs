@@ -192,7 +192,7 @@ fn evidence(
         told.say("so", end, theme.text);
     }
     if let Some(finding) = finding {
-        told.outlook(theme, finding);
+        told.outlook(theme, node, finding);
     }
     told.say("look with", &command(link), theme.key);
     // What was found already says a single line.

@@ -46,9 +46,13 @@ impl Lines {
     }
 
     /// What will become of it: by the agent, by hand.
-    pub(super) fn outlook(&mut self, theme: &Theme, finding: &Finding) {
+    pub(super) fn outlook(&mut self, theme: &Theme, node: &Node, finding: &Finding) {
         if finding.confidence != Confidence::Unknown {
             self.say("agent", agent(finding.agent), theme.text);
+        }
+        let commands = node.judged.mend(&node.snapshot, finding).iter().flat_map(|command| command.lines());
+        for (at, command) in commands.enumerate() {
+            self.say(if at == 0 { "mend" } else { "" }, command, theme.key);
         }
     }
 }
@@ -75,7 +79,7 @@ pub(in crate::tui) fn told(theme: &Theme, node: &Node, at: usize, width: usize) 
         let text = format!("{}: {}", count(follow.len(), "finding", "findings"), follow.join(", "));
         out.say("follows", &text, theme.text);
     }
-    out.outlook(theme, finding);
+    out.outlook(theme, node, finding);
     if let Some(name) = &finding.namespace {
         out.say("look with", &finding.object.command(name), theme.key);
     }
