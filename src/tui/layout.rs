@@ -188,7 +188,9 @@ pub(super) fn chain(chain: &Chain, fip: &FloatingIp, body: Rect) -> ChainParts {
     let show_list = !fits || rest.height >= 6 + evidence.min(8);
     let with_directions = show_list && rest.height >= 4;
     let directions = take(&mut rest, u16::from(with_directions));
-    let for_evidence = evidence.min((rest.height / 2).max(6)).min(rest.height.saturating_sub(3));
+    // The diagram shows the way already: then what is wrong with a link may take more.
+    let most = if fits { rest.height * 2 / 3 } else { rest.height / 2 };
+    let for_evidence = evidence.min(most.max(6)).min(rest.height.saturating_sub(3));
     let for_list = if show_list { listed.min(rest.height - for_evidence) } else { 0 };
     let list = take(&mut rest, for_list);
     let air = rest.height > evidence || rest.height >= 7;
@@ -242,7 +244,7 @@ fn evidence_rows(chain: &Chain, fip: &FloatingIp) -> u16 {
     let Some((direction, at)) = chain.place(fip) else { return 0 };
     let link = &fip.links(direction)[at];
     // What is found about a link that does not hold: its name, the sentences.
-    let finding = if Mark::from(link) < Mark::Ok { 5 } else { 0 };
+    let finding = if Mark::from(link) < Mark::Ok { 7 } else { 0 };
     let rows =
         2 + finding + usize::from(link.expected.is_some()) + usize::from(link.actual.is_some()) + link.evidence.len();
     u16::try_from(rows).unwrap_or(u16::MAX)

@@ -22,9 +22,9 @@ impl Page {
         Self { code, scroll: 0 }
     }
 
-    /// Its text; `None` for a code that is not known.
+    /// Its text; `None` for a code that is not known, or of which nothing is told.
     pub fn text(&self) -> Option<&'static str> {
-        check(self.code).map(|check| check.page)
+        check(self.code).map(|check| check.page).filter(|page| page.lines().nth(1).is_some())
     }
 
     /// Scrolls by lines, negative upward, never past the end.
