@@ -169,3 +169,17 @@ fn a_damaged_file_hides_nothing_and_is_not_overwritten() {
         assert_eq!(fs::read_to_string(&kept).unwrap(), damage);
     }
 }
+
+#[test]
+fn a_missing_rule_in_text_with_what_mends_it() {
+    let folder = folder("check-text");
+    let snapshot = Scenario::article(Layout::Pike).without_rule(QROUTER, "from 10.0.0.4 ").snapshot;
+    let file = save(&snapshot, &folder, "broken");
+    let answer = run(["check", "--select", "DVR3", "--from", &file]);
+    assert_eq!((answer.code, answer.err.as_str()), (1, ""));
+    insta::assert_snapshot!(answer.out);
+    let (_, document) = checked(&["--from", &file, "--select", "DVR301"], &folder);
+    let repair = &document["findings"][0]["repair"];
+    assert!(repair["commands"][0].as_str().is_some_and(|command| command.contains("rule add")), "{document:#}");
+    assert_eq!(checked(&["--from", &file, "--select", "DVR9"], &folder).0, 0);
+}
