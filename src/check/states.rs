@@ -101,12 +101,14 @@ impl<'f> Index<'f> {
         namespaces.dedup();
         let network = fip.external_network.as_deref().and_then(|network| self.networks.get(network));
         let wide = self.routers.get(fip.router.as_str()).into_iter().chain(network).flatten();
-        let wide = wide.chain(namespaces.into_iter().filter_map(|name| self.namespaces.get(name)).flatten());
+        let wide = wide.chain(namespaces.iter().filter_map(|name| self.namespaces.get(*name)).flatten());
         let wide = wide.filter(|finding| {
             // What is merely worth knowing is told where it is.
             finding.severity < Severity::Note
                 && (finding.code.family() != SNAT || fip.kind == FipKind::Centralized)
-                && !router.is_some_and(|router| is_of_another_subnet(finding, fip, router))
+                && !router.is_some_and(|router| {
+                    is_of_another_subnet(finding, fip, router) || is_beside(finding, &namespaces, router)
+                })
         });
         let mut findings: Vec<&Finding> = own.chain(wide).copied().collect();
         findings.sort_by_key(|finding| {
@@ -131,6 +133,14 @@ fn is_of_another_subnet(finding: &Finding, fip: &FloatingIp, router: &Router) ->
     let ports = router.internal.iter().chain(&router.snat_ports);
     let mut named = ports.filter(|port| names(&finding.object.key, port.device.as_str())).peekable();
     named.peek().is_some() && named.all(|port| !port.addresses.iter().any(|net| net.contains(&fixed)))
+}
+
+/// Whether it stands in the router's snat namespace, where the chain does not pass.
+fn is_beside(finding: &Finding, chain: &[&NetnsName], router: &Router) -> bool {
+    finding
+        .namespace
+        .as_ref()
+        .is_some_and(|name| router.snat_namespace.as_ref() == Some(name) && !chain.contains(&name))
 }
 
 /// Whether a device stands as a word in a key.
