@@ -132,7 +132,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Findings, &["n"], C::OpenNamespace, "finding-namespace", "show the object as the kernel has it", Some("raw")),
     bind(Findings, &["/"], C::Filter, "filter-findings", "filter by text, code, router or address", Some("filter")),
     bind(Findings, &["y"], C::CopyCommand, "copy-finding", "copy the commands of its repair", Some("copy")),
-    bind(Findings, &["Y"], C::CopyId, "copy-finding-id", "copy its id, to acknowledge it", None),
+    bind(Findings, &["Y"], C::CopyId, "copy-finding-id", "copy the finding's id, to acknowledge it", None),
     bind(Namespace, &["tab"], C::NextTab, "next-tab", "show the next kind of object", Some("next")),
     bind(Namespace, &["shift-tab"], C::PreviousTab, "previous-tab", "show the kind before", None),
     bind(Namespace, &["1", "2", "3", "4", "5", "6", "7"], C::PickTab, "pick-tab", "show that kind of object", None),

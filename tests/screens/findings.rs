@@ -233,3 +233,16 @@ fn words_of_a_finding_cannot_steer_the_terminal() {
         assert!(!screen.contains('\u{202e}'), "{keys}: {screen}");
     }
 }
+
+#[test]
+fn a_page_is_read_and_scrolled() {
+    let desk = desk(80, 24).keys(":explain dvr301<enter>");
+    assert_eq!(desk.state.above.last(), Some(&Screen::Page(Page::of(Code(301)))));
+    assert_snapshot!("findings-page-80x24", desk.screen());
+    let scrolled = desk.keys("jj");
+    assert_eq!(scrolled.state.above.last(), Some(&Screen::Page(Page { code: Code(301), scroll: 2 })));
+    // Never past the end, and back at once.
+    let end = scrolled.keys("G");
+    assert!(end.screen().contains("Where this comes from"), "{}", end.screen());
+    assert_eq!(end.keys("g").state.above.last(), Some(&Screen::Page(Page::of(Code(301)))));
+}

@@ -38,7 +38,7 @@ pub(in crate::tui) fn lines(page: &str, width: u16) -> Vec<Line> {
             flush(&mut block, width, &mut out);
             fenced = !fenced;
         } else if fenced {
-            out.push(vec![(format!("    {}", line.trim_end()), Kind::Code)]);
+            out.extend(command(line.trim_end(), width));
         } else if trimmed.is_empty() {
             flush(&mut block, width, &mut out);
             if out.last().is_some_and(|line| !line.is_empty()) {
@@ -59,6 +59,18 @@ pub(in crate::tui) fn lines(page: &str, width: u16) -> Vec<Line> {
     }
     flush(&mut block, width, &mut out);
     out
+}
+
+/// A line of a block of commands; one that is too long goes on deeper.
+fn command(line: &str, width: usize) -> Vec<Line> {
+    let wanted = line.chars().map(|c| c.width().unwrap_or(0)).sum::<usize>() + 4;
+    if wanted <= width {
+        return vec![vec![(format!("    {line}"), Kind::Code)]];
+    }
+    let all: Vec<(char, Kind)> = line.chars().map(|c| (c, Kind::Code)).collect();
+    let wrapped = wrap(&all, width.saturating_sub(8).max(1)).into_iter().enumerate();
+    let lead = |at| if at == 0 { "    " } else { "        " }.to_owned();
+    wrapped.map(|(at, line)| std::iter::once((lead(at), Kind::Code)).chain(line).collect()).collect()
 }
 
 fn heading(line: &str) -> Option<(Kind, &str)> {
@@ -185,5 +197,6 @@ mod tests {
     #[test]
     fn a_fence_never_closed_is_no_trouble() {
         assert_eq!(text("```\n# not a heading", 20), ["    # not a heading"]);
+        assert_eq!(text("```\nip rule add from x", 16), ["    ip rule", "        add from", "        x"]);
     }
 }
