@@ -76,6 +76,7 @@ const CAUSES: &[Cause] = &[
     Cause { code: 412, within: FloatingIp, explains: &[405, 502, 503] },
     Cause { code: 803, within: Router, explains: &[307] },
     Cause { code: 205, within: Router, explains: &[902] },
+    Cause { code: 205, within: Router, explains: &[212] },
     Cause { code: 903, within: Network, explains: &[901, 902] },
 ];
 

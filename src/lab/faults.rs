@@ -45,7 +45,8 @@ pub static FAULTS: &[Fault] = &[
     fault(208, &["ip -n {R} neigh replace {ODD} lladdr 02:00:00:00:00:99 dev {RFP} nud permanent"]),
     fault(209, &["ip -n {R} link set {RFP} mtu 1400"]),
     since(Layout::Newton, 211, &["ip -n {R} addr add 192.168.1.3/32 dev {RFP}"]),
-    fault(212, &["ip -n {R} link set {RFP} down", "ip -n {R} link set {RFP} up"]),
+    // Before, a pair has no permanent neighbours: it looks like a lost route.
+    since(Layout::Pike, 212, &["ip -n {R} link set {RFP} down", "ip -n {R} link set {RFP} up"]),
     fault(301, &["ip -n {R} rule del from 10.0.0.4 lookup 16"]),
     fault(
         302,
@@ -73,7 +74,6 @@ pub static FAULTS: &[Fault] = &[
         ],
     ),
     fault(311, &["ip netns exec {R} sysctl -qw net.ipv4.ip_forward=0"]),
-    since(Layout::Pike, 312, &["ip netns exec {F} sysctl -qw net.ipv4.conf.{FG}.rp_filter=1"]),
     fault(401, &["{r-iptables} -t nat -D {C}-PREROUTING -d 192.168.1.3/32 {IN} -j DNAT --to-destination 10.0.0.4"]),
     fault(402, &["{r-iptables} -t nat -D {C}-float-snat -s 10.0.0.4/32 {SNAT}"]),
     fault(404, &["{r-iptables} -t nat -D {C}-POSTROUTING {GUARD}"]),
@@ -107,6 +107,7 @@ pub static FAULTS: &[Fault] = &[
         603,
         &[
             "ip -n {F} link add fg-00000000-00 type veth peer name tap00000000-00 netns switch",
+            "ip -n switch link set tap00000000-00 up",
             "ip -n {F} link set fg-00000000-00 up",
         ],
     ),
@@ -169,10 +170,9 @@ fn run(command: &str) -> Result<(), String> {
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let output = Command::new(program).args(words).env("PATH", path).output().map_err(|error| error.to_string())?;
     if output.status.success() {
-        Ok(())
-    } else {
-        Err(crate::net::printable(String::from_utf8_lossy(&output.stderr).trim(), 300))
+        return Ok(());
     }
+    Err(crate::net::printable(String::from_utf8_lossy(&output.stderr).trim(), 300))
 }
 
 fn names(options: &LabOptions) -> Vec<(&'static str, String)> {
