@@ -129,18 +129,17 @@ fn floating_ips(node: &Node) -> Value {
             // Where nothing translates, the node itself no longer tells the floating IP.
             let address = if no_external { Value::Null } else { fip["floating_ip_address"].clone() };
             let network = if no_external { Value::Null } else { fip["floating_network_id"].clone() };
-            // S9: the stray rule diverts the instance to rfp. S15: the same rule leads nowhere.
-            let state = if no_external {
-                "degraded"
-            } else if centralized {
-                "broken"
-            } else {
-                "ok"
+            // S9: the stray rule diverts the instance to rfp, and the floating IP is centralized
+            // by design. S15: the same rule leads nowhere, which is a note.
+            let (state, codes) = match (no_external, centralized) {
+                (true, _) => ("ok", json!(["DVR303"])),
+                (false, true) => ("broken", json!(["DVR303", "DVR807"])),
+                (false, false) => ("ok", json!([])),
             };
             found.push(json!({
                 "floating_ip": address, "fixed_ip": fixed, "router": id, "external_network": network,
                 "kind": if centralized { "centralized" } else { "distributed" },
-                "rule_priority": priority, "state": state, "codes": [],
+                "rule_priority": priority, "state": state, "codes": codes,
             }));
         }
     }
