@@ -17,7 +17,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-pub use action::{Action, LinkSetting, Object, Undo, Veth, VethEnd};
+pub use action::{Action, AnnounceBy, LinkSetting, Object, SwitchPort, Undo, Veth, VethEnd};
 pub use netfilter::{ChainEdit, TableEdit};
 pub use simulate::simulate;
 

@@ -59,6 +59,8 @@ impl Writer {
                 return Ok(Action::Sysctl { key: key.clone(), to: *to, from: Some(before) }.inverse());
             }
             Action::Netfilter(edit) => self.inside(place, || restore::restore(edit))??,
+            Action::Forget { .. } => return Err(Cause::NotSupported("connection tracking".to_owned())),
+            Action::Announce { .. } => return Err(Cause::NotSupported("an announcement".to_owned())),
         }
         Ok(action.inverse())
     }
@@ -118,6 +120,8 @@ impl Writer {
                 // An entry that the kernel learned is no obstacle.
                 rtnl.change(kind(message), if add { Mode::Replace } else { Mode::Change })
             }
+            Object::OvsPort(_) => Err(Cause::NotSupported("a port of Open vSwitch".to_owned())),
+            Object::FileLine { .. } => Err(Cause::NotSupported("a file of the agent".to_owned())),
         }
     }
 

@@ -1,6 +1,10 @@
 //! What a step does to the kernel, and what takes it back.
 
-use crate::net::{Addr, IfName, Mac, Neigh, NetnsName, Route, Rule};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use crate::net::{Addr, FileName, IfName, Mac, Neigh, NetnsName, Route, Rule};
 
 use super::{Place, TableEdit};
 
@@ -44,6 +48,34 @@ pub enum Action {
     },
     /// Change one table of the packet filter, all of it or nothing.
     Netfilter(TableEdit),
+    /// Let connection tracking forget what has to do with an address: every
+    /// entry of the namespace that has it as a source or destination, in either
+    /// direction.
+    Forget {
+        /// The address.
+        address: IpAddr,
+    },
+    /// Tell the neighbourhood who answers for an address (gratuitous ARP,
+    /// request and reply form).
+    Announce {
+        /// The device that it is told on.
+        dev: IfName,
+        /// The address.
+        address: Ipv4Addr,
+        /// The hardware address that is told; the device's own where none is given.
+        mac: Option<Mac>,
+        /// How.
+        by: AnnounceBy,
+    },
+}
+
+/// How an address is announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AnnounceBy {
+    /// Three times, two seconds apart, no address added (the agent from Pike).
+    Repeat,
+    /// With the address on the device for that long (the agent of Juno).
+    Address,
 }
 
 /// What can be added and deleted.
@@ -63,6 +95,37 @@ pub enum Object {
     Route(Route),
     /// A permanent neighbour or a proxy entry.
     Neigh(Neigh),
+    /// A port of an Open vSwitch bridge; the step's place is the host.
+    OvsPort(SwitchPort),
+    /// A line of one of the agent's allocation files; the step's place is the
+    /// host. Its last line gone, a file stays, empty.
+    FileLine {
+        /// Which file.
+        file: FileName,
+        /// Where it lies.
+        path: PathBuf,
+        /// The line's place from 0; at the end where none is given.
+        at: Option<u32>,
+        /// The line, without its end.
+        line: String,
+    },
+}
+
+/// A port of an Open vSwitch bridge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwitchPort {
+    /// The bridge.
+    pub bridge: IfName,
+    /// The port's name, its interface's, and its device's.
+    pub name: IfName,
+    /// The VLAN tag that the port has within the bridge.
+    pub tag: Option<u16>,
+    /// Open vSwitch makes the device (type `internal`); else it is there already.
+    pub internal: bool,
+    /// `external_ids` of the interface.
+    pub external_ids: BTreeMap<String, String>,
+    /// Where an internal port's device is put.
+    pub netns: Place,
 }
 
 /// A veth pair: this end stands where the step happens.
@@ -137,6 +200,10 @@ impl Action {
             Self::Netfilter(edit) => Self::Netfilter(edit.inverse()),
             Self::SetLink { from: None, .. } | Self::Sysctl { from: None, .. } => {
                 return Undo::Nothing("the plan did not know the value before");
+            }
+            Self::Forget { .. } => return Undo::Nothing("forgotten connections are found anew with their next packet"),
+            Self::Announce { .. } => {
+                return Undo::Nothing("what the neighbourhood has heard it keeps until it asks again or hears another");
             }
         };
         Undo::Action(action)

@@ -1,10 +1,14 @@
 //! The command line that does the same as an action, ready to be pasted.
 
+mod outside;
+mod word;
+
 use std::net::IpAddr;
 
 use crate::net::{Addr, Family, Neigh, Route, Rule, protocol_name, scope_name};
 
 use super::{Action, LinkSetting, Object, Place, TableEdit, Veth, VethEnd};
+use word::{quote, quote_words};
 
 impl Action {
     /// The command line for a POSIX shell with `ip`, `sysctl` and
@@ -29,6 +33,8 @@ impl Action {
                 format!("{}sysctl -w {}", inside(place), quote(&format!("{key}={to}")))
             }
             Self::Netfilter(edit) => restore(place, edit),
+            Self::Forget { address } => outside::forget(&inside(place), *address),
+            Self::Announce { dev, address, by, .. } => outside::announce(place, dev, *address, *by),
         }
     }
 }
@@ -49,6 +55,8 @@ impl Object {
             Self::Rule(rule) => policy_rule(place, verb, rule),
             Self::Route(to) => route(place, verb, to),
             Self::Neigh(neigh) => neighbour(place, verb, neigh),
+            Self::OvsPort(port) => outside::switch_port(verb, port),
+            Self::FileLine { path, line, .. } => outside::file_line(verb, path, line),
         }
     }
 }
@@ -134,36 +142,6 @@ fn inside(place: &Place) -> String {
 
 fn family(address: IpAddr) -> Family {
     if address.is_ipv4() { Family::V4 } else { Family::V6 }
-}
-
-fn quote_words(text: &str) -> String {
-    text.split(' ').map(quote).collect::<Vec<_>>().join(" ")
-}
-
-/// A word as a shell reads it back. Control characters are written in the
-/// `$'…'` form, so that the text is safe on a terminal, too.
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,+=@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    if word.chars().all(|c| (c == ' ' || c.is_ascii_graphic()) && c != '\'') {
-        return format!("'{word}'");
-    }
-    let mut quoted = String::from("$'");
-    for c in word.chars() {
-        match c {
-            '\'' | '\\' => quoted.extend(['\\', c]),
-            ' ' => quoted.push(c),
-            _ if c.is_ascii_graphic() => quoted.push(c),
-            _ => {
-                let mut bytes = [0; 4];
-                quoted.extend(c.encode_utf8(&mut bytes).bytes().map(|byte| format!("\\x{byte:02x}")));
-            }
-        }
-    }
-    quoted.push('\'');
-    quoted
 }
 
 #[cfg(test)]

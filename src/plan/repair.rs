@@ -99,6 +99,9 @@ fn stage(place: &Place, action: &Action) -> u8 {
         }
         Action::Add(Object::Rule(_)) => 7,
         Action::Netfilter(_) => 8,
+        Action::Add(Object::OvsPort(_) | Object::FileLine { .. }) => 4,
+        Action::Forget { .. } => 10,
+        Action::Announce { .. } => 11,
     }
 }
 

@@ -1,8 +1,8 @@
 //! What an action is, in one sentence for a person.
 
-use crate::net::printable;
+use crate::net::{FileName, printable};
 
-use super::{Action, ChainEdit, LinkSetting, Object, TableEdit};
+use super::{Action, AnnounceBy, ChainEdit, LinkSetting, Object, Place, SwitchPort, TableEdit};
 
 impl Action {
     /// One sentence without a full stop; names are made printable.
@@ -22,6 +22,13 @@ impl Action {
             Self::ReplaceRoute { to, from: Some(from) } => format!("Replace the route {from} by {to}"),
             Self::Sysctl { key, to, .. } => format!("Set {} to {to}", printable(key, 128)),
             Self::Netfilter(edit) => edit.sentence(),
+            Self::Forget { address } => format!("Forget the tracked connections of {address}"),
+            Self::Announce { dev, address, by: AnnounceBy::Repeat, .. } => {
+                format!("Announce {address} on {dev}, three times")
+            }
+            Self::Announce { dev, address, by: AnnounceBy::Address, .. } => {
+                format!("Announce {address} on {dev}, with the address there for that long")
+            }
         }
     }
 }
@@ -42,7 +49,26 @@ impl Object {
                 Some(mac) => format!("the permanent neighbour {} is {mac} on {}", neigh.address, neigh.dev),
                 None => format!("the neighbour {} on {}", neigh.address, neigh.dev),
             },
+            Self::OvsPort(port) => port.noun(),
+            Self::FileLine { file, line, .. } => {
+                let file = match file {
+                    FileName::LinkLocal => "fip-linklocal-networks",
+                    FileName::Priorities => "fip-priorities",
+                };
+                format!("the line {} of {file}", printable(line, 128))
+            }
         }
+    }
+}
+
+impl SwitchPort {
+    fn noun(&self) -> String {
+        let tag = self.tag.map_or(String::new(), |tag| format!(", tag {tag}"));
+        let there = match &self.netns {
+            Place::Netns(name) if self.internal => format!(", its device in {name}"),
+            _ => String::new(),
+        };
+        format!("the port {} of the bridge {}{tag}{there}", self.name, self.bridge)
     }
 }
 

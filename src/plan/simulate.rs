@@ -12,10 +12,15 @@
 mod addr;
 mod link;
 mod netfilter;
+mod outside;
 mod route;
 mod setting;
 
-use crate::net::{Change, Neigh, NeighState, Netns, NetnsName, Object as Thing, Rule, Snapshot};
+use std::net::IpAddr;
+
+use crate::net::{
+    Change, ConntrackTuple, Neigh, NeighState, Netns, NetnsName, Object as Thing, Observed, Rule, Snapshot,
+};
 
 use super::{Action, Object, Place, Plan};
 
@@ -51,6 +56,15 @@ impl Simulation {
             }
             return any;
         }
+        if let Some(changes) = outside::change(&self.snapshot, action) {
+            return self.apply(&changes);
+        }
+        match action {
+            Action::Forget { address } => return self.forget(place, *address),
+            // Nothing of it stays on the node.
+            Action::Announce { .. } => return true,
+            _ => {}
+        }
         let all = match (self.netns(place), action) {
             (Some(netns), Action::SetLink { dev, to, .. }) => {
                 let here = link::Here { snapshot: &self.snapshot, place: place.name(), netns };
@@ -69,6 +83,22 @@ impl Simulation {
             Place::Host => self.snapshot.host.netns.seen(),
             Place::Netns(name) => self.snapshot.netns(name),
         }
+    }
+
+    /// False where none of the connections that were read has the address.
+    fn forget(&mut self, place: &Place, address: IpAddr) -> bool {
+        let netns = match place {
+            Place::Host => &mut self.snapshot.host.netns,
+            Place::Netns(name) => match self.snapshot.namespaces.get_mut(name) {
+                Some(netns) => netns,
+                None => return false,
+            },
+        };
+        let Observed::Seen(Netns { conntrack: Some(Observed::Seen(entries)), .. }) = netns else { return true };
+        let before = entries.len();
+        let has = |tuple: &ConntrackTuple| tuple.src == address || tuple.dst == address;
+        entries.retain(|entry| !has(&entry.original) && !has(&entry.reply));
+        entries.len() < before
     }
 
     fn apply(&mut self, changes: &[Change]) -> bool {

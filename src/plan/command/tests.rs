@@ -1,8 +1,8 @@
 //! The command line of every action, and that undoing an undoing is doing.
 
 use crate::net::netfilter::Backend;
-use crate::net::{AddrFlags, IfName, NeighState, NetnsName, RulePriority, TableId};
-use crate::plan::Undo;
+use crate::net::{AddrFlags, FileName, IfName, NeighState, NetnsName, RulePriority, TableId};
+use crate::plan::{AnnounceBy, SwitchPort, Undo};
 
 use super::*;
 
@@ -62,7 +62,7 @@ type Case = (Action, &'static str, &'static str);
 
 /// Every action that can be taken back.
 fn reversible() -> Vec<Case> {
-    [objects(), settings()].concat()
+    [objects(), settings(), outside()].concat()
 }
 
 fn objects() -> Vec<Case> {
@@ -151,6 +151,71 @@ fn settings() -> Vec<Case> {
     ]
 }
 
+fn outside() -> Vec<Case> {
+    let line = "ef25020f-012c-41d6-a36e-f2f09cb8ea62,169.254.88.134/31".to_owned();
+    let path = "/var/lib/neutron/fip-linklocal-networks".into();
+    let port = SwitchPort {
+        bridge: IfName::from("br-int"),
+        name: IfName::from("fg-b2b77eed-1b"),
+        tag: Some(3),
+        internal: true,
+        external_ids: [("iface-id", "b2b77eed-1b2c"), ("attached-mac", "fa:16:3e:cc:98:c8")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        netns: Place::netns("fip-1"),
+    };
+    let patched = SwitchPort { tag: None, internal: false, external_ids: [].into(), ..port.clone() };
+    vec![
+        (
+            Action::Add(Object::FileLine { file: FileName::LinkLocal, path, at: None, line }),
+            "printf '%s\\n' ef25020f-012c-41d6-a36e-f2f09cb8ea62,169.254.88.134/31 \
+             >> /var/lib/neutron/fip-linklocal-networks",
+            "sed -i '/^ef25020f-012c-41d6-a36e-f2f09cb8ea62,169[.]254[.]88[.]134\\/31$/d' \
+             /var/lib/neutron/fip-linklocal-networks",
+        ),
+        (
+            Action::Add(Object::OvsPort(port)),
+            "ovs-vsctl add-port br-int fg-b2b77eed-1b tag=3 -- set Interface fg-b2b77eed-1b type=internal \
+             external_ids:attached-mac=fa:16:3e:cc:98:c8 external_ids:iface-id=b2b77eed-1b2c \
+             && ip link set fg-b2b77eed-1b netns fip-1",
+            "ovs-vsctl del-port br-int fg-b2b77eed-1b",
+        ),
+        (
+            Action::Add(Object::OvsPort(patched)),
+            "ovs-vsctl add-port br-int fg-b2b77eed-1b",
+            "ovs-vsctl del-port br-int fg-b2b77eed-1b",
+        ),
+    ]
+}
+
+#[test]
+fn what_has_no_way_back_says_why() {
+    let (dev, address) = (IfName::from("fg-b2b77eed-1b"), "192.168.1.3".parse().unwrap());
+    let announce = |by| Action::Announce { dev: dev.clone(), address, mac: None, by };
+    let forget = Action::Forget { address: "10.0.0.4".parse().unwrap() };
+    let cases = [
+        (
+            forget,
+            "for side in --orig-src --orig-dst --reply-src --reply-dst; do ip netns exec NS conntrack -D $side \
+             10.0.0.4; done",
+        ),
+        (
+            announce(AnnounceBy::Repeat),
+            "for round in 1 2 3; do ip netns exec NS arping -U -I fg-b2b77eed-1b -c 1 -w 2 192.168.1.3; \
+             ip netns exec NS arping -A -I fg-b2b77eed-1b -c 1 -w 2 192.168.1.3; sleep 2; done",
+        ),
+        (
+            announce(AnnounceBy::Address),
+            "ip -n NS addr add 192.168.1.3/32 dev fg-b2b77eed-1b && ip netns exec NS arping -A -I fg-b2b77eed-1b \
+             -c 3 -w 4.5 192.168.1.3; ip -n NS addr del 192.168.1.3/32 dev fg-b2b77eed-1b",
+        ),
+    ];
+    for (action, command) in cases {
+        assert_eq!(action.command(&Place::netns("NS")), command);
+        assert!(matches!(action.inverse(), Undo::Nothing(why) if !why.is_empty()) && !action.sentence().is_empty());
+    }
+}
+
 #[test]
 fn every_action_has_its_command_and_its_undo() {
     let name = place().name().unwrap().as_str().to_owned();
@@ -196,7 +261,9 @@ fn a_shell_reads_back_what_was_meant() {
     assert_eq!(quote("qr-c2e43983-5c"), "qr-c2e43983-5c");
     assert_eq!(quote(""), "''");
     assert_eq!(quote("a;rm -rf $HOME"), "'a;rm -rf $HOME'");
-    assert_eq!(quote("it's"), "$'it\\'s'");
+    assert_eq!(quote("it's"), r"'it'\''s'");
+    // A shell without this form must not find a second command in it either.
+    assert_eq!(quote("\t'; reboot; '"), r"$'\x09\x27; reboot; \x27'");
     assert_eq!(quote("\u{1b}[2J\n"), "$'\\x1b[2J\\x0a'");
     assert_eq!(quote("ü"), "$'\\xc3\\xbc'");
     let hostile = Place::netns("a b;\u{1b}c`d`");

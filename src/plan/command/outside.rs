@@ -1,0 +1,76 @@
+//! Commands of what is not the kernel's routing: connection tracking, Open
+//! vSwitch, the agent's files, the neighbourhood.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use super::super::{AnnounceBy, Place, SwitchPort};
+use super::word::quote;
+use super::{inside, ip};
+use crate::net::{Family, IfName};
+
+/// The four places where an entry can have the address.
+pub(super) fn forget(inside: &str, address: IpAddr) -> String {
+    let family = if address.is_ipv6() { " -f ipv6" } else { "" };
+    let sides = "--orig-src --orig-dst --reply-src --reply-dst";
+    format!("for side in {sides}; do {inside}conntrack -D{family} $side {address}; done")
+}
+
+/// With `arping` of iputils, as the agent calls it. Without the address on the
+/// device it needs `ip_nonlocal_bind`.
+pub(super) fn announce(place: &Place, dev: &IfName, address: Ipv4Addr, by: AnnounceBy) -> String {
+    let (inside, device) = (inside(place), quote(dev.as_str()));
+    let tell = |form, times| format!("{inside}arping {form} -I {device} {times} {address}");
+    match by {
+        AnnounceBy::Repeat => {
+            let (request, reply) = (tell("-U", "-c 1 -w 2"), tell("-A", "-c 1 -w 2"));
+            format!("for round in 1 2 3; do {request}; {reply}; sleep 2; done")
+        }
+        AnnounceBy::Address => {
+            let addr = |verb| format!("{} addr {verb} {address}/32 dev {device}", ip(place, Family::V4));
+            format!("{} && {}; {}", addr("add"), tell("-A", "-c 3 -w 4.5"), addr("del"))
+        }
+    }
+}
+
+pub(super) fn switch_port(verb: &str, port: &SwitchPort) -> String {
+    let (bridge, name) = (quote(port.bridge.as_str()), quote(port.name.as_str()));
+    let mut command = format!("ovs-vsctl {verb}-port {bridge} {name}");
+    if verb != "add" {
+        return command;
+    }
+    if let Some(tag) = port.tag {
+        command.push_str(&format!(" tag={tag}"));
+    }
+    let mut settings: Vec<String> = Vec::new();
+    settings.extend(port.internal.then(|| "type=internal".to_owned()));
+    settings.extend(port.external_ids.iter().map(|(key, value)| quote(&format!("external_ids:{key}={value}"))));
+    if !settings.is_empty() {
+        command.push_str(&format!(" -- set Interface {name} {}", settings.join(" ")));
+    }
+    if let (true, Place::Netns(netns)) = (port.internal, &port.netns) {
+        command.push_str(&format!(" && ip link set {name} netns {}", quote(netns.as_str())));
+    }
+    command
+}
+
+pub(super) fn file_line(verb: &str, path: &Path, line: &str) -> String {
+    let path = quote(&path.display().to_string());
+    if verb == "add" {
+        return format!("printf '%s\\n' {} >> {path}", quote(line));
+    }
+    format!("sed -i {} {path}", quote(&format!("/^{}$/d", basic_expression(line))))
+}
+
+/// A basic regular expression that matches this text and no other.
+fn basic_expression(text: &str) -> String {
+    let mut expression = String::new();
+    for c in text.chars() {
+        match c {
+            '.' | '*' | '[' | '$' => expression.extend(['[', c, ']']),
+            '^' | '\\' | '/' => expression.extend(['\\', c]),
+            _ => expression.push(c),
+        }
+    }
+    expression
+}
