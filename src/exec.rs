@@ -30,7 +30,7 @@ const LONGEST_SETTLING: Duration = Duration::from_secs(2);
 pub fn run(plan: &Plan, dir: &NetnsDir) -> Result<(), Error> {
     let mut writer = Writer::new(dir.clone());
     let mut done: Vec<(&Step, Undo)> = Vec::with_capacity(plan.steps.len());
-    for step in &plan.steps {
+    for step in plan.to_do() {
         match writer.perform(&step.netns, &step.action) {
             Ok(undo) => done.push((step, undo)),
             Err(cause) => {
@@ -50,7 +50,7 @@ pub fn run(plan: &Plan, dir: &NetnsDir) -> Result<(), Error> {
 fn settle(writer: &mut Writer, plan: &Plan) {
     let begin = Instant::now();
     let on = LinkSetting::Up(true);
-    for step in &plan.steps {
+    for step in plan.to_do() {
         let Action::SetLink { dev, to, .. } = &step.action else { continue };
         while *to == on && matches!(writer.is_running(&step.netns, dev), Ok(false)) {
             if begin.elapsed() > LONGEST_SETTLING {

@@ -29,7 +29,7 @@ pub(super) use setting::sysctl_key;
 /// The snapshot as it is when the plan has been carried out.
 pub fn simulate(plan: &Plan, snapshot: &Snapshot) -> Snapshot {
     let mut simulation = Simulation::of(snapshot);
-    for step in &plan.steps {
+    for step in plan.to_do() {
         simulation.perform(&step.netns, &step.action);
     }
     simulation.snapshot
