@@ -15,6 +15,8 @@ pub struct FindingsView {
     pub filter: String,
     /// Roots whose consequences are shown.
     pub unfolded: BTreeSet<String>,
+    /// Roots that are to be repaired together, by id.
+    pub marked: BTreeSet<String>,
     /// The rows, ready to be drawn.
     pub rows: Vec<FindingRow>,
     /// Cursor and scroll offset.
@@ -71,7 +73,7 @@ impl From<&Finding> for FindingId {
 }
 
 impl FindingId {
-    fn is(&self, finding: &Finding) -> bool {
+    pub(super) fn is(&self, finding: &Finding) -> bool {
         self.id == finding.id && self.floating_ip == finding.floating_ip
     }
 }

@@ -29,6 +29,8 @@ pub(super) enum Target {
     Walk(Asked),
     /// What the checks found.
     Findings,
+    /// The changes of the past.
+    Journal,
     /// The page of a code.
     Page(Code),
     /// The overview.
@@ -49,6 +51,7 @@ pub(super) const WORDS: &[(&str, &str)] = &[
     ("trace", "a packet on its way: FROM TO [tcp 443]"),
     ("findings", "what is wrong, and why"),
     ("explain", "a code's page: DVR301"),
+    ("journal", "changes made on this node"),
     ("overview", "all floating IPs"),
     ("refresh", "read the node again"),
     ("help", "the keys"),
@@ -62,6 +65,7 @@ pub(super) fn resolve(node: Option<&Node>, input: &str) -> Result<Target, String
         ("overview", "") => return Ok(Target::Overview),
         ("help", "") => return Ok(Target::Help),
         ("findings", "") => return Ok(Target::Findings),
+        ("journal", "") => return Ok(Target::Journal),
         ("explain", code) => return explain(code),
         ("refresh", "") => return Ok(Target::Refresh),
         ("quit" | "q", "") => return Ok(Target::Quit),

@@ -82,6 +82,16 @@ impl Judged {
         self.worst(topology.floating_ips.iter().position(|other| std::ptr::eq(other, fip))?)
     }
 
+    /// The roots of all that is wrong with a floating IP, the worst first.
+    pub fn roots_of<'j>(&'j self, fip: &FloatingIp) -> impl Iterator<Item = &'j Finding> {
+        let all = self.findings.iter().enumerate();
+        let wrong = all.filter(|(_, finding)| finding.is_fault() && concerns(finding, fip));
+        let mut roots: Vec<usize> = wrong.map(|(at, _)| self.root(at)).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        roots.into_iter().filter_map(|at| self.findings.get(at))
+    }
+
     /// The finding about a link: the one about its very object, else one about
     /// an object of its kind in its namespace where the link does not hold.
     pub fn of_link(&self, fip: &FloatingIp, link: &ChainLink) -> Option<&Finding> {

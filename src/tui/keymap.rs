@@ -24,6 +24,12 @@ pub enum Context {
     Findings,
     /// The page of a code.
     Page,
+    /// A change: its plan, and what becomes of it.
+    Proposal,
+    /// The changes of the past.
+    Journal,
+    /// The form for an association.
+    Form,
     /// One namespace, raw.
     Namespace,
     /// The input line at the bottom.
@@ -50,6 +56,8 @@ commands! {
     Left Right OtherDirection CopyCommand
     Findings Explain Fold Unfold OpenChain CopyId
     Trace OpenRouter Play WayBack Protocol Entrance AskKernel
+    Associate Repair Remove Undo Journal Apply Save MarkRow TakeBack Complete
+    NextField PreviousField
     NextTab PreviousTab PickTab CopyLine
     Accept Cancel Complete Next Previous Erase EraseWord EraseAll
 }
@@ -83,7 +91,7 @@ const fn bind(
 }
 
 use Command as C;
-use Context::{Chain, Findings, Global, Namespace, Overview, Page, Prompt, Router, Walk};
+use Context::{Chain, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router, Walk};
 
 const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
@@ -97,6 +105,9 @@ pub const BINDINGS: &[Binding] = &[
     bind(Overview, &["n"], C::OpenNamespace, "namespace", "show the namespace as the kernel has it", Some("raw")),
     bind(Overview, &["s"], C::Sort, "sort", "sort by the next column", Some("sort")),
     bind(Overview, &["S"], C::SortReverse, "sort-reverse", "turn the order round", None),
+    bind(Overview, &["a"], C::Associate, "associate", "associate a floating IP", Some("associate")),
+    bind(Overview, &["r"], C::Repair, "repair", "plan the repair of the floating IP", Some("repair")),
+    bind(Overview, &["d"], C::Remove, "remove", "plan to take the floating IP away", None),
     bind(Overview, &["/"], C::Filter, "filter", "filter what is listed", Some("filter")),
     bind(Overview, &["y"], C::CopyFloatingIp, "copy-floating-ip", "copy the floating IP", None),
     bind(Overview, &["Y"], C::CopyFixedIp, "copy-fixed-ip", "copy the fixed IP", None),
@@ -105,6 +116,8 @@ pub const BINDINGS: &[Binding] = &[
     bind(Chain, &["tab", "shift-tab"], C::OtherDirection, "other-direction", "turn to the other direction", Some("direction")),
     bind(Chain, &["x"], C::Explain, "explain-chain", "explain the code of what is wrong", Some("explain")),
     bind(Chain, &["t"], C::Trace, "trace-chain", "watch a packet take that direction", Some("trace")),
+    bind(Chain, &["r"], C::Repair, "repair-chain", "plan the repair of the floating IP", Some("repair")),
+    bind(Chain, &["d"], C::Remove, "remove-chain", "plan to take the floating IP away", None),
     bind(Chain, &["c"], C::OpenRouter, "router-chain", "show the router's classes of traffic", None),
     bind(Chain, &["enter", "n"], C::OpenNamespace, "link-namespace", "show where the link stands, raw", Some("raw")),
     bind(Chain, &["y"], C::CopyCommand, "copy-command", "copy the command that shows the link", Some("copy")),
@@ -123,6 +136,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Router, &["left", "h"], C::Left, "class-before", "the class before", Some("class")),
     bind(Router, &["right", "l"], C::Right, "next-class", "the next class", Some("class")),
     bind(Router, &["t"], C::Trace, "trace-way", "watch a packet leave as the floating IP", Some("trace")),
+    bind(Router, &["a"], C::Associate, "associate-router", "associate a floating IP of this router", Some("associate")),
     bind(Router, &["n"], C::OpenNamespace, "way-namespace", "show the way's first namespace, raw", Some("raw")),
     bind(Findings, &["enter"], C::Open, "open-finding", "show what follows, then the code's page", Some("open")),
     bind(Findings, &["right", "l"], C::Unfold, "unfold", "show what follows from it", Some("unfold")),
@@ -130,9 +144,26 @@ pub const BINDINGS: &[Binding] = &[
     bind(Findings, &["x"], C::Explain, "explain", "explain the code", Some("explain")),
     bind(Findings, &["c"], C::OpenChain, "finding-chain", "show the link in the chain", Some("chain")),
     bind(Findings, &["n"], C::OpenNamespace, "finding-namespace", "show the object as the kernel has it", Some("raw")),
+    bind(Findings, &["r"], C::Repair, "repair-findings", "plan the repair of it, or of all marked", Some("repair")),
+    bind(Findings, &["m"], C::MarkRow, "mark", "mark it for a repair together", Some("mark")),
     bind(Findings, &["/"], C::Filter, "filter-findings", "filter by text, code, router or address", Some("filter")),
     bind(Findings, &["y"], C::CopyCommand, "copy-finding", "copy the commands of its repair", Some("copy")),
     bind(Findings, &["Y"], C::CopyId, "copy-finding-id", "copy the finding's id, to acknowledge it", None),
+    bind(Proposal, &["enter"], C::Apply, "apply", "carry the plan out", Some("apply")),
+    bind(Proposal, &["n"], C::OpenNamespace, "step-namespace", "show the step's namespace, raw", Some("raw")),
+    bind(Proposal, &["y"], C::CopyCommand, "copy-plan", "copy the plan as a shell script", Some("copy")),
+    bind(Proposal, &["w"], C::Save, "save-plan", "save the plan as a shell script", Some("save")),
+    bind(Journal, &["u"], C::TakeBack, "take-back", "plan to take the change back", Some("take back")),
+    bind(Journal, &["c"], C::Complete, "complete-change", "do the rest of a change without an end", None),
+    bind(Journal, &["y"], C::CopyCommand, "copy-change", "copy its commands", Some("copy")),
+    bind(Form, &["enter"], C::Accept, "form-accept", "show the plan, or go to the next field", Some("plan")),
+    bind(Form, &["tab"], C::NextField, "next-field", "the next field", Some("next field")),
+    bind(Form, &["shift-tab"], C::PreviousField, "previous-field", "the field before", None),
+    bind(Form, &["down", "ctrl-n"], C::Next, "next-offer", "the next of what could stand there", Some("offers")),
+    bind(Form, &["up", "ctrl-p"], C::Previous, "previous-offer", "the offer before", None),
+    bind(Form, &["backspace", "ctrl-h"], C::Erase, "form-erase", "erase a character", None),
+    bind(Form, &["ctrl-u"], C::EraseAll, "form-erase-all", "erase the field", None),
+    bind(Form, &["esc", "ctrl-c"], C::Cancel, "form-cancel", "leave the form", Some("cancel")),
     bind(Namespace, &["tab"], C::NextTab, "next-tab", "show the next kind of object", Some("next")),
     bind(Namespace, &["shift-tab"], C::PreviousTab, "previous-tab", "show the kind before", None),
     bind(Namespace, &["1", "2", "3", "4", "5", "6", "7"], C::PickTab, "pick-tab", "show that kind of object", None),
@@ -142,7 +173,9 @@ pub const BINDINGS: &[Binding] = &[
     bind(Namespace, &["y"], C::CopyLine, "copy-line", "copy the line", Some("copy")),
     bind(Global, &[":"], C::Goto, "goto", "go anywhere by name", Some("go to")),
     bind(Global, &["f"], C::Findings, "findings", "show what is wrong, and why", Some("findings")),
-    bind(Global, &["r", "f5"], C::Refresh, "refresh", "read the node again", Some("read")),
+    bind(Global, &["J"], C::Journal, "journal", "show the changes made on this node", None),
+    bind(Global, &["u"], C::Undo, "undo", "plan to take the last change back", None),
+    bind(Global, &["R", "f5"], C::Refresh, "refresh", "read the node again", Some("read")),
     bind(Global, &["up", "k"], C::Up, "up", "move up", None),
     bind(Global, &["down", "j"], C::Down, "down", "move down", None),
     bind(Global, &["pgup", "ctrl-b"], C::PageUp, "page-up", "move up a page", None),
@@ -199,7 +232,7 @@ impl Keymap {
     /// What the key does in that context, or everywhere. The prompt takes all
     /// keys for itself.
     pub fn lookup(&self, context: Context, key: Key) -> Option<Command> {
-        self.find(context, key).or_else(|| if context == Prompt { None } else { self.find(Global, key) })
+        self.find(context, key).or_else(|| if matches!(context, Form | Prompt) { None } else { self.find(Global, key) })
     }
 
     /// Gives the binding of that name other keys.
@@ -225,7 +258,7 @@ impl Keymap {
     pub fn bindings(&self, context: Context) -> impl Iterator<Item = (&'static Binding, &[Key])> {
         let all = || BINDINGS.iter().zip(self.keys.iter().map(Vec::as_slice));
         let own = all().filter(move |(binding, _)| binding.context == context);
-        let everywhere = !matches!(context, Global | Prompt);
+        let everywhere = !matches!(context, Form | Global | Prompt);
         own.chain(all().filter(move |(binding, _)| everywhere && binding.context == Global))
     }
 
@@ -257,6 +290,9 @@ impl Context {
             Router => "router",
             Findings => "findings",
             Page => "page of a code",
+            Proposal => "plan",
+            Journal => "journal",
+            Form => "form",
             Namespace => "namespace",
             Prompt => "input line",
         }
@@ -275,7 +311,8 @@ pub fn keys_text(keys: &[Key], between: &str, quote: &str) -> String {
 
 /// Two contexts in which one key press could mean both.
 fn overlap(one: Context, other: Context) -> bool {
-    one == other || (one == Global && other != Prompt) || (other == Global && one != Prompt)
+    let takes_all = |context: Context| matches!(context, Form | Prompt);
+    one == other || (one == Global && !takes_all(other)) || (other == Global && !takes_all(one))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::chain::{Chain, rows};
 use super::diagram;
+use super::proposal::Proposal;
 use super::router::{self, RouterView};
 use super::state::{Screen, State};
 use super::walk::{self, Station, Walking};
@@ -97,6 +98,34 @@ pub(super) struct FindingsParts {
     pub detail: Rect,
 }
 
+/// The parts of a change's screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ProposalParts {
+    /// What for.
+    pub title: Rect,
+    /// How far it is.
+    pub answer: Rect,
+    /// What to know before.
+    pub warnings: Rect,
+    /// The steps.
+    pub list: Rect,
+    /// The selected one.
+    pub detail: Rect,
+}
+
+/// The parts of the form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FormParts {
+    /// What for.
+    pub title: Rect,
+    /// The fields.
+    pub fields: Rect,
+    /// What the plan says.
+    pub verdict: Rect,
+    /// What could stand in the field.
+    pub offers: Rect,
+}
+
 /// The parts of a code's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PageParts {
@@ -164,6 +193,39 @@ pub(super) fn findings(rows: usize, body: Rect) -> FindingsParts {
     let list = take(&mut rest, for_list);
     let _blank = take(&mut rest, u16::from(wanted > 0));
     FindingsParts { answer, list, detail: rest }
+}
+
+/// The journal's parts within a body: as the findings'.
+pub(super) fn journal(rows: usize, body: Rect) -> FindingsParts {
+    findings(rows, body)
+}
+
+/// The parts of a change's screen within a body: what to know before takes up
+/// to a third of it, the selected step what is left.
+pub(super) fn proposal(shown: &Proposal, body: Rect) -> ProposalParts {
+    let mut rest = body;
+    let title = take(&mut rest, u16::from(body.height >= 4));
+    let answer = take(&mut rest, if body.height >= 16 { 3 } else { u16::from(body.height >= 2) });
+    let said = u16::try_from(super::view::notices(shown, body.width).len()).unwrap_or(u16::MAX);
+    let warnings = take(&mut rest, said.min(body.height / 3));
+    let _blank = take(&mut rest, u16::from(said > 0 && body.height >= 16));
+    let steps = u16::try_from(shown.steps().len()).unwrap_or(u16::MAX);
+    let wanted = if rest.height >= 8 { (rest.height / 3).max(rest.height.saturating_sub(steps + 1)) } else { 0 };
+    let for_list = steps.min(rest.height - wanted);
+    let list = take(&mut rest, for_list);
+    let _blank = take(&mut rest, u16::from(wanted > 0));
+    ProposalParts { title, answer, warnings, list, detail: rest }
+}
+
+/// The form's parts within a body.
+pub(super) fn form(body: Rect) -> FormParts {
+    let mut rest = body;
+    let title = take(&mut rest, u16::from(body.height >= 8));
+    let _blank = take(&mut rest, u16::from(body.height >= 14));
+    let fields = take(&mut rest, 4);
+    let _blank = take(&mut rest, u16::from(body.height >= 12));
+    let verdict = take(&mut rest, if body.height >= 12 { 3 } else { 1 });
+    FormParts { title, fields, verdict, offers: rest }
 }
 
 /// The parts of a code's page within a body: a column that reads well.
@@ -259,6 +321,9 @@ pub(super) fn page(state: &State) -> usize {
         Some(Screen::Router(view)) => router(view, body).list.height,
         Some(Screen::Findings(view)) => findings(view.rows.len(), body).list.height,
         Some(Screen::Page(_)) => code_page(body).text.height,
+        Some(Screen::Proposal(shown)) => proposal(shown, body).list.height,
+        Some(Screen::Journal(view)) => journal(view.rows().len(), body).list.height,
+        Some(Screen::Form(_)) => form(body).offers.height,
         Some(Screen::Chain(_) | Screen::Walk(_)) => body.height / 2,
     };
     usize::from(rows)

@@ -10,16 +10,20 @@ use ratatui::layout::{Rect, Size};
 
 use super::chain::Chain;
 use super::findings::FindingsView;
+use super::form::Form;
+use super::journal::JournalView;
 use super::judged::Judged;
 use super::keymap::{Context, Keymap};
 use super::namespace::Namespace;
 use super::overview::{Overview, RowId};
 use super::page::Page;
+use super::proposal::{Order, Proposal};
 use super::router::RouterView;
 use super::theme::Theme;
 use super::walk::{Answered, PACE, Walking};
 use crate::check::{Finding, judge};
 use crate::net::{RouteQuestion, Snapshot};
+use crate::plan::journal::{Entry, Past};
 use crate::topology::Topology;
 
 /// One reading of the node, and what it comes to.
@@ -42,6 +46,12 @@ pub struct State {
     pub now: Timestamp,
     /// There is a kernel that can be asked: what was read is this node.
     pub live: bool,
+    /// Nothing may be changed.
+    pub read_only: bool,
+    /// A change is under way.
+    pub changing: bool,
+    /// The journal is read to take the last change back.
+    pub undo_wanted: bool,
     /// The last reading that worked; kept while a later one fails.
     pub node: Option<Node>,
     /// A reading is under way.
@@ -83,6 +93,12 @@ pub enum Screen {
     Findings(Box<FindingsView>),
     /// The page of a code.
     Page(Page),
+    /// The form for an association.
+    Form(Box<Form>),
+    /// A change: its plan, and what becomes of it.
+    Proposal(Box<Proposal>),
+    /// The changes of the past.
+    Journal(Box<JournalView>),
 }
 
 /// The input line.
@@ -106,6 +122,11 @@ pub enum Purpose {
     },
     /// `:`: go somewhere by name.
     Goto,
+    /// A word that says that one means it.
+    Consent {
+        /// The word.
+        word: String,
+    },
     /// An address typed in the overview.
     Find {
         /// The row selected before.
@@ -132,10 +153,18 @@ pub enum Msg {
     Copied(Result<String, String>),
     /// What the kernel's own lookups answer.
     Routes(Vec<Answered>),
+    /// A line was written to the journal of changes.
+    Told(Entry),
+    /// A change is over, or was refused before anything was done.
+    Over(Result<Over, String>),
+    /// The journal was read.
+    Journal(Result<Vec<Past>, String>),
+    /// A file was written, or why not.
+    Saved(Result<String, String>),
 }
 
 /// What the console wants done outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Read the node.
     Reread,
@@ -143,10 +172,36 @@ pub enum Effect {
     AskRoutes(Vec<RouteQuestion>),
     /// Put the text into the clipboard.
     Copy(String),
+    /// Write a new file into the current folder.
+    Save {
+        /// Its name.
+        name: String,
+        /// What is to be in it.
+        text: String,
+    },
+    /// Carry out a plan.
+    Apply(Arc<Order>),
+    /// Take back a change of the past.
+    Undo(u64),
+    /// Do the rest of a change that has no end.
+    Complete(u64),
+    /// Read the journal.
+    ReadJournal,
     /// Draw every cell afresh.
     Redraw,
     /// Leave.
     Quit,
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Over {
+    /// The change, with what became of each step.
+    pub past: Past,
+    /// What it is for was seen to be so.
+    pub verified: bool,
+    /// Why it failed, if it did.
+    pub failure: Option<String>,
 }
 
 impl Node {
@@ -179,6 +234,9 @@ impl State {
             size,
             now,
             live: false,
+            read_only: false,
+            changing: false,
+            undo_wanted: false,
             node: None,
             reading: true,
             error: None,
@@ -210,6 +268,9 @@ impl State {
             (None, Some(Screen::Router(_))) => Context::Router,
             (None, Some(Screen::Findings(_))) => Context::Findings,
             (None, Some(Screen::Page(_))) => Context::Page,
+            (None, Some(Screen::Form(_))) => Context::Form,
+            (None, Some(Screen::Proposal(_))) => Context::Proposal,
+            (None, Some(Screen::Journal(_))) => Context::Journal,
         }
     }
 

@@ -1,8 +1,11 @@
 //! What happens: one message in, the state changed, effects out.
 
 mod findings;
+mod form;
+mod journal;
 mod mouse;
 mod prompt;
+mod proposal;
 mod router;
 mod screens;
 mod walk;
@@ -11,7 +14,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
 
 use super::goto::Target;
-use super::keymap::{Command, Key};
+use super::keymap::{Command, Context, Key};
 use super::layout;
 use super::overview::FipId;
 use super::page::Page;
@@ -48,6 +51,22 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             walk::routes(state, &answers);
             Vec::new()
         }
+        Msg::Told(entry) => {
+            proposal::told(state, entry);
+            Vec::new()
+        }
+        Msg::Over(result) => proposal::over(state, result),
+        Msg::Journal(result) => {
+            journal::read(state, &result);
+            Vec::new()
+        }
+        Msg::Saved(result) => {
+            state.notice = Some(match result {
+                Ok(path) => format!("saved: {}", printable(&path, 200)),
+                Err(why) => printable(&why, 200),
+            });
+            Vec::new()
+        }
         Msg::Copied(result) => {
             state.notice = Some(match result {
                 Ok(text) => format!("copied: {}", printable(&text, 120)),
@@ -75,6 +94,9 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
     let command = state.keymap.lookup(state.context(), key);
     if state.prompt.is_some() {
         return prompt::key(state, key, command);
+    }
+    if let (Context::Form, Some(node)) = (state.context(), state.node.clone()) {
+        return form::key(state, &node, key, command);
     }
     let Some(command) = command else { return Vec::new() };
     if state.help.is_some() {
@@ -118,6 +140,8 @@ fn node(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
             router::rebuild(state);
             findings::rebuild(state);
             rebuild_chains(state);
+            proposal::rebuild(state);
+            form::rebuild(state);
             walk::rebuild(state)
         }
     }
@@ -253,6 +277,7 @@ fn go(state: &mut State, target: Target) -> Vec<Effect> {
                 findings::open_findings(state, &node);
             }
         }
+        Target::Journal => return journal::open_journal(state),
         Target::Page(code) => open(state, Screen::Page(Page::of(code))),
         Target::Overview => state.above.clear(),
         Target::Help => state.help = Some(0),

@@ -7,11 +7,14 @@ mod empty;
 mod finding;
 mod findings;
 mod footer;
+mod form;
 mod help;
+mod journal;
 mod namespace;
 mod overview;
 mod page;
 mod pen;
+mod proposal;
 mod router;
 mod walk;
 
@@ -19,6 +22,7 @@ pub(super) use findings::detail_lines;
 pub(super) use help::ROWS as HELP_ROWS;
 pub(super) use namespace::tab_spans;
 pub(super) use overview::columns;
+pub(super) use proposal::notices;
 pub(super) use router::cost;
 
 use ratatui::Frame;
@@ -56,6 +60,9 @@ fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         (Some(Screen::Router(view)), Some(node)) => router::draw(state, view, node, outer.body, buffer),
         (Some(Screen::Findings(view)), Some(node)) => findings::draw(state, view, node, outer.body, buffer),
         (Some(Screen::Page(page)), Some(_)) => page::draw(state, page, outer.body, buffer),
+        (Some(Screen::Form(form)), Some(_)) => form::draw(state, form, outer.body, buffer),
+        (Some(Screen::Proposal(shown)), Some(_)) => proposal::draw(state, shown, outer.body, buffer),
+        (Some(Screen::Journal(view)), Some(_)) => journal::draw(state, view, outer.body, buffer),
         (Some(Screen::Walk(walking)), Some(node)) => walk::draw(state, walking, node, outer.body, buffer),
     }
     if let Some(offset) = state.help {

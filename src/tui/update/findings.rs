@@ -40,7 +40,7 @@ fn in_sight<'n>(state: &State, node: &'n Node) -> Option<&'n FloatingIp> {
             Ends::Addresses { .. } => None,
         },
         Some(Screen::Router(view)) => view.current_fip(topology),
-        Some(Screen::Namespace(_) | Screen::Findings(_) | Screen::Page(_)) => None,
+        Some(_) => None,
     }
 }
 
@@ -113,6 +113,12 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
                 settle(state);
             } else {
                 open(state, Screen::Page(Page::of(finding.code)));
+            }
+        }
+        Command::MarkRow => {
+            let root = &judged.findings[judged.root(row.map_or(0, FindingRow::at))].id;
+            if !view.marked.remove(root) {
+                view.marked.insert(root.clone());
             }
         }
         Command::Explain => open(state, Screen::Page(Page::of(finding.code))),

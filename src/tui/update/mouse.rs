@@ -100,6 +100,27 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
             }
         }
         Some(Screen::Page(_)) => {}
+        Some(Screen::Proposal(shown)) => {
+            let list = layout::proposal(shown, body).list;
+            if let Some(row) = row_at(list, at, shown.list.offset) {
+                let count = shown.steps().len();
+                shown.list.go(row, usize::from(list.height), count, |_| true);
+            }
+        }
+        Some(Screen::Journal(view)) => {
+            let list = layout::journal(view.rows().len(), body).list;
+            if let Some(row) = row_at(list, at, view.list.offset) {
+                let by = isize::try_from(row).unwrap_or(0) - isize::try_from(view.list.cursor).unwrap_or(0);
+                view.step(by, usize::from(list.height));
+            }
+        }
+        Some(Screen::Form(form)) => {
+            let fields = layout::form(body).fields;
+            if let Some(row) = row_at(fields, at, 0) {
+                let by = isize::try_from(row).unwrap_or(0) - form.field as isize;
+                form.turn(by, node);
+            }
+        }
         Some(Screen::Namespace(namespace)) => click_namespace(namespace, node, body, at),
     }
     Vec::new()

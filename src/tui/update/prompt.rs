@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyCode;
 
-use super::{go, open_chain};
+use super::{form, go, open_chain, proposal};
 use crate::tui::goto::{self, Target};
 use crate::tui::keymap::{Command, Key};
 use crate::tui::layout;
@@ -31,6 +31,8 @@ pub(super) fn paste(state: &mut State, text: &str) -> Vec<Effect> {
         insert(state, text.trim());
     } else if state.prompt.is_some() {
         insert(state, &text);
+    } else {
+        form::paste(state, &text);
     }
     Vec::new()
 }
@@ -79,7 +81,7 @@ fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
     match prompt.purpose {
         Purpose::Filter { .. } => set_filter(state, &input),
         Purpose::Find { .. } => jump(state, None),
-        Purpose::Goto => {}
+        Purpose::Goto | Purpose::Consent { .. } => {}
     }
 }
 
@@ -102,7 +104,7 @@ fn set_filter(state: &mut State, filter: &str) {
                 view.rebuild(&node.judged, page);
             }
         }
-        Some(Screen::Chain(_) | Screen::Walk(_) | Screen::Router(_) | Screen::Page(_)) => {}
+        Some(_) => {}
     }
 }
 
@@ -135,6 +137,7 @@ fn choose(state: &mut State, by: isize) {
                 (Some(at), by) => Some(at.saturating_add_signed(by).min(count - 1)),
             };
         }
+        Purpose::Consent { .. } => {}
         Purpose::Filter { .. } => {
             let page = layout::page(state);
             match (state.above.last_mut(), state.node.clone()) {
@@ -166,7 +169,7 @@ fn complete(state: &mut State) {
             }
         }
         Purpose::Find { .. } => choose(state, 1),
-        Purpose::Filter { .. } => {}
+        Purpose::Filter { .. } | Purpose::Consent { .. } => {}
     }
 }
 
@@ -182,6 +185,7 @@ fn cancel(state: &mut State) {
             }
         }
         Purpose::Goto => {}
+        Purpose::Consent { .. } => state.notice = Some("nothing was done".to_owned()),
     }
 }
 
@@ -189,6 +193,7 @@ fn accept(state: &mut State) -> Vec<Effect> {
     let Some(prompt) = state.prompt.take() else { return Vec::new() };
     match prompt.purpose {
         Purpose::Filter { .. } => Vec::new(),
+        Purpose::Consent { word } => proposal::consented(state, &word, &prompt.input),
         Purpose::Find { .. } => {
             found(state, &prompt.input);
             Vec::new()

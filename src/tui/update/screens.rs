@@ -1,6 +1,6 @@
 //! What a command does on the screen in sight.
 
-use super::{findings, open, open_chain, open_namespace, router, walk};
+use super::{findings, form, journal, open, open_chain, open_namespace, proposal, router, walk};
 use crate::net::NetnsName;
 use crate::topology::{Direction, ObjectKind};
 use crate::tui::chain::{Chain, command as shell_command};
@@ -24,9 +24,20 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
         findings::open_findings(state, &node);
         return Vec::new();
     }
-    if command == Command::Filter {
-        filter(state);
-        return Vec::new();
+    match command {
+        Command::Filter => {
+            filter(state);
+            return Vec::new();
+        }
+        Command::Associate => {
+            form::open_form(state, &node);
+            return Vec::new();
+        }
+        Command::Repair => return proposal::repair(state, &node),
+        Command::Remove => return proposal::remove(state, &node),
+        Command::Journal => return journal::open_journal(state),
+        Command::Undo => return journal::undo_last(state),
+        _ => {}
     }
     match state.above.last() {
         None => overview(state, &node, command, key),
@@ -39,6 +50,10 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
         Some(Screen::Walk(_)) => walk::command(state, &node, command),
         Some(Screen::Findings(_)) => findings::command(state, &node, command),
         Some(Screen::Page(_)) => findings::page_command(state, command),
+        Some(Screen::Proposal(_)) => proposal::command(state, &node, command),
+        Some(Screen::Journal(_)) => journal::command(state, &node, command),
+        // It takes every key itself.
+        Some(Screen::Form(_)) => Vec::new(),
     }
 }
 
@@ -61,7 +76,7 @@ fn filter(state: &mut State) {
         None => state.overview.filter.clone(),
         Some(Screen::Namespace(namespace)) => namespace.view().filter.clone(),
         Some(Screen::Findings(view)) => view.filter.clone(),
-        Some(Screen::Chain(_) | Screen::Walk(_) | Screen::Router(_) | Screen::Page(_)) => return,
+        Some(_) => return,
     };
     state.prompt = Some(Prompt { purpose: Purpose::Filter { before: before.clone() }, input: before, chosen: None });
 }
@@ -112,7 +127,7 @@ fn open_row_namespace(state: &mut State, node: &Node) {
 }
 
 /// The id of the router that a row of the overview speaks of.
-fn row_router(row: Option<&Row>, node: &Node) -> Option<String> {
+pub(super) fn row_router(row: Option<&Row>, node: &Node) -> Option<String> {
     let topology = &node.topology;
     match *row? {
         Row::Fip(at) => topology.floating_ips.get(at).map(|fip| fip.router.clone()),

@@ -37,6 +37,9 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
                     Screen::Walk(walking) => super::walk::place(walking),
                     Screen::Findings(_) => "findings".to_owned(),
                     Screen::Page(page) => page.code.to_string(),
+                    Screen::Form(_) => "associate".to_owned(),
+                    Screen::Proposal(shown) => shown.wanted.title(),
+                    Screen::Journal(_) => "journal".to_owned(),
                 };
                 pen.write(" › ", theme.dim).fit(&place, theme.text);
             }

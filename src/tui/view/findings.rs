@@ -32,6 +32,9 @@ pub(super) fn draw(state: &State, view: &FindingsView, node: &Node, body: Rect, 
     for (row, (at, content)) in lines(parts.list).zip(view.rows.iter().enumerate().skip(view.list.offset)) {
         let Some(finding) = node.judged.findings.get(content.at()) else { continue };
         item(theme, *content, finding, row, buffer);
+        if view.marked.contains(&finding.id) {
+            Pen::new(buffer, row).write("*", theme.key);
+        }
         if at == view.list.cursor {
             overview::select(state, row, buffer);
         }

@@ -60,6 +60,7 @@ fn typing(state: &State, prompt: &Prompt, area: Rect, buffer: &mut Buffer) {
         Purpose::Filter { .. } => ("/", format!("{}  Esc takes the filter away", listed(state))),
         Purpose::Goto => (":", "Tab completes  Enter goes".to_owned()),
         Purpose::Find { .. } => ("address ", hits(state, prompt)),
+        Purpose::Consent { word } => ("", format!("type {word} to carry it out; traffic may drop  Esc leaves all as it is")),
     };
     let mut pen = Pen::new(buffer, area);
     // The end of a long input is what one is typing.
@@ -98,7 +99,9 @@ fn place(state: &State) -> String {
         Some(Screen::Namespace(namespace)) => (namespace.view().list.cursor, namespace.lines.len()),
         Some(Screen::Router(view)) => (view.list.cursor, view.rows.len()),
         Some(Screen::Findings(view)) => (view.list.cursor, view.rows.len()),
-        Some(Screen::Chain(_) | Screen::Walk(_) | Screen::Page(_)) => return String::new(),
+        Some(Screen::Proposal(shown)) => (shown.list.cursor, shown.steps().len()),
+        Some(Screen::Journal(view)) => (view.list.cursor, view.rows().len()),
+        Some(_) => return String::new(),
     };
     if count > crate::tui::layout::page(state) { format!("{} of {count}", cursor + 1) } else { String::new() }
 }

@@ -1,0 +1,62 @@
+//! The form for an association: its fields, what could stand there, and what
+//! the plan says to it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::pen::{Pen, lines, wrap};
+use crate::net::printable;
+use crate::tui::form::{Field, Form};
+use crate::tui::layout;
+use crate::tui::state::State;
+use crate::tui::words::{Mark, count};
+
+/// The column of what is typed.
+const VALUE: u16 = 17;
+
+pub(super) fn draw(state: &State, form: &Form, body: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
+    let parts = layout::form(body);
+    Pen::new(buffer, parts.title).write(" ", theme.text).fit("associate a floating IP", theme.name);
+    for (row, field) in lines(parts.fields).zip(Field::ALL) {
+        let here = field == form.field;
+        let mut pen = Pen::new(buffer, row);
+        pen.write(if here { " ▸ " } else { "   " }, theme.key).write(field.label(), theme.title).to(VALUE);
+        pen.fit(&printable(form.text(field), 64), if here { theme.prompt } else { theme.text });
+        if here && field != Field::Neutron {
+            pen.write("▏", theme.prompt);
+        }
+        if here {
+            pen.write("  ", theme.text).fit(&hint(form), theme.dim);
+        }
+    }
+    let (mark, text) = match &form.verdict {
+        Ok(text) => (Mark::Ok, text.clone()),
+        Err(why) => (Mark::None, why.replace('\n', "; ")),
+    };
+    let width = usize::from(parts.verdict.width.saturating_sub(4));
+    for (at, (row, line)) in lines(parts.verdict).zip(wrap(&printable(&text, 600), width)).enumerate() {
+        let mut pen = Pen::new(buffer, row);
+        if at == 0 {
+            pen.write(" ", theme.text).mark(mark, theme);
+        }
+        pen.to(3).write(&line, theme.text);
+    }
+    let shown = usize::from(parts.offers.height);
+    let first = form.chosen.unwrap_or(0).saturating_sub(shown.saturating_sub(1));
+    for (row, (at, offer)) in lines(parts.offers).zip(form.offers.iter().enumerate().skip(first)) {
+        let style = if form.chosen == Some(at) { theme.selected } else { theme.dim };
+        Pen::new(buffer, row).to(VALUE).fit(offer, style);
+    }
+}
+
+/// What helps with the field.
+fn hint(form: &Form) -> String {
+    match form.field {
+        Field::FloatingIp => "of the external network's subnet".to_owned(),
+        Field::FixedIp if form.offers.is_empty() => "of an instance in one of the router's subnets".to_owned(),
+        Field::FixedIp => format!("{} without a floating IP: ↓", count(form.offers.len(), "neighbour", "neighbours")),
+        Field::Router => "empty: the one that has the fixed IP's subnet".to_owned(),
+        Field::Neutron => "↓ says what it has; it decides what the L3 agent does later".to_owned(),
+    }
+}
