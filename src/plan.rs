@@ -8,23 +8,27 @@
 mod action;
 pub mod agent;
 mod command;
+pub mod journal;
 mod netfilter;
+mod rehearsal;
 pub mod repair;
 mod sentence;
 mod simulate;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use action::{Action, AnnounceBy, LinkSetting, Object, SwitchPort, Undo, Veth, VethEnd};
 pub use netfilter::{ChainEdit, TableEdit};
+pub use rehearsal::{Due, Rehearsal, due, table_of};
 pub use simulate::simulate;
 
 use crate::net::{NetnsName, printable};
 
 /// Where a step happens.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Place {
     /// The host's own namespace.
     Host,

@@ -24,6 +24,7 @@ use crate::net::{
 
 use super::{Action, Object, Place, Plan};
 
+pub(super) use route::same_route;
 pub(super) use setting::sysctl_key;
 
 /// The snapshot as it is when the plan has been carried out.
@@ -76,6 +77,19 @@ impl Simulation {
             (None, _) => Vec::new(),
         };
         self.apply(&all)
+    }
+
+    /// The node as it is by now.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Whether something would come of a step that stays within its namespace.
+    pub(super) fn would(&self, place: &Place, action: &Action) -> bool {
+        match outside::change(&self.snapshot, action) {
+            Some(changes) => !changes.is_empty(),
+            None => self.netns(place).is_some_and(|netns| !within(netns, action).is_empty()),
+        }
     }
 
     fn netns(&self, place: &Place) -> Option<&Netns> {
