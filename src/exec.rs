@@ -47,7 +47,7 @@ const LONGEST_SETTLING: Duration = Duration::from_secs(2);
 pub fn run(plan: &Plan, dir: &NetnsDir) -> Result<(), Error> {
     let mut writer = Writer::new(dir.clone());
     let mut done: Vec<(&Step, Undo)> = Vec::with_capacity(plan.steps.len());
-    for step in &plan.steps {
+    for step in plan.to_do() {
         match writer.perform(&step.netns, &step.action) {
             Ok(undo) => done.push((step, undo)),
             Err(cause) => {
@@ -56,7 +56,7 @@ pub fn run(plan: &Plan, dir: &NetnsDir) -> Result<(), Error> {
             }
         }
     }
-    settle(&mut writer, plan.steps.iter().map(|step| (&step.netns, &step.action)));
+    settle(&mut writer, plan.to_do().map(|step| (&step.netns, &step.action)));
     Ok(())
 }
 

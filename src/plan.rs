@@ -7,10 +7,15 @@
 
 mod action;
 pub mod agent;
+mod associate;
 mod command;
+mod fit;
+mod future;
 pub mod journal;
 mod netfilter;
+mod refused;
 mod rehearsal;
+mod remove;
 pub mod repair;
 mod sentence;
 mod simulate;
@@ -20,11 +25,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, AnnounceBy, LinkSetting, Object, SwitchPort, Undo, Veth, VethEnd};
+pub use associate::{Associate, GatewayPort, associate};
+pub use future::{AgentCase, AgentWill, CaseKind, Neutron, Owner, Told};
 pub use netfilter::{ChainEdit, TableEdit};
+pub use refused::Refused;
 pub use rehearsal::{Due, Rehearsal, due, table_of};
+pub use remove::{Remove, remove};
 pub use simulate::simulate;
 
-use crate::net::{NetnsName, printable};
+use crate::check::Applicability;
+use crate::net::{Netns, NetnsName, Snapshot, printable};
 
 /// Where a step happens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,6 +53,12 @@ pub struct Plan {
     pub intent: String,
     /// The steps, in the order in which they are done.
     pub steps: Vec<Step>,
+    /// What to know before it is done, a sentence each.
+    pub warnings: Vec<String>,
+    /// Whether it may be carried out.
+    pub applicability: Applicability,
+    /// What Neutron says of it, where that matters.
+    pub agent: Option<AgentCase>,
 }
 
 /// One change of the node.
@@ -58,25 +74,49 @@ pub struct Step {
     pub action: Action,
     /// What takes it back.
     pub undo: Undo,
+    /// The node is so already: it is not done.
+    pub already: bool,
+    /// What the L3 agent will do to the outcome, where that is known.
+    pub agent: Option<AgentWill>,
 }
 
 impl Plan {
     /// A plan without steps.
     pub fn new(intent: impl Into<String>) -> Self {
-        Self { intent: intent.into(), steps: Vec::new() }
+        Self {
+            intent: intent.into(),
+            steps: Vec::new(),
+            warnings: Vec::new(),
+            applicability: Applicability::Safe,
+            agent: None,
+        }
+    }
+
+    /// The steps that are to be done: those that are not so already.
+    pub fn to_do(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| !step.already)
     }
 
     /// Adds a step; its sentence and its inverse follow from the action.
     pub fn push(&mut self, netns: &Place, action: Action) {
         let id = u32::try_from(self.steps.len()).map_or(u32::MAX, |count| count + 1);
         let (description, undo) = (action.sentence(), action.inverse());
-        self.steps.push(Step { id, netns: netns.clone(), description, action, undo });
+        let netns = netns.clone();
+        self.steps.push(Step { id, netns, description, action, undo, already: false, agent: None });
+    }
+
+    /// Adds a step as it is, numbered on.
+    fn push_step(&mut self, step: Step) {
+        self.push(&step.netns, step.action);
+        if let Some(last) = self.steps.last_mut() {
+            (last.already, last.agent) = (step.already, step.agent);
+        }
     }
 
     /// Adds another plan's steps at the end, numbered on.
     pub fn append(&mut self, other: Self) {
         for step in other.steps {
-            self.push(&step.netns, step.action);
+            self.push_step(step);
         }
     }
 
@@ -85,32 +125,24 @@ impl Plan {
     /// devices and addresses as words, so none of them needs to wait for those.
     #[must_use]
     pub fn gathered(self) -> Self {
-        let mut gathered = Self::new(self.intent);
+        let mut gathered = Self { steps: Vec::new(), ..self };
         let mut first = std::collections::BTreeMap::new();
         for step in self.steps {
-            if let Action::Netfilter(edit) = step.action {
-                let key = (step.netns.clone(), edit.backend, edit.table.clone());
-                if let Some(at) = first.get(&key) {
-                    gathered.extend_edit(*at, edit.edits);
-                } else {
-                    first.insert(key, gathered.steps.len());
-                    gathered.push(&step.netns, Action::Netfilter(edit));
+            let key = match &step.action {
+                Action::Netfilter(edit) if !step.already => {
+                    Some((step.netns.clone(), edit.backend, edit.table.clone()))
                 }
-            } else {
-                gathered.push(&step.netns, step.action);
+                _ => None,
+            };
+            match key.as_ref().and_then(|key| first.get(key)).and_then(|at: &usize| gathered.steps.get_mut(*at)) {
+                Some(earlier) => earlier.take_in(step),
+                None => {
+                    first.extend(key.map(|key| (key, gathered.steps.len())));
+                    gathered.push_step(step);
+                }
             }
         }
-        for step in &mut gathered.steps {
-            step.description = step.action.sentence();
-            step.undo = step.action.inverse();
-        }
         gathered
-    }
-
-    fn extend_edit(&mut self, at: usize, edits: Vec<ChainEdit>) {
-        if let Some(Step { action: Action::Netfilter(edit), .. }) = self.steps.get_mut(at) {
-            edit.edits.extend(edits);
-        }
     }
 }
 
@@ -118,6 +150,15 @@ impl Step {
     /// The command line that an operator could run instead.
     pub fn command(&self) -> String {
         self.action.command(&self.netns)
+    }
+
+    /// Takes over the edits of another step on the same table.
+    fn take_in(&mut self, other: Self) {
+        if let (Action::Netfilter(edit), Action::Netfilter(more)) = (&mut self.action, other.action) {
+            edit.edits.extend(more.edits);
+        }
+        (self.description, self.undo) = (self.action.sentence(), self.action.inverse());
+        self.agent = self.agent.max(other.agent);
     }
 
     /// The command line that takes it back, where there is one.
@@ -133,6 +174,14 @@ impl Place {
     /// The named namespace.
     pub fn netns(name: impl Into<String>) -> Self {
         Self::Netns(NetnsName::new(name))
+    }
+
+    /// What was read of it.
+    pub(crate) fn seen<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Netns> {
+        match self {
+            Self::Host => snapshot.host.netns.seen(),
+            Self::Netns(name) => snapshot.netns(name),
+        }
     }
 
     /// The name, `None` for the host's own.
@@ -154,11 +203,10 @@ impl fmt::Display for Place {
 }
 
 impl Serialize for Step {
-    /// The step as `fipscope.plan/1` has it; whether it is already so is added
-    /// by whoever compares it with a node.
+    /// The step as `fipscope.plan/1` has it.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut shape = serializer.serialize_struct("Step", 6)?;
+        let mut shape = serializer.serialize_struct("Step", 9)?;
         shape.serialize_field("id", &self.id)?;
         shape.serialize_field("namespace", &self.netns.name())?;
         shape.serialize_field("description", &self.description)?;
@@ -169,6 +217,9 @@ impl Serialize for Step {
             Undo::Nothing(why) => Some(*why),
         };
         shape.serialize_field("why_no_undo", &why)?;
+        shape.serialize_field("already", &self.already)?;
+        shape.serialize_field("owner", &self.action.owner())?;
+        shape.serialize_field("agent", &self.agent)?;
         shape.end()
     }
 }

@@ -70,6 +70,16 @@ macro_rules! words {
                 serializer.serialize_str(self.word())
             }
         }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = String::deserialize(deserializer)?;
+                match word.as_str() {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(serde::de::Error::custom(format!("'{word}' is not a word for it"))),
+                }
+            }
+        }
     };
 }
 

@@ -131,6 +131,10 @@ pub struct SwitchPort {
     pub external_ids: BTreeMap<String, String>,
     /// Where an internal port's device is put.
     pub netns: Place,
+    /// The hardware address that an internal port's device then gets.
+    pub mac: Option<Mac>,
+    /// The MTU that it gets, in bytes.
+    pub mtu: Option<u32>,
 }
 
 /// A veth pair: this end stands where the step happens.

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::net::netfilter::{Backend, NfFamily, Table, parse_rule};
-use crate::net::{IFF_UP, IfName, Link, Netns, NetnsName, Observed, Route, Snapshot};
+use crate::net::netfilter::{Backend, Table};
+use crate::net::{Netns, Snapshot};
 
-use super::simulate::{Simulation, same_route};
-use super::{Action, ChainEdit, LinkSetting, Object, Place, Plan, TableEdit, Undo};
+use super::fit::{edit_is_so, is_so, link_is, must_tell, same_key, same_route, setting, table};
+use super::simulate::Simulation;
+use super::{Action, Place, Plan, TableEdit};
 
 /// What is to be done about a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,12 +24,9 @@ pub enum Due {
 /// A plan gone through on a reading of the node, step by step.
 pub struct Rehearsal {
     simulation: Simulation,
-    /// Namespaces that earlier steps made, and devices: what happens in them
-    /// cannot be told from the reading.
-    made: BTreeSet<NetnsName>,
-    devices: BTreeSet<IfName>,
-    /// Tables that were not there and are made by their first rule.
-    tables: BTreeSet<(Place, Backend, String)>,
+    /// Tables that earlier steps made: what the kernel puts into a new one
+    /// beside our rules is its own choice.
+    made: BTreeSet<(Place, Backend, String)>,
 }
 
 /// What is to be done about each step of a plan on the node as it is read.
@@ -37,238 +35,104 @@ pub fn due(plan: &Plan, snapshot: &Snapshot) -> Vec<Due> {
     plan.steps.iter().map(|step| rehearsal.next(&step.netns, &step.action)).collect()
 }
 
+/// A table of the packet filter without counters and handles; `None` where
+/// there is none. The error says why it could not be read.
+pub fn table_of(netns: &Netns, edit: &TableEdit) -> Result<Option<Table>, String> {
+    let unread = match (netns.netfilter.seen(), edit.backend) {
+        (None, _) => Some(netns.netfilter.unreadable().unwrap_or("the packet filter was not read")),
+        (Some(netfilter), Backend::Nft) => netfilter.nft.unreadable(),
+        (Some(netfilter), Backend::Legacy) => netfilter.legacy.unreadable(),
+    };
+    match unread {
+        Some(why) => Err(why.to_owned()),
+        None => Ok(table(netns, edit).map(Table::settled)),
+    }
+}
+
 impl Rehearsal {
     /// Before the first step.
     pub fn of(snapshot: &Snapshot) -> Self {
-        Self {
-            simulation: Simulation::of(snapshot),
-            made: BTreeSet::new(),
-            devices: BTreeSet::new(),
-            tables: BTreeSet::new(),
-        }
+        Self { simulation: Simulation::of(snapshot), made: BTreeSet::new() }
     }
 
-    /// The node as it is by now.
-    pub fn snapshot(&self) -> &Snapshot {
-        self.simulation.snapshot()
-    }
-
-    /// A table of the packet filter as it is by now, without counters and
-    /// handles; `None` where it, or its namespace, was made by earlier steps.
+    /// A table of the packet filter as it is by now, as [`table_of`] gives it;
+    /// `None` where earlier steps made it.
     pub fn table(&self, place: &Place, edit: &TableEdit) -> Option<Result<Option<Table>, String>> {
-        let is_new = self.tables.contains(&(place.clone(), edit.backend, edit.table.clone()));
-        match self.netns(place) {
-            _ if is_new => None,
-            Some(netns) => Some(table_of(netns, edit)),
-            None if place.name().is_some_and(|name| self.made.contains(name)) => None,
-            None => Some(Err(format!("{place} could not be read"))),
+        if self.made.contains(&(place.clone(), edit.backend, edit.table.clone())) {
+            return None;
         }
+        let unread = || Err(format!("{place} could not be read"));
+        Some(place.seen(self.simulation.snapshot()).map_or_else(unread, |netns| table_of(netns, edit)))
     }
 
     /// The next step: what is to be done about it. It counts as done then.
     pub fn next(&mut self, place: &Place, action: &Action) -> Due {
-        let due = self.due(place, action);
-        if due == Due::Do {
-            self.remember(action);
-        }
-        due
-    }
-
-    fn due(&mut self, place: &Place, action: &Action) -> Due {
-        if place.name().is_some_and(|name| self.made.contains(name)) && self.netns(place).is_none() {
-            return Due::Do;
-        }
-        if let Action::Add(Object::Netns(name)) | Action::Delete(Object::Netns(name)) = action {
-            let is_there = self.snapshot().namespaces.contains_key(name);
-            let wanted = matches!(action, Action::Add(_));
-            self.simulation.perform(place, action);
-            return if is_there == wanted { Due::Already } else { Due::Do };
-        }
-        let Some(netns) = self.netns(place) else {
-            return Due::Changed(format!("{place} is not there, or cannot be read"));
-        };
+        let snapshot = self.simulation.snapshot();
+        let netns = place.seen(snapshot);
         if let Action::Netfilter(edit) = action {
             return self.edit(place, edit);
         }
-        if device(action).is_some_and(|dev| self.devices.contains(dev) && netns.link(dev).is_none()) {
-            return Due::Do;
+        if is_so(snapshot, place, netns, action) {
+            return Due::Already;
         }
-        if let Some(changed) = otherwise(netns, action) {
+        if let Some(changed) = netns.and_then(|netns| otherwise(netns, action)) {
             return Due::Changed(changed);
         }
-        if self.simulation.perform(place, action) {
+        if self.simulation.perform(place, action) || !must_tell(action) {
             return Due::Do;
         }
-        match self.holds(place, action) {
-            Some(true) => Due::Already,
-            Some(false) => Due::Changed(format!("this cannot be done any more: {}", action.sentence())),
-            // What the simulation does not know is left to the kernel.
-            None => Due::Do,
-        }
-    }
-
-    /// Whether what a step is to bring about is so; `None` where it cannot be
-    /// told.
-    fn holds(&self, place: &Place, action: &Action) -> Option<bool> {
-        let netns = self.netns(place)?;
-        match action {
-            Action::Add(Object::Veth(pair)) => Some(netns.link(&pair.end.name).is_some()),
-            Action::Add(Object::Bridge(name)) => Some(netns.link(name).is_some()),
-            Action::Delete(Object::Veth(pair)) => Some(netns.link(&pair.end.name).is_none()),
-            Action::Delete(Object::Bridge(name)) => Some(netns.link(name).is_none()),
-            Action::SetLink { dev, to, .. } => netns.link(dev).map(|link| current(netns, link, to) == *to),
-            Action::Sysctl { key, to, .. } => {
-                let known = netns.sysctls.get(&key.replace('/', ".")).and_then(Observed::seen);
-                known.map(|known| known == to)
-            }
-            Action::ReplaceRoute { to, .. } => Some(netns.routes().iter().any(|there| same_route(there, to))),
-            _ => match action.inverse() {
-                Undo::Action(back) => Some(self.simulation.would(place, &back)),
-                Undo::Nothing(_) => None,
-            },
-        }
+        Due::Changed(format!("this cannot be done any more in {place}: {}", action.sentence()))
     }
 
     /// All edits of a table are to be done, or none.
     fn edit(&mut self, place: &Place, edit: &TableEdit) -> Due {
         match self.table(place, edit) {
-            None => return Due::Do,
-            Some(Ok(None)) => {
-                self.tables.insert((place.clone(), edit.backend, edit.table.clone()));
-                return Due::Do;
-            }
             Some(Err(why)) => return Due::Changed(format!("the table {} of {place}: {why}", edit.table)),
-            Some(Ok(Some(_))) => {}
+            Some(Ok(None)) => {
+                self.made.insert((place.clone(), edit.backend, edit.table.clone()));
+            }
+            Some(Ok(Some(_))) | None => {}
         }
-        let mut done = [0, 0];
+        let (mut any_so, mut any_due) = (false, false);
         for of_chain in &edit.edits {
-            let table = self.table(place, edit).and_then(Result::ok).flatten();
-            let is_so = is_so(table.as_ref(), of_chain);
+            let netns = place.seen(self.simulation.snapshot());
+            let is_so = edit_is_so(netns.and_then(|netns| table(netns, edit)), of_chain);
             let one = TableEdit { edits: vec![of_chain.clone()], ..edit.clone() };
-            let does = !is_so && self.simulation.perform(place, &Action::Netfilter(one));
-            match (is_so, does) {
-                (true, _) => done[0] += 1,
-                (false, true) => done[1] += 1,
-                (false, false) => {
-                    return Due::Changed(format!(
-                        "the table {} of {place} is not as it was: no place for {of_chain}",
-                        edit.table
-                    ));
-                }
+            if !is_so && !self.simulation.perform(place, &Action::Netfilter(one)) {
+                return Due::Changed(format!(
+                    "the table {} of {place} is not as it was: no place for {of_chain}",
+                    edit.table
+                ));
             }
+            (any_so, any_due) = (any_so | is_so, any_due | !is_so);
         }
-        match done {
-            [_, 0] => Due::Already,
-            [0, _] => Due::Do,
-            _ => Due::Changed(format!("the table {} of {place} has some of it already", edit.table)),
+        match (any_so, any_due) {
+            (_, false) => Due::Already,
+            (false, true) => Due::Do,
+            (true, true) => Due::Changed(format!("the table {} of {place} has some of it already", edit.table)),
         }
     }
-
-    fn netns(&self, place: &Place) -> Option<&Netns> {
-        match place {
-            Place::Host => self.snapshot().host.netns.seen(),
-            Place::Netns(name) => self.snapshot().netns(name),
-        }
-    }
-
-    fn remember(&mut self, action: &Action) {
-        match action {
-            Action::Add(Object::Netns(name)) => {
-                self.made.insert(name.clone());
-            }
-            Action::Add(Object::Veth(pair)) => {
-                self.devices.extend([pair.end.name.clone(), pair.peer.name.clone()]);
-            }
-            Action::Add(Object::Bridge(name)) => {
-                self.devices.insert(name.clone());
-            }
-            _ => {}
-        }
-    }
-}
-
-/// A table without counters and handles; `None` where there is none.
-pub fn table_of(netns: &Netns, edit: &TableEdit) -> Result<Option<Table>, String> {
-    let unreadable = |why: Option<&str>| why.unwrap_or("it was not read").to_owned();
-    let Some(netfilter) = netns.netfilter.seen() else { return Err(unreadable(netns.netfilter.unreadable())) };
-    let tables = match edit.backend {
-        Backend::Nft => &netfilter.nft,
-        Backend::Legacy => &netfilter.legacy,
-    };
-    if let Some(why) = tables.unreadable() {
-        return Err(why.to_owned());
-    }
-    let mut found = tables.seen().into_iter().flatten();
-    Ok(found.find(|table| table.family == NfFamily::Ip && table.name == edit.table).map(Table::settled))
 }
 
 /// What is not as the plan saw it, where the plan says what it saw.
 fn otherwise(netns: &Netns, action: &Action) -> Option<String> {
     match action {
-        Action::SetLink { dev, to, from } => {
-            let Some(link) = netns.link(dev) else { return Some(format!("the device {dev} is gone")) };
-            let now = current(netns, link, to);
-            let is_other = from.as_ref().is_some_and(|from| now != *from && now != *to);
-            is_other.then(|| format!("{dev} is not as it was: {now:?}"))
-        }
-        Action::Sysctl { key, to, from: Some(from) } => {
-            let now = netns.sysctl(&key.replace('/', "."))?;
-            (now != *from && now != *to).then(|| format!("{key} is {now} by now, no longer {from}"))
-        }
-        Action::ReplaceRoute { to, from } => {
-            let key = |route: &Route| (route.table, route.dst.trunc(), route.tos, route.metric);
-            let now = netns.routes().iter().find(|there| key(there) == key(to));
-            match (now, from) {
-                (Some(now), _) if same_route(now, to) => None,
-                (Some(now), Some(from)) if same_route(now, from) => None,
-                (None, None) => None,
-                (Some(now), _) => Some(format!("the route is {now} by now")),
-                (None, Some(from)) => Some(format!("the route {from} is gone")),
+        Action::SetLink { dev, from: Some(from), .. } => {
+            if netns.link(dev).is_none() {
+                return Some(format!("the device {dev} is gone"));
             }
+            (!link_is(netns, dev, from)).then(|| format!("{dev} is not as it was"))
         }
-        _ => None,
-    }
-}
-
-/// The setting of a device as it is, of the kind that a step sets.
-fn current(netns: &Netns, link: &Link, kind: &LinkSetting) -> LinkSetting {
-    match kind {
-        LinkSetting::Up(_) => LinkSetting::Up(link.flags & IFF_UP != 0),
-        LinkSetting::Mtu(_) => LinkSetting::Mtu(link.mtu),
-        LinkSetting::Mac(mac) => LinkSetting::Mac(link.mac.unwrap_or(*mac)),
-        LinkSetting::Master(_) => {
-            LinkSetting::Master(link.master.and_then(|index| {
-                netns.links().iter().find(|other| other.index == index).map(|other| other.name.clone())
-            }))
+        Action::Sysctl { key, from: Some(from), .. } => {
+            let now = setting(netns, key).filter(|now| now != from)?;
+            Some(format!("{key} is {now} by now, no longer {from}"))
         }
-    }
-}
-
-fn device(action: &Action) -> Option<&IfName> {
-    match action {
-        Action::Add(object) | Action::Delete(object) => match object {
-            Object::Addr(addr) => Some(&addr.dev),
-            Object::Route(route) => route.dev(),
-            Object::Neigh(neigh) => Some(&neigh.dev),
-            _ => None,
+        Action::ReplaceRoute { to, from } => match (netns.routes().iter().find(|there| same_key(there, to)), from) {
+            (None, None) => None,
+            (Some(now), Some(from)) if same_route(now, from) => None,
+            (Some(now), _) => Some(format!("the route is {now} by now")),
+            (None, Some(from)) => Some(format!("the route {from} is gone")),
         },
-        Action::SetLink { dev, .. } => Some(dev),
-        Action::ReplaceRoute { to, .. } => to.dev(),
         _ => None,
-    }
-}
-
-/// Whether one edit finds its end reached.
-fn is_so(table: Option<&Table>, edit: &ChainEdit) -> bool {
-    let has = |chain: &str, words: &str| {
-        let Ok((_, rule)) = parse_rule(&format!("-A {chain} {words}")) else { return false };
-        let chain = table.and_then(|table| table.chain(chain));
-        chain.is_some_and(|chain| chain.rules.iter().any(|there| there.body == rule.body))
-    };
-    match edit {
-        ChainEdit::NewChain(name) => table.is_some_and(|table| table.chain(name).is_some()),
-        ChainEdit::DropChain(name) => table.is_none_or(|table| table.chain(name).is_none()),
-        ChainEdit::Add { chain, rule, .. } => has(chain, rule),
-        ChainEdit::Delete { chain, rule, .. } => !has(chain, rule),
     }
 }

@@ -48,8 +48,17 @@ pub(super) fn switch_port(verb: &str, port: &SwitchPort) -> String {
     if !settings.is_empty() {
         command.push_str(&format!(" -- set Interface {name} {}", settings.join(" ")));
     }
-    if let (true, Place::Netns(netns)) = (port.internal, &port.netns) {
+    if !port.internal {
+        return command;
+    }
+    if let Place::Netns(netns) = &port.netns {
         command.push_str(&format!(" && ip link set {name} netns {}", quote(netns.as_str())));
+    }
+    let mac = port.mac.map(|mac| format!(" address {mac}"));
+    let mtu = port.mtu.map(|mtu| format!(" mtu {mtu}"));
+    if mac.is_some() || mtu.is_some() {
+        let (mac, mtu) = (mac.unwrap_or_default(), mtu.unwrap_or_default());
+        command.push_str(&format!(" && {} link set {name}{mac}{mtu}", ip(&port.netns, Family::V4)));
     }
     command
 }

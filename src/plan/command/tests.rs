@@ -163,6 +163,8 @@ fn outside() -> Vec<Case> {
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into(),
         netns: Place::netns("fip-1"),
+        mac: Some("fa:16:3e:cc:98:c8".parse().unwrap()),
+        mtu: Some(1450),
     };
     let patched = SwitchPort { tag: None, internal: false, external_ids: [].into(), ..port.clone() };
     vec![
@@ -177,7 +179,8 @@ fn outside() -> Vec<Case> {
             Action::Add(Object::OvsPort(port)),
             "ovs-vsctl add-port br-int fg-b2b77eed-1b tag=3 -- set Interface fg-b2b77eed-1b type=internal \
              external_ids:attached-mac=fa:16:3e:cc:98:c8 external_ids:iface-id=b2b77eed-1b2c \
-             && ip link set fg-b2b77eed-1b netns fip-1",
+             && ip link set fg-b2b77eed-1b netns fip-1 \
+             && ip -n fip-1 link set fg-b2b77eed-1b address fa:16:3e:cc:98:c8 mtu 1450",
             "ovs-vsctl del-port br-int fg-b2b77eed-1b",
         ),
         (

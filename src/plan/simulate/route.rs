@@ -29,16 +29,6 @@ pub(super) fn delete(netns: &Netns, route: &Route) -> Option<Effect> {
     found.map(|there| gone(Thing::Route(Box::new(there.clone()))))
 }
 
-/// The same route, whatever the kernel says about its next hops.
-pub(in super::super) fn same_route(one: &Route, other: &Route) -> bool {
-    let bare = |route: &Route| {
-        let mut bare = plain(route);
-        bare.dst = bare.dst.trunc();
-        bare
-    };
-    bare(one) == bare(other)
-}
-
 /// The route as the kernel would keep it; `None` where it refuses.
 fn taken(netns: &Netns, route: &Route) -> Option<Route> {
     let mut route = route.clone();
