@@ -7,6 +7,7 @@ mod allocation;
 mod chain;
 mod name;
 mod number;
+mod pool;
 mod release;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ pub use number::{
     DEAD_VLAN, FAST_EXIT_PRIORITY, FIP_PRIORITIES, FIP_TABLE, HA_NETWORK, HA_PRIMARY_NETWORK, LINK_LOCAL_POOL,
     LINK_LOCAL_POOL_OLD, LinkLocalPair, METADATA_ADDRESS, is_fip_priority, table_of,
 };
+pub use pool::{pair_pool, priority_pool};
 pub use release::{NotARelease, Reason, Release, ReleaseRange};
 
 /// How a router's floating IPs are laid out, told apart by what stands on the

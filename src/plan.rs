@@ -7,27 +7,38 @@
 
 mod action;
 pub mod agent;
+mod associate;
 mod command;
+mod fit;
 mod future;
+pub mod journal;
 mod netfilter;
+mod refused;
+mod rehearsal;
+mod remove;
 pub mod repair;
 mod sentence;
 mod simulate;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use action::{Action, AnnounceBy, LinkSetting, Object, SwitchPort, Undo, Veth, VethEnd};
+pub use associate::{Associate, GatewayPort, associate};
 pub use future::{AgentCase, AgentWill, CaseKind, Neutron, Owner, Told};
 pub use netfilter::{ChainEdit, TableEdit};
+pub use refused::Refused;
+pub use rehearsal::{Due, Rehearsal, due, table_of};
+pub use remove::{Remove, remove};
 pub use simulate::simulate;
 
 use crate::check::Applicability;
-use crate::net::{NetnsName, printable};
+use crate::net::{Netns, NetnsName, Snapshot, printable};
 
 /// Where a step happens.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Place {
     /// The host's own namespace.
     Host,
@@ -163,6 +174,14 @@ impl Place {
     /// The named namespace.
     pub fn netns(name: impl Into<String>) -> Self {
         Self::Netns(NetnsName::new(name))
+    }
+
+    /// What was read of it.
+    pub(crate) fn seen<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Netns> {
+        match self {
+            Self::Host => snapshot.host.netns.seen(),
+            Self::Netns(name) => snapshot.netns(name),
+        }
     }
 
     /// The name, `None` for the host's own.

@@ -1,7 +1,5 @@
 //! `fipscope check`, `explain` and `acknowledge`.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use super::acknowledged;
 use super::commands::{find, judged, lasting};
 use super::error::AppError;
@@ -10,8 +8,8 @@ use super::output::{note, print, style};
 use super::{source, trace};
 use crate::check::{Check, Code, DecidedBy, Pick, checks, standing, states};
 use crate::config::{CheckArgs, Format, Settings};
-use crate::net::{NetnsName, Snapshot};
-use crate::path::{ICMP, Node, Outcome, Packet};
+use crate::net::Snapshot;
+use crate::path::Node;
 use crate::report::{self, Judged, Narrowed, Query};
 use crate::topology::{Blind, FipState, FloatingIp, Topology};
 
@@ -99,7 +97,7 @@ pub(super) fn acknowledge(id: &str, revoke: bool, settings: &Settings) -> Result
     Ok(Exit::Done)
 }
 
-fn pick(which: &CheckArgs) -> Result<Pick, AppError> {
+pub(super) fn pick(which: &CheckArgs) -> Result<Pick, AppError> {
     let patterns = |texts: &[String]| {
         let parsed: Result<Vec<_>, _> = texts.iter().map(|text| text.parse()).collect();
         parsed.map_err(|_| AppError::Usage("--select and --ignore take codes (DVR301) or beginnings of codes (DVR3)"))
@@ -134,9 +132,6 @@ fn exit(topology: &Topology, judged: Judged<'_>, narrowed: &Narrowed<'_>) -> Exi
     }
 }
 
-/// Anywhere outside: TEST-NET-2 (RFC 5737), which no node has.
-const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
-
 /// That a packet out and one in pass, where chain, engine and kernel agree.
 fn passes(
     snapshot: &Snapshot,
@@ -148,17 +143,7 @@ fn passes(
     if standing(topology, fip, judged.findings).state != FipState::Ok {
         return None;
     }
-    let (Some(IpAddr::V4(floating)), Some(IpAddr::V4(fixed))) = (fip.floating_ip, fip.fixed_ip) else {
-        return None;
-    };
-    let node = Node::of(snapshot, topology);
-    let own = |name: &NetnsName| fip.outbound.iter().chain(&fip.inbound).any(|link| link.namespace == *name);
-    let walk = |src, dst| {
-        let start = node.starts(src, dst).into_iter().find(|start| own(&start.namespace))?;
-        let walk = node.walk(&start, Packet::first(src, dst, ICMP).ports(1, 1));
-        matches!(walk.outcome, Outcome::Delivered | Outcome::LeavesNode).then_some(walk)
-    };
-    let (mut out, mut into) = (walk(fixed, OUTSIDE)?, walk(OUTSIDE, floating)?);
+    let (mut out, mut into) = Node::of(snapshot, topology).both_ways(fip)?;
     if settings.from.is_none() {
         trace::verify(&mut out, Some(&mut into), settings);
     }

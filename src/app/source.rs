@@ -79,6 +79,7 @@ pub(super) fn lab(arguments: &LabArgs, settings: &Settings) -> Result<Exit, AppE
             from: None,
             netns_dir: lab.netns_dir().path().to_owned(),
             state_path: Some(lab.state_path().to_owned()),
+            state_dir: Some(Path::new(lab::STATE_HOME).join("fipscope")),
             ..settings.clone()
         };
         return console(&inside);

@@ -6,12 +6,14 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use netlink_packet_route::RouteNetlinkMessage as Message;
 use netlink_packet_route::link::{LinkAttribute, State};
 
-use crate::net::{IfName, NetnsName};
+use crate::kernel::netfilter::read_netfilter;
+use crate::net::netfilter::Netfilter;
+use crate::net::{IfName, NetnsName, Observed};
 use crate::netns::{NetnsDir, enter};
-use crate::plan::{Action, LinkSetting, Object, Place, Undo, Veth};
+use crate::plan::{Action, LinkSetting, Object, Place, SwitchPort, Undo, Veth};
 
 use super::rtnl::{Mode, Rtnl};
-use super::{Cause, message, restore, sysctl};
+use super::{Cause, file, forget, message, restore, switch, sysctl};
 
 /// As many namespaces are kept open at a time: well below the usual limit of
 /// 1024 descriptors, two of which each takes.
@@ -51,18 +53,37 @@ impl Writer {
                 let index = to.dev().map(|dev| opened.rtnl.index(dev)).transpose()?;
                 opened.rtnl.change(Message::NewRoute(message::route(to, index)?), Mode::Replace)?;
             }
-            Action::Sysctl { key, to, from } => {
-                let before = self.inside(place, || {
-                    let before = from.map_or_else(|| sysctl::read(key), Ok)?;
-                    sysctl::write(key, *to).map(|()| before)
-                })??;
-                return Ok(Action::Sysctl { key: key.clone(), to: *to, from: Some(before) }.inverse());
+            Action::Sysctl { from: None, .. } => {
+                let known = self.known(place, action)?;
+                return self.perform(place, &known);
             }
+            Action::Sysctl { key, to, .. } => self.inside(place, || sysctl::write(key, *to))??,
             Action::Netfilter(edit) => self.inside(place, || restore::restore(edit))??,
-            Action::Forget { .. } => return Err(Cause::NotSupported("connection tracking".to_owned())),
+            Action::Forget { address } => self.inside(place, || forget::forget(*address))??,
             Action::Announce { .. } => return Err(Cause::NotSupported("an announcement".to_owned())),
         }
         Ok(action.inverse())
+    }
+
+    /// The action with what stands there now, where the plan did not know: its
+    /// inverse then takes it back.
+    pub(super) fn known(&mut self, place: &Place, action: &Action) -> Result<Action, Cause> {
+        Ok(match action {
+            Action::Sysctl { key, to, from: None } => {
+                let before = self.inside(place, || sysctl::read(key))??;
+                Action::Sysctl { key: key.clone(), to: *to, from: Some(before) }
+            }
+            Action::SetLink { dev, to, from: None } => {
+                let link = self.at(place)?.rtnl.link(dev)?;
+                Action::SetLink { dev: dev.clone(), to: to.clone(), from: message::setting(&link, to) }
+            }
+            other => other.clone(),
+        })
+    }
+
+    /// The packet filter of a namespace as it is now.
+    pub(super) fn netfilter(&mut self, place: &Place) -> Result<Observed<Netfilter>, Cause> {
+        self.inside(place, read_netfilter)
     }
 
     /// True where a device that is switched on carries packets, or does not say.
@@ -120,8 +141,14 @@ impl Writer {
                 // An entry that the kernel learned is no obstacle.
                 rtnl.change(kind(message), if add { Mode::Replace } else { Mode::Change })
             }
-            Object::OvsPort(_) => Err(Cause::NotSupported("a port of Open vSwitch".to_owned())),
-            Object::FileLine { .. } => Err(Cause::NotSupported("a file of the agent".to_owned())),
+            Object::OvsPort(port) if add => self.add_port(port),
+            Object::OvsPort(port) => {
+                switch::delete(port)?;
+                self.open.values_mut().for_each(|opened| opened.rtnl.forget());
+                Ok(())
+            }
+            Object::FileLine { path, at, line, .. } if add => file::add(path, *at, line),
+            Object::FileLine { path, line, .. } => file::delete(path, line),
         }
     }
 
@@ -129,6 +156,27 @@ impl Writer {
         let peer_netns = if pair.peer_netns == *place { None } else { Some(self.descriptor(&pair.peer_netns)?) };
         let message = message::veth(pair, peer_netns.as_ref().map(AsRawFd::as_raw_fd));
         self.at(place)?.rtnl.change(Message::NewLink(message), Mode::Create)
+    }
+
+    /// An internal port's device is made on the host, and moved from there.
+    fn add_port(&mut self, port: &SwitchPort) -> Result<(), Cause> {
+        switch::add(port)?;
+        if !port.internal || port.netns == Place::Host {
+            return Ok(());
+        }
+        let moved = self.descriptor(&port.netns).and_then(|netns| {
+            let rtnl = &mut self.at(&Place::Host)?.rtnl;
+            let mut message = message::link(rtnl.index(&port.name)?);
+            message.attributes.push(LinkAttribute::NetNsFd(netns.as_raw_fd()));
+            let moved = rtnl.change(Message::SetLink(message), Mode::Change);
+            rtnl.forget();
+            moved
+        });
+        if moved.is_err() {
+            // What made it fail is told; that the port may stay is the lesser news.
+            let _ = switch::delete(port);
+        }
+        moved
     }
 
     fn delete_link(&mut self, place: &Place, name: &IfName) -> Result<(), Cause> {

@@ -1,29 +1,9 @@
 //! What the agent and the server would choose, chosen here so that the same lab
-//! comes out each time: pairs, priorities, ids, hardware addresses.
-
-use std::net::Ipv4Addr;
+//! comes out each time: priorities, ids, hardware addresses.
 
 use crate::net::{Mac, RulePriority};
-use crate::neutron::{FIP_PRIORITIES, LINK_LOCAL_POOL, LINK_LOCAL_POOL_OLD, Layout, LinkLocalPair};
-
-/// The pairs in the order in which a fresh node hands them out: the first ones
-/// as Python's sets give them (2.7 for Juno and Newton, 3.8 and later for Pike's
-/// layout), then the others of the pool in order.
-pub(super) fn pairs(layout: Layout) -> impl Iterator<Item = LinkLocalPair> {
-    let (pool, first): (_, &[[u8; 2]]) = match layout {
-        Layout::Juno => (LINK_LOCAL_POOL_OLD, &[[31, 28], [31, 238], [30, 20], [31, 142], [31, 88]]),
-        Layout::Newton => (LINK_LOCAL_POOL, &[[106, 114], [109, 46], [93, 94], [95, 212], [93, 80]]),
-        Layout::Pike => (LINK_LOCAL_POOL, &[[88, 134], [112, 144], [127, 192], [120, 2], [77, 246], [93, 38]]),
-    };
-    let first: Vec<LinkLocalPair> =
-        first.iter().map(|[c, d]| LinkLocalPair::of(Ipv4Addr::new(169, 254, *c, *d))).collect();
-    let taken = first.clone();
-    let others = (u32::from(pool.network())..=u32::from(pool.broadcast()))
-        .step_by(2)
-        .map(|bits| LinkLocalPair::of(Ipv4Addr::from_bits(bits)))
-        .filter(move |pair| !taken.contains(pair));
-    first.into_iter().chain(others)
-}
+pub(super) use crate::neutron::pair_pool as pairs;
+use crate::neutron::{FIP_PRIORITIES, Layout};
 
 /// The priority of the `index`-th floating IP of the node: counted up in Juno,
 /// else spread over the range as the agent's choice is, no number twice.
@@ -78,18 +58,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-
-    #[test]
-    fn the_first_pairs_are_those_of_real_nodes() {
-        let first = |layout| pairs(layout).next().map(|pair| pair.to_string());
-        assert_eq!(first(Layout::Juno).as_deref(), Some("169.254.31.28/31"));
-        assert_eq!(first(Layout::Newton).as_deref(), Some("169.254.106.114/31"));
-        assert_eq!(first(Layout::Pike).as_deref(), Some("169.254.88.134/31"));
-        for (layout, size) in [(Layout::Juno, 256), (Layout::Newton, 8192), (Layout::Pike, 8192)] {
-            let all: BTreeSet<_> = pairs(layout).collect();
-            assert_eq!((all.len(), pairs(layout).count()), (size, size), "{layout:?}");
-        }
-    }
 
     #[test]
     fn no_priority_comes_twice() {

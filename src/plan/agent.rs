@@ -24,11 +24,11 @@ use crate::net::{IfName, Mac, RulePriority};
 use crate::neutron::{LinkLocalPair, RouterPrefix};
 
 pub use association::associate;
-pub use fip::{fip_namespace, gateway_port, pair};
+pub use fip::{fip_namespace, gateway_port, gateway_settings, pair};
 pub use forms::Forms;
 pub use names::{fip_netns, router_netns, snat_netns};
-pub use port::{neighbour, netns, plug};
-pub use router::{internal_port, redirect, router_namespace};
+pub use port::{neighbour, netns, plug, switch_on};
+pub use router::{internal_port, redirect, router_chains, router_namespace};
 pub use snat::{centralize, snat_namespace};
 
 use super::Place;

@@ -4,13 +4,16 @@
 //! Each step becomes the [`Change`]s that a watch of the node would report. A
 //! step that the kernel would refuse (a second object of the same kind, a route
 //! out of a device that is off) changes nothing. Modelled are the things that
-//! repairs are made of: addresses, rules, routes, neighbours, settings of
-//! devices, settings below `/proc/sys`, and the packet filter. Devices and
-//! namespaces that come or go are not. Of IPv6, what a device takes along when
-//! it is switched off; not what it makes up when it is switched on.
+//! plans are made of: namespaces, devices, addresses, rules, routes, neighbours,
+//! settings of devices, settings below `/proc/sys`, the packet filter, the
+//! agent's files, Open vSwitch's ports. What the kernel chooses for a new device
+//! is made up. Of IPv6, what a device takes along when it is switched off; not
+//! what it makes up when it is switched on.
 
 mod addr;
+mod device;
 mod link;
+mod namespace;
 mod netfilter;
 mod outside;
 mod route;
@@ -22,8 +25,9 @@ use crate::net::{
     Change, ConntrackTuple, Neigh, NeighState, Netns, NetnsName, Object as Thing, Observed, Rule, Snapshot,
 };
 
-use super::{Action, Object, Place, Plan};
+use super::{Action, Object, Place, Plan, Veth, VethEnd};
 
+pub(super) use netfilter::parsed;
 pub(super) use setting::sysctl_key;
 
 /// The snapshot as it is when the plan has been carried out.
@@ -51,12 +55,12 @@ impl Simulation {
             // Places in a chain hold at the moment at which they are used.
             let mut any = false;
             for of_chain in &edit.edits {
-                let effect = self.netns(place).and_then(|netns| netfilter::edit(netns, edit, of_chain));
-                any |= self.apply(&changes(place.name(), effect));
+                let effects = self.netns(place).map(|netns| netfilter::edit(netns, edit, of_chain));
+                any |= self.apply(&changes(place.name(), effects.unwrap_or_default()));
             }
             return any;
         }
-        if let Some(changes) = outside::change(&self.snapshot, action) {
+        if let Some(changes) = outside::change(&self.snapshot, action).or_else(|| self.whole(place, action)) {
             return self.apply(&changes);
         }
         match action {
@@ -78,11 +82,28 @@ impl Simulation {
         self.apply(&all)
     }
 
+    /// What a step does to a whole namespace or device; `None` for other steps.
+    fn whole(&self, place: &Place, action: &Action) -> Option<Vec<Change>> {
+        let snapshot = &self.snapshot;
+        Some(match action {
+            Action::Add(Object::Netns(name)) => namespace::add(snapshot, name),
+            Action::Delete(Object::Netns(name)) => namespace::delete(snapshot, name),
+            Action::Add(Object::Veth(pair)) => device::add_veth(snapshot, place, pair),
+            Action::Add(Object::Bridge(name)) => device::add_bridge(snapshot, place, name),
+            Action::Delete(Object::Veth(Veth { end: VethEnd { name, .. }, .. }) | Object::Bridge(name)) => {
+                device::delete(snapshot, place.name(), name)
+            }
+            _ => return None,
+        })
+    }
+
+    /// The snapshot so far.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
     fn netns(&self, place: &Place) -> Option<&Netns> {
-        match place {
-            Place::Host => self.snapshot.host.netns.seen(),
-            Place::Netns(name) => self.snapshot.netns(name),
-        }
+        place.seen(&self.snapshot)
     }
 
     /// False where none of the connections that were read has the address.
@@ -155,7 +176,7 @@ fn add_rule(netns: &Netns, rule: &Rule) -> Option<Effect> {
 }
 
 /// The same rule to the kernel, whoever installed it.
-fn same_rule(one: &Rule, other: &Rule) -> bool {
+pub(super) fn same_rule(one: &Rule, other: &Rule) -> bool {
     let bare = |rule: &Rule| Rule { iif_detached: false, oif_detached: false, protocol: 0, ..rule.clone() };
     bare(one) == bare(other)
 }

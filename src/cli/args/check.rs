@@ -67,7 +67,7 @@ impl From<Check> for CheckArgs {
 }
 
 /// A code or the beginning of one; which codes there are is not known here.
-fn code(text: &str) -> Result<String, String> {
+pub(super) fn code(text: &str) -> Result<String, String> {
     let digits = text.get(..3).filter(|start| start.eq_ignore_ascii_case("dvr")).map_or(text, |_| &text[3..]);
     let fits = (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     if fits && !digits.starts_with('0') {

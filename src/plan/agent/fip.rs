@@ -25,8 +25,14 @@ pub fn fip_namespace(plan: &mut Plan, forms: &Forms, external: &External) {
 /// The agent gateway port: fg with its address, proxy ARP and (before the
 /// per-router tables) the default route of the whole namespace.
 pub fn gateway_port(plan: &mut Plan, forms: &Forms, external: &External) {
+    plug(plan, &fip_netns(&external.id), &external.port);
+    gateway_settings(plan, forms, external);
+}
+
+/// What makes a plugged fg a gateway: the default route of the whole namespace
+/// (before the per-router tables), proxy ARP.
+pub fn gateway_settings(plan: &mut Plan, forms: &Forms, external: &External) {
     let place = fip_netns(&external.id);
-    plug(plan, &place, &external.port);
     let device = &external.port.device;
     let component = device.as_str().replace('.', "/");
     if forms.layout != Layout::Pike {

@@ -19,6 +19,11 @@ pub fn plug(plan: &mut Plan, place: &Place, port: &Port) {
         plan.push(&port.wire.netns, attach(&port.wire.device, bridge));
     }
     plan.push(&port.wire.netns, Action::up(&port.wire.device));
+    switch_on(plan, place, port);
+}
+
+/// Switches a port's device on and gives it its address.
+pub fn switch_on(plan: &mut Plan, place: &Place, port: &Port) {
     plan.push(place, Action::up(&port.device));
     plan.push(place, address(&port.device, port.address, broadcast(port.address)));
 }

@@ -8,7 +8,7 @@ use crate::neutron::table_of;
 use super::super::{Action, Object, Place, Plan};
 use super::names::router_netns;
 use super::port::{default_route, neighbour, netns, plug};
-use super::skeleton::{Kind, scope_marks, skeleton};
+use super::skeleton::{Kind, nat_ways, scope_marks, skeleton};
 use super::{Forms, Port};
 
 /// The router's namespace with its settings and chains.
@@ -18,6 +18,17 @@ pub fn router_namespace(plan: &mut Plan, forms: &Forms, router: &str) {
     skeleton(plan, forms, &place, Kind::Router);
     settings(plan, forms, &place);
     plan.push(&place, Action::sysctl("net.ipv4.conf.all.send_redirects", 0));
+}
+
+/// The chains of a router's namespace: all tables, or only what of the nat
+/// table its floating IPs hang on.
+pub fn router_chains(plan: &mut Plan, forms: &Forms, router: &str, all: bool) {
+    let place = router_netns(router);
+    if all {
+        skeleton(plan, forms, &place, Kind::Router);
+    } else {
+        nat_ways(plan, forms, &place);
+    }
 }
 
 /// A port on a tenant's subnet, the same on every node (`internal_network_added`).

@@ -48,6 +48,17 @@ pub(super) fn scope_marks(plan: &mut Plan, forms: &Forms, place: &Place, device:
     }
 }
 
+/// Adds what of a router's nat table its floating IPs hang on: the chains and
+/// the ways to them.
+pub(super) fn nat_ways(plan: &mut Plan, forms: &Forms, place: &Place) {
+    let mut edit = nat(forms, Kind::Fip);
+    if !float_snat_stands(forms, Kind::Router) {
+        // It comes with the first floating IP.
+        edit.edits.pop();
+    }
+    plan.push(place, Action::Netfilter(edit));
+}
+
 fn wrapped(forms: &Forms, table: &str, built_in: &[&str]) -> TableEdit {
     let mut edit = TableEdit::new(forms.backend, table);
     for name in built_in {

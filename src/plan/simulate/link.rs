@@ -1,12 +1,18 @@
 //! Devices switched on and off, and what they take along and bring back
 //! (`fib_netdev_event`, `arp_netdev_event`, `veth_open` and `veth_close`).
 
-use crate::net::{Addr, Change, IFF_LOWER_UP, IFF_UP, IfName, Link, NetnsName, Object as Thing, OperState, Peer};
+use std::net::Ipv4Addr;
+
+use ipnet::{IpNet, Ipv4Net};
+
+use crate::net::{
+    Addr, AddrFlags, Change, IFF_LOWER_UP, IFF_UP, IfName, Link, NetnsName, Object as Thing, OperState, Peer,
+};
 use crate::net::{NeighState, Netns, Snapshot};
 
 use super::super::LinkSetting;
 use super::addr::{self, SCOPE_HOST};
-use super::{Effect, changes, gone};
+use super::{Effect, changes, come, gone};
 
 /// `IFF_RUNNING`: it carries packets, as the driver says.
 const IFF_RUNNING: u32 = 0x40;
@@ -75,11 +81,23 @@ fn on(here: Here<'_>, link: &Link) -> Vec<Effect> {
     let carries = peer_of(here, link).is_none_or(|(_, _, peer)| peer.flags & IFF_UP != 0);
     let mut after = carrying(netns, link, carries);
     after.flags |= IFF_UP;
-    let addrs: Vec<Addr> = addr::of(netns, link).cloned().collect();
+    let mut addrs: Vec<Addr> = addr::of(netns, link).cloned().collect();
+    let mut effects = Vec::new();
+    if link.is_loopback() && addrs.is_empty() {
+        // `inetdev_event`: it comes with its address.
+        addrs.push(loopback(&link.name));
+        effects.extend(addrs.iter().map(|addr| come(Thing::Addr(addr.clone()))));
+    }
     let made = addr::made(&after, &addrs);
-    let mut effects = vec![became(link, after)];
+    effects.insert(0, became(link, after));
     effects.extend(addr::missing(netns, made));
     effects
+}
+
+fn loopback(dev: &IfName) -> Addr {
+    let address = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8));
+    let flags = AddrFlags::default();
+    Addr { dev: dev.clone(), address, peer: None, broadcast: None, scope: SCOPE_HOST, flags }
 }
 
 fn off(netns: &Netns, link: &Link) -> Vec<Effect> {

@@ -7,6 +7,7 @@ use crate::net::{
 };
 
 use super::super::{Action, Object, SwitchPort};
+use super::device;
 
 /// What a step changes on the host's side; `None` for a step of another kind.
 pub(super) fn change(snapshot: &Snapshot, action: &Action) -> Option<Vec<Change>> {
@@ -22,12 +23,20 @@ pub(super) fn change(snapshot: &Snapshot, action: &Action) -> Option<Vec<Change>
         Action::Add(Object::OvsPort(port)) => {
             let there = host.ovs.seen().map(|ovs| ovs.port(port.name.as_str()).is_some());
             let come = (there == Some(false)).then(|| Thing::OvsPort(Box::new(row(port))));
-            come.map(|come| Change::new(None, None, Some(come))).into_iter().collect()
+            let mut changes: Vec<Change> = come.map(|come| Change::new(None, None, Some(come))).into_iter().collect();
+            if !changes.is_empty() {
+                changes.extend(device::add_internal(snapshot, port));
+            }
+            changes
         }
         Action::Delete(Object::OvsPort(port)) => {
             let there = host.ovs.seen().and_then(|ovs| ovs.port(port.name.as_str()));
             let gone = there.map(|there| Thing::OvsPort(Box::new(there.clone())));
-            gone.map(|gone| Change::new(None, Some(gone), None)).into_iter().collect()
+            let mut changes: Vec<Change> = gone.map(|gone| Change::new(None, Some(gone), None)).into_iter().collect();
+            if port.internal && !changes.is_empty() {
+                changes.extend(device::delete(snapshot, port.netns.name(), &port.name));
+            }
+            changes
         }
         _ => return None,
     })
