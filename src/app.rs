@@ -4,6 +4,7 @@
 //! The console side: [`console`].
 
 mod acknowledged;
+mod changer;
 mod check;
 mod commands;
 mod consent;

@@ -15,9 +15,11 @@ use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
+use super::changer::{self, Changer};
 use super::effects;
 use super::terminal::{Guard, Signals};
 use super::worker::Worker;
+use crate::exec::Site;
 use crate::net::{RouteAnswer, RouteQuestion};
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::Theme;
@@ -88,6 +90,7 @@ pub struct Console<B: Backend> {
     state: State,
     worker: Worker,
     asker: Option<Asker>,
+    changer: Changer,
     clock: fn() -> Timestamp,
     clipboard: Box<dyn Write>,
     dirty: bool,
@@ -150,7 +153,7 @@ impl<B: Backend> Console<B> {
         state.refresh = settings.refresh;
         let mut worker = Worker::start(source).map_err(ConsoleError::Start)?;
         worker.read();
-        Ok(Self { terminal, state, worker, asker: None, clock, clipboard, dirty: true })
+        Ok(Self { terminal, state, worker, asker: None, changer: Changer::new(None), clock, clipboard, dirty: true })
     }
 
     /// With a kernel to ask, where what is read is this node.
@@ -158,6 +161,14 @@ impl<B: Backend> Console<B> {
     pub fn asking(mut self, asker: Option<Asker>) -> Self {
         self.state.live = asker.is_some();
         self.asker = asker;
+        self
+    }
+
+    /// With a node to change.
+    #[must_use]
+    pub fn changing(mut self, site: Option<Site>) -> Self {
+        self.state.read_only = site.as_ref().is_none_or(|site| site.read_only);
+        self.changer = Changer::new(site);
         self
     }
 
@@ -179,7 +190,7 @@ impl<B: Backend> Console<B> {
                 beat = self.state.beat();
                 ticks = clock(Instant::now() + beat, beat);
             }
-            let idle = !open && !self.worker.is_busy();
+            let idle = !open && !self.worker.is_busy() && !self.changer.is_busy();
             if idle {
                 return Ok(Ended::Input);
             }
@@ -192,6 +203,7 @@ impl<B: Backend> Console<B> {
                     None => open = false,
                 },
                 answer = self.worker.answer() => self.answer(answer)?,
+                news = self.changer.next() => quit |= self.send(news)?,
                 _ = ticks.tick() => quit |= self.send(Msg::Tick((self.clock)()))?,
             }
             // Whatever else is there already is taken in before the next drawing.
@@ -263,6 +275,13 @@ impl<B: Backend> Console<B> {
                 }
                 Effect::Redraw => {
                     self.terminal.clear().map_err(|error| ConsoleError::Draw(error.to_string()))?;
+                }
+                effect @ (Effect::Apply(_) | Effect::Undo(_) | Effect::Complete(_) | Effect::ReadJournal) => {
+                    self.changer.begin(effect);
+                }
+                Effect::Save { name, text } => {
+                    let saved = changer::save(&name, &text);
+                    quit |= self.send(Msg::Saved(saved))?;
                 }
                 Effect::Copy(text) => {
                     let copied = effects::copy(&mut self.clipboard, text);

@@ -70,8 +70,8 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
                 state.notice = Some(format!("change {} is {}: nothing of it is left", past.id, past.state.word()));
             }
         },
-        Command::Complete if past.state == PastState::Unfinished => take_back(state, node, &past, true),
-        Command::Complete => state.notice = Some(format!("change {} is not unfinished", past.id)),
+        Command::CompleteChange if past.state == PastState::Unfinished => take_back(state, node, &past, true),
+        Command::CompleteChange => state.notice = Some(format!("change {} is not unfinished", past.id)),
         Command::CopyCommand => {
             let commands: Vec<String> = past.steps.iter().map(|step| step.planned.command()).collect();
             return copy(state, Some(commands.join("\n")));
