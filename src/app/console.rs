@@ -16,6 +16,7 @@ use ratatui::backend::{Backend, CrosstermBackend};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::effects;
+use super::live::Live;
 use super::terminal::{Guard, Signals};
 use super::worker::Worker;
 use crate::net::{RouteAnswer, RouteQuestion};
@@ -88,6 +89,8 @@ pub struct Console<B: Backend> {
     state: State,
     worker: Worker,
     asker: Option<Asker>,
+    live: Option<Live>,
+    begun: bool,
     clock: fn() -> Timestamp,
     clipboard: Box<dyn Write>,
     dirty: bool,
@@ -95,8 +98,14 @@ pub struct Console<B: Backend> {
 
 /// Runs the console on the process's terminal until the user leaves. The
 /// terminal is as before afterwards, whatever happens. Must not be called
-/// within an asynchronous runtime.
-pub fn run(source: Source, asker: Option<Asker>, settings: Settings) -> Result<Ended, ConsoleError> {
+/// within an asynchronous runtime. With `live` it is told what changes, and the
+/// source is asked where that fails.
+pub fn run(
+    source: Source,
+    asker: Option<Asker>,
+    live: Option<Live>,
+    settings: Settings,
+) -> Result<Ended, ConsoleError> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(ConsoleError::NoTerminal);
     }
@@ -107,7 +116,7 @@ pub fn run(source: Source, asker: Option<Asker>, settings: Settings) -> Result<E
             Guard::enter(settings.mouse).map_err(|source| ConsoleError::Terminal { operation: "set up", source })?;
         let backend = CrosstermBackend::new(io::stdout());
         let console = Console::new(backend, source, settings, Timestamp::now, Box::new(io::stdout()))?;
-        let mut console = console.asking(asker);
+        let mut console = console.asking(asker).watching(live);
         // One reader for the life of the process: a second one could lose wake-ups.
         console.run(&mut EventStream::new(), signals.next()).await
     });
@@ -134,7 +143,7 @@ impl Ended {
 }
 
 impl<B: Backend> Console<B> {
-    /// A console whose first reading is under way.
+    /// A console that will begin with a first reading.
     pub fn new(
         backend: B,
         source: Source,
@@ -148,9 +157,15 @@ impl<B: Backend> Console<B> {
         state.theme = settings.theme;
         state.keymap = settings.keymap;
         state.refresh = settings.refresh;
-        let mut worker = Worker::start(source).map_err(ConsoleError::Start)?;
-        worker.read();
-        Ok(Self { terminal, state, worker, asker: None, clock, clipboard, dirty: true })
+        let worker = Worker::start(source).map_err(ConsoleError::Start)?;
+        Ok(Self { terminal, state, worker, asker: None, live: None, begun: false, clock, clipboard, dirty: true })
+    }
+
+    /// Told what changes, instead of reading now and then.
+    #[must_use]
+    pub fn watching(mut self, live: Option<Live>) -> Self {
+        self.live = live;
+        self
     }
 
     /// With a kernel to ask, where what is read is this node.
@@ -170,6 +185,9 @@ impl<B: Backend> Console<B> {
         S: Future<Output = i32>,
     {
         let mut signal = pin!(signal);
+        if !std::mem::replace(&mut self.begun, true) && self.live.is_none() {
+            self.worker.read();
+        }
         let mut beat = self.state.beat();
         let mut ticks = clock(Instant::now(), beat);
         let mut open = true;
@@ -179,8 +197,7 @@ impl<B: Backend> Console<B> {
                 beat = self.state.beat();
                 ticks = clock(Instant::now() + beat, beat);
             }
-            let idle = !open && !self.worker.is_busy();
-            if idle {
+            if !open && !self.is_busy() {
                 return Ok(Ended::Input);
             }
             let mut quit = false;
@@ -192,6 +209,7 @@ impl<B: Backend> Console<B> {
                     None => open = false,
                 },
                 answer = self.worker.answer() => self.answer(answer)?,
+                news = next(&mut self.live) => self.news(news)?,
                 _ = ticks.tick() => quit |= self.send(Msg::Tick((self.clock)()))?,
             }
             // Whatever else is there already is taken in before the next drawing.
@@ -209,6 +227,18 @@ impl<B: Backend> Console<B> {
                 return Ok(Ended::Quit);
             }
         }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.worker.is_busy() || self.live.as_ref().is_some_and(Live::is_busy)
+    }
+
+    /// The watched node's news; `None` where there will be no more.
+    fn news(&mut self, news: Option<Msg>) -> Result<(), ConsoleError> {
+        if matches!(news, None | Some(Msg::Unwatched(_))) {
+            self.live = None;
+        }
+        self.answer(news.unwrap_or_else(|| Msg::Unwatched("the watcher is gone".to_owned())))
     }
 
     /// What it knows.
@@ -242,7 +272,7 @@ impl<B: Backend> Console<B> {
 
     fn answer(&mut self, answer: Msg) -> Result<(), ConsoleError> {
         self.send(Msg::Tick((self.clock)()))?;
-        let old = self.state.node.clone().filter(|_| matches!(answer, Msg::Node(_)));
+        let old = self.state.node.clone().filter(|_| matches!(answer, Msg::Node(_) | Msg::Live(_)));
         self.send(answer)?;
         self.worker.discard(old);
         Ok(())
@@ -255,7 +285,10 @@ impl<B: Backend> Console<B> {
         for effect in update(&mut self.state, msg) {
             match effect {
                 Effect::Quit => quit = true,
-                Effect::Reread => self.worker.read(),
+                Effect::Reread => match &mut self.live {
+                    Some(live) => live.reread(),
+                    None => self.worker.read(),
+                },
                 Effect::AskRoutes(questions) => {
                     if let Some(asker) = &self.asker {
                         self.worker.ask(asker, questions);
@@ -271,6 +304,14 @@ impl<B: Backend> Console<B> {
             }
         }
         Ok(quit)
+    }
+}
+
+/// The next news; never, where nobody watches.
+async fn next(live: &mut Option<Live>) -> Option<Msg> {
+    match live {
+        Some(live) => live.next().await,
+        None => std::future::pending().await,
     }
 }
 

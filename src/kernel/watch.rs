@@ -152,6 +152,7 @@ impl Watcher {
     }
 
     /// Ends the slow round: what the kernel does not announce stays as it was.
+    #[must_use]
     pub fn without_slow_round(mut self) -> Self {
         self.poller.pause();
         self

@@ -12,6 +12,7 @@ use super::chain::Chain;
 use super::findings::FindingsView;
 use super::judged::Judged;
 use super::keymap::{Context, Keymap};
+use super::live::{Live, Watching};
 use super::namespace::Namespace;
 use super::overview::{Overview, RowId};
 use super::page::Page;
@@ -46,6 +47,10 @@ pub struct State {
     pub node: Option<Node>,
     /// A reading is under way.
     pub reading: bool,
+    /// The node is watched: what is shown is what stands there.
+    pub watching: Option<Watching>,
+    /// Why it is not watched any more.
+    pub unwatched: Option<String>,
     /// Why the last reading failed.
     pub error: Option<String>,
     /// The overview: always there, below all else.
@@ -128,6 +133,12 @@ pub enum Msg {
     Tick(Timestamp),
     /// The node was read, or could not be.
     Node(Result<Node, String>),
+    /// The node changed.
+    Live(Box<Live>),
+    /// It is still watched, nothing changed.
+    Watching(Watching),
+    /// It can be watched no more, and why.
+    Unwatched(String),
     /// The text went to the clipboard, or why not.
     Copied(Result<String, String>),
     /// What the kernel's own lookups answer.
@@ -152,15 +163,16 @@ pub enum Effect {
 impl Node {
     /// A reading, understood and judged. Takes its time: for the thread of the
     /// readings, not for [`super::update()`].
-    pub fn of(snapshot: Snapshot) -> Self {
+    pub fn of(snapshot: impl Into<Arc<Snapshot>>) -> Self {
+        let snapshot = snapshot.into();
         let topology = Topology::of(&snapshot);
         let findings = judge(&snapshot, &topology);
         Self::new(snapshot, topology).with(findings)
     }
 
     /// A reading and what it comes to, not judged.
-    pub fn new(snapshot: Snapshot, topology: Topology) -> Self {
-        Self { snapshot: Arc::new(snapshot), topology: Arc::new(topology), judged: Arc::default() }
+    pub fn new(snapshot: impl Into<Arc<Snapshot>>, topology: Topology) -> Self {
+        Self { snapshot: snapshot.into(), topology: Arc::new(topology), judged: Arc::default() }
     }
 
     /// The same with these findings; the floating IPs' states follow from them.
@@ -181,6 +193,8 @@ impl State {
             live: false,
             node: None,
             reading: true,
+            watching: None,
+            unwatched: None,
             error: None,
             overview: Overview::default(),
             above: Vec::new(),

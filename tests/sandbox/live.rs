@@ -3,6 +3,7 @@
 //! from each snapshot to the next.
 
 use std::env;
+use std::fmt::Write as _;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ const STORMS: u64 = 6;
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// A watcher, and the last that it told.
-struct Watched {
+struct Law {
     watcher: Watcher,
     last: Update,
     updates: usize,
@@ -40,24 +41,24 @@ pub fn inside() {
     let mut watcher = Watcher::start(&options).unwrap().without_slow_round();
     let last = watcher.next(Duration::ZERO).unwrap().expect("the first reading");
     assert!(last.changes.is_empty());
-    let mut watched = Watched { watcher, last, updates: 0, told: 0 };
-    watched.settle("the start");
+    let mut law = Law { watcher, last, updates: 0, told: 0 };
+    law.settle("the start");
     let mut dice = Dice::new(seed);
     for storm in 0..STORMS {
         let running = start_storm(&mut dice, storm);
-        watched.ride(running);
-        watched.settle(&format!("storm {storm}"));
+        law.ride(running);
+        law.settle(&format!("storm {storm}"));
     }
-    watched.flood();
-    watched.names();
-    let health = watched.watcher.health();
+    law.flood();
+    law.names();
+    let health = law.watcher.health();
     assert_eq!((health.watched, health.deaf), (SPACES.len() + 1, 0), "{health:?}");
-    drop(watched);
+    drop(law);
     the_slow_round_finds_what_is_not_announced(&options);
     println!("test live ... ok");
 }
 
-impl Watched {
+impl Law {
     /// Takes in what comes for so long; each update has to follow from the one before.
     fn take(&mut self, patience: Duration) -> bool {
         let Some(update) = self.watcher.next(patience).unwrap() else { return false };
@@ -160,8 +161,8 @@ fn start_storm(dice: &mut Dice, storm: u64) -> Vec<Child> {
     for n in 0..12 {
         let file = format!("/run/nft-{storm}-{n}");
         fs::write(&file, ruleset(dice)).unwrap();
-        script +=
-            &format!("ip netns exec {} nft -f {file} 2>/dev/null\n", SPACES[usize::try_from(dice.below(3)).unwrap()]);
+        let space = SPACES[usize::try_from(dice.below(3)).unwrap()];
+        let _ = writeln!(script, "ip netns exec {space} nft -f {file} 2>/dev/null");
     }
     // The other end of a pair moves on to another namespace.
     script += "ip -n s1 link set vy netns s2 2>/dev/null\nip -n s2 link set vy netns s1 2>/dev/null\n";

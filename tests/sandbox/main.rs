@@ -131,6 +131,10 @@ fn the_agent_is_found() {
     let mut command = Command::new("sh");
     command.arg0("neutron-l3-agent").args(["-c", "read line", "--config-file", "neutron.conf", "--config-file=gone"]);
     let mut agent = command.current_dir("/run").stdin(Stdio::piped()).spawn().unwrap();
+    // A process that was just started has no command line for a moment (`exec_mmap` wakes its parent before).
+    while fs::read(format!("/proc/{}/cmdline", agent.id())).unwrap().is_empty() {
+        std::thread::yield_now();
+    }
     let host = read_node(&ReadOptions::default()).unwrap().host;
     drop(agent.stdin.take());
     agent.wait().unwrap();

@@ -90,7 +90,7 @@ impl Folders {
         }
         if Some(watch) == self.files.watch {
             // A file that is replaced as a whole has a temporary one beside it first.
-            happened.files |= FILES.iter().any(|file| text == *file) || name.is_none();
+            happened.files |= FILES.contains(&text) || name.is_none();
         }
         for (watched, flag) in [(&mut self.names, &mut happened.names), (&mut self.files, &mut happened.files)] {
             let is_above = Some(watch) == watched.above;

@@ -40,7 +40,7 @@ enum Job {
 /// What was read.
 pub(super) enum Reading {
     /// A namespace; `None` where it is gone.
-    Netns(Place, Option<Observed<Netns>>),
+    Netns(Place, Box<Option<Observed<Netns>>>),
     /// The host's side without its namespace.
     Host(Box<Host>),
 }
@@ -138,10 +138,10 @@ fn work(options: &ReadOptions, jobs: &Receiver<Job>, done: &Sender<Done>, bell: 
         let began = Instant::now();
         let reading = match job {
             Job::Host => Reading::Host(Box::new(host::read(options))),
-            Job::Netns(None) => Reading::Netns(None, Some(Observed::Seen(read_parts(Parts::ALL, None).1))),
+            Job::Netns(None) => Reading::Netns(None, Box::new(Some(Observed::Seen(read_parts(Parts::ALL, None).1)))),
             Job::Netns(Some(name)) => {
                 let found = dir.open(&name).and_then(|ns| enter(&ns, || read_parts(Parts::ALL, None).1));
-                Reading::Netns(Some(name), outcome(found))
+                Reading::Netns(Some(name), Box::new(outcome(found)))
             }
         };
         if done.send(Done { began, took: began.elapsed(), reading }).is_err() {

@@ -280,7 +280,7 @@ impl Watcher {
             Reading::Netns(place, found) => (place, found),
         };
         let Some(spot) = self.spots.get_mut(&place) else { return };
-        match found {
+        match *found {
             Some(Observed::Seen(netns)) if spot.read_at < began => {
                 spot.whole_at = began;
                 let found = Some(Observed::Seen(netns));
