@@ -12,6 +12,7 @@ pub mod console;
 mod effects;
 mod error;
 mod exit;
+pub mod live;
 mod log;
 mod output;
 mod past;

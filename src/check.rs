@@ -24,6 +24,7 @@ mod registry;
 mod scene;
 mod snat;
 mod states;
+mod turn;
 mod view;
 
 pub use blame::blocked_by;
@@ -34,6 +35,7 @@ pub use pick::{Pattern, Pick};
 pub use registry::{Check, DecidedBy, check, checks};
 pub use scene::{Scene, Subject};
 pub use states::{Standing, standing, states};
+pub use turn::{Turn, turns};
 
 use crate::net::Snapshot;
 use crate::path::Node;

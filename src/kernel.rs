@@ -21,6 +21,7 @@ mod rule;
 mod socket;
 mod sysctl;
 mod tc;
+mod watch;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 use crate::net::{IfName, Netns, NetnsName, Observed, Snapshot};
 pub use lookup::ask_routes;
 pub use offline::{OfflineError, load};
+pub use watch::{Handle, Health, Update, Watcher};
 
 use crate::netns::{Error as NetnsError, NetnsDir, enter, enter_each, hint};
 
@@ -91,6 +93,14 @@ pub enum Error {
     NotAsked {
         /// The error that stopped them all.
         why: String,
+    },
+    /// The node cannot be watched.
+    #[error("cannot {what} to watch the node: {source}{}", hint(.source))]
+    Watch {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
     },
     /// Neither the named namespaces nor our own could be read.
     #[error("nothing of this node can be read\n{folder}\n{own}")]

@@ -22,7 +22,7 @@ mod rule;
 mod snapshot;
 
 pub use addr::{Addr, AddrFlags};
-pub use change::{Change, Fact, FileName, Object, Part, RuleAt, TableAt, changes};
+pub use change::{Change, Fact, FileName, Object, Part, RuleAt, TableAt, changes, host_changes, netns_changes};
 pub use conntrack::{ConntrackEntry, ConntrackFill, ConntrackTuple};
 pub use host::{Agent, AllocationFile, Host, PathOrigin};
 pub use link::{IFF_LOOPBACK, IFF_LOWER_UP, IFF_UP, Ipv4Conf, Link, LinkStats, OperState, Peer, Qdisc, TcFilter};

@@ -17,6 +17,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::changer::{self, Changer};
 use super::effects;
+use super::live::Live;
 use super::terminal::{Guard, Signals};
 use super::worker::Worker;
 use crate::exec::Site;
@@ -91,6 +92,8 @@ pub struct Console<B: Backend> {
     worker: Worker,
     asker: Option<Asker>,
     changer: Changer,
+    live: Option<Live>,
+    begun: bool,
     clock: fn() -> Timestamp,
     clipboard: Box<dyn Write>,
     dirty: bool,
@@ -98,8 +101,14 @@ pub struct Console<B: Backend> {
 
 /// Runs the console on the process's terminal until the user leaves. The
 /// terminal is as before afterwards, whatever happens. Must not be called
-/// within an asynchronous runtime.
-pub fn run(source: Source, asker: Option<Asker>, settings: Settings) -> Result<Ended, ConsoleError> {
+/// within an asynchronous runtime. With `live` it is told what changes, and the
+/// source is asked where that fails.
+pub fn run(
+    source: Source,
+    asker: Option<Asker>,
+    live: Option<Live>,
+    settings: Settings,
+) -> Result<Ended, ConsoleError> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(ConsoleError::NoTerminal);
     }
@@ -110,7 +119,7 @@ pub fn run(source: Source, asker: Option<Asker>, settings: Settings) -> Result<E
             Guard::enter(settings.mouse).map_err(|source| ConsoleError::Terminal { operation: "set up", source })?;
         let backend = CrosstermBackend::new(io::stdout());
         let console = Console::new(backend, source, settings, Timestamp::now, Box::new(io::stdout()))?;
-        let mut console = console.asking(asker);
+        let mut console = console.asking(asker).watching(live);
         // One reader for the life of the process: a second one could lose wake-ups.
         console.run(&mut EventStream::new(), signals.next()).await
     });
@@ -137,7 +146,7 @@ impl Ended {
 }
 
 impl<B: Backend> Console<B> {
-    /// A console whose first reading is under way.
+    /// A console that will begin with a first reading.
     pub fn new(
         backend: B,
         source: Source,
@@ -151,9 +160,15 @@ impl<B: Backend> Console<B> {
         state.theme = settings.theme;
         state.keymap = settings.keymap;
         state.refresh = settings.refresh;
-        let mut worker = Worker::start(source).map_err(ConsoleError::Start)?;
-        worker.read();
-        Ok(Self { terminal, state, worker, asker: None, changer: Changer::new(None), clock, clipboard, dirty: true })
+        let worker = Worker::start(source).map_err(ConsoleError::Start)?;
+        Ok(Self { terminal, state, worker, asker: None, changer: Changer::new(None), live: None, begun: false, clock, clipboard, dirty: true })
+    }
+
+    /// Told what changes, instead of reading now and then.
+    #[must_use]
+    pub fn watching(mut self, live: Option<Live>) -> Self {
+        self.live = live;
+        self
     }
 
     /// With a kernel to ask, where what is read is this node.
@@ -181,6 +196,9 @@ impl<B: Backend> Console<B> {
         S: Future<Output = i32>,
     {
         let mut signal = pin!(signal);
+        if !std::mem::replace(&mut self.begun, true) && self.live.is_none() {
+            self.worker.read();
+        }
         let mut beat = self.state.beat();
         let mut ticks = clock(Instant::now(), beat);
         let mut open = true;
@@ -190,8 +208,7 @@ impl<B: Backend> Console<B> {
                 beat = self.state.beat();
                 ticks = clock(Instant::now() + beat, beat);
             }
-            let idle = !open && !self.worker.is_busy() && !self.changer.is_busy();
-            if idle {
+            if !open && !self.is_busy() {
                 return Ok(Ended::Input);
             }
             let mut quit = false;
@@ -204,6 +221,7 @@ impl<B: Backend> Console<B> {
                 },
                 answer = self.worker.answer() => self.answer(answer)?,
                 news = self.changer.next() => quit |= self.send(news)?,
+                news = next(&mut self.live) => self.news(news)?,
                 _ = ticks.tick() => quit |= self.send(Msg::Tick((self.clock)()))?,
             }
             // Whatever else is there already is taken in before the next drawing.
@@ -221,6 +239,18 @@ impl<B: Backend> Console<B> {
                 return Ok(Ended::Quit);
             }
         }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.worker.is_busy() || self.changer.is_busy() || self.live.as_ref().is_some_and(Live::is_busy)
+    }
+
+    /// The watched node's news; `None` where there will be no more.
+    fn news(&mut self, news: Option<Msg>) -> Result<(), ConsoleError> {
+        if matches!(news, None | Some(Msg::Unwatched(_))) {
+            self.live = None;
+        }
+        self.answer(news.unwrap_or_else(|| Msg::Unwatched("the watcher is gone".to_owned())))
     }
 
     /// What it knows.
@@ -254,7 +284,7 @@ impl<B: Backend> Console<B> {
 
     fn answer(&mut self, answer: Msg) -> Result<(), ConsoleError> {
         self.send(Msg::Tick((self.clock)()))?;
-        let old = self.state.node.clone().filter(|_| matches!(answer, Msg::Node(_)));
+        let old = self.state.node.clone().filter(|_| matches!(answer, Msg::Node(_) | Msg::Live(_)));
         self.send(answer)?;
         self.worker.discard(old);
         Ok(())
@@ -267,7 +297,10 @@ impl<B: Backend> Console<B> {
         for effect in update(&mut self.state, msg) {
             match effect {
                 Effect::Quit => quit = true,
-                Effect::Reread => self.worker.read(),
+                Effect::Reread => match &mut self.live {
+                    Some(live) => live.reread(),
+                    None => self.worker.read(),
+                },
                 Effect::AskRoutes(questions) => {
                     if let Some(asker) = &self.asker {
                         self.worker.ask(asker, questions);
@@ -290,6 +323,14 @@ impl<B: Backend> Console<B> {
             }
         }
         Ok(quit)
+    }
+}
+
+/// The next news; never, where nobody watches.
+async fn next(live: &mut Option<Live>) -> Option<Msg> {
+    match live {
+        Some(live) => live.next().await,
+        None => std::future::pending().await,
     }
 }
 

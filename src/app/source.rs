@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::console;
+use super::console::ConsoleError;
 use super::error::AppError;
 use super::exit::Exit;
+use super::live::Live;
 use super::output::style;
 use crate::check::Code;
 use crate::config::{LabArgs, Settings};
@@ -20,9 +22,14 @@ pub(super) fn snapshot(settings: &Settings, conntrack: bool) -> Result<Snapshot,
     if let Some(path) = &settings.from {
         return load(path);
     }
-    let options =
-        ReadOptions { netns_dir: settings.netns_dir.clone(), state_path: settings.state_path.clone(), conntrack };
-    entered(kernel::read_node(&options).map_err(|error| AppError::Read(Box::new(error)))?)
+    let snapshot = kernel::read_node(&options(settings, conntrack)).map_err(|error| AppError::Read(Box::new(error)))?;
+    entered(&snapshot)?;
+    Ok(snapshot)
+}
+
+/// What to read of this node.
+pub(super) fn options(settings: &Settings, conntrack: bool) -> ReadOptions {
+    ReadOptions { netns_dir: settings.netns_dir.clone(), state_path: settings.state_path.clone(), conntrack }
 }
 
 /// A snapshot from a file or an unpacked sosreport.
@@ -38,7 +45,10 @@ pub(super) fn console(settings: &Settings) -> Result<Exit, AppError> {
         let snapshot = snapshot(&source, false).map_err(|error| error.to_string())?;
         Ok(Node::of(snapshot))
     };
-    Ok(Exit::Other(console::run(Arc::new(read), asker(settings), looks)?.code().into()))
+    // A file stays as it is.
+    let live = settings.from.is_none().then(|| Live::start(options(settings, false)));
+    let live = live.transpose().map_err(ConsoleError::Start)?;
+    Ok(Exit::Other(console::run(Arc::new(read), asker(settings), live, looks)?.code().into()))
 }
 
 /// The kernel of this node, for the questions that prove a walk; a file has none.
@@ -87,14 +97,14 @@ pub(super) fn lab(arguments: &LabArgs, settings: &Settings) -> Result<Exit, AppE
     Ok(Exit::Other(lab::run_command(&lab, &arguments.command)?))
 }
 
-/// The snapshot, unless every namespace of it kept us out for want of privilege.
-fn entered(snapshot: Snapshot) -> Result<Snapshot, AppError> {
+/// An error where every namespace kept us out for want of privilege.
+pub(super) fn entered(snapshot: &Snapshot) -> Result<(), AppError> {
     let count = snapshot.namespaces.len();
     let kept_out: Option<Vec<&str>> = snapshot.namespaces.values().map(Observed::unreadable).collect();
     match kept_out.as_deref() {
         Some([why, ..]) if !nix::unistd::geteuid().is_root() => {
             Err(AppError::NoEntry { count, why: (*why).to_owned() })
         }
-        _ => Ok(snapshot),
+        _ => Ok(()),
     }
 }

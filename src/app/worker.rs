@@ -100,7 +100,7 @@ fn safely<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| broken(panic.as_ref()))
 }
 
-fn broken(panic: &(dyn std::any::Any + Send)) -> String {
+pub(super) fn broken(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     format!("the reader failed ({})\nplease report it with a snapshot", text.unwrap_or("no reason given"))
 }

@@ -24,6 +24,7 @@ const IFLA_LINK_NETNSID: u16 = 37;
 const AF_INET: u16 = 2;
 
 /// Names by index, of one namespace.
+#[derive(PartialEq, Eq)]
 pub(crate) struct Devices(BTreeMap<u32, IfName>);
 
 impl Devices {

@@ -1,4 +1,7 @@
-//! One network namespace, whole: the one that the calling thread is in.
+//! One network namespace, whole or in parts: the one that the calling thread
+//! is in.
+
+use std::ops::BitOr;
 
 use super::Error;
 use super::addr::dump_addrs;
@@ -13,14 +16,44 @@ use super::sysctl::read_sysctls;
 use super::tc::dump_tc;
 use crate::net::{Netns, Observed};
 
+/// Some parts of a namespace, each read by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parts(u8);
+
+impl Parts {
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const LINKS: Self = Self(1);
+    pub(crate) const ADDRS: Self = Self(2);
+    pub(crate) const RULES: Self = Self(4);
+    pub(crate) const ROUTES: Self = Self(8);
+    pub(crate) const NEIGHS: Self = Self(16);
+    pub(crate) const NETFILTER: Self = Self(32);
+    /// The settings, and the connection table's fill, which lies beside them.
+    pub(crate) const SYSCTLS: Self = Self(64);
+    /// What names devices, or hangs on them.
+    pub(crate) const OF_DEVICES: Self = Self(1 | 2 | 4 | 8 | 16 | 64);
+    pub(crate) const ALL: Self = Self(127);
+
+    pub(crate) fn has(self, part: Self) -> bool {
+        self.0 & part.0 != 0
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl BitOr for Parts {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
 /// Reads the calling thread's namespace. Each part answers for itself.
 pub(crate) fn read_here(conntrack: bool) -> Netns {
-    let mut netns = match Socket::route() {
-        Ok(mut socket) => read_route(&mut socket),
-        Err(error) => nothing(&error.to_string()),
-    };
-    (netns.sysctls, netns.conntrack_fill) = read_sysctls(netns.links().iter().map(|link| &link.name));
-    netns.netfilter = read_netfilter();
+    let (_, mut netns) = read_parts(Parts::ALL, None);
     if conntrack {
         let entries = Socket::netfilter().and_then(|mut socket| dump_conntrack(&mut socket));
         netns.conntrack = Some(observed(entries.map(|mut entries| {
@@ -28,35 +61,73 @@ pub(crate) fn read_here(conntrack: bool) -> Netns {
             entries
         })));
     }
-    netns.sort();
     netns
 }
 
-/// What rtnetlink has.
-fn read_route(socket: &mut Socket) -> Netns {
-    let links = dump_links(socket).and_then(|mut links| {
-        dump_tc(socket, &mut links)?;
-        Ok(links)
-    });
+/// Reads some parts of the calling thread's namespace; the others are absent.
+/// Where the devices are not those that are `known`, everything that names
+/// devices is read with them. Answers with the parts that were read.
+pub(crate) fn read_parts(parts: Parts, known: Option<&Devices>) -> (Parts, Netns) {
+    let mut netns = Netns::default();
+    let mut parts = parts;
+    if parts.has(Parts::OF_DEVICES) {
+        match Socket::route() {
+            Ok(mut socket) => read_route(&mut socket, &mut parts, known, &mut netns),
+            Err(error) => nothing(parts, &error.to_string(), &mut netns),
+        }
+    }
+    if parts.has(Parts::NETFILTER) {
+        netns.netfilter = read_netfilter();
+    }
+    netns.sort();
+    (parts, netns)
+}
+
+/// What rtnetlink has, and the settings that go by device.
+fn read_route(socket: &mut Socket, parts: &mut Parts, known: Option<&Devices>, netns: &mut Netns) {
+    let mut links = dump_links(socket);
     let devices = Devices::of(links.as_deref().unwrap_or(&[]));
-    Netns {
-        addrs: observed(dump_addrs(socket, &devices)),
-        rules: observed(dump_rules(socket)),
-        routes: observed(dump_routes(socket, &devices)),
-        neighs: observed(dump_neighs(socket, &devices)),
-        links: observed(links),
-        ..Netns::default()
+    if links.is_ok() && known.is_some_and(|known| *known != devices) {
+        *parts = *parts | Parts::OF_DEVICES;
+    }
+    if parts.has(Parts::SYSCTLS) {
+        let names = links.as_deref().unwrap_or(&[]).iter().map(|link| &link.name);
+        (netns.sysctls, netns.conntrack_fill) = read_sysctls(names);
+    }
+    if parts.has(Parts::LINKS) {
+        links = links.and_then(|mut links| {
+            dump_tc(socket, &mut links)?;
+            Ok(links)
+        });
+        netns.links = observed(links);
+    }
+    if parts.has(Parts::ADDRS) {
+        netns.addrs = observed(dump_addrs(socket, &devices));
+    }
+    if parts.has(Parts::RULES) {
+        netns.rules = observed(dump_rules(socket));
+    }
+    if parts.has(Parts::ROUTES) {
+        netns.routes = observed(dump_routes(socket, &devices));
+    }
+    if parts.has(Parts::NEIGHS) {
+        netns.neighs = observed(dump_neighs(socket, &devices));
     }
 }
 
-fn nothing(why: &str) -> Netns {
-    Netns {
-        links: Observed::Unreadable(why.to_owned()),
-        addrs: Observed::Unreadable(why.to_owned()),
-        rules: Observed::Unreadable(why.to_owned()),
-        routes: Observed::Unreadable(why.to_owned()),
-        neighs: Observed::Unreadable(why.to_owned()),
-        ..Netns::default()
+fn nothing(parts: Parts, why: &str, netns: &mut Netns) {
+    fn unreadable<T>(part: &mut Observed<T>, wanted: bool, why: &str) {
+        if wanted {
+            *part = Observed::Unreadable(why.to_owned());
+        }
+    }
+    unreadable(&mut netns.links, parts.has(Parts::LINKS), why);
+    unreadable(&mut netns.addrs, parts.has(Parts::ADDRS), why);
+    unreadable(&mut netns.rules, parts.has(Parts::RULES), why);
+    unreadable(&mut netns.routes, parts.has(Parts::ROUTES), why);
+    unreadable(&mut netns.neighs, parts.has(Parts::NEIGHS), why);
+    if parts.has(Parts::SYSCTLS) {
+        (netns.sysctls, netns.conntrack_fill) = read_sysctls(std::iter::empty());
     }
 }
 

@@ -20,7 +20,7 @@ const NETNSA_FD: u16 = 3;
 const MOST_QUESTIONS: usize = 20_000;
 
 /// A namespace of the snapshot: a named one, or the host's own.
-type Place = Option<NetnsName>;
+pub(crate) type Place = Option<NetnsName>;
 
 /// One veth end that leads to another namespace.
 #[derive(Clone)]
@@ -32,34 +32,76 @@ struct End {
     stem: String,
 }
 
-/// Sets [`Link::peer`] of every veth of the snapshot.
-pub(crate) fn resolve(snapshot: &mut Snapshot, dir: &NetnsDir) {
+/// The devices of namespaces as they were.
+pub(crate) type Former = BTreeMap<Place, Vec<Link>>;
+
+/// Sets [`Link::peer`] of every veth of the snapshot. Two ends that lead to each
+/// other already are taken at their word; a device that was read anew says
+/// nothing. Answers with the former devices of the namespaces that it changed.
+pub(crate) fn resolve(snapshot: &mut Snapshot, dir: &NetnsDir) -> Former {
     let complete = snapshot.namespaces_unreadable.is_none()
         && snapshot.namespaces.values().all(|netns| netns.seen().is_some_and(|netns| netns.links.seen().is_some()));
     let ends: BTreeMap<Place, Vec<End>> =
         all(snapshot).map(|(place, netns)| (place, netns.links().iter().filter_map(End::of).collect())).collect();
-    let found = match_up(&ends, |place| questioner(dir, place));
+    let found = match_up(&ends, known(snapshot), |place| questioner(dir, place));
+    let mut former = Former::new();
     for (place, netns) in all_mut(snapshot) {
         let Observed::Seen(links) = &mut netns.links else { continue };
-        for link in links.iter_mut().filter(|link| is_pair(link)) {
+        let peer = |link: &Link| {
             let peer_index = link.link.unwrap_or(0);
-            link.peer = match found.get(&(place.clone(), link.index)) {
+            match found.get(&(place.clone(), link.index)) {
                 Some(Some(name)) => Some(Peer::In(name.clone(), peer_index)),
                 Some(None) => Some(Peer::Host(peer_index)),
                 None if link.link_netnsid.is_none() => Some(Peer::Here(peer_index)),
                 // A namespace that we could not read may be the one.
                 None => complete.then_some(Peer::Elsewhere),
-            };
+            }
+        };
+        if links.iter().any(|link| is_pair(link) && link.peer != peer(link)) {
+            former.insert(place.clone(), links.clone());
+            for link in links.iter_mut().filter(|link| is_pair(link)) {
+                link.peer = peer(link);
+            }
         }
     }
+    former
+}
+
+/// The namespace that a device's other end is in, where that is another one.
+pub(crate) fn partner(link: &Link) -> Option<Place> {
+    match &link.peer {
+        Some(Peer::In(name, _)) => Some(Some(name.clone())),
+        Some(Peer::Host(_)) => Some(None),
+        Some(Peer::Here(_) | Peer::Elsewhere) | None => None,
+    }
+}
+
+/// True where two readings of a device lead to the same other end.
+pub(crate) fn same_end(one: &Link, other: &Link) -> bool {
+    let end = |link: &Link| (link.index, is_pair(link), link.link, link.link_netnsid);
+    end(one) == end(other) && one.name == other.name
 }
 
 type Found = BTreeMap<(Place, u32), Place>;
 
-/// Finds each end's namespace. A candidate has the right index and leads back
+/// The ends that lead to each other as they stand.
+fn known(snapshot: &Snapshot) -> Found {
+    let mut claims = BTreeMap::new();
+    for (place, netns) in all(snapshot) {
+        for link in netns.links().iter().filter(|link| is_pair(link)) {
+            if let (Some(other), Some(index)) = (partner(link), link.link) {
+                claims.insert((place.clone(), link.index), (other, index));
+            }
+        }
+    }
+    let mutual = claims.iter().filter(|(own, other)| claims.get(*other) == Some(*own));
+    mutual.map(|(own, (other, _))| (own.clone(), other.clone())).collect()
+}
+
+/// Finds each end's namespace, as far as it is not known. A candidate has the right index and leads back
 /// to ours; `enter` gives, for a namespace, a way to learn the number that it
 /// has for each candidate.
-fn match_up<Q>(ends: &BTreeMap<Place, Vec<End>>, enter: impl Fn(&Place) -> Option<Q>) -> Found
+fn match_up<Q>(ends: &BTreeMap<Place, Vec<End>>, known: Found, enter: impl Fn(&Place) -> Option<Q>) -> Found
 where
     Q: FnMut(&Place) -> Option<i32>,
 {
@@ -69,7 +111,7 @@ where
             by_index.entry((end.index, end.peer_index)).or_default().push((place, end));
         }
     }
-    let (mut found, mut questions) = (Found::new(), 0);
+    let (mut found, mut questions) = (known, 0);
     // The namespace with the most pairs first: its answers settle the others' ends too.
     let mut places: Vec<(&Place, &Vec<End>)> = ends.iter().collect();
     places.sort_by_key(|(_, list)| std::cmp::Reverse(list.len()));
@@ -180,7 +222,7 @@ mod tests {
         ]);
         // a and b are the two ends of one pair; c leads elsewhere.
         let numbers = BTreeMap::from([((place("a"), place("b")), 0), ((place("a"), place("c")), 3)]);
-        let found = match_up(&ends, |from| {
+        let found = match_up(&ends, Found::new(), |from| {
             let (from, numbers) = (from.clone(), &numbers);
             Some(move |other: &Place| numbers.get(&(from.clone(), other.clone())).copied())
         });

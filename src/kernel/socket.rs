@@ -162,11 +162,11 @@ impl Socket {
     }
 }
 
-struct Message<'a> {
-    kind: u16,
+pub(super) struct Message<'a> {
+    pub(super) kind: u16,
     flags: u16,
     sequence: u32,
-    payload: &'a [u8],
+    pub(super) payload: &'a [u8],
 }
 
 impl Message<'_> {
@@ -182,7 +182,8 @@ impl Message<'_> {
     }
 }
 
-fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Result<Message<'_>, Malformed>> {
+/// The messages of a datagram; what is cut or damaged ends them.
+pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Result<Message<'_>, Malformed>> {
     std::iter::from_fn(move || {
         if bytes.is_empty() {
             return None;

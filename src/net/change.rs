@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use diff::changes;
+pub use diff::{changes, host_changes, netns_changes};
 
 use super::netfilter::{Backend, Chain, Netfilter, NfFamily, NfRule, Table};
 use super::{

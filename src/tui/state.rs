@@ -14,6 +14,7 @@ use super::form::Form;
 use super::journal::JournalView;
 use super::judged::Judged;
 use super::keymap::{Context, Keymap};
+use super::live::{Live, Watching};
 use super::namespace::Namespace;
 use super::overview::{Overview, RowId};
 use super::page::Page;
@@ -56,6 +57,10 @@ pub struct State {
     pub node: Option<Node>,
     /// A reading is under way.
     pub reading: bool,
+    /// The node is watched: what is shown is what stands there.
+    pub watching: Option<Watching>,
+    /// Why it is not watched any more.
+    pub unwatched: Option<String>,
     /// Why the last reading failed.
     pub error: Option<String>,
     /// The overview: always there, below all else.
@@ -149,6 +154,12 @@ pub enum Msg {
     Tick(Timestamp),
     /// The node was read, or could not be.
     Node(Result<Node, String>),
+    /// The node changed.
+    Live(Box<Live>),
+    /// It is still watched, nothing changed.
+    Watching(Watching),
+    /// It can be watched no more, and why.
+    Unwatched(String),
     /// The text went to the clipboard, or why not.
     Copied(Result<String, String>),
     /// What the kernel's own lookups answer.
@@ -207,15 +218,16 @@ pub struct Over {
 impl Node {
     /// A reading, understood and judged. Takes its time: for the thread of the
     /// readings, not for [`super::update()`].
-    pub fn of(snapshot: Snapshot) -> Self {
+    pub fn of(snapshot: impl Into<Arc<Snapshot>>) -> Self {
+        let snapshot = snapshot.into();
         let topology = Topology::of(&snapshot);
         let findings = judge(&snapshot, &topology);
         Self::new(snapshot, topology).with(findings)
     }
 
     /// A reading and what it comes to, not judged.
-    pub fn new(snapshot: Snapshot, topology: Topology) -> Self {
-        Self { snapshot: Arc::new(snapshot), topology: Arc::new(topology), judged: Arc::default() }
+    pub fn new(snapshot: impl Into<Arc<Snapshot>>, topology: Topology) -> Self {
+        Self { snapshot: snapshot.into(), topology: Arc::new(topology), judged: Arc::default() }
     }
 
     /// The same with these findings; the floating IPs' states follow from them.
@@ -239,6 +251,8 @@ impl State {
             undo_wanted: false,
             node: None,
             reading: true,
+            watching: None,
+            unwatched: None,
             error: None,
             overview: Overview::default(),
             above: Vec::new(),

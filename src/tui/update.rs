@@ -44,9 +44,19 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             let due =
                 state.refresh.zip(age).is_some_and(|(every, age)| age >= i64::try_from(every).unwrap_or(i64::MAX));
             walk::tick(state);
-            if due { refresh(state) } else { Vec::new() }
+            if due && state.watching.is_none() { refresh(state) } else { Vec::new() }
         }
         Msg::Node(result) => node(state, result),
+        Msg::Live(live) => {
+            state.watching = Some(live.watching);
+            state.unwatched = None;
+            node(state, Ok(live.node))
+        }
+        Msg::Watching(watching) => {
+            state.watching = Some(watching);
+            Vec::new()
+        }
+        Msg::Unwatched(why) => unwatched(state, &why),
         Msg::Routes(answers) => {
             walk::routes(state, &answers);
             Vec::new()
@@ -145,6 +155,15 @@ fn node(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
             walk::rebuild(state)
         }
     }
+}
+
+/// From here on the picture ages: it is taken anew, as where nothing can be watched.
+fn unwatched(state: &mut State, why: &str) -> Vec<Effect> {
+    state.watching = None;
+    state.unwatched = Some(printable(why.lines().next().unwrap_or_default(), 300));
+    state.reading = false;
+    settle(state);
+    refresh(state)
 }
 
 /// Makes rows and lines anew, and brings scroll offsets in line with the size.

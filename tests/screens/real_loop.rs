@@ -10,9 +10,11 @@ use std::task::{Context, Poll, Waker};
 
 use crossterm::event::Event;
 use fipscope::app::console::{Asker, Console, ConsoleError, Ended, Settings, Source};
+use fipscope::app::live::Live as Feed;
 use fipscope::net::RouteQuestion;
 use fipscope::tui::keymap::Keymap;
 use fipscope::tui::theme::Theme;
+use fipscope::tui::{Live, Msg, Watching};
 use futures_util::Stream;
 use futures_util::stream::iter;
 use ratatui::backend::TestBackend;
@@ -143,6 +145,51 @@ fn refresh_reads_again_and_a_failure_is_told() {
     stage.keys("r");
     assert!(stage.screen().contains("The one floating IP holds"), "{}", stage.screen());
     assert_eq!(count.load(Ordering::SeqCst), 4);
+}
+
+/// The same node as the article's, as a watcher tells it.
+fn news(node: fipscope::tui::Node, age: i64) -> Msg {
+    let at = article::taken_at() - jiff::SignedDuration::from_millis(age);
+    let watching = Watching { at, oldest: 0, deaf: 0, overruns: 0 };
+    Msg::Live(Box::new(Live { at, changes: Vec::new(), turns: Vec::new(), node, watching }))
+}
+
+#[test]
+fn a_watched_node_is_not_read_and_changes_by_itself() {
+    let (sender, messages) = tokio::sync::mpsc::channel(8);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let seen = asked.clone();
+    let mut stage = Stage::new(Arc::new(|| panic!("nobody asks for a reading")));
+    let reread = move || {
+        seen.fetch_add(1, Ordering::SeqCst);
+    };
+    stage.console = stage.console.watching(Some(Feed::new(messages, reread)));
+    sender.try_send(news(article::node(), 100)).unwrap();
+    stage.keys("");
+    assert!(stage.screen().contains("live 0.1s"), "{}", stage.screen());
+    assert!(stage.screen().contains("1 of 4 floating IPs is broken"), "{}", stage.screen());
+    sender.try_send(news(article::healthy(), 2300)).unwrap();
+    stage.keys("");
+    assert!(stage.screen().contains("The one floating IP holds"), "{}", stage.screen());
+    assert!(stage.screen().contains("live 2.3s"), "{}", stage.screen());
+    // The answer to `r` is the next that the watcher tells.
+    sender.try_send(news(article::node(), 0)).unwrap();
+    stage.keys("r");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert!(!stage.console.state().reading);
+}
+
+#[test]
+fn a_watcher_that_fails_leaves_readings_and_its_reason() {
+    let (sender, messages) = tokio::sync::mpsc::channel(8);
+    let mut stage = Stage::new(article_source());
+    stage.console = stage.console.watching(Some(Feed::new(messages, || {})));
+    sender.try_send(news(article::healthy(), 0)).unwrap();
+    sender.try_send(Msg::Unwatched("no descriptors are left\nraise the limit".to_owned())).unwrap();
+    stage.keys("");
+    assert!(stage.screen().contains("not live: no descriptors are left; r reads again"), "{}", stage.screen());
+    assert!(stage.screen().contains("1 of 4 floating IPs is broken"), "{}", stage.screen());
+    assert!(!stage.screen().contains("live 0."), "{}", stage.screen());
 }
 
 #[test]

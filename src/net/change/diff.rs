@@ -26,6 +26,24 @@ pub fn changes(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
     out.list
 }
 
+/// The changes of one namespace alone; `None` is the host's own side.
+pub fn netns_changes(
+    name: Option<&NetnsName>,
+    before: Option<&Observed<Netns>>,
+    after: Option<&Observed<Netns>>,
+) -> Vec<Change> {
+    let mut out = Out { netns: name.cloned(), list: Vec::new() };
+    namespace(&mut out, before, after);
+    out.list
+}
+
+/// The changes of the host's side alone, its namespace among them.
+pub fn host_changes(before: &Host, after: &Host) -> Vec<Change> {
+    let mut out = Out { netns: None, list: Vec::new() };
+    host(&mut out, before, after);
+    out.list
+}
+
 /// The changes as they are found, all of one namespace at a time.
 struct Out {
     netns: Option<NetnsName>,

@@ -67,14 +67,19 @@ fn counted(node: &Node, width: u16) -> Vec<(Mark, String)> {
 }
 
 pub(super) fn error(state: &State, area: Rect, buffer: &mut Buffer) {
-    if let Some(why) = &state.error {
-        let theme = &state.theme;
-        let mut pen = Pen::new(buffer, area);
-        pen.write(" ", theme.text).mark(Mark::Broken, theme).write(" ", theme.text);
-        let old = if state.node.is_some() { "; what is shown is older" } else { "" };
-        let first = why.lines().next().unwrap_or_default();
-        pen.fit(&format!("the node could not be read: {first}{old}"), theme.banner);
-    }
+    let (mark, text) = match (&state.error, &state.unwatched) {
+        (Some(why), _) => {
+            let old = if state.node.is_some() { "; what is shown is older" } else { "" };
+            let first = why.lines().next().unwrap_or_default();
+            (Mark::Broken, format!("the node could not be read: {first}{old}"))
+        }
+        (None, Some(why)) => (Mark::Degraded, format!("not live: {why}; r reads again")),
+        (None, None) => return,
+    };
+    let theme = &state.theme;
+    let mut pen = Pen::new(buffer, area);
+    pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text);
+    pen.fit(&text, theme.banner);
 }
 
 /// Counts that are not zero, the worst first; all fine counts too.
@@ -113,5 +118,8 @@ fn reading_age(state: &State, node: &Node) -> String {
     if state.reading {
         return "reading…".to_owned();
     }
-    format!("read {}", ago(node.snapshot.taken_at, state.now))
+    match &state.watching {
+        Some(watching) => watching.words(state.now),
+        None => format!("read {}", ago(node.snapshot.taken_at, state.now)),
+    }
 }

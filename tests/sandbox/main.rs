@@ -1,5 +1,6 @@
 //! Enters the sandbox as the program does, as root and as an ordinary user, and
-//! reads connections, folders and namespaces there that are not to be read.
+//! reads connections, folders and namespaces there that are not to be read;
+//! watches a node there through storms of changes.
 
 #![allow(
     clippy::disallowed_methods,
@@ -7,8 +8,12 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
+    unreachable_pub,
     reason = "a test starts programs and fails by panicking"
 )]
+
+mod live;
+mod storm;
 
 use std::env;
 use std::fs;
@@ -28,10 +33,13 @@ fn main() {
     match env::args().nth(1).as_deref() {
         Some("inside") => inside(),
         Some("stranger") => read_as_a_stranger(),
+        Some("live") => live::inside(),
         _ => {
             run("inside", None);
+            run("live", None);
             if nix::unistd::getuid().is_root() {
                 run("inside", Some(NOBODY));
+                run("live", Some(NOBODY));
             }
             println!("test sandbox ... ok");
         }
@@ -56,14 +64,7 @@ fn run(part: &str, user: Option<u32>) {
 
 fn inside() {
     let root = nix::unistd::getuid().is_root();
-    let sandbox = match Sandbox::enter() {
-        Ok(sandbox) => sandbox,
-        Err(error @ Error::Sandbox { .. }) => {
-            println!("SKIPPED sandbox: {error}");
-            std::process::exit(77);
-        }
-        Err(error) => panic!("{error}"),
-    };
+    let sandbox = enter_sandbox();
     assert_eq!(sandbox.is_rootless(), !root);
     let (dir, name) = (sandbox.netns_dir(), NetnsName::from("made"));
     assert!(dir.list().unwrap().names.is_empty());
@@ -80,6 +81,17 @@ fn inside() {
     }
     dir.delete(&name).unwrap();
     assert!(read_node(&ReadOptions::default()).unwrap().namespaces.is_empty());
+}
+
+fn enter_sandbox() -> Sandbox {
+    match Sandbox::enter() {
+        Ok(sandbox) => sandbox,
+        Err(error @ Error::Sandbox { .. }) => {
+            println!("SKIPPED sandbox: {error}");
+            std::process::exit(77);
+        }
+        Err(error) => panic!("{error}"),
+    }
 }
 
 fn connections_are_read(dir: &NetnsDir, name: &NetnsName) {
@@ -119,6 +131,10 @@ fn the_agent_is_found() {
     let mut command = Command::new("sh");
     command.arg0("neutron-l3-agent").args(["-c", "read line", "--config-file", "neutron.conf", "--config-file=gone"]);
     let mut agent = command.current_dir("/run").stdin(Stdio::piped()).spawn().unwrap();
+    // A process that was just started has no command line for a moment (`exec_mmap` wakes its parent before).
+    while fs::read(format!("/proc/{}/cmdline", agent.id())).unwrap().is_empty() {
+        std::thread::yield_now();
+    }
     let host = read_node(&ReadOptions::default()).unwrap().host;
     drop(agent.stdin.take());
     agent.wait().unwrap();

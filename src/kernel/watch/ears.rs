@@ -1,0 +1,183 @@
+//! The sockets that hear what changes in one namespace.
+//!
+//! Nothing is taken from a message but which part of the namespace it is about:
+//! that part is read again, so that what is shown is what the kernel has, also
+//! where messages were lost.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
+use netlink_sys::{Socket, SocketAddr};
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::kernel::namespace::Parts;
+use crate::kernel::socket::messages;
+
+/// `enum rtnetlink_groups` (`include/uapi/linux/rtnetlink.h`): links, neighbours,
+/// traffic control, addresses, routes, rules and settings of both families,
+/// namespace numbers, next hops.
+const ROUTE_GROUPS: [u32; 13] = [1, 3, 4, 5, 7, 8, 9, 11, 19, 24, 25, 28, 32];
+/// `NFNLGRP_NFTABLES`.
+const NFTABLES: u32 = 7;
+
+/// Bytes of messages that a socket may keep for us (the kernel doubles it). A
+/// burst that does not fit costs one reading of the whole namespace.
+const BUFFER: usize = 128 << 10;
+/// The kernel's messages are at most 32 KiB (`netlink_dump`), these far less.
+pub(super) const LARGEST: usize = 32 << 10;
+/// Datagrams that are taken in at a time; the rest waits for the next turn.
+const MOST: usize = 4096;
+
+/// The sockets, in the namespace in which they were opened. They keep it alive:
+/// let go of them as soon as its name is gone.
+pub(super) struct Ears {
+    route: Socket,
+    /// None where the kernel tells us nothing of nftables.
+    netfilter: Option<Socket>,
+    /// The namespace's inode number: another one under the same name differs.
+    pub(super) inode: u64,
+}
+
+/// What was heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// What has to be read again at once.
+    pub(super) parts: Parts,
+    /// Neighbours were confirmed or grew old, as they do by themselves.
+    pub(super) calm: bool,
+    /// Messages were lost.
+    pub(super) overrun: bool,
+}
+
+impl Ears {
+    /// Opens them in the calling thread's namespace.
+    pub(super) fn open() -> io::Result<Self> {
+        let route = hear(NETLINK_ROUTE, &ROUTE_GROUPS)?;
+        let netfilter = hear(NETLINK_NETFILTER, &[NFTABLES]).ok();
+        let inode = std::fs::metadata("/proc/thread-self/ns/net")?.ino();
+        Ok(Self { route, netfilter, inode })
+    }
+
+    /// The kernel tells us of nftables.
+    pub(super) fn hears_netfilter(&self) -> bool {
+        self.netfilter.is_some()
+    }
+
+    /// Has the sockets waited for, under a number.
+    pub(super) fn join(&self, epoll: &Epoll, number: u64) -> nix::Result<()> {
+        let event = || EpollEvent::new(EpollFlags::EPOLLIN, number);
+        epoll.add(&self.route, event())?;
+        self.netfilter.as_ref().map_or(Ok(()), |socket| epoll.add(socket, event()))
+    }
+
+    /// Takes in what lies there.
+    pub(super) fn listen(&self, buffer: &mut [u8]) -> Heard {
+        let mut heard = Heard::default();
+        drain(&self.route, buffer, &mut heard, |kind, payload, heard| match about(kind, payload) {
+            Some(parts) => heard.parts = heard.parts | parts,
+            None => heard.calm = true,
+        });
+        if let Some(socket) = &self.netfilter {
+            drain(socket, buffer, &mut heard, |_, _, heard| heard.parts = heard.parts | Parts::NETFILTER);
+        }
+        heard
+    }
+}
+
+/// A socket that is told what the groups are told.
+fn hear(protocol: isize, groups: &[u32]) -> io::Result<Socket> {
+    let mut socket = Socket::new(protocol)?;
+    // Beyond the system's limit only where we may; else as much as there is.
+    if setsockopt(&socket, sockopt::RcvBufForce, &BUFFER).is_err() {
+        let _ = setsockopt(&socket, sockopt::RcvBuf, &BUFFER);
+    }
+    socket.bind(&SocketAddr::new(0, 0))?;
+    for group in groups {
+        match socket.add_membership(*group) {
+            // A group that is newer than the kernel: next hops came with Linux 5.3.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) && *group > 25 => {}
+            other => other?,
+        }
+    }
+    Ok(socket)
+}
+
+fn drain(socket: &Socket, buffer: &mut [u8], heard: &mut Heard, mut each: impl FnMut(u16, &[u8], &mut Heard)) {
+    for _ in 0..MOST {
+        match socket.recv(&mut &mut buffer[..], libc::MSG_DONTWAIT) {
+            Ok(0) => return,
+            Ok(length) => {
+                for message in messages(buffer.get(..length).unwrap_or(buffer)) {
+                    match message {
+                        Ok(message) => each(message.kind, message.payload, heard),
+                        Err(_) => heard.parts = Parts::ALL,
+                    }
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // ENOBUFS: what did not fit is lost. Any other error is taken the same way.
+            Err(_) => {
+                heard.overrun = true;
+                heard.parts = Parts::ALL;
+                return;
+            }
+        }
+    }
+}
+
+/// What a message makes us read again (`RTM_*`); `None` where a neighbour was
+/// only confirmed or grew old.
+fn about(kind: u16, payload: &[u8]) -> Option<Parts> {
+    Some(match kind {
+        // With an address or a device routes go that nobody announces (`fib_flush`).
+        20 | 21 => Parts::ADDRS | Parts::ROUTES,
+        24 | 25 | 104 | 105 => Parts::ROUTES,
+        28 if is_calm(payload) => return None,
+        28 | 29 => Parts::NEIGHS,
+        32 | 33 => Parts::RULES,
+        36 | 37 | 40 | 41 | 44 | 45 | 88 | 89 => Parts::LINKS,
+        80 | 81 => Parts::LINKS | Parts::SYSCTLS,
+        _ => Parts::OF_DEVICES,
+    })
+}
+
+/// `struct ndmsg`: a learned entry that can be used (`NUD_REACHABLE`,
+/// `NUD_STALE`, `NUD_DELAY`, `NUD_PROBE`).
+fn is_calm(payload: &[u8]) -> bool {
+    let state = payload.get(8..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u16::from_ne_bytes(*bytes));
+    matches!(state, 0x02 | 0x04 | 0x08 | 0x10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_confirmed_neighbour_is_no_haste_and_any_other_is() {
+        let neighbour = |state: u16| {
+            let mut payload = vec![2, 0, 0, 0, 1, 0, 0, 0];
+            payload.extend(state.to_ne_bytes());
+            payload.extend([0, 0]);
+            payload
+        };
+        for state in [0x02, 0x04, 0x08, 0x10] {
+            assert_eq!(about(28, &neighbour(state)), None);
+        }
+        for state in [0x01, 0x20, 0x40, 0x80] {
+            assert_eq!(about(28, &neighbour(state)), Some(Parts::NEIGHS), "{state:#x}");
+        }
+        assert_eq!(about(29, &neighbour(0x02)), Some(Parts::NEIGHS), "one that went");
+        assert_eq!(about(28, &[]), Some(Parts::NEIGHS));
+    }
+
+    #[test]
+    fn a_device_makes_everything_on_it_read_again() {
+        for part in [Parts::LINKS, Parts::ADDRS, Parts::RULES, Parts::ROUTES, Parts::NEIGHS, Parts::SYSCTLS] {
+            assert!(about(16, &[]).is_some_and(|parts| parts.has(part)));
+        }
+        assert!(about(21, &[]).is_some_and(|parts| parts.has(Parts::ROUTES) && !parts.has(Parts::LINKS)));
+    }
+}

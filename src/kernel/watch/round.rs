@@ -1,0 +1,329 @@
+//! One round of catching up: names, announced parts, what the slow round read.
+
+use std::time::Instant;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use super::ears::Ears;
+use super::merge::{Fresh, merge, merge_host};
+use super::poll::{Done, Place, Reading};
+use super::spot::Spot;
+use super::{PACE, Watcher};
+use crate::kernel::link::Devices;
+use crate::kernel::namespace::{Parts, read_parts};
+use crate::kernel::{Error, ReadOptions, read_node};
+use crate::net::{Change, Fact, Netns, NetnsName, Object, Observed, Snapshot};
+use crate::netns::{Error as NetnsError, NetnsDir, enter_each};
+
+/// Descriptors of one namespace: two sockets.
+const EACH: u64 = 2;
+/// Descriptors that the rest of the program needs.
+const REST: u64 = 128;
+
+/// How many namespaces can be listened to.
+pub(super) struct Room(u64);
+
+impl Room {
+    /// Raises the limit of open files as far as this process may, when it needs to.
+    pub(super) fn make(dir: &NetnsDir) -> Self {
+        let names = dir.list().map_or(0, |listing| listing.names.len() as u64);
+        let wanted = REST + EACH * (2 * names + 256);
+        let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Self(64) };
+        let raised = wanted.min(hard).max(soft);
+        let got = if raised > soft && setrlimit(Resource::RLIMIT_NOFILE, raised, hard).is_ok() { raised } else { soft };
+        Self(got.saturating_sub(REST) / EACH)
+    }
+}
+
+/// What to do in one namespace.
+struct Errand {
+    parts: Parts,
+    /// Listen to it from now on.
+    ears: bool,
+    known: Option<Devices>,
+    /// The namespace that is listened to.
+    inode: Option<u64>,
+}
+
+/// What came of it.
+struct Visit {
+    ears: Option<std::io::Result<Ears>>,
+    parts: Parts,
+    netns: Netns,
+    is_other: bool,
+}
+
+impl Errand {
+    /// In the calling thread's namespace. First it listens, then it reads: what
+    /// changes meanwhile is heard.
+    fn run(&self) -> Visit {
+        let is_other = self.inode.is_some_and(|inode| inode_here() != Some(inode));
+        let ears = (self.ears || is_other).then(Ears::open);
+        let (parts, known) = if is_other { (Parts::ALL, None) } else { (self.parts, self.known.as_ref()) };
+        let (parts, netns) = read_parts(parts, known);
+        Visit { ears, parts, netns, is_other }
+    }
+}
+
+impl Watcher {
+    /// Listens to every namespace that has a name by now, without reading it.
+    pub(super) fn subscribe(&mut self) {
+        let names = self.dir.list().map(|listing| listing.names).unwrap_or_default();
+        let (found, own) = enter_each(&self.dir, &names, |_| Ears::open(), Ears::open);
+        let now = Instant::now();
+        self.add(None, now);
+        self.set_ears(&None, own);
+        for (name, found) in names.into_iter().zip(found) {
+            if let Ok(ears) = found {
+                let place = Some(name);
+                self.add(place.clone(), now);
+                self.set_ears(&place, ears);
+            }
+        }
+    }
+
+    /// Reads the whole node. What changes meanwhile is heard, and read again.
+    pub(super) fn read_first(&mut self, options: &ReadOptions) -> Result<(), Error> {
+        let began = Instant::now();
+        self.live = read_node(&ReadOptions { conntrack: false, ..options.clone() })?;
+        self.folders.follow(&self.live.host);
+        let now = Instant::now();
+        for (place, spot) in &mut self.spots {
+            let is_read = place.as_ref().is_none_or(|name| self.live.netns(name).is_some());
+            if is_read && spot.ears.is_some() {
+                spot.begin();
+                spot.end(began, Parts::ALL, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what was announced and what the slow round read, and reads what
+    /// has to be read.
+    pub(super) fn catch_up(&mut self, now: Instant) {
+        loop {
+            let (done, alive) = self.poller.take();
+            if !alive {
+                tracing::error!("the slow round ended");
+            }
+            let Some(done) = done else { break };
+            self.take_polled(done);
+        }
+        let is_early = self.last.is_some_and(|last| now < last + PACE);
+        if is_early || self.due_to_read(now).is_none() {
+            return;
+        }
+        let mut fresh = Vec::new();
+        if std::mem::take(&mut self.relist) {
+            self.list(now, &mut fresh);
+        }
+        self.read(now, &mut fresh);
+        self.take_fresh(fresh);
+        self.last = Some(Instant::now());
+    }
+
+    pub(super) fn due_to_read(&self, now: Instant) -> Option<Instant> {
+        let spots = self.spots.values().filter_map(|spot| spot.due(now));
+        spots.chain(self.relist.then_some(now)).min().filter(|due| *due <= now)
+    }
+
+    fn take_fresh(&mut self, fresh: Vec<Fresh>) {
+        let (changes, partners) = merge(&mut self.live, &self.dir, fresh);
+        for place in partners {
+            if let Some(spot) = self.spots.get_mut(&place) {
+                spot.mark(Parts::LINKS);
+            }
+        }
+        self.note(changes);
+    }
+
+    fn note(&mut self, changes: Vec<Change>) {
+        let now = Instant::now();
+        for change in changes.iter().filter(|change| !change.is_flapping()) {
+            // Who changes a namespace changes its translation, too; legacy tables do not say so.
+            let silent = |spot: &Spot| spot.ears.as_ref().is_none_or(|ears| !ears.hears_netfilter());
+            if has_legacy(&self.live, &change.netns) || self.spots.get(&change.netns).is_some_and(silent) {
+                self.poller.hurry(&change.netns);
+            }
+        }
+        if changes.is_empty() {
+            self.counters.get_or_insert(now);
+        } else {
+            self.flapping.get_or_insert(now);
+        }
+        self.unsent.extend(changes);
+    }
+
+    /// Compares the names that there are with those that are known.
+    fn list(&mut self, now: Instant, fresh: &mut Vec<Fresh>) {
+        let (names, why) = match self.dir.list() {
+            Ok(listing) => (listing.names, None),
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        };
+        if why != self.live.namespaces_unreadable {
+            let old = std::mem::replace(&mut self.live.namespaces_unreadable, why.clone());
+            let fact = |why| Some(Object::Fact(Fact::NamespacesUnreadable(why)));
+            self.unsent.push(Change::new(None, fact(old), fact(why)));
+        }
+        let went = std::mem::take(&mut self.gone);
+        let is_gone = |name: &NetnsName| went.contains(name) || names.binary_search(name).is_err();
+        let known = self.spots.keys().flatten().chain(self.live.namespaces.keys());
+        let gone: Vec<NetnsName> = known.filter(|name| is_gone(name)).cloned().collect();
+        for name in gone {
+            let place = Some(name);
+            if let Some(spot) = self.spots.remove(&place) {
+                self.numbers.remove(&spot.number);
+            }
+            if !fresh.iter().any(|fresh| fresh.place == place) {
+                fresh.push(Fresh { place, parts: Parts::ALL, found: None });
+            }
+        }
+        for name in names {
+            let place = Some(name);
+            if !self.spots.contains_key(&place) {
+                self.add(place, now);
+            }
+        }
+    }
+
+    /// Reads what has to be read, all at once.
+    fn read(&mut self, now: Instant, fresh: &mut Vec<Fresh>) {
+        let mut free =
+            self.room.0.saturating_sub(self.spots.values().filter(|spot| spot.ears.is_some()).count() as u64);
+        let (mut names, mut errands, mut own) = (Vec::new(), Vec::new(), None);
+        for (place, spot) in &mut self.spots {
+            let parts = spot.wants(now);
+            if parts.is_empty() {
+                continue;
+            }
+            let ears = spot.ears.is_none() && free > 0;
+            free -= u64::from(ears);
+            let netns = match place {
+                None => self.live.host.netns.seen(),
+                Some(name) => self.live.netns(name),
+            };
+            // What is listened to from now on has to be read as a whole.
+            let whole = ears || netns.is_none();
+            let parts = if whole { Parts::ALL } else { parts };
+            let known = netns.filter(|_| !whole).and_then(|netns| netns.links.seen()).map(|links| Devices::of(links));
+            let inode = spot.ears.as_ref().map(|ears| ears.inode);
+            spot.begin();
+            let errand = Errand { parts, ears, known, inode };
+            match place {
+                None => own = Some(errand),
+                Some(name) => {
+                    names.push(name.clone());
+                    errands.push(errand);
+                }
+            }
+        }
+        let errand = |name: &NetnsName| names.binary_search(name).map(|at| &errands[at]);
+        let visit = |name: &NetnsName| errand(name).ok().map(Errand::run);
+        let (found, own) = enter_each(&self.dir, &names, visit, || own.as_ref().map(Errand::run));
+        for (name, found) in names.iter().zip(found) {
+            if let Some(found) = found.transpose() {
+                self.arrive(Some(name.clone()), found, now, fresh);
+            }
+        }
+        if let Some(own) = own {
+            self.arrive(None, Ok(own), now, fresh);
+        }
+    }
+
+    /// A reading came in.
+    fn arrive(&mut self, place: Place, found: Result<Visit, NetnsError>, began: Instant, fresh: &mut Vec<Fresh>) {
+        let now = Instant::now();
+        let Some(spot) = self.spots.get_mut(&place) else { return };
+        let (parts, found) = match found {
+            Ok(visit) => {
+                spot.end(began, visit.parts, now);
+                if visit.is_other {
+                    spot.ears = None;
+                }
+                if let Some(ears) = visit.ears {
+                    self.set_ears(&place, ears);
+                }
+                (visit.parts, Some(Observed::Seen(visit.netns)))
+            }
+            Err(NetnsError::Gone(_)) => {
+                self.relist = true;
+                spot.ears = None;
+                (Parts::ALL, None)
+            }
+            Err(error) => {
+                spot.ears = None;
+                if matches!(error, NetnsError::NotMounted(_)) {
+                    spot.wait_for_mount(now);
+                    if !spot.has_waited() {
+                        return;
+                    }
+                }
+                spot.deaf = Some(error.to_string());
+                (Parts::ALL, Some(Observed::Unreadable(error.to_string())))
+            }
+        };
+        fresh.push(Fresh { place, parts, found });
+    }
+
+    /// Takes what the slow round read, unless it was overtaken.
+    fn take_polled(&mut self, Done { began, reading, .. }: Done) {
+        let (place, found) = match reading {
+            Reading::Host(host) => {
+                self.folders.follow(&host);
+                self.host_at = began;
+                let changes = merge_host(&mut self.live, *host);
+                if !changes.is_empty() {
+                    self.note(changes);
+                }
+                return;
+            }
+            Reading::Netns(place, found) => (place, found),
+        };
+        let Some(spot) = self.spots.get_mut(&place) else { return };
+        match *found {
+            Some(Observed::Seen(netns)) if spot.read_at < began => {
+                spot.whole_at = began;
+                let found = Some(Observed::Seen(netns));
+                self.take_fresh(vec![Fresh { place, parts: Parts::ALL, found }]);
+            }
+            Some(Observed::Seen(_)) => {}
+            // Gone or out of reach: the names tell, and the next reading.
+            _ => {
+                spot.mark(Parts::ALL);
+                self.relist = true;
+            }
+        }
+    }
+
+    fn add(&mut self, place: Place, now: Instant) {
+        let number = self.next_number;
+        self.next_number += 1;
+        self.numbers.insert(number, place.clone());
+        self.spots.insert(place, Spot::new(number, now));
+    }
+
+    fn set_ears(&mut self, place: &Place, ears: std::io::Result<Ears>) {
+        let Some(spot) = self.spots.get_mut(place) else { return };
+        let joined = ears.and_then(|ears| {
+            ears.join(&self.epoll, spot.number)?;
+            Ok(ears)
+        });
+        match joined {
+            Ok(ears) => (spot.ears, spot.deaf) = (Some(ears), None),
+            Err(error) => spot.deaf = Some(format!("no socket for announcements: {error}")),
+        }
+    }
+}
+
+fn inode_here() -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/thread-self/ns/net").ok().map(|file| file.ino())
+}
+
+fn has_legacy(snapshot: &Snapshot, place: &Place) -> bool {
+    let netns = match place {
+        None => snapshot.host.netns.seen(),
+        Some(name) => snapshot.netns(name),
+    };
+    netns.and_then(|netns| netns.netfilter.seen()).is_some_and(|netfilter| !netfilter.legacy.is_absent())
+}

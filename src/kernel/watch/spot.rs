@@ -1,0 +1,164 @@
+//! One namespace as the watcher knows it: its ears, and what has to be read
+//! again when.
+
+use std::time::{Duration, Instant};
+
+use super::ears::{Ears, Heard};
+use crate::kernel::namespace::Parts;
+
+/// The kernel announces some changes a moment before it makes them
+/// (`fib_table_delete`, `__inet_del_ifa`, `__dev_close_many`): what was read at
+/// once is read once more when it has grown quiet.
+const ECHO: Duration = Duration::from_millis(30);
+/// Neighbours that are confirmed and grow old by themselves can wait.
+const CALM: Duration = Duration::from_secs(1);
+/// A name's file stands a moment before a namespace is mounted on it.
+const FIRST_RETRY: Duration = Duration::from_millis(1);
+const LAST_RETRY: Duration = Duration::from_secs(1);
+
+/// One namespace.
+pub(super) struct Spot {
+    /// The number that its sockets are waited for under.
+    pub(super) number: u64,
+    pub(super) ears: Option<Ears>,
+    /// Why nothing is heard from it, where that is so.
+    pub(super) deaf: Option<String>,
+    dirty: Parts,
+    echo: Option<(Instant, Parts)>,
+    calm: Option<Instant>,
+    retry: Option<(Instant, Duration)>,
+    /// The end of the last reading of any of its parts.
+    pub(super) read_at: Instant,
+    /// The beginning of the last reading of all of them.
+    pub(super) whole_at: Instant,
+}
+
+impl Spot {
+    pub(super) fn new(number: u64, now: Instant) -> Self {
+        Self {
+            number,
+            ears: None,
+            deaf: None,
+            dirty: Parts::ALL,
+            echo: None,
+            calm: None,
+            retry: None,
+            read_at: now,
+            whole_at: now,
+        }
+    }
+
+    /// It has to be read again.
+    pub(super) fn mark(&mut self, parts: Parts) {
+        self.dirty = self.dirty | parts;
+    }
+
+    /// Notes what was heard.
+    pub(super) fn hear(&mut self, heard: Heard, now: Instant) {
+        if !heard.parts.is_empty() {
+            self.mark(heard.parts);
+            let parts = self.echo.map_or(Parts::NONE, |(_, parts)| parts);
+            self.echo = Some((now + ECHO, parts | heard.parts));
+        }
+        if heard.calm && self.calm.is_none() {
+            self.calm = Some(now + CALM);
+        }
+    }
+
+    /// Nothing is mounted on its name yet: later, and ever later.
+    pub(super) fn wait_for_mount(&mut self, now: Instant) {
+        let pause = self.retry.map_or(FIRST_RETRY, |(_, pause)| (pause * 2).min(LAST_RETRY));
+        self.retry = Some((now + pause, pause));
+    }
+
+    /// A long while was waited for a mount already.
+    pub(super) fn has_waited(&self) -> bool {
+        self.retry.is_some_and(|(_, pause)| pause > Duration::from_millis(100))
+    }
+
+    /// What has to be read now.
+    pub(super) fn wants(&mut self, now: Instant) -> Parts {
+        if let Some((_, parts)) = self.echo.take_if(|(due, _)| *due <= now) {
+            self.mark(parts);
+        }
+        if self.calm.take_if(|due| *due <= now).is_some() {
+            self.mark(Parts::NEIGHS);
+        }
+        match self.retry {
+            Some((due, _)) if due > now => Parts::NONE,
+            Some(_) => Parts::ALL,
+            None => self.dirty,
+        }
+    }
+
+    /// When there is something to read; `now` or before where there is already.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        if let Some((due, _)) = self.retry {
+            return Some(due);
+        }
+        let dirty = (!self.dirty.is_empty()).then_some(now);
+        [dirty, self.echo.map(|(due, _)| due), self.calm].into_iter().flatten().min()
+    }
+
+    /// It is being read, all that is heard from here on is new.
+    pub(super) fn begin(&mut self) {
+        self.dirty = Parts::NONE;
+    }
+
+    /// It was read.
+    pub(super) fn end(&mut self, began: Instant, parts: Parts, now: Instant) {
+        self.retry = None;
+        self.read_at = now;
+        if parts == Parts::ALL {
+            self.whole_at = began;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_heard_is_read_at_once_and_again_when_it_is_quiet() {
+        let start = Instant::now();
+        let mut spot = Spot::new(1, start);
+        assert_eq!(spot.wants(start), Parts::ALL);
+        spot.begin();
+        assert_eq!((spot.wants(start), spot.due(start)), (Parts::NONE, None));
+        spot.hear(Heard { parts: Parts::ROUTES, ..Heard::default() }, start);
+        assert_eq!((spot.wants(start), spot.due(start)), (Parts::ROUTES, Some(start)));
+        spot.begin();
+        let later = start + ECHO / 2;
+        spot.hear(Heard { parts: Parts::RULES, ..Heard::default() }, later);
+        assert_eq!(spot.wants(later), Parts::RULES);
+        spot.begin();
+        assert_eq!(spot.due(later), Some(later + ECHO));
+        assert_eq!(spot.wants(later + ECHO), Parts::ROUTES | Parts::RULES);
+    }
+
+    #[test]
+    fn confirmed_neighbours_wait() {
+        let start = Instant::now();
+        let mut spot = Spot::new(1, start);
+        spot.begin();
+        spot.hear(Heard { calm: true, ..Heard::default() }, start);
+        spot.hear(Heard { calm: true, ..Heard::default() }, start + CALM / 2);
+        assert_eq!((spot.wants(start + CALM / 2), spot.due(start)), (Parts::NONE, Some(start + CALM)));
+        assert_eq!(spot.wants(start + CALM), Parts::NEIGHS);
+    }
+
+    #[test]
+    fn a_name_without_a_namespace_is_tried_ever_later() {
+        let start = Instant::now();
+        let mut spot = Spot::new(1, start);
+        let mut now = start;
+        for _ in 0..8 {
+            spot.wait_for_mount(now);
+            assert_eq!(spot.wants(now), Parts::NONE);
+            now = spot.due(now).unwrap();
+            assert_eq!(spot.wants(now), Parts::ALL);
+        }
+        assert!(spot.has_waited() && now < start + Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,223 @@
+//! The law of watching: after every storm of changes the live snapshot is what
+//! a fresh reading gives, field by field; and the changes that were told lead
+//! from each snapshot to the next.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fipscope::kernel::{ReadOptions, Update, Watcher, read_node};
+use fipscope::net::{NetnsName, Observed, Snapshot, changes};
+
+use crate::enter_sandbox;
+use crate::storm::{Dice, NODE, SPACES, commands, ruleset};
+
+const STORMS: u64 = 6;
+/// As long as a sandbox may take to grow quiet: IPv6 tries its addresses for a
+/// second or two, and the kernel's link watch reports once a second.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// A watcher, and the last that it told.
+struct Law {
+    watcher: Watcher,
+    last: Update,
+    updates: usize,
+    told: usize,
+}
+
+pub fn inside() {
+    let _sandbox = enter_sandbox();
+    if !works("ip -V") || !works("nft -v") {
+        println!("SKIPPED live: no ip or nft here");
+        std::process::exit(77);
+    }
+    sh(NODE);
+    let seed = env::var("STORM_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(7);
+    println!("live: STORM_SEED={seed}");
+    let options = ReadOptions::default();
+    // Without the slow round: what is right is so by what was announced.
+    let mut watcher = Watcher::start(&options).unwrap().without_slow_round();
+    let last = watcher.next(Duration::ZERO).unwrap().expect("the first reading");
+    assert!(last.changes.is_empty());
+    let mut law = Law { watcher, last, updates: 0, told: 0 };
+    law.settle("the start");
+    let mut dice = Dice::new(seed);
+    for storm in 0..STORMS {
+        let running = start_storm(&mut dice, storm);
+        law.ride(running);
+        law.settle(&format!("storm {storm}"));
+    }
+    law.flood();
+    law.names();
+    let health = law.watcher.health();
+    assert_eq!((health.watched, health.deaf), (SPACES.len() + 1, 0), "{health:?}");
+    drop(law);
+    the_slow_round_finds_what_is_not_announced(&options);
+    println!("test live ... ok");
+}
+
+impl Law {
+    /// Takes in what comes for so long; each update has to follow from the one before.
+    fn take(&mut self, patience: Duration) -> bool {
+        let Some(update) = self.watcher.next(patience).unwrap() else { return false };
+        self.accept(update);
+        true
+    }
+
+    fn accept(&mut self, update: Update) {
+        let mut expected = (*self.last.snapshot).clone();
+        expected.apply(&update.changes);
+        same(&expected, &update.snapshot, "the changes that were told");
+        self.updates += 1;
+        self.told += update.changes.len();
+        self.last = update;
+    }
+
+    fn ride(&mut self, mut running: Vec<Child>) {
+        while running.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
+            self.take(Duration::from_millis(20));
+        }
+    }
+
+    /// Until it is as a fresh reading says.
+    fn settle(&mut self, after: &str) {
+        let begin = Instant::now();
+        loop {
+            self.take(Duration::from_millis(50));
+            let waiting = self.watcher.flush();
+            self.accept(waiting);
+            let fresh = read_node(&ReadOptions::default()).unwrap();
+            if fresh.settled() == self.last.snapshot.settled() {
+                break;
+            }
+            if begin.elapsed() > LONGEST {
+                same(&fresh, &self.last.snapshot, after);
+            }
+        }
+        println!("live: {after}: equal after {:?}, {} updates, {} changes", begin.elapsed(), self.updates, self.told);
+    }
+
+    /// Ten thousand changes as fast as they come, beside a table of thousands.
+    fn flood(&mut self) {
+        let table = |verb: &str, count: u32| {
+            let line = |n: u32| format!("route {verb} 10.{}.{}.0/24 dev vd table 99\n", 100 + n / 250, n % 250);
+            (0..count).map(line).collect::<String>()
+        };
+        let mut child = batch("s2", &table("add", 3000), "table");
+        assert!(child.wait().unwrap().success());
+        self.settle("a table of 3000 routes");
+        let change = |n: u32| {
+            let verb = if n.is_multiple_of(2) { "add" } else { "del" };
+            format!("rule {verb} from 10.66.{}.1 lookup 99 prio 20000\n", n / 2 % 250)
+        };
+        let storm: String = (0..10_000).map(change).collect();
+        let running = batch("s2", &storm, "flood");
+        self.ride(vec![running]);
+        self.settle("10000 changes");
+    }
+
+    /// Namespaces that come, go, and come again under their names.
+    fn names(&mut self) {
+        for round in 0..20 {
+            sh("ip netns add n0; ip -n n0 link set lo up");
+            sh(&format!("ip -n s0 link add p{round} type veth peer name q0 netns n0; ip -n n0 link set q0 up"));
+            if round % 3 == 0 {
+                self.take(Duration::from_millis(30));
+            }
+            sh("ip netns del n0");
+            if round % 4 == 0 {
+                sh("ip netns add n0");
+                self.take(Duration::from_millis(5));
+                sh("ip netns del n0; ip netns add n0; ip -n n0 link set lo up; ip netns del n0");
+            }
+        }
+        self.settle("namespaces that come and go");
+        sh("ip netns add kept; ip -n s0 link add k0 type veth peer name k1 netns kept; ip netns add empty");
+        self.settle("namespaces that stay");
+        let begin = Instant::now();
+        sh("ip netns del kept");
+        // Nothing of ours keeps it: its end of the pair goes, and so does the other.
+        while read_node(&ReadOptions::default()).unwrap().netns(&NetnsName::from("s0")).is_some_and(has_k0) {
+            self.take(Duration::from_millis(10));
+            assert!(begin.elapsed() < LONGEST, "the namespace lives on");
+        }
+        sh("ip netns del empty; ip netns del s2; ip netns add s2; ip -n s2 link set lo up");
+        self.settle("another namespace under the same name");
+    }
+}
+
+fn has_k0(netns: &fipscope::net::Netns) -> bool {
+    netns.links().iter().any(|link| link.name.as_str() == "k0")
+}
+
+/// Every namespace in turn is changed by an `ip` of its own, all at a time,
+/// while rulesets change too.
+fn start_storm(dice: &mut Dice, storm: u64) -> Vec<Child> {
+    let mut running: Vec<Child> =
+        SPACES.iter().map(|space| batch(space, &commands(space, 1500, dice), &format!("storm-{storm}"))).collect();
+    let mut script = String::from("cd /run\n");
+    for n in 0..12 {
+        let file = format!("/run/nft-{storm}-{n}");
+        fs::write(&file, ruleset(dice)).unwrap();
+        let space = SPACES[usize::try_from(dice.below(3)).unwrap()];
+        let _ = writeln!(script, "ip netns exec {space} nft -f {file} 2>/dev/null");
+    }
+    // The other end of a pair moves on to another namespace.
+    script += "ip -n s1 link set vy netns s2 2>/dev/null\nip -n s2 link set vy netns s1 2>/dev/null\n";
+    script += "ip netns add fleeting; ip netns del fleeting\n";
+    running.push(Command::new("sh").args(["-c", &script]).spawn().unwrap());
+    running
+}
+
+fn batch(space: &str, text: &str, name: &str) -> Child {
+    let file = format!("/run/{name}-{space}");
+    fs::write(&file, text).unwrap();
+    let mut command = Command::new("ip");
+    command.args(["-n", space, "-force", "-batch", &file]).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().unwrap()
+}
+
+/// What is only found by looking: a setting and a proxy entry.
+fn the_slow_round_finds_what_is_not_announced(options: &ReadOptions) {
+    let mut watcher = Watcher::start(options).unwrap();
+    watcher.next(Duration::ZERO).unwrap().expect("the first reading");
+    sh("ip netns exec s0 sysctl -qw net.ipv4.conf.all.arp_ignore=1; ip -n s0 neigh add proxy 10.0.0.77 dev va");
+    let begin = Instant::now();
+    let mut found = Vec::new();
+    while found.len() < 2 {
+        if let Some(update) = watcher.next(Duration::from_millis(100)).unwrap() {
+            let lines = update.changes.iter().map(ToString::to_string);
+            found.extend(lines.filter(|line| line.contains("arp_ignore") || line.contains("10.0.0.77")));
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "{found:?}");
+    }
+    assert!(found.iter().any(|line| line.ends_with("arp_ignore = 1")), "{found:?}");
+}
+
+fn same(one: &Snapshot, other: &Snapshot, what: &str) {
+    let (one, other) = (one.settled(), other.settled());
+    if one != other {
+        for change in changes(&one, &other) {
+            println!("live: {what}: {change}");
+        }
+        for (name, netns) in &one.namespaces {
+            if let (Observed::Seen(a), Some(Observed::Seen(b))) = (netns, other.namespaces.get(name)) {
+                println!("live: {name}: links {} sysctls {}", a.links == b.links, a.sysctls == b.sysctls);
+            }
+        }
+        panic!("{what}: not the same");
+    }
+}
+
+fn works(line: &str) -> bool {
+    let (program, word) = line.split_once(' ').unwrap();
+    Command::new(program).arg(word).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+fn sh(script: &str) {
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let status = Command::new("sh").args(["-ec", script]).env("PATH", path).status().unwrap();
+    assert!(status.success(), "{script}");
+}

@@ -1,0 +1,82 @@
+//! Random changes of every kind that the kernel announces, as `ip -batch` and
+//! `nft -f` take them.
+
+use std::fmt::Write as _;
+
+/// Namespaces that stand all the time.
+pub const SPACES: [&str; 3] = ["s0", "s1", "s2"];
+
+/// Numbers that look random and are the same for the same seed (xorshift).
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// Two namespaces with a pair between them, a third beside.
+pub const NODE: &str = r"
+for ns in s0 s1 s2; do ip netns add $ns; ip -n $ns link set lo up; done
+ip -n s0 link add va type veth peer name vb netns s1
+ip -n s0 link set va up; ip -n s1 link set vb up
+ip -n s2 link add vc type veth peer name vd; ip -n s2 link set vc up; ip -n s2 link set vd up
+ip -n s0 addr add 10.0.0.1/24 dev va; ip -n s1 addr add 10.0.0.2/24 dev vb; ip -n s2 addr add 10.0.0.3/24 dev vc
+ip -n s0 link add vx type veth peer name vy netns s1; ip -n s0 link set vx up; ip -n s1 link set vy up
+";
+
+/// Commands for `ip -n NS -force -batch`. What would make it stop at a refusal
+/// all the same (`neigh del`) is not among them.
+pub fn commands(space: &str, count: usize, dice: &mut Dice) -> String {
+    let device = match space {
+        "s0" => "va",
+        "s1" => "vb",
+        _ => "vc",
+    };
+    let mut text = String::new();
+    for _ in 0..count {
+        let (n, m) = (dice.below(40), dice.below(200));
+        let _ = match dice.below(30) {
+            0..4 => writeln!(text, "route replace 10.7.{m}.0/24 dev {device} table {}", 10 + n),
+            4..7 => writeln!(text, "route del 10.7.{m}.0/24 table {}", 10 + n),
+            7..10 => writeln!(text, "rule add from 10.8.0.{m} lookup {} prio {}", 10 + n, 30_000 + m),
+            10..13 => writeln!(text, "rule del prio {}", 30_000 + m),
+            13..15 => writeln!(text, "addr add 10.9.{n}.{m}/32 dev {device}"),
+            15..17 => writeln!(text, "addr del 10.9.{n}.{m}/32 dev {device}"),
+            17..19 => {
+                writeln!(text, "neigh replace 10.0.0.{m} lladdr 02:00:00:00:00:{n:02x} dev {device} nud permanent")
+            }
+            19 => writeln!(text, "neigh flush to 10.0.0.{m} dev {device} nud permanent"),
+            20 => writeln!(text, "neigh replace 10.0.0.{m} lladdr 02:00:00:00:01:{n:02x} dev {device} nud stale"),
+            21 => writeln!(text, "link set {device} mtu {}", 1400 + n),
+            22 if m < 40 => writeln!(text, "link set {device} down"),
+            22 | 23 => writeln!(text, "link set {device} up"),
+            24 => writeln!(text, "link add t{n} type veth peer name u{n}"),
+            25 => writeln!(text, "link del t{n}"),
+            26 => writeln!(text, "link set t{n} name w{n}"),
+            27 => writeln!(text, "route replace fd00:{m:x}::/64 dev {device} metric {}", 1 + n),
+            28 => writeln!(text, "route append 10.0.50.0/24 via 10.0.0.{} dev {device}", 4 + m % 9),
+            _ => writeln!(text, "link set t{n} up"),
+        };
+    }
+    text
+}
+
+/// A ruleset change for `nft -f`, valid whatever stands there.
+pub fn ruleset(dice: &mut Dice) -> String {
+    let (n, m) = (dice.below(6), dice.below(250));
+    let mut text = format!("add table ip storm\nadd chain ip storm c{n}\n");
+    let _ = match dice.below(4) {
+        0 => writeln!(text, "flush chain ip storm c{n}"),
+        1 => writeln!(text, "delete chain ip storm c{n}"),
+        _ => writeln!(text, "add rule ip storm c{n} ip saddr 10.0.0.{m} counter accept"),
+    };
+    text
+}
