@@ -93,6 +93,8 @@ pub struct CheckArgs {
     pub select: Vec<String>,
     /// Codes, or beginnings of codes.
     pub ignore: Vec<String>,
+    /// Also ask the wire.
+    pub probe: bool,
 }
 
 /// What `show` can show.
