@@ -92,13 +92,7 @@ pub(super) fn acknowledge(id: &str, revoke: bool, settings: &Settings) -> Result
         let place = format!("{place} {}", snapshot.node);
         return Err(AppError::NoFinding { id: id.to_owned(), place, hint: alike(id, &among, revoke) });
     }
-    let path = acknowledged::change(settings, &snapshot.node, |ids| {
-        if revoke {
-            ids.remove(id);
-        } else {
-            ids.insert(id.to_owned());
-        }
-    })?;
+    let path = acknowledged::acknowledge(settings, &snapshot.node, id, revoke)?;
     print(&match settings.format {
         Format::Text => report::text::acknowledged(id, revoke, &path.display().to_string(), style(settings)),
         Format::Json => report::json::acknowledge(snapshot, id, !revoke),

@@ -9,9 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 
 use nix::net::if_::if_nametoindex;
-use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, bind, getsockname, recv, send, socket,
-};
+use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, bind, recv, send, socket};
 
 use super::Error;
 use super::arp::{ETHERTYPE, LENGTH};
@@ -48,11 +46,9 @@ impl LinkSocket {
         let address =
             address(index).ok_or_else(|| failed("bind a packet socket")(io::ErrorKind::InvalidInput.into()))?;
         bind(fd.as_raw_fd(), &address).map_err(|errno| failed("bind a packet socket")(errno.into()))?;
-        let bound: LinkAddr =
-            getsockname(fd.as_raw_fd()).map_err(|errno| failed("read the hardware address")(errno.into()))?;
-        let mac = bound.addr().filter(|_| bound.hatype() == ETHERNET && bound.halen() == 6);
+        let mac = hardware_address(&fd).map_err(failed("read the hardware address"))?;
         let (device, namespace) = here();
-        mac.map(|mac| Self { fd, mac: Mac(mac) }).ok_or(Error::NotEthernet { device, namespace })
+        mac.map(|mac| Self { fd, mac }).ok_or(Error::NotEthernet { device, namespace })
     }
 
     /// The device's hardware address.
@@ -80,18 +76,36 @@ impl AsFd for LinkSocket {
 
 /// `struct sockaddr_ll` (packet(7)) for ARP on a device.
 fn address(index: u32) -> Option<LinkAddr> {
-    let raw = libc::sockaddr_ll {
-        sll_family: u16::try_from(libc::AF_PACKET).ok()?,
-        sll_protocol: ETHERTYPE.to_be(),
-        sll_ifindex: i32::try_from(index).ok()?,
-        sll_hatype: 0,
-        sll_pkttype: 0,
-        sll_halen: 0,
-        sll_addr: [0; 8],
-    };
+    let (sll_family, sll_ifindex) = (u16::try_from(libc::AF_PACKET).ok()?, i32::try_from(index).ok()?);
+    let raw = libc::sockaddr_ll { sll_family, sll_protocol: ETHERTYPE.to_be(), sll_ifindex, ..EMPTY };
     let length = libc::socklen_t::try_from(mem::size_of_val(&raw)).ok()?;
     // SAFETY: `raw` is a whole `sockaddr_ll`, its family says so, and `length` is its size; it is copied.
     unsafe { LinkAddr::from_raw(ptr::from_ref(&raw).cast(), Some(length)) }
+}
+
+const EMPTY: libc::sockaddr_ll = libc::sockaddr_ll {
+    sll_family: 0,
+    sll_protocol: 0,
+    sll_ifindex: 0,
+    sll_hatype: 0,
+    sll_pkttype: 0,
+    sll_halen: 0,
+    sll_addr: [0; 8],
+};
+
+/// The device's address, which comes with that of the socket; `None` where it is
+/// no Ethernet device. The kernel's answer is as long as the hardware address,
+/// which `nix` takes for an error.
+fn hardware_address(fd: &OwnedFd) -> io::Result<Option<Mac>> {
+    let mut raw = EMPTY;
+    let mut length = libc::socklen_t::try_from(mem::size_of_val(&raw)).unwrap_or(0);
+    // SAFETY: `raw` has room for `length` bytes, of which the kernel fills in at most so many.
+    let result = unsafe { libc::getsockname(fd.as_raw_fd(), ptr::from_mut(&mut raw).cast(), &raw mut length) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let is_ethernet = raw.sll_hatype == ETHERNET && raw.sll_halen == 6;
+    Ok(raw.sll_addr.first_chunk().copied().map(Mac).filter(|_| is_ethernet))
 }
 
 /// `SO_ATTACH_FILTER` (socket(7)).
