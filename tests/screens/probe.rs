@@ -46,6 +46,7 @@ fn p_asks_the_wire_once_and_shows_what_it_answered() {
     let node = desk.state.node.clone().unwrap();
     let answers = answers(&node);
     desk.send(Msg::Probed(Ok(node.clone().probed(answers))));
+    let desk = desk.keys("g");
     let screen = desk.screen();
     assert!(screen.contains("DVR607 floating-ip-answered-twice") && screen.contains("the wire was asked"), "{screen}");
     assert!(screen.contains("02:00:00:00:00:66"), "{screen}");
