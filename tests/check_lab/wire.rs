@@ -2,14 +2,16 @@
 //! nothing where all is well; asking changes nothing.
 
 use std::process::{Command, ExitCode};
+use std::thread;
 use std::time::Duration;
 
 use fipscope::check::{Code, Confidence, Finding, Pick, judge_with, questions};
 use fipscope::lab::Lab;
 use fipscope::net::{Change, Snapshot, WireAnswer, WireAnswers, changes};
 use fipscope::plan::{Step, repair};
-use fipscope::probe::{self, Manner};
+use fipscope::probe::{self, Announcement, Manner, announce};
 use fipscope::topology::Topology;
+use fipscope::topology::scenario::FIP;
 
 use crate::inside::{MENDED, PATH, counts, read};
 
@@ -64,8 +66,39 @@ pub(crate) fn whole(lab: &Lab) -> ExitCode {
     let is_six = |change: &&Change| change.to_string().contains("::");
     let changed: Vec<_> = changed.iter().filter(|change| !change.is_flapping() && !is_six(change)).collect();
     assert!(changed.is_empty(), "asking changed the node: {changed:#?}");
+    announced(lab, &before);
     println!("{heard} answered, {silent} silent, nothing found");
     ExitCode::SUCCESS
+}
+
+/// The gateway learns from an announcement that the floating IP moved here.
+fn announced(lab: &Lab, node: &Snapshot) {
+    let ip = |words: &str| {
+        let output = Command::new("ip").args(words.split(' ')).env("PATH", PATH).output().unwrap();
+        assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let network =
+        Topology::of(node).external_networks.iter().find(|one| one.namespace.as_str() == FIP).unwrap().clone();
+    let port = network.gateway_port.unwrap();
+    ip("-n gateway neigh replace 192.168.1.3 lladdr 02:00:00:00:00:99 dev eth0 nud stale");
+    // `net.ipv4.neigh.*.locktime`: a younger entry is not replaced.
+    thread::sleep(Duration::from_millis(1100));
+    let what = Announcement {
+        interval: Duration::from_millis(10),
+        ..Announcement::of(network.namespace, port.device.clone(), [192, 168, 1, 3].into())
+    };
+    let mut rounds = Vec::new();
+    let sent = announce(&lab.netns_dir(), &what, |round| {
+        rounds.push(round);
+        round < 2
+    });
+    assert_eq!((sent.unwrap(), rounds), (2, vec![1, 1, 2]), "ended when told, asked after each pause");
+    let entry = ip("-n gateway neigh show 192.168.1.3");
+    assert!(entry.contains(&port.mac.unwrap().to_string()), "{entry}");
+    let gone = Announcement { device: "fg-none".into(), ..what };
+    let error = announce(&lab.netns_dir(), &gone, |_| true).unwrap_err().to_string();
+    assert!(error.contains("fg-none") && error.contains(FIP), "{error}");
 }
 
 fn asked(lab: &Lab, node: &Snapshot) -> WireAnswers {
