@@ -1,6 +1,7 @@
 //! The console's loop: keys, readings, time and signals in, drawings and
 //! effects out. The same loop runs on a terminal and in tests.
 
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::io::{self, IsTerminal, Write};
 use std::pin::pin;
@@ -21,7 +22,7 @@ use super::live::Live;
 use super::terminal::{Guard, Signals};
 use super::worker::Worker;
 use crate::exec::Site;
-use crate::net::{RouteAnswer, RouteQuestion};
+use crate::net::{RouteAnswer, RouteQuestion, WireAnswer, WireQuestion};
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::Theme;
 use crate::tui::{Effect, Msg, Node, State, update, view};
@@ -35,6 +36,27 @@ pub type Source = Arc<dyn Fn() -> Result<Node, String> + Send + Sync>;
 /// an error says why that one could not be asked. It is called on the thread of
 /// the readings.
 pub type Asker = Arc<dyn Fn(&[RouteQuestion]) -> Vec<Result<RouteAnswer, String>> + Send + Sync>;
+
+/// Asks the wire, one answer a question, in their order. It takes seconds, and
+/// is called on a thread of its own.
+pub type Prober = Arc<dyn Fn(&[WireQuestion]) -> Vec<WireAnswer> + Send + Sync>;
+
+/// Remembers for a node that a finding is acknowledged, or (`true`) no longer.
+/// Gives all that are; the error is for the user.
+pub type Keeper = Arc<dyn Fn(&str, &str, bool) -> Result<BTreeSet<String>, String> + Send + Sync>;
+
+/// What the console reaches besides readings; each where there is one.
+#[derive(Clone, Default)]
+pub struct Reach {
+    /// The kernel's own lookups.
+    pub asker: Option<Asker>,
+    /// The wire.
+    pub prober: Option<Prober>,
+    /// What is acknowledged.
+    pub keeper: Option<Keeper>,
+    /// The node, where it may be changed.
+    pub site: Option<Site>,
+}
 
 /// Events that are taken in before the next drawing, at most.
 const BATCH: usize = 256;
@@ -90,7 +112,7 @@ pub struct Console<B: Backend> {
     terminal: Terminal<B>,
     state: State,
     worker: Worker,
-    asker: Option<Asker>,
+    reach: Reach,
     changer: Changer,
     live: Option<Live>,
     begun: bool,
@@ -103,12 +125,7 @@ pub struct Console<B: Backend> {
 /// terminal is as before afterwards, whatever happens. Must not be called
 /// within an asynchronous runtime. With `live` it is told what changes, and the
 /// source is asked where that fails.
-pub fn run(
-    source: Source,
-    asker: Option<Asker>,
-    live: Option<Live>,
-    settings: Settings,
-) -> Result<Ended, ConsoleError> {
+pub fn run(source: Source, reach: Reach, live: Option<Live>, settings: Settings) -> Result<Ended, ConsoleError> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(ConsoleError::NoTerminal);
     }
@@ -119,7 +136,7 @@ pub fn run(
             Guard::enter(settings.mouse).map_err(|source| ConsoleError::Terminal { operation: "set up", source })?;
         let backend = CrosstermBackend::new(io::stdout());
         let console = Console::new(backend, source, settings, Timestamp::now, Box::new(io::stdout()))?;
-        let mut console = console.asking(asker).watching(live);
+        let mut console = console.reaching(reach).watching(live);
         // One reader for the life of the process: a second one could lose wake-ups.
         console.run(&mut EventStream::new(), signals.next()).await
     });
@@ -161,7 +178,8 @@ impl<B: Backend> Console<B> {
         state.keymap = settings.keymap;
         state.refresh = settings.refresh;
         let worker = Worker::start(source).map_err(ConsoleError::Start)?;
-        Ok(Self { terminal, state, worker, asker: None, changer: Changer::new(None), live: None, begun: false, clock, clipboard, dirty: true })
+        let (reach, changer) = (Reach::default(), Changer::new(None));
+        Ok(Self { terminal, state, worker, reach, changer, live: None, begun: false, clock, clipboard, dirty: true })
     }
 
     /// Told what changes, instead of reading now and then.
@@ -173,17 +191,18 @@ impl<B: Backend> Console<B> {
 
     /// With a kernel to ask, where what is read is this node.
     #[must_use]
-    pub fn asking(mut self, asker: Option<Asker>) -> Self {
-        self.state.live = asker.is_some();
-        self.asker = asker;
-        self
+    pub fn asking(self, asker: Option<Asker>) -> Self {
+        self.reaching(Reach { asker, ..Reach::default() })
     }
 
-    /// With a node to change.
+    /// With all that there is to reach. Where there is a kernel to ask, what is
+    /// read is this node.
     #[must_use]
-    pub fn changing(mut self, site: Option<Site>) -> Self {
-        self.state.read_only = site.as_ref().is_none_or(|site| site.read_only);
-        self.changer = Changer::new(site);
+    pub fn reaching(mut self, reach: Reach) -> Self {
+        self.state.live = reach.asker.is_some();
+        self.state.read_only = reach.site.as_ref().is_none_or(|site| site.read_only);
+        self.changer = Changer::new(reach.site.clone());
+        self.reach = reach;
         self
     }
 
@@ -302,10 +321,18 @@ impl<B: Backend> Console<B> {
                     None => self.worker.read(),
                 },
                 Effect::AskRoutes(questions) => {
-                    if let Some(asker) = &self.asker {
+                    if let Some(asker) = &self.reach.asker {
                         self.worker.ask(asker, questions);
                     }
                 }
+                Effect::Probe => match (&self.reach.prober, &self.state.node) {
+                    (Some(prober), Some(node)) => self.worker.probe(prober, node.clone()),
+                    _ => quit |= self.send(Msg::Probed(Err("there is no wire to ask".to_owned())))?,
+                },
+                Effect::Acknowledge { node, id, revoke } => match &self.reach.keeper {
+                    Some(keeper) => self.worker.keep(keeper, node, id, revoke),
+                    None => quit |= self.send(Msg::Acknowledged(Err("there is nowhere to keep it".to_owned())))?,
+                },
                 Effect::Redraw => {
                     self.terminal.clear().map_err(|error| ConsoleError::Draw(error.to_string()))?;
                 }

@@ -1,6 +1,7 @@
 //! The node as it changes, for the console: one thread watches, another judges,
 //! and neither waits for the screen.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -21,6 +22,9 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// only what they come to is kept.
 const MOST_WAITING: usize = 20_000;
 
+/// What is acknowledged on the node of a name, by identity.
+pub(super) type Accepted = Box<dyn Fn(&str) -> BTreeSet<String> + Send>;
+
 /// What the console hears of the watched node.
 pub struct Live {
     messages: Receiver<Msg>,
@@ -37,7 +41,8 @@ impl Live {
     }
 
     /// Watches this node, on two threads. They end when this is dropped.
-    pub(super) fn start(options: ReadOptions) -> io::Result<Self> {
+    /// `accepted` gives what is acknowledged on the node of that name.
+    pub(super) fn start(options: ReadOptions, accepted: Accepted) -> io::Result<Self> {
         let desk = Arc::new(Desk::default());
         let (sender, messages) = channel(1);
         let (watched, judged, handle) = (desk.clone(), desk.clone(), desk.clone());
@@ -46,7 +51,7 @@ impl Live {
             watched.put(|desk| desk.ended = Some(end.err().unwrap_or_else(|| "it was stopped".to_owned())));
         })?;
         thread::Builder::new().name("judge".to_owned()).spawn(move || {
-            let end = safely(|| judge(&judged, &sender));
+            let end = safely(|| judge(&judged, &accepted, &sender));
             judged.stop();
             if let Err(why) = end {
                 let _ = sender.blocking_send(Msg::Unwatched(why));
@@ -160,12 +165,12 @@ fn watch(options: &ReadOptions, desk: &Desk) -> Result<(), String> {
 }
 
 /// Judges what comes, and tells the screen, until there is none any more.
-fn judge(desk: &Desk, sender: &Sender<Msg>) {
+fn judge(desk: &Desk, accepted: &Accepted, sender: &Sender<Msg>) {
     let mut last: Option<Node> = None;
     loop {
         let paper = desk.take();
         let message = match (paper.update, paper.health, paper.ended) {
-            (Some(update), ..) => Msg::Live(Box::new(news(update, paper.too_many, &mut last))),
+            (Some(update), ..) => Msg::Live(Box::new(news(update, paper.too_many, accepted, &mut last))),
             (None, _, Some(why)) => {
                 let _ = sender.blocking_send(Msg::Unwatched(why));
                 return;
@@ -179,8 +184,13 @@ fn judge(desk: &Desk, sender: &Sender<Msg>) {
     }
 }
 
-fn news(update: Update, too_many: bool, last: &mut Option<Node>) -> News {
-    let node = Node::of(update.snapshot);
+fn news(update: Update, too_many: bool, accepted: &Accepted, last: &mut Option<Node>) -> News {
+    let mut node = Node::of(update.snapshot);
+    if last.is_none() {
+        // The screen keeps it from then on.
+        let ids = accepted(&node.snapshot.node);
+        node = node.accepting(ids);
+    }
     let before = last.replace(node.clone());
     let turned = before.as_ref().map_or_else(Vec::new, |old| turns(&old.judged.findings, &node.judged.findings));
     let found = match &before {

@@ -54,7 +54,7 @@ commands! {
     Quit Back Help Refresh Redraw Goto Filter Up Down PageUp PageDown Top Bottom
     Open Find Sort SortReverse OpenNamespace CopyFloatingIp CopyFixedIp
     Left Right OtherDirection CopyCommand
-    Findings Explain Fold Unfold OpenChain CopyId
+    Findings Explain Fold Unfold OpenChain CopyId Probe Acknowledge
     Trace OpenRouter Play WayBack Protocol Entrance AskKernel
     Associate Repair Remove Undo Journal Apply Save MarkRow TakeBack CompleteChange
     NextField PreviousField
@@ -147,8 +147,10 @@ pub const BINDINGS: &[Binding] = &[
     bind(Findings, &["r"], C::Repair, "repair-findings", "plan the repair of it, or of all marked", Some("repair")),
     bind(Findings, &["m"], C::MarkRow, "mark", "mark it for a repair together", Some("mark")),
     bind(Findings, &["/"], C::Filter, "filter-findings", "filter by text, code, router or address", Some("filter")),
+    bind(Findings, &["p"], C::Probe, "probe", "ask the wire what only that decides", Some("probe")),
+    bind(Findings, &["A"], C::Acknowledge, "acknowledge", "accept the finding on this node, or no more", None),
     bind(Findings, &["y"], C::CopyCommand, "copy-finding", "copy the commands of its repair", Some("copy")),
-    bind(Findings, &["Y"], C::CopyId, "copy-finding-id", "copy the finding's id, to acknowledge it", None),
+    bind(Findings, &["Y"], C::CopyId, "copy-finding-id", "copy the finding's id", None),
     bind(Proposal, &["enter"], C::Apply, "apply", "carry the plan out", Some("apply")),
     bind(Proposal, &["n"], C::OpenNamespace, "step-namespace", "show the step's namespace, raw", Some("raw")),
     bind(Proposal, &["y"], C::CopyCommand, "copy-plan", "copy the plan as a shell script", Some("copy")),

@@ -1,6 +1,7 @@
 //! Everything the console knows, as plain data: what was read, where one is,
 //! what is selected. No handles, no clock.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +23,8 @@ use super::proposal::{Order, Proposal};
 use super::router::RouterView;
 use super::theme::Theme;
 use super::walk::{Answered, PACE, Walking};
-use crate::check::{Finding, judge};
-use crate::net::{RouteQuestion, Snapshot};
+use crate::check::{Finding, judge, judge_with};
+use crate::net::{RouteQuestion, Snapshot, WireAnswers};
 use crate::plan::journal::{Entry, Past};
 use crate::topology::Topology;
 
@@ -36,6 +37,8 @@ pub struct Node {
     pub topology: Arc<Topology>,
     /// What the checks say of it.
     pub judged: Arc<Judged>,
+    /// What the wire answered, where it was asked since the reading.
+    pub answers: Arc<WireAnswers>,
 }
 
 /// The console.
@@ -61,6 +64,10 @@ pub struct State {
     pub watching: Option<Watching>,
     /// Why it is not watched any more.
     pub unwatched: Option<String>,
+    /// The wire is being asked.
+    pub probing: bool,
+    /// When the wire answered last.
+    pub probed_at: Option<Timestamp>,
     /// Why the last reading failed.
     pub error: Option<String>,
     /// The overview: always there, below all else.
@@ -172,6 +179,10 @@ pub enum Msg {
     Journal(Result<Vec<Past>, String>),
     /// A file was written, or why not.
     Saved(Result<String, String>),
+    /// A reading with what the wire answered to it, or why nobody was asked.
+    Probed(Result<Node, String>),
+    /// The findings that are acknowledged on the node from now on, or why not.
+    Acknowledged(Result<BTreeSet<String>, String>),
 }
 
 /// What the console wants done outside.
@@ -181,6 +192,17 @@ pub enum Effect {
     Reread,
     /// Ask the kernel's own lookups.
     AskRoutes(Vec<RouteQuestion>),
+    /// Ask the wire what only that decides.
+    Probe,
+    /// Remember that a finding is known and accepted, or no longer.
+    Acknowledge {
+        /// The node's name.
+        node: String,
+        /// The finding's identity.
+        id: String,
+        /// No longer.
+        revoke: bool,
+    },
     /// Put the text into the clipboard.
     Copy(String),
     /// Write a new file into the current folder.
@@ -227,7 +249,12 @@ impl Node {
 
     /// A reading and what it comes to, not judged.
     pub fn new(snapshot: impl Into<Arc<Snapshot>>, topology: Topology) -> Self {
-        Self { snapshot: snapshot.into(), topology: Arc::new(topology), judged: Arc::default() }
+        Self {
+            snapshot: snapshot.into(),
+            topology: Arc::new(topology),
+            judged: Arc::default(),
+            answers: Arc::default(),
+        }
     }
 
     /// The same with these findings; the floating IPs' states follow from them.
@@ -236,6 +263,25 @@ impl Node {
         let mut topology = Arc::unwrap_or_clone(self.topology);
         let judged = Arc::new(Judged::of(findings, &mut topology));
         Self { topology: Arc::new(topology), judged, ..self }
+    }
+
+    /// The same, judged by what the wire answered, too.
+    #[must_use]
+    pub fn probed(self, answers: Arc<WireAnswers>) -> Self {
+        // Afresh: the floating IPs' states follow from the findings that there were.
+        let topology = Topology::of(&self.snapshot);
+        let findings = judge_with(&self.snapshot, &topology, &answers);
+        let accepted = self.judged.acknowledged().clone();
+        Self { topology: Arc::new(topology), answers, ..self }.with(findings).accepting(accepted)
+    }
+
+    /// The same with these findings known and accepted.
+    #[must_use]
+    pub fn accepting(mut self, ids: BTreeSet<String>) -> Self {
+        if *self.judged.acknowledged() != ids {
+            Arc::make_mut(&mut self.judged).accept(ids);
+        }
+        self
     }
 }
 
@@ -253,6 +299,8 @@ impl State {
             reading: true,
             watching: None,
             unwatched: None,
+            probing: false,
+            probed_at: None,
             error: None,
             overview: Overview::default(),
             above: Vec::new(),

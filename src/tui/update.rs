@@ -50,7 +50,8 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Live(live) => {
             state.watching = Some(live.watching);
             state.unwatched = None;
-            node(state, Ok(live.node))
+            let live = findings::carried_over(state, live.node);
+            node(state, Ok(live))
         }
         Msg::Watching(watching) => {
             state.watching = Some(watching);
@@ -75,6 +76,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
                 Ok(path) => format!("saved: {}", printable(&path, 200)),
                 Err(why) => printable(&why, 200),
             });
+            Vec::new()
+        }
+        Msg::Probed(result) => findings::probed(state, result),
+        Msg::Acknowledged(result) => {
+            findings::acknowledged(state, result);
             Vec::new()
         }
         Msg::Copied(result) => {
@@ -145,14 +151,7 @@ fn node(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
         }
         Ok(node) => {
             state.error = None;
-            state.node = Some(node);
-            settle(state);
-            router::rebuild(state);
-            findings::rebuild(state);
-            rebuild_chains(state);
-            proposal::rebuild(state);
-            form::rebuild(state);
-            walk::rebuild(state)
+            renew(state, node)
         }
     }
 }
@@ -164,6 +163,18 @@ fn unwatched(state: &mut State, why: &str) -> Vec<Effect> {
     state.reading = false;
     settle(state);
     refresh(state)
+}
+
+/// Shows a node in place of the one before, on every screen.
+fn renew(state: &mut State, node: Node) -> Vec<Effect> {
+    state.node = Some(node);
+    settle(state);
+    router::rebuild(state);
+    findings::rebuild(state);
+    rebuild_chains(state);
+    proposal::rebuild(state);
+    form::rebuild(state);
+    walk::rebuild(state)
 }
 
 /// Makes rows and lines anew, and brings scroll offsets in line with the size.

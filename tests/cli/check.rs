@@ -137,6 +137,25 @@ fn a_finding_is_acknowledged_listed_apart_and_taken_back() {
 }
 
 #[test]
+fn a_file_has_no_wire_to_ask() {
+    let file = save(&healthy(), &folder("check-probe"), "healthy");
+    for words in
+        [&["check", "--probe", "--from", &file][..], &["check", "--probe", "--format", "json", "--from", &file]]
+    {
+        let answer = run(words.iter().copied());
+        assert_eq!((answer.code, answer.out.as_str()), (2, ""), "{words:?}");
+        assert!(answer.err.contains("--probe asks on this node's links"), "{}", answer.err);
+    }
+    // What only the wire decides is not told healthy, and how to ask is said.
+    let answer = run(["check", "--select", "DVR610", "--from", &file]);
+    assert_eq!((answer.code, answer.out.as_str()), (3, ""));
+    assert!(answer.err.contains("fipscope check --probe"), "{}", answer.err);
+    let answer = run(["check", "--select", "DVR105", "--from", &file]);
+    assert_eq!(answer.code, 3);
+    assert!(!answer.err.contains("--probe"), "{}", answer.err);
+}
+
+#[test]
 fn what_cannot_be_acknowledged_is_said() {
     let folder = folder("acknowledge-not");
     let file = save(&broken(), &folder, "broken");

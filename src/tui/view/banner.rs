@@ -118,6 +118,9 @@ fn reading_age(state: &State, node: &Node) -> String {
     if state.reading {
         return "reading…".to_owned();
     }
+    if state.probing {
+        return "asking the wire…".to_owned();
+    }
     match &state.watching {
         Some(watching) => watching.words(state.now),
         None => format!("read {}", ago(node.snapshot.taken_at, state.now)),
