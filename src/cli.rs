@@ -111,7 +111,6 @@ mod tests {
         for line in [
             "fipscope bananas",
             "fipscope show",
-            "fipscope check --probe",
             "fipscope check --floating-ip 10.0.0",
             "fipscope check --select DVR3011",
             "fipscope check --ignore bananas",

@@ -1,27 +1,28 @@
 //! `fipscope check`, `explain` and `acknowledge`.
 
 use super::acknowledged;
-use super::commands::{find, judged, lasting};
+use super::commands::{accepted, find, judged, lasting};
 use super::error::AppError;
 use super::exit::Exit;
 use super::output::{note, print, style};
 use super::{source, trace};
-use crate::check::{Check, Code, DecidedBy, Pick, checks, standing, states};
+use crate::check::{Check, Code, DecidedBy, Pick, checks, judge_with, questions, standing, states};
 use crate::config::{CheckArgs, Format, Settings};
-use crate::net::Snapshot;
+use crate::net::{Snapshot, WireAnswers};
+use crate::netns::NetnsDir;
 use crate::path::Node;
+use crate::probe;
 use crate::report::{self, Judged, Narrowed, Query};
 use crate::topology::{Blind, FipState, FloatingIp, Topology};
 
 /// `fipscope check`.
 pub(super) fn check(which: &CheckArgs, settings: &Settings) -> Result<Exit, AppError> {
     let pick = pick(which)?;
-    if !pick.is_all()
-        && !checks().any(|check| matches!(check.decided_by, DecidedBy::Snapshot(_)) && pick.wants(check.code))
-    {
-        note(
-            "fipscope: no check was selected that this node can decide by itself; `fipscope explain CODE` says what does",
-        );
+    if which.probe && settings.from.is_some() {
+        return Err(AppError::Usage("--probe asks on this node's links, and a file has none: leave out --from"));
+    }
+    if let Some(why) = undecided(&pick, which.probe) {
+        note(why);
         return Ok(Exit::CannotTell);
     }
     let snapshot = lasting(source::snapshot(settings, false)?);
@@ -36,8 +37,14 @@ pub(super) fn check(which: &CheckArgs, settings: &Settings) -> Result<Exit, AppE
         }
         None => None,
     };
-    let judged = judged(snapshot, topology, settings);
-    let narrowed = Narrowed { floating_ip, pick };
+    let mut narrowed = Narrowed { floating_ip, pick, asked: None };
+    let judged = if which.probe {
+        let answers = ask(snapshot, topology, &narrowed, settings);
+        narrowed.asked = Some(answers.len());
+        accepted(judge_with(snapshot, topology, &answers), snapshot, settings)
+    } else {
+        judged(snapshot, topology, settings)
+    };
     print(&match settings.format {
         Format::Text => {
             let passes = floating_ip.and_then(|fip| passes(snapshot, topology, fip, judged, settings));
@@ -83,18 +90,34 @@ pub(super) fn acknowledge(id: &str, revoke: bool, settings: &Settings) -> Result
         let place = format!("{place} {}", snapshot.node);
         return Err(AppError::NoFinding { id: id.to_owned(), place, hint: alike(id, &among, revoke) });
     }
-    let path = acknowledged::change(settings, &snapshot.node, |ids| {
-        if revoke {
-            ids.remove(id);
-        } else {
-            ids.insert(id.to_owned());
-        }
-    })?;
+    let path = acknowledged::acknowledge(settings, &snapshot.node, id, revoke)?;
     print(&match settings.format {
         Format::Text => report::text::acknowledged(id, revoke, &path.display().to_string(), style(settings)),
         Format::Json => report::json::acknowledge(snapshot, id, !revoke),
     })?;
     Ok(Exit::Done)
+}
+
+/// Why none of the wanted codes can be decided here.
+fn undecided(pick: &Pick, probe: bool) -> Option<&'static str> {
+    let wanted = || checks().filter(|check| pick.wants(check.code));
+    let is_wire = |check: &Check| matches!(check.decided_by, DecidedBy::Wire(_));
+    let is_decided = |check: &Check| matches!(check.decided_by, DecidedBy::Snapshot(_)) || probe && is_wire(check);
+    if pick.is_all() || wanted().any(is_decided) {
+        return None;
+    }
+    Some(if wanted().any(is_wire) {
+        "fipscope: only answers on the wire decide what was selected; `fipscope check --probe` asks"
+    } else {
+        "fipscope: no check was selected that this node can decide by itself; `fipscope explain CODE` says what does"
+    })
+}
+
+/// Asks the wire what these checks need to know.
+fn ask(snapshot: &Snapshot, topology: &Topology, narrowed: &Narrowed<'_>, settings: &Settings) -> WireAnswers {
+    let questions = questions(snapshot, topology, &narrowed.pick, narrowed.floating_ip);
+    let answers = probe::ask(&NetnsDir::new(&settings.netns_dir), &questions, &probe::Manner::default());
+    questions.into_iter().zip(answers).collect()
 }
 
 pub(super) fn pick(which: &CheckArgs) -> Result<Pick, AppError> {

@@ -99,6 +99,8 @@ pub struct CheckArgs {
     pub select: Vec<String>,
     /// Codes, or beginnings of codes.
     pub ignore: Vec<String>,
+    /// Also ask the wire.
+    pub probe: bool,
 }
 
 /// Whether what changes the node is asked about.

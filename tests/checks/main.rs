@@ -23,3 +23,4 @@ mod policy;
 mod real;
 mod registry;
 mod snat;
+mod wire;

@@ -12,9 +12,12 @@ Examples:
   fipscope check --floating-ip 192.168.1.3    what concerns one floating IP
   fipscope check --select DVR3,DVR401         some codes, or families of codes
   fipscope check --ignore DVR103              all but some
+  sudo fipscope check --probe                 also what only the wire decides
   fipscope check --format json | jq -r '.findings[].repair.commands[]'
 
-Nothing is written and no packet is sent.
+Nothing is written. Packets are sent with --probe only: ARP requests, at most
+three for each external gateway, address of fg and qg, floating IP and permanent
+neighbour, from the namespaces that have them. They change nothing on the node.
 
 Exit codes: 0 no error and no warning, 1 an error or a warning, 3 nothing found,
 but something could not be told.";
@@ -46,6 +49,9 @@ pub(in crate::cli) struct Check {
     /// The external network, where the address is ambiguous (its id, or the first characters)
     #[arg(long, value_name = "ID")]
     external_network: Option<String>,
+    /// Also ask the wire (ARP), where only that decides
+    #[arg(long)]
+    probe: bool,
 }
 
 /// Which finding.
@@ -61,8 +67,8 @@ pub(in crate::cli) struct Acknowledge {
 
 impl From<Check> for CheckArgs {
     fn from(typed: Check) -> Self {
-        let Check { floating_ip, select, ignore, router, external_network } = typed;
-        Self { floating_ip, router, external_network, select, ignore }
+        let Check { floating_ip, select, ignore, router, external_network, probe } = typed;
+        Self { floating_ip, router, external_network, select, ignore, probe }
     }
 }
 
