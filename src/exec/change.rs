@@ -114,15 +114,12 @@ fn validated(order: &Order<'_>, fresh: &Snapshot) -> Result<Vec<Due>, Error> {
             Due::Do | Due::Already => None,
         })
         .collect();
+    // What was so when the plan was made and no longer is has a reason.
+    let undone = order.plan.steps.iter().zip(&due).filter(|(step, due)| step.already && **due == Due::Do);
+    what.extend(undone.map(|(step, _)| format!("no longer so: {}", step.description)));
     for step in &order.plan.steps {
         let Action::Netfilter(edit) = &step.action else { continue };
-        let table = |snapshot: &Snapshot| {
-            let netns = match step.netns.name() {
-                Some(name) => snapshot.netns(name),
-                None => snapshot.host.netns.seen(),
-            };
-            netns.map(|netns| table_of(netns, edit))
-        };
+        let table = |snapshot: &Snapshot| step.netns.seen(snapshot).map(|netns| table_of(netns, edit));
         if table(order.seen) != table(fresh) {
             what.push(format!("the table {} of {} is not what it was", edit.table, step.netns));
         }

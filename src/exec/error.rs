@@ -133,6 +133,9 @@ pub enum Cause {
     /// Nothing takes it back.
     #[error("{0}")]
     NoWayBack(&'static str),
+    /// The neighbourhood could not be told.
+    #[error("{0}")]
+    Announce(String),
     /// The agent holds its lock on the namespace's packet filter.
     #[error("the L3 agent is busy with this namespace: it holds {}", path.display())]
     AgentBusy {

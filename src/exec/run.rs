@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use crate::net::netfilter::Table;
-use crate::net::{Netns, Snapshot};
+use crate::net::{NeighState, Netns, Snapshot};
 use crate::plan::journal::{Back, Begin, Entry, Event, Outcome, Past, StepState};
 use crate::plan::{Action, Due, Object, Place, Rehearsal, TableEdit, table_of};
 
@@ -114,7 +114,8 @@ impl<'t> Run<'t> {
     fn step(&mut self, id: u32, place: &Place, action: &Action) -> Result<(), Cause> {
         let known = self.writer.known(place, action)?;
         let lasts = lasts(action);
-        self.note(id, Event::Doing(Back::from(known.inverse())), lasts);
+        let back = self.back_of(place, &known);
+        self.note(id, Event::Doing(back), lasts);
         if let Some(why) = self.journal_failed.take() {
             return Err(Cause::Io { what: "journal".to_owned(), source: std::io::Error::other(why) });
         }
@@ -125,6 +126,25 @@ impl<'t> Run<'t> {
         self.perform(place, &known, expected)?;
         self.note(id, Event::Done, lasts);
         Ok(())
+    }
+
+    /// What takes an action back. A permanent neighbour that is overwritten comes
+    /// back by being written again.
+    fn back_of(&self, place: &Place, action: &Action) -> Back {
+        let overwritten = match action {
+            Action::Add(Object::Neigh(new)) => {
+                let known = place.seen(self.rehearsal.snapshot()).map_or(&[][..], Netns::neighs);
+                known.iter().find(|old| {
+                    (&old.dev, old.address, old.proxy) == (&new.dev, new.address, new.proxy)
+                        && old.state == NeighState::Permanent
+                })
+            }
+            _ => None,
+        };
+        match overwritten {
+            Some(old) => Back::Action(Action::Add(Object::Neigh(old.clone()))),
+            None => Back::from(action.inverse()),
+        }
     }
 
     /// Does one action; a change of the packet filter under the agent's lock,

@@ -55,6 +55,8 @@ mod tests {
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .into(),
             netns: Place::netns("fip-1"),
+            mac: None,
+            mtu: None,
         };
         assert_eq!(
             words(&port).join(" "),

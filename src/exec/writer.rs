@@ -1,18 +1,22 @@
 //! One operation in one namespace.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use ipnet::IpNet;
 use netlink_packet_route::RouteNetlinkMessage as Message;
 use netlink_packet_route::link::{LinkAttribute, State};
 
 use crate::kernel::netfilter::read_netfilter;
 use crate::net::netfilter::Netfilter;
-use crate::net::{IfName, NetnsName, Observed};
+use crate::net::{Addr, AddrFlags, IfName, Mac, NetnsName, Observed};
 use crate::netns::{NetnsDir, enter};
-use crate::plan::{Action, LinkSetting, Object, Place, SwitchPort, Undo, Veth};
+use crate::plan::{Action, AnnounceBy, LinkSetting, Object, Place, SwitchPort, Undo, Veth};
 
 use super::rtnl::{Mode, Rtnl};
+use crate::probe::{Announcement, announce_once};
+
 use super::{Cause, file, forget, message, restore, switch, sysctl};
 
 /// As many namespaces are kept open at a time: well below the usual limit of
@@ -60,9 +64,39 @@ impl Writer {
             Action::Sysctl { key, to, .. } => self.inside(place, || sysctl::write(key, *to))??,
             Action::Netfilter(edit) => self.inside(place, || restore::restore(edit))??,
             Action::Forget { address } => self.inside(place, || forget::forget(*address))??,
-            Action::Announce { .. } => return Err(Cause::NotSupported("an announcement".to_owned())),
+            Action::Announce { dev, address, mac, by } => self.announce(place, dev, *address, (*mac, *by))?,
         }
         Ok(action.inverse())
+    }
+
+    /// The first round of an announcement; the others are for when all is done.
+    fn announce(
+        &mut self,
+        place: &Place,
+        dev: &IfName,
+        address: Ipv4Addr,
+        (mac, by): (Option<Mac>, AnnounceBy),
+    ) -> Result<(), Cause> {
+        let Some(namespace) = place.name().cloned() else {
+            return Err(Cause::NotSupported("an announcement from the host's own namespace".to_owned()));
+        };
+        let what = Announcement { mac, ..Announcement::of(namespace, dev.clone(), address) };
+        let told = |dir: &NetnsDir| announce_once(dir, &what).map_err(|error| Cause::Announce(error.to_string()));
+        if by == AnnounceBy::Repeat {
+            return told(&self.dir);
+        }
+        let on_device = Object::Addr(Addr {
+            dev: dev.clone(),
+            address: IpNet::from(IpAddr::from(address)),
+            peer: None,
+            broadcast: None,
+            scope: 0,
+            flags: AddrFlags::default(),
+        });
+        self.object(place, &on_device, true)?;
+        let told = told(&self.dir);
+        self.object(place, &on_device, false)?;
+        told
     }
 
     /// The action with what stands there now, where the plan did not know: its
@@ -161,22 +195,32 @@ impl Writer {
     /// An internal port's device is made on the host, and moved from there.
     fn add_port(&mut self, port: &SwitchPort) -> Result<(), Cause> {
         switch::add(port)?;
-        if !port.internal || port.netns == Place::Host {
+        if !port.internal {
             return Ok(());
         }
-        let moved = self.descriptor(&port.netns).and_then(|netns| {
-            let rtnl = &mut self.at(&Place::Host)?.rtnl;
-            let mut message = message::link(rtnl.index(&port.name)?);
-            message.attributes.push(LinkAttribute::NetNsFd(netns.as_raw_fd()));
-            let moved = rtnl.change(Message::SetLink(message), Mode::Change);
-            rtnl.forget();
-            moved
-        });
-        if moved.is_err() {
+        let made = self.fit_out(port);
+        if made.is_err() {
             // What made it fail is told; that the port may stay is the lesser news.
             let _ = switch::delete(port);
         }
-        moved
+        made
+    }
+
+    /// Puts an internal port's device where it belongs, with its address and MTU.
+    fn fit_out(&mut self, port: &SwitchPort) -> Result<(), Cause> {
+        if port.netns != Place::Host {
+            let netns = self.descriptor(&port.netns)?;
+            let rtnl = &mut self.at(&Place::Host)?.rtnl;
+            let mut message = message::link(rtnl.index(&port.name)?);
+            message.attributes.push(LinkAttribute::NetNsFd(netns.as_raw_fd()));
+            rtnl.change(Message::SetLink(message), Mode::Change)?;
+            rtnl.forget();
+        }
+        let settings = port.mac.map(LinkSetting::Mac).into_iter().chain(port.mtu.map(LinkSetting::Mtu));
+        for setting in settings {
+            self.set_link(&port.netns, &port.name, &setting)?;
+        }
+        Ok(())
     }
 
     fn delete_link(&mut self, place: &Place, name: &IfName) -> Result<(), Cause> {

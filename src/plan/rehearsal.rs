@@ -55,6 +55,11 @@ impl Rehearsal {
         Self { simulation: Simulation::of(snapshot), made: BTreeSet::new() }
     }
 
+    /// The node as it is by now.
+    pub fn snapshot(&self) -> &Snapshot {
+        self.simulation.snapshot()
+    }
+
     /// A table of the packet filter as it is by now, as [`table_of`] gives it;
     /// `None` where earlier steps made it.
     pub fn table(&self, place: &Place, edit: &TableEdit) -> Option<Result<Option<Table>, String>> {
