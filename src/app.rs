@@ -15,6 +15,7 @@ mod output;
 mod source;
 mod terminal;
 mod trace;
+mod traffic;
 mod worker;
 
 use std::process::ExitCode;
@@ -60,6 +61,7 @@ fn dispatch(command: &Command, settings: &Settings) -> Result<Exit, AppError> {
         Command::Explain(code) => check::explain(code.as_deref(), settings),
         Command::Acknowledge { finding, revoke } => check::acknowledge(finding, *revoke, settings),
         Command::Trace(packet) => trace::trace(packet, settings),
+        Command::Traffic(asked) => traffic::traffic(asked, settings),
         Command::Snapshot(what) => commands::snapshot(what, settings),
         Command::Diff { before, after } => commands::diff(before, after, settings),
         Command::Lab(lab) => source::lab(lab, settings),

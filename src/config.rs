@@ -15,8 +15,8 @@ pub use environment::Environment;
 pub use file::FileSettings;
 pub use settings::Settings;
 pub use typed::{
-    CheckArgs, ColorChoice, Command, Format, LabArgs, LowArgs, ShowArgs, Shown, SnapshotArgs, TCP, TraceArgs, UDP,
-    protocol,
+    CheckArgs, ColorChoice, Command, Format, LabArgs, LowArgs, ShowArgs, Shown, SnapshotArgs, TCP, TraceArgs,
+    TrafficArgs, UDP, protocol,
 };
 
 use std::path::PathBuf;

@@ -12,9 +12,11 @@
 //! | [`topology`] | a snapshot read as a DVR node, and each floating IP's chain |
 //! | [`path`] | what this node would do with a packet |
 //! | [`check`] | what is broken, why, and what mends it |
+//! | [`traffic`] | what captured packets come to |
 //! | [`plan`] | ordered steps as data |
 //! | [`netns`] | entering and making namespaces |
 //! | [`kernel`] | reading the node |
+//! | [`capture`] | packets as they pass |
 //! | [`exec`] | writing to it |
 //! | [`lab`] | the demonstration node |
 //! | [`tui`] | the console as a function |
@@ -24,6 +26,8 @@
 
 #[allow(clippy::disallowed_methods, reason = "wires sockets, clock and screen together")]
 pub mod app;
+#[allow(clippy::disallowed_methods, reason = "opens packet sockets in namespaces")]
+pub mod capture;
 pub mod check;
 pub mod cli;
 #[allow(clippy::disallowed_methods, reason = "reads the environment and the configuration file")]
@@ -42,4 +46,5 @@ pub mod path;
 pub mod plan;
 pub mod report;
 pub mod topology;
+pub mod traffic;
 pub mod tui;

@@ -2,6 +2,7 @@
 
 mod check;
 mod trace;
+mod traffic;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use self::check::{Acknowledge, Check};
 use self::trace::Trace;
+use self::traffic::Traffic;
 use crate::config::{self, Shown};
 use crate::neutron;
 
@@ -138,6 +140,9 @@ No packet is sent.
 Exit codes: 0 delivered or leaves the node, 1 dropped, or the kernel decides
 otherwise, 2 ambiguous where it comes in, 3 could not tell.")]
     Trace(Trace),
+    /// Count what flows: classes, floating IPs hop by hop, flows
+    #[command(after_help = traffic::EXAMPLES)]
+    Traffic(Traffic),
     /// Accept a finding on this node: it is listed apart from then on
     #[command(after_help = check::ACKNOWLEDGE)]
     Acknowledge(Acknowledge),
@@ -302,6 +307,7 @@ impl From<Command> for config::Command {
             Command::Explain { code } => Self::Explain(code),
             Command::Acknowledge(Acknowledge { finding, revoke }) => Self::Acknowledge { finding, revoke },
             Command::Trace(trace) => Self::Trace(Box::new(trace.into())),
+            Command::Traffic(traffic) => Self::Traffic(Box::new(traffic.into())),
             Command::Snapshot { output, conntrack } => Self::Snapshot(config::SnapshotArgs { output, conntrack }),
             Command::Diff { before, after } => Self::Diff { before, after },
             Command::Lab(Lab { layout, routers, fips, backend, traffic, broken, command }) => {

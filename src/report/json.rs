@@ -11,6 +11,7 @@ mod explain;
 mod list;
 mod show;
 mod trace;
+mod traffic;
 
 pub use acknowledge::acknowledge;
 pub use check::check;
@@ -20,6 +21,7 @@ pub use list::list;
 use serde::Serialize;
 pub use show::show;
 pub use trace::trace;
+pub use traffic::traffic;
 
 use crate::net::Snapshot;
 

@@ -10,6 +10,7 @@ mod numbers;
 mod show;
 mod snapshot;
 mod trace;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -23,6 +24,7 @@ pub use list::list;
 pub use show::show;
 pub use snapshot::written;
 pub use trace::trace;
+pub use traffic::traffic;
 
 use super::style::{Style, Tone};
 use crate::net::{NetnsName, Snapshot};
