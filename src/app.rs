@@ -21,6 +21,7 @@ mod repair;
 mod source;
 mod terminal;
 mod trace;
+mod traffic;
 mod worker;
 
 use std::process::ExitCode;
@@ -71,6 +72,7 @@ fn dispatch(command: &Command, settings: &Settings) -> Result<Exit, AppError> {
         Command::Repair(which) => repair::repair(which, settings),
         Command::Undo(which) => past::undo(which, settings),
         Command::Journal(what) => past::journal(what, settings),
+        Command::Traffic(asked) => traffic::traffic(asked, settings),
         Command::Snapshot(what) => commands::snapshot(what, settings),
         Command::Diff { before, after } => commands::diff(before, after, settings),
         Command::Lab(lab) => source::lab(lab, settings),

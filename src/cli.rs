@@ -42,6 +42,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Typed, clap::E
         }
         Command::Man => return Ok(Typed::Print(man::page(&Cli::command()))),
         Command::Diff { .. } => Some("diff compares the two files that it is given"),
+        Command::Traffic(_) => Some("traffic listens on this node"),
         Command::Lab(_) => Some("the lab builds a node of its own"),
         Command::Repair(_) | Command::Undo(_) | Command::Journal(_) => {
             Some("it changes this node, and a file cannot be changed")
@@ -125,6 +126,10 @@ mod tests {
             "fipscope list --format xml",
             "fipscope lab --layout kilo",
             "fipscope lab --routers 0",
+            "fipscope traffic --interval 0",
+            "fipscope traffic --duration soon",
+            "fipscope traffic --floating-ip router1",
+            "fipscope --from x traffic",
             "fipscope diff a",
             "fipscope --from x lab",
             "fipscope --from x diff a b",
@@ -156,6 +161,7 @@ mod tests {
                 "explain",
                 "acknowledge",
                 "trace",
+                "traffic",
                 "snapshot",
                 "diff",
                 "lab",

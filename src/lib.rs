@@ -12,10 +12,12 @@
 //! | [`topology`] | a snapshot read as a DVR node, and each floating IP's chain |
 //! | [`path`] | what this node would do with a packet |
 //! | [`check`] | what is broken, why, and what mends it |
+//! | [`traffic`] | what captured packets come to |
 //! | [`plan`] | ordered steps as data |
 //! | [`netns`] | entering and making namespaces |
 //! | [`kernel`] | reading the node |
 //! | [`probe`] | questions on the wire, and announcements |
+//! | [`capture`] | packets as they pass |
 //! | [`exec`] | writing to it |
 //! | [`lab`] | the demonstration node |
 //! | [`tui`] | the console as a function |
@@ -25,6 +27,8 @@
 
 #[allow(clippy::disallowed_methods, reason = "wires sockets, clock and screen together")]
 pub mod app;
+#[allow(clippy::disallowed_methods, reason = "opens packet sockets in namespaces")]
+pub mod capture;
 pub mod check;
 pub mod cli;
 #[allow(clippy::disallowed_methods, reason = "reads the environment and the configuration file")]
@@ -45,4 +49,5 @@ pub mod plan;
 pub mod probe;
 pub mod report;
 pub mod topology;
+pub mod traffic;
 pub mod tui;

@@ -8,6 +8,7 @@
 mod addr;
 mod change;
 mod conntrack;
+mod frame;
 mod host;
 mod link;
 mod lookup;
@@ -25,6 +26,7 @@ mod wire;
 pub use addr::{Addr, AddrFlags};
 pub use change::{Change, Fact, FileName, Object, Part, RuleAt, TableAt, changes, host_changes, netns_changes};
 pub use conntrack::{ConntrackEntry, ConntrackFill, ConntrackTuple};
+pub use frame::{Frame, Heading};
 pub use host::{Agent, AllocationFile, Host, PathOrigin};
 pub use link::{IFF_LOOPBACK, IFF_LOWER_UP, IFF_UP, Ipv4Conf, Link, LinkStats, OperState, Peer, Qdisc, TcFilter};
 pub use lookup::{RouteAnswer, RouteFound, RouteQuestion, refusal};

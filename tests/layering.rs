@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PURE: [&str; 8] = ["net", "neutron", "topology", "path", "check", "plan", "tui", "report"];
+const PURE: [&str; 9] = ["net", "neutron", "topology", "path", "check", "traffic", "plan", "tui", "report"];
 
 /// Room → rooms that it may import.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
@@ -23,21 +23,23 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("topology", vec!["net", "neutron"]),
         ("path", vec!["net", "neutron", "topology"]),
         ("check", vec!["net", "neutron", "topology", "path"]),
+        ("traffic", vec!["net", "neutron", "topology", "path"]),
         ("plan", vec!["net", "neutron", "topology", "path", "check"]),
         ("netns", vec!["net"]),
         ("kernel", vec!["net", "neutron", "netns"]),
+        ("capture", vec!["net", "netns"]),
         ("probe", vec!["net", "netns"]),
         ("exec", vec!["net", "neutron", "topology", "path", "check", "plan", "netns", "kernel", "probe"]),
         ("lab", vec!["net", "neutron", "topology", "path", "check", "plan", "netns", "kernel", "exec"]),
-        ("tui", vec!["net", "neutron", "topology", "path", "check", "plan"]),
-        ("report", vec!["net", "neutron", "topology", "path", "check", "plan"]),
+        ("tui", vec!["net", "neutron", "topology", "path", "check", "traffic", "plan"]),
+        ("report", vec!["net", "neutron", "topology", "path", "check", "traffic", "plan"]),
         ("config", vec!["net", "neutron", "tui::keymap", "tui::theme"]),
         ("cli", vec!["config", "neutron"]),
         (
             "app",
             vec![
-                "net", "neutron", "topology", "path", "check", "plan", "netns", "kernel", "probe", "exec", "lab",
-                "tui", "report", "config",
+                "net", "neutron", "topology", "path", "check", "traffic", "plan", "netns", "kernel", "capture", "probe",
+                "exec", "lab", "tui", "report", "config",
             ],
         ),
     ])

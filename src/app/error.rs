@@ -107,6 +107,23 @@ pub(super) enum AppError {
         /// What to try.
         hint: &'static str,
     },
+    /// Nobody could listen.
+    #[error(transparent)]
+    Capture(#[from] crate::capture::Error),
+    /// Signals could not be waited for.
+    #[error("cannot wait for signals: {source}; try again")]
+    Signals {
+        /// Why.
+        source: io::Error,
+    },
+    /// There is nowhere to listen.
+    #[error(
+        "no namespace of the L3 agent stands on {node}: there is nowhere to listen\ntry the example: fipscope lab --traffic -- fipscope traffic"
+    )]
+    Silent {
+        /// The host's name.
+        node: String,
+    },
     /// What was typed does not go together.
     #[error("{0}")]
     Usage(&'static str),
@@ -148,6 +165,7 @@ impl AppError {
             | Self::Ambiguous { .. } => Exit::Usage,
             Self::Read(_)
             | Self::Exec(ExecError::Read(_))
+            | Self::Capture(_)
             | Self::NoEntry { .. }
             | Self::NotFound { blind: true, .. }
             | Self::NoRouter { blind: true, .. }
@@ -157,6 +175,8 @@ impl AppError {
             | Self::Nowhere { blind: false, .. }
             | Self::NoFinding { .. }
             | Self::NoChange(_)
+            | Self::Silent { .. }
+            | Self::Signals { .. }
             | Self::Acknowledged { .. }
             | Self::Exec(_)
             | Self::Privileges(_)

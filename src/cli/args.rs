@@ -3,6 +3,7 @@
 mod change;
 mod check;
 mod trace;
+mod traffic;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use self::change::{Journal, Repair, Undo};
 use self::check::{Acknowledge, Check};
 use self::trace::Trace;
+use self::traffic::Traffic;
 use crate::config::{self, Shown};
 use crate::neutron;
 
@@ -140,6 +142,9 @@ No packet is sent.
 Exit codes: 0 delivered or leaves the node, 1 dropped, or the kernel decides
 otherwise, 2 ambiguous where it comes in, 3 could not tell.")]
     Trace(Trace),
+    /// Count what flows: classes, floating IPs hop by hop, flows
+    #[command(after_help = traffic::EXAMPLES)]
+    Traffic(Traffic),
     /// Accept a finding on this node: it is listed apart from then on
     #[command(after_help = check::ACKNOWLEDGE)]
     Acknowledge(Acknowledge),
@@ -316,6 +321,7 @@ impl From<Command> for config::Command {
             Command::Repair(repair) => Self::Repair(Box::new(repair.into())),
             Command::Undo(undo) => Self::Undo(undo.into()),
             Command::Journal(journal) => Self::Journal(journal.into()),
+            Command::Traffic(traffic) => Self::Traffic(Box::new(traffic.into())),
             Command::Snapshot { output, conntrack } => Self::Snapshot(config::SnapshotArgs { output, conntrack }),
             Command::Diff { before, after } => Self::Diff { before, after },
             Command::Lab(Lab { layout, routers, fips, backend, traffic, broken, command }) => {

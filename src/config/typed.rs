@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::net::netfilter::{Backend, protocol_number};
 use crate::neutron::Layout;
@@ -62,6 +63,8 @@ pub enum Command {
     Undo(UndoArgs),
     /// Past changes.
     Journal(JournalArgs),
+    /// What flows, by class, floating IP and hop.
+    Traffic(Box<TrafficArgs>),
     /// Everything read, as one document.
     Snapshot(SnapshotArgs),
     /// What changed between two snapshots.
@@ -183,6 +186,23 @@ pub struct TraceArgs {
     pub router: Option<String>,
     /// The first characters of the external network's id.
     pub external_network: Option<String>,
+}
+
+/// How traffic is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrafficArgs {
+    /// For how long; `None` until it is interrupted.
+    pub duration: Option<Duration>,
+    /// How often it is told.
+    pub interval: Duration,
+    /// Only this floating IP, or the one of this fixed IP.
+    pub floating_ip: Option<IpAddr>,
+    /// The first characters of its router's id.
+    pub router: Option<String>,
+    /// The first characters of its external network's id.
+    pub external_network: Option<String>,
+    /// The capture file to write.
+    pub write: Option<PathBuf>,
 }
 
 /// TCP's protocol number (IANA).

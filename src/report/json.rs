@@ -13,6 +13,7 @@ mod plan;
 mod result;
 mod show;
 mod trace;
+mod traffic;
 
 pub use acknowledge::acknowledge;
 pub use check::check;
@@ -24,6 +25,7 @@ pub use result::{Result, journal, result};
 use serde::Serialize;
 pub use show::show;
 pub use trace::trace;
+pub use traffic::traffic;
 
 use crate::net::Snapshot;
 

@@ -12,6 +12,7 @@ mod result;
 mod show;
 mod snapshot;
 mod trace;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -27,6 +28,7 @@ pub use result::{journal, result};
 pub use show::show;
 pub use snapshot::written;
 pub use trace::trace;
+pub use traffic::traffic;
 
 use super::style::{Style, Tone};
 use crate::net::{NetnsName, Snapshot};

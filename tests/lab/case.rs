@@ -13,14 +13,14 @@ use fipscope::netns::{self, enter};
 use fipscope::neutron::Layout;
 use fipscope::plan::{Action, Object, Place};
 
-use crate::{change, lines};
+use crate::{change, lines, listening, traffic};
 
 pub(crate) const LAYOUTS: [Layout; 3] = [Layout::Juno, Layout::Newton, Layout::Pike];
 pub(crate) const BACKENDS: [Backend; 2] = [Backend::Nft, Backend::Legacy];
 /// The exit code of a case that this system does not let run.
 pub(crate) const SKIPPED: i32 = 77;
 
-const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 const FLOATING: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 3);
 const SNAT: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 21);
 
@@ -29,7 +29,7 @@ pub(crate) fn run(case: &str) {
         "scale nft" => scale(20, 5, Backend::Nft),
         "scale legacy" => scale(20, 5, Backend::Legacy),
         "hundred" => scale(100, 10, Backend::Nft),
-        "traffic" => traffic(),
+        "traffic" => all_classes(),
         "command" => command(),
         "unwind" => unwind(),
         "busy" => change::busy(),
@@ -39,7 +39,12 @@ pub(crate) fn run(case: &str) {
             let (_, layout, faults) = change::MENDED.into_iter().find(|(name, ..)| *name == mended).unwrap();
             change::mend(layout, faults);
         }
-        _ => every_class(case),
+        "listening" => listening::program(),
+        _ => match case.split_once(' ') {
+            Some(("count", layout)) => traffic::counts(layout),
+            Some(("stops", layout)) => traffic::stops(layout),
+            _ => every_class(case),
+        },
     }
 }
 
@@ -137,7 +142,7 @@ fn scale(routers: u32, fips: u32, backend: Backend) {
 }
 
 /// All three classes are answered.
-fn traffic() {
+fn all_classes() {
     let lab = build(&LabOptions { traffic: true, ..LabOptions::default() });
     let traffic = lab.traffic().unwrap();
     let classes = [Class::EastWest, Class::Snat, Class::FipOut, Class::FipIn];

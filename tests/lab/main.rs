@@ -17,6 +17,8 @@
 mod case;
 mod change;
 mod lines;
+mod listening;
+mod traffic;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -80,6 +82,11 @@ fn cases() -> Vec<(String, User)> {
         }
         for special in ["scale nft", "scale legacy", "hundred", "traffic", "command", "unwind"] {
             cases.push((special.to_owned(), user));
+        }
+        for special in ["count juno", "count newton", "count pike", "stops juno", "stops pike", "listening"] {
+            if user == User::Caller || special == "count pike" {
+                cases.push((special.to_owned(), user));
+            }
         }
     }
     // Once is enough of what takes longer: with fewer rights there is more to go wrong.

@@ -1,0 +1,179 @@
+//! `fipscope traffic`: listen, count, tell every interval, until the time is over
+//! or somebody interrupts.
+
+mod file;
+mod listen;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use nix::sys::signal::{SigSet, Signal};
+
+use super::commands::find;
+use super::error::AppError;
+use super::exit::Exit;
+use super::output::{note, stream, style};
+use super::source;
+use crate::capture::{Capture, DELAY};
+use crate::config::{Format, Settings, TrafficArgs};
+use crate::net::{NetnsName, Snapshot};
+use crate::netns::NetnsDir;
+use crate::neutron::{NamespaceKind, parse_namespace};
+use crate::path::Node;
+use crate::report::{self, Query, Selection};
+use crate::topology::{FloatingIp, Topology};
+use crate::traffic::{Interval, Memory, Meter, Traffic};
+
+use file::CaptureFile;
+use listen::{Clock, Ear, Ended};
+
+/// The node is read again at least so often, in whole intervals.
+const FRESH: Duration = Duration::from_secs(10);
+/// Beyond the capture's own delay, before an interval counts as complete.
+const SLACK: Duration = Duration::from_millis(50);
+
+/// The kernel's own signal number for an interrupted program, as shells have it.
+const INTERRUPTED: i32 = 130;
+
+/// What was read of the node, and the one floating IP that is wanted.
+struct Reading {
+    snapshot: Snapshot,
+    topology: Topology,
+    only: Option<FloatingIp>,
+}
+
+/// `fipscope traffic`.
+pub(super) fn traffic(asked: &TrafficArgs, settings: &Settings) -> Result<Exit, AppError> {
+    if settings.from.is_some() {
+        return Err(AppError::Usage("traffic listens on this node: it does not go with --from or FIPSCOPE_FROM"));
+    }
+    let over = interrupted()?;
+    let mut reading = Reading::first(asked, settings)?;
+    let names = reading.namespaces();
+    if names.is_empty() {
+        return Err(AppError::Silent { node: reading.topology.node });
+    }
+    let capture = Capture::open(&NetnsDir::new(&settings.netns_dir), &names)?;
+    for (name, why) in capture.deaf() {
+        note(&format!("fipscope: not listened in {name}: {why}"));
+    }
+    let mut file = asked.write.as_deref().map(CaptureFile::create).transpose()?;
+    let mut ear = Ear::open(capture, Clock::start(asked.interval, asked.duration, now()), over);
+    let mut traffic = Traffic::until(ear.clock.next_end(now()));
+    let mut memory = Memory::default();
+    loop {
+        let node = Node::of(&reading.snapshot, &reading.topology);
+        let names = ear.capture.names();
+        let mut meter = Meter::new(&node, &reading.snapshot, &reading.topology, &names, &mut traffic, memory);
+        let about = (&reading.snapshot, reading.only.as_ref());
+        let tell = |interval: Interval| tell(interval, about, settings);
+        let ended = ear.listen(&mut meter, &mut traffic, &mut file, about, tell)?;
+        memory = meter.into_memory();
+        if let Ended::NodeChanged = ended {
+            drop(node);
+            reading = reading.again(asked, settings)?;
+            ear.follow(&reading.namespaces());
+            if ear.capture.names() != names {
+                memory = Memory::default();
+                file.iter_mut().for_each(CaptureFile::renumber);
+            }
+            continue;
+        }
+        if let Some(file) = file {
+            file.finish()?;
+        }
+        return Ok(if let Ended::Interrupted = ended { Exit::Other(INTERRUPTED) } else { Exit::Done });
+    }
+}
+
+impl Reading {
+    fn first(asked: &TrafficArgs, settings: &Settings) -> Result<Self, AppError> {
+        let snapshot = source::snapshot(settings, false)?;
+        let topology = Topology::of(&snapshot);
+        let only = match query(asked) {
+            Some(query) => Some(find(&topology, &query, "traffic --floating-ip ")?.clone()),
+            None => None,
+        };
+        Ok(Self { snapshot, topology, only })
+    }
+
+    /// The node as it is now. A floating IP that is gone is waited for.
+    fn again(self, asked: &TrafficArgs, settings: &Settings) -> Result<Self, AppError> {
+        let only = self.only;
+        let snapshot = source::snapshot(settings, false)?;
+        let topology = Topology::of(&snapshot);
+        let found = query(asked).and_then(|query| match report::select(&topology, &query) {
+            Selection::One(fip) => Some(fip.clone()),
+            _ => None,
+        });
+        Ok(Self { only: found.or(only), snapshot, topology })
+    }
+
+    /// The namespaces to listen in: those of routers and external networks, or of
+    /// one floating IP alone.
+    fn namespaces(&self) -> Vec<NetnsName> {
+        use NamespaceKind::{Fip, Router, Snat};
+        let of_agent = |name: &&NetnsName| matches!(parse_namespace(name), Some((Router | Fip | Snat, _)));
+        let agents = self.snapshot.namespaces.keys().filter(of_agent);
+        let Some(fip) = &self.only else { return agents.cloned().collect() };
+        let router = self.topology.router(&fip.router);
+        let network = fip.external_network.as_deref().or_else(|| router?.external_network.as_deref());
+        let of_fip = |name: &&NetnsName| match parse_namespace(name) {
+            Some((Router | Snat, id)) => id == fip.router,
+            Some((Fip, id)) => Some(id) == network,
+            _ => false,
+        };
+        agents.filter(of_fip).cloned().collect()
+    }
+}
+
+fn query(asked: &TrafficArgs) -> Option<Query> {
+    let (router, external_network) = (asked.router.clone(), asked.external_network.clone());
+    Some(Query { address: asked.floating_ip?, router, external_network })
+}
+
+/// Prints an interval. False where nobody reads any more.
+fn tell(
+    mut interval: Interval,
+    (snapshot, only): (&Snapshot, Option<&FloatingIp>),
+    settings: &Settings,
+) -> Result<bool, AppError> {
+    if let Some(only) = only {
+        interval.floating_ips.retain(|fip| listen::is_of(&fip.id, only));
+        interval.flows.retain(|flow| flow.floating_ip.as_ref().is_some_and(|fip| listen::is_of(fip, only)));
+    }
+    stream(&match settings.format {
+        Format::Text => report::text::traffic(&interval, style(settings)),
+        Format::Json => report::json::traffic(&snapshot.node, &interval),
+    })
+}
+
+/// Becomes true when somebody wants an end. To be called before other threads
+/// are: they, too, leave the signals to the one that waits for them.
+fn interrupted() -> Result<Arc<AtomicBool>, AppError> {
+    let over = Arc::new(AtomicBool::new(false));
+    let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
+    let failed = |source: std::io::Error| AppError::Signals { source };
+    signals.thread_block().map_err(|errno| failed(errno.into()))?;
+    let seen = Arc::clone(&over);
+    let wait = move || {
+        if signals.wait().is_ok() {
+            seen.store(true, Ordering::Relaxed);
+        }
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(wait).map_err(failed)?;
+    Ok(over)
+}
+
+/// Nanoseconds since 1970, by the clock that stamps frames.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// How long an interval's frames may take to surface, in nanoseconds.
+fn settling() -> u64 {
+    u64::try_from((DELAY + SLACK).as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,180 @@
+//! Listening: frames into counts, interval after interval.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::file::CaptureFile;
+use super::{FRESH, now, settling};
+use crate::app::error::AppError;
+use crate::capture::Capture;
+use crate::net::{NetnsName, Snapshot};
+use crate::topology::FloatingIp;
+use crate::traffic::{FipId, Interval, Meter, Traffic};
+
+/// No wait is longer: an interruption is noticed after it.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// So often it is looked whether namespaces are gone (nanoseconds).
+const GLANCE: u64 = 1_000_000_000;
+
+/// Why listening ended.
+pub(super) enum Ended {
+    /// The time is over, or nobody reads any more.
+    Done,
+    /// Somebody interrupted.
+    Interrupted,
+    /// The node has to be read again.
+    NodeChanged,
+}
+
+/// When intervals end. All times are nanoseconds since 1970.
+pub(super) struct Clock {
+    start: u64,
+    interval: u64,
+    end: Option<u64>,
+}
+
+impl Clock {
+    pub(super) fn start(interval: Duration, duration: Option<Duration>, start: u64) -> Self {
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        Self {
+            start,
+            interval: nanoseconds(interval),
+            end: duration.map(|time| start.saturating_add(nanoseconds(time))),
+        }
+    }
+
+    /// The first end of an interval after a time.
+    pub(super) fn next_end(&self, at: u64) -> u64 {
+        let gone = at.saturating_sub(self.start) / self.interval;
+        let next = self.start.saturating_add(self.interval.saturating_mul(gone + 1));
+        next.min(self.end.unwrap_or(u64::MAX))
+    }
+
+    fn is_over(&self, at: u64) -> bool {
+        self.end.is_some_and(|end| at >= end)
+    }
+}
+
+/// The capture, with where its counting stands.
+pub(super) struct Ear {
+    pub(super) capture: Capture,
+    pub(super) clock: Clock,
+    /// Somebody wants an end.
+    over: Arc<AtomicBool>,
+    /// Losses that were told already.
+    lost: u64,
+    /// When the node was read.
+    read_at: u64,
+    /// When the open interval began.
+    begun: u64,
+    /// When it was looked whether namespaces are gone.
+    looked_at: u64,
+    /// One was.
+    left: bool,
+}
+
+impl Ear {
+    /// Begins an interval now.
+    pub(super) fn open(capture: Capture, clock: Clock, over: Arc<AtomicBool>) -> Self {
+        let now = now();
+        Self { capture, clock, over, lost: 0, read_at: now, begun: now, looked_at: now, left: false }
+    }
+
+    /// The node was read again: these are its namespaces.
+    pub(super) fn follow(&mut self, names: &[NetnsName]) {
+        self.capture.follow(names);
+        (self.read_at, self.left) = (now(), false);
+    }
+
+    /// Counts and tells until something ends it. `about` is what was read of the
+    /// node, and the one floating IP that is wanted.
+    pub(super) fn listen(
+        &mut self,
+        meter: &mut Meter<'_, '_>,
+        traffic: &mut Traffic,
+        file: &mut Option<CaptureFile>,
+        about: (&Snapshot, Option<&FloatingIp>),
+        tell: impl Fn(Interval) -> Result<bool, AppError>,
+    ) -> Result<Ended, AppError> {
+        loop {
+            let interrupted = self.over.load(Ordering::Relaxed);
+            if interrupted {
+                traffic.cut(now());
+            }
+            // A little after its end, what an interval saw has surfaced.
+            let complete = traffic.end().saturating_add(settling());
+            while now() < complete {
+                if !interrupted && self.over.load(Ordering::Relaxed) {
+                    break;
+                }
+                self.read(meter, traffic, file, about, complete)?;
+            }
+            if now() < complete {
+                continue;
+            }
+            let unplaced = traffic.unplaced() > 0;
+            let end = traffic.end();
+            if !tell(self.close(traffic))? {
+                return Ok(Ended::Done);
+            }
+            if let Some(file) = file {
+                file.flush()?;
+            }
+            if interrupted {
+                return Ok(Ended::Interrupted);
+            }
+            if self.clock.is_over(end) {
+                return Ok(Ended::Done);
+            }
+            let age = Duration::from_nanos(now().saturating_sub(self.read_at));
+            if unplaced || age >= FRESH || self.left {
+                return Ok(Ended::NodeChanged);
+            }
+        }
+    }
+
+    fn read(
+        &mut self,
+        meter: &mut Meter<'_, '_>,
+        traffic: &mut Traffic,
+        file: &mut Option<CaptureFile>,
+        (snapshot, only): (&Snapshot, Option<&FloatingIp>),
+        until: u64,
+    ) -> Result<(), AppError> {
+        let patience = Duration::from_nanos(until.saturating_sub(now())).min(LOOK);
+        let names = if file.is_some() { self.capture.names() } else { Vec::new() };
+        self.capture.read(patience, &mut |frame| {
+            let sighting = meter.count(traffic, frame);
+            if let Some(file) = file {
+                let fip = sighting.as_ref().and_then(|sighting| sighting.floating_ip);
+                if only.is_none_or(|only| fip.is_some_and(|(id, ..)| is_of(id, only))) {
+                    file.frame(frame, sighting.as_ref(), &names, snapshot);
+                }
+            }
+        })?;
+        if now().saturating_sub(self.looked_at) >= GLANCE {
+            self.left |= self.capture.let_go();
+            self.looked_at = now();
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "an interval's length is rounded anyway")]
+    fn close(&mut self, traffic: &mut Traffic) -> Interval {
+        let end = traffic.end();
+        let lost = self.capture.lost();
+        let seconds = end.saturating_sub(self.begun) as f64 / 1e9;
+        // Where we were held up for long, whole intervals are left out, not made up.
+        let next = self.clock.next_end(end.max(now().saturating_sub(settling())));
+        let interval = traffic.close(seconds, lost - self.lost, next);
+        (self.lost, self.begun) = (lost, end);
+        interval
+    }
+}
+
+/// Whether it is that floating IP.
+pub(super) fn is_of(id: &FipId, fip: &FloatingIp) -> bool {
+    fip.floating_ip == Some(id.floating_ip.into()) && fip.router == id.router
+}

@@ -1,0 +1,135 @@
+//! `fipscope traffic`: an interval as a few lines.
+
+use super::count;
+use crate::net::netfilter::protocol_word;
+use crate::report::style::{Style, Tone};
+use crate::report::table::{Cell, Column, Shrink, Table};
+use crate::topology::{Direction, FipKind};
+use crate::traffic::{CLASSES, FipTraffic, FlowTraffic, Hop, Interval, StopsAt};
+
+/// Floating IPs and flows of an interval; JSON has more.
+const FIPS: usize = 16;
+const FLOWS: usize = 8;
+
+/// What an interval comes to. Floating IPs without a packet are left out, unless
+/// there is only the one that was asked for.
+pub fn traffic(interval: &Interval, style: Style) -> String {
+    let at = jiff::Timestamp::from_nanosecond(interval.end.into()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let head = format!("{} UTC   {:.1} s", at.strftime("%H:%M:%S"), interval.seconds);
+    let mut out = style.heading(&head);
+    let class = |at: usize| {
+        let count = interval.classes[at];
+        let (packets, bits) = (short(interval.rate(count.packets)), short(interval.rate(count.bytes * 8)));
+        format!("{} {packets} pkt/s {bits} bit/s", CLASSES[at].word())
+    };
+    let classes: Vec<String> =
+        (0..CLASSES.len()).filter(|at| *at < 4 || interval.classes[*at].packets > 0).map(class).collect();
+    out += &style.block("", 0, Tone::Plain, &classes.join(" · "));
+    if interval.lost > 0 {
+        let words = count(usize::try_from(interval.lost).unwrap_or(usize::MAX), "packet");
+        out += &style.marked(("!", Tone::Warning), &format!("{words} lost before they were seen: counts are too low"));
+    }
+    if interval.unplaced > 0 {
+        let words = count(usize::try_from(interval.unplaced).unwrap_or(usize::MAX), "packet");
+        out += &style.marked(("?", Tone::Unsure), &format!("{words} of devices that were not there a moment ago"));
+    }
+    out + &floating_ips(&interval.floating_ips, style) + &flows(&interval.flows, style)
+}
+
+fn floating_ips(all: &[FipTraffic], style: Style) -> String {
+    let seen = |pair: &&[FipTraffic]| all.len() == 2 || pair.iter().any(|fip| packets(fip) > 0);
+    let mut pairs: Vec<&[FipTraffic]> = all.chunks(2).filter(seen).collect();
+    if pairs.is_empty() {
+        return String::new();
+    }
+    let is_lost = |pair: &[FipTraffic]| pair.iter().any(|fip| matches!(fip.stops_at, Some(StopsAt::Hop(_))));
+    pairs.sort_by_key(|pair| (!is_lost(pair), std::cmp::Reverse(pair.iter().map(packets).sum::<u64>())));
+    let text = |title| Column::new(title, Shrink::Text(4));
+    let mut table = Table::new(vec![
+        text("FLOATING IP"),
+        text("WAY"),
+        text("1ST HOP"),
+        text("2ND"),
+        text("3RD"),
+        text("4TH"),
+        text("STOPS"),
+    ]);
+    for fip in pairs.iter().take(FIPS).flat_map(|pair| pair.iter()) {
+        table.row(row(fip));
+    }
+    let mut out = table.render(style);
+    if pairs.len() > FIPS {
+        out += &style.block("", 0, Tone::Faint, &format!("and {} more", count(pairs.len() - FIPS, "floating IP")));
+    }
+    out
+}
+
+fn row(fip: &FipTraffic) -> Vec<Cell> {
+    let outbound = fip.direction == Direction::Outbound;
+    let mut hops = Hop::chain(fip.id.kind).to_vec();
+    if !outbound {
+        hops.reverse();
+    }
+    let mut cells = vec![fip.id.floating_ip.to_string().into(), Cell::from(if outbound { "out" } else { "in" })];
+    for at in 0..4 {
+        cells.push(match hops.get(at) {
+            Some(hop) => match fip.hops[*hop as usize] {
+                Some(count) => format!("{} {}", hop.word(), count.packets).into(),
+                None => Cell::new(Tone::Unsure, format!("{} ?", hop.word())),
+            },
+            None => Cell::from(""),
+        });
+    }
+    cells.push(match fip.stops_at {
+        None if packets(fip) == 0 => Cell::new(Tone::Faint, "–"),
+        None => Cell::new(Tone::Good, "✓"),
+        Some(StopsAt::VmSilent) => Cell::new(Tone::Warning, "! the instance does not answer"),
+        Some(StopsAt::Hop(hop)) => Cell::new(Tone::Bad, format!("✗ after {}{}", hop.word(), elsewhere(fip, hop))),
+    });
+    cells
+}
+
+/// Where the walk tells why.
+fn elsewhere(fip: &FipTraffic, hop: Hop) -> &'static str {
+    match (fip.id.kind, fip.direction, hop) {
+        (FipKind::Distributed, Direction::Outbound, Hop::Qr) => ": not out through rfp",
+        _ => "",
+    }
+}
+
+fn flows(all: &[FlowTraffic], style: Style) -> String {
+    let mut out = String::new();
+    for flow in all.iter().take(FLOWS) {
+        let proto = protocol_word(flow.proto).map_or_else(|| format!("protocol {}", flow.proto), str::to_owned);
+        let detail = flow.detail.map(|detail| format!(" ({})", detail.word())).unwrap_or_default();
+        let translated = flow.translated.map(|end| format!(" as {end}")).unwrap_or_default();
+        let much = count(usize::try_from(flow.count.packets).unwrap_or(usize::MAX), "packet");
+        let text = format!(
+            "{}{detail} {proto} {} → {}{translated}   {much}",
+            flow.class.word(),
+            flow.source,
+            flow.destination
+        );
+        out += &style.block("  ", 2, Tone::Plain, &text);
+    }
+    if all.len() > FLOWS {
+        out += &style.block("  ", 2, Tone::Faint, &format!("and {}", count(all.len() - FLOWS, "smaller flow")));
+    }
+    out
+}
+
+fn packets(fip: &FipTraffic) -> u64 {
+    fip.hops.iter().flatten().map(|count| count.packets).max().unwrap_or(0)
+}
+
+/// `12`, `1.2k`, `14M`.
+fn short(number: f64) -> String {
+    match number {
+        n if n < 1e3 => format!("{n:.0}"),
+        n if n < 1e4 => format!("{:.1}k", n / 1e3),
+        n if n < 1e6 => format!("{:.0}k", n / 1e3),
+        n if n < 1e7 => format!("{:.1}M", n / 1e6),
+        n if n < 1e9 => format!("{:.0}M", n / 1e6),
+        n => format!("{:.1}G", n / 1e9),
+    }
+}

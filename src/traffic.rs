@@ -1,0 +1,30 @@
+//! What captured packets come to: class, floating IP, hop and flow; counts per
+//! interval; and the hop after which a floating IP's packets vanish. Pure: time
+//! comes with the frames.
+//!
+//! A [`Meter`] understands frames by what is known of the node; it holds for one
+//! snapshot. What it counts goes into a [`Traffic`], plain data that outlives
+//! it. Closing an interval of that gives an [`Interval`].
+//!
+//! A packet's class is counted once, where it comes in from an instance or from
+//! the outside; each hop of a floating IP counts it too, by device and
+//! direction, so that the two ends of a veth pair are two hops and not one.
+
+mod answers;
+mod count;
+mod flow;
+mod fragment;
+mod interval;
+mod meter;
+mod parse;
+mod pcapng;
+mod site;
+mod state;
+mod stop;
+
+pub use count::{CLASSES, Count};
+pub use interval::{FipTraffic, FlowTraffic, Interval, RouterTraffic};
+pub use meter::{Memory, Meter, Sighting};
+pub use pcapng::Pcapng;
+pub use state::{FipId, Hop, Traffic};
+pub use stop::StopsAt;

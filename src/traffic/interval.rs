@@ -1,0 +1,199 @@
+//! What an interval comes to.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::count::{CLASSES, Count};
+use super::flow::{Flow, FlowKey};
+use super::state::{Bank, FipId, Hop, Lanes, Traffic, once};
+use super::stop::{StopsAt, View};
+use crate::net::{ConntrackEntry, ConntrackTuple};
+use crate::path::{Class, Detail, Endpoint};
+use crate::topology::Direction;
+
+/// An interval that is over.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Interval {
+    /// When it ended, in nanoseconds since 1970 (UTC).
+    pub end: u64,
+    /// How long it was, in seconds.
+    pub seconds: f64,
+    /// Packets of each class ([`CLASSES`]), each once.
+    pub classes: [Count; 5],
+    /// The same for each router that had any; `None` is what belongs to none.
+    pub routers: Vec<RouterTraffic>,
+    /// Packets that the kernel dropped before we saw them.
+    pub lost: u64,
+    /// Packets of devices that were not known yet.
+    pub unplaced: u64,
+    /// Every floating IP, first outbound, then inbound.
+    pub floating_ips: Vec<FipTraffic>,
+    /// Flows, those with the most packets first.
+    pub flows: Vec<FlowTraffic>,
+    /// Packets of flows that did not find room.
+    pub forgotten: u64,
+}
+
+/// A router's packets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RouterTraffic {
+    /// Its id.
+    pub router: Option<String>,
+    /// By class ([`CLASSES`]).
+    pub classes: [Count; 5],
+}
+
+/// A floating IP's packets in one direction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FipTraffic {
+    /// The floating IP.
+    pub id: FipId,
+    /// Which way.
+    pub direction: Direction,
+    /// By hop ([`Hop::ALL`]); `None` where it has no such hop, or nobody listens there.
+    pub hops: [Option<Count>; 6],
+    /// Where they vanish; `None` where nothing was seen to.
+    pub stops_at: Option<StopsAt>,
+}
+
+/// One direction of a conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlowTraffic {
+    /// Its class.
+    pub class: Class,
+    /// A finer point of the class.
+    pub detail: Option<Detail>,
+    /// Protocol number (IANA).
+    pub proto: u8,
+    /// Where it comes from, as it came in.
+    pub source: Endpoint,
+    /// Where it goes to, as it came in.
+    pub destination: Endpoint,
+    /// What the one of the two that is translated becomes, where that is known.
+    pub translated: Option<Endpoint>,
+    /// The floating IP that it belongs to.
+    pub floating_ip: Option<FipId>,
+    /// How much.
+    pub count: Count,
+}
+
+impl Interval {
+    /// The packets of a class.
+    pub fn class(&self, class: Class) -> Count {
+        self.classes[class as usize]
+    }
+
+    /// So many a second.
+    #[expect(clippy::cast_precision_loss, reason = "a rate is rounded anyway")]
+    pub fn rate(&self, number: u64) -> f64 {
+        if self.seconds > 0.0 { number as f64 / self.seconds } else { 0.0 }
+    }
+
+    /// Tells of flows how tracked connections translate them, where nothing else does.
+    pub fn join(&mut self, entries: &[ConntrackEntry]) {
+        let mut known = HashMap::new();
+        for entry in entries {
+            let (original, reply) = (&entry.original, &entry.reply);
+            // The reply's destination is the original's source as the other side sees it, and so on.
+            let turned = [(reply.dst, reply.dport), (reply.src, reply.sport)];
+            let forward = changed((original.src, original.sport), turned[0], (original.dst, original.dport), turned[1]);
+            let turned = [(original.dst, original.dport), (original.src, original.sport)];
+            let backward = changed((reply.src, reply.sport), turned[0], (reply.dst, reply.dport), turned[1]);
+            known.extend(key(original).zip(forward));
+            known.extend(key(reply).zip(backward));
+        }
+        for flow in self.flows.iter_mut().filter(|flow| flow.translated.is_none()) {
+            flow.translated = known.get(&(flow.proto, flow.source, flow.destination)).copied();
+        }
+    }
+}
+
+type End = (IpAddr, Option<u16>);
+
+/// The end that a translation changes, as it becomes.
+fn changed(source: End, source_after: End, destination: End, destination_after: End) -> Option<Endpoint> {
+    if source != source_after {
+        return endpoint(source_after);
+    }
+    if destination == destination_after { None } else { endpoint(destination_after) }
+}
+
+fn key(tuple: &ConntrackTuple) -> Option<(u8, Endpoint, Endpoint)> {
+    Some((tuple.proto, endpoint((tuple.src, tuple.sport))?, endpoint((tuple.dst, tuple.dport))?))
+}
+
+fn endpoint((address, port): End) -> Option<Endpoint> {
+    match address {
+        IpAddr::V4(address) => Some(Endpoint { address, port }),
+        IpAddr::V6(_) => None,
+    }
+}
+
+impl Traffic {
+    /// Closes the open interval, which lasted so many seconds and in which so many
+    /// packets were lost before we saw them; the next one ends then (nanoseconds
+    /// since 1970). To be called a little after the end: frames surface late.
+    pub fn close(&mut self, seconds: f64, lost: u64, next_end: u64) -> Interval {
+        let (routers, fips) = (self.routers.len(), self.fips.len());
+        for bank in &mut self.banks {
+            bank.fit(routers, fips);
+        }
+        self.total.resize(routers, Lanes::default());
+        let [now, after] = &self.banks;
+        let flows = now.flows.sorted().into_iter().map(|(key, flow)| self.flow(key, &flow)).collect();
+        let floating_ips = self.floating_ips(now, after, lost > 0);
+        let (unplaced, forgotten, added) = (now.unplaced, now.flows.forgotten, now.routers.clone());
+        let mut interval = Interval {
+            end: self.until,
+            seconds,
+            lost,
+            unplaced,
+            floating_ips,
+            flows,
+            forgotten,
+            ..Interval::default()
+        };
+        for ((total, added), router) in self.total.iter_mut().zip(&added).zip(&self.routers) {
+            let before = once(total);
+            for (lanes, added) in total.iter_mut().zip(added) {
+                lanes.iter_mut().zip(added).for_each(|(count, added)| *count += *added);
+            }
+            let after = once(total);
+            let classes = CLASSES.map(|class| after[class as usize] - before[class as usize]);
+            interval.classes.iter_mut().zip(classes).for_each(|(sum, count)| *sum += count);
+            if classes.iter().any(|count| count.packets > 0) {
+                interval.routers.push(RouterTraffic { router: router.clone(), classes });
+            }
+        }
+        self.until = next_end;
+        self.banks[0] = std::mem::take(&mut self.banks[1]);
+        interval
+    }
+
+    fn floating_ips(&self, now: &Bank, after: &Bank, lossy: bool) -> Vec<FipTraffic> {
+        let mut all = Vec::with_capacity(2 * self.fips.len());
+        for ((id, visible), (now, after)) in self.fips.iter().zip(now.fips.iter().zip(&after.fips)) {
+            let view = View { kind: id.kind, visible, now, after, end: self.until, lossy };
+            all.extend([Direction::Outbound, Direction::Inbound].map(|direction| {
+                let passage = &now[direction as usize];
+                let hops = Hop::ALL.map(|hop| visible[hop as usize].then(|| passage[hop as usize].count));
+                FipTraffic { id: id.clone(), direction, hops, stops_at: view.stops_at(direction) }
+            }));
+        }
+        all.sort_by(|a, b| (&a.id, a.direction).cmp(&(&b.id, b.direction)));
+        all
+    }
+
+    fn flow(&self, key: FlowKey, flow: &Flow) -> FlowTraffic {
+        FlowTraffic {
+            class: flow.class,
+            detail: flow.detail,
+            proto: key.proto,
+            source: key.source,
+            destination: key.destination,
+            translated: flow.translated,
+            floating_ip: flow.fip.and_then(|fip| Some(self.fips.get(fip)?.0.clone())),
+            count: flow.count(),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What was counted: plain data that a screen can hold.
+
+use std::net::Ipv4Addr;
+
+use super::count::{CLASSES, Count};
+use super::flow::FlowTable;
+use crate::path::Class;
+use crate::topology::FipKind;
+
+/// A hop of a floating IP: the device at which its packets are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hop {
+    /// The router's port on the instance's subnet.
+    Qr,
+    /// The router's end of the pair.
+    Rfp,
+    /// The fip namespace's end of the pair.
+    Fpr,
+    /// The agent gateway port.
+    Fg,
+    /// The snat namespace's port on the instance's subnet.
+    Sg,
+    /// The router's gateway port.
+    Qg,
+}
+
+impl Hop {
+    /// Every hop, as JSON has them.
+    pub const ALL: [Self; 6] = [Self::Qr, Self::Rfp, Self::Fpr, Self::Fg, Self::Sg, Self::Qg];
+
+    /// The word in text and JSON: how such devices' names begin.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Qr => "qr",
+            Self::Rfp => "rfp",
+            Self::Fpr => "fpr",
+            Self::Fg => "fg",
+            Self::Sg => "sg",
+            Self::Qg => "qg",
+        }
+    }
+
+    /// The hops outbound, in packet order; inbound they come the other way round.
+    pub fn chain(kind: FipKind) -> &'static [Self] {
+        match kind {
+            FipKind::Distributed => &[Self::Qr, Self::Rfp, Self::Fpr, Self::Fg],
+            FipKind::Centralized => &[Self::Sg, Self::Qg],
+            FipKind::Legacy => &[Self::Qr, Self::Qg],
+        }
+    }
+}
+
+/// A floating IP whose packets are counted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FipId {
+    /// The floating IP.
+    pub floating_ip: Ipv4Addr,
+    /// The instance's address, where the node tells it.
+    pub fixed_ip: Option<Ipv4Addr>,
+    /// The router's id.
+    pub router: String,
+    /// The external network's id, where the node tells it.
+    pub external_network: Option<String>,
+    /// Where it is implemented.
+    pub kind: FipKind,
+}
+
+/// Everything that was counted since the beginning, and in the interval that is
+/// open.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Traffic {
+    pub(super) routers: Vec<Option<String>>,
+    pub(super) fips: Vec<(FipId, Visible)>,
+    /// Since the beginning, by router: what is behind the open interval.
+    pub(super) total: Vec<Lanes>,
+    /// When the open interval ends (nanoseconds since 1970), where that is known.
+    pub(super) until: u64,
+    /// The open interval, and what came after its end already.
+    pub(super) banks: [Bank; 2],
+}
+
+/// The hops of a floating IP whose namespaces are listened in.
+pub(super) type Visible = [bool; 6];
+
+/// What one interval counted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Bank {
+    /// By router.
+    pub(super) routers: Vec<Lanes>,
+    /// By floating IP: outbound, inbound.
+    pub(super) fips: Vec<[Passage; 2]>,
+    pub(super) flows: FlowTable,
+    /// Packets of devices that the snapshot does not know.
+    pub(super) unplaced: u64,
+}
+
+/// Packets by class, and by where they were counted.
+pub(super) type Lanes = [[Count; 3]; 5];
+
+/// Where a packet was counted. What goes through a snat namespace of this node is
+/// seen at qr and again at sg, or at sg alone where it comes from another node:
+/// so both count, and the larger one holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    Only,
+    Near,
+    Far,
+}
+
+/// A floating IP's packets in one direction, by hop.
+pub(super) type Passage = [Passed; 6];
+
+/// What passed a hop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Passed {
+    pub(super) count: Count,
+    /// Packets of these that rightly go no further: turned around to a floating IP
+    /// of this node, for the namespace itself, or at the end of their life.
+    pub(super) ends: u64,
+    /// Packets of these that did not come by the hop before.
+    pub(super) begins: u64,
+    /// Time of the first and the last one.
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
+
+impl Traffic {
+    /// Nothing counted; the first interval ends then (nanoseconds since 1970).
+    pub fn until(end: u64) -> Self {
+        Self { until: end, ..Self::default() }
+    }
+
+    /// When the open interval ends, in nanoseconds since 1970.
+    pub fn end(&self) -> u64 {
+        self.until
+    }
+
+    /// The open interval ends then already.
+    pub fn cut(&mut self, end: u64) {
+        self.until = self.until.min(end);
+    }
+
+    /// Packets of the open interval whose device the meter did not know: the node
+    /// has changed since it was read.
+    pub fn unplaced(&self) -> u64 {
+        self.banks.iter().map(|bank| bank.unplaced).sum()
+    }
+
+    /// The number of a router; new ones are added.
+    pub(super) fn router(&mut self, id: Option<&str>) -> usize {
+        let found = self.routers.iter().position(|known| known.as_deref() == id);
+        found.unwrap_or_else(|| {
+            self.routers.push(id.map(str::to_owned));
+            self.routers.len() - 1
+        })
+    }
+
+    /// The number of a floating IP; new ones are added.
+    pub(super) fn fip(&mut self, id: FipId) -> usize {
+        let same = |known: &FipId| (known.floating_ip, &known.router) == (id.floating_ip, &id.router);
+        if let Some(at) = self.fips.iter().position(|(known, _)| same(known)) {
+            self.fips[at].0 = id;
+            return at;
+        }
+        self.fips.push((id, Visible::default()));
+        self.fips.len() - 1
+    }
+
+    /// Where a frame of that time is counted, with room for every number given out.
+    pub(super) fn bank(&mut self, at: u64) -> &mut Bank {
+        let (routers, fips) = (self.routers.len(), self.fips.len());
+        let bank = &mut self.banks[usize::from(at >= self.until)];
+        bank.fit(routers, fips);
+        bank
+    }
+}
+
+impl Bank {
+    pub(super) fn fit(&mut self, routers: usize, fips: usize) {
+        if self.routers.len() < routers {
+            self.routers.resize(routers, Lanes::default());
+        }
+        if self.fips.len() < fips {
+            self.fips.resize(fips, [Passage::default(); 2]);
+        }
+    }
+
+    pub(super) fn add(&mut self, router: usize, class: Class, lane: Lane, count: Count) {
+        if let Some(lanes) = self.routers.get_mut(router) {
+            lanes[class as usize][lane as usize] += count;
+        }
+    }
+}
+
+impl Passed {
+    pub(super) fn add(&mut self, at: u64, count: Count, ends: bool, begins: bool) {
+        if self.count.packets == 0 {
+            self.first = at;
+        }
+        self.count += count;
+        self.ends += if ends { count.packets } else { 0 };
+        self.begins += if begins { count.packets } else { 0 };
+        self.last = self.last.max(at);
+    }
+}
+
+/// The packets of each class, each once.
+pub(super) fn once(lanes: &Lanes) -> [Count; 5] {
+    CLASSES.map(|class| {
+        let [only, near, far] = lanes[class as usize];
+        only + near.max(far)
+    })
+}

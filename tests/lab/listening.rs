@@ -1,0 +1,121 @@
+//! `fipscope traffic` as it is called: JSON against its schema, the capture
+//! file as others read it, an interruption.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use fipscope::lab::{Lab, LabOptions};
+use fipscope::neutron::Layout;
+use serde_json::Value;
+
+use crate::case::build;
+
+/// Three reports with a capture file, then one that is interrupted.
+pub(crate) fn program() {
+    let lab = build(&LabOptions { layout: Layout::Pike, traffic: true, ..LabOptions::default() });
+    let file = std::env::temp_dir().join(format!("fipscope-traffic-{}.pcapng", std::process::id()));
+    let words = ["--format", "json", "--duration", "1.2", "--interval", "0.4", "--write", file.to_str().unwrap()];
+    let output = traffic(&lab, &words).output().unwrap();
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!((output.status.code(), err.as_str()), (Some(0), ""));
+    let lines: Vec<Value> = out.lines().map(|line| valid(line)).collect();
+    assert_eq!(lines.len(), 3, "{out}");
+    for line in &lines {
+        for class in ["east-west", "snat", "fip"] {
+            assert!(line["classes"][class]["packets"].as_u64().unwrap() > 0, "{class}: {line}");
+        }
+        let fip = &line["floating_ips"][0];
+        assert_eq!((fip["floating_ip"].as_str(), fip["direction"].as_str()), (Some("192.168.1.3"), Some("out")));
+        assert!(fip["stops_at"].is_null() && fip["points"]["fg"]["packets"].as_u64().unwrap() > 0, "{fip}");
+    }
+    read(&fs::read(&file).unwrap());
+    tcpdump(&file);
+    fs::remove_file(&file).unwrap();
+
+    let mut child = traffic(&lab, &["--floating-ip", "10.0.0.4"]).stdout(Stdio::piped()).spawn().unwrap();
+    thread::sleep(Duration::from_millis(1500));
+    let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let mut out = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut out).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{out}");
+    assert_eq!(out.matches("UTC").count(), 2, "the interval that was open is told as well: {out}");
+    assert!(out.contains("192.168.1.3  out  qr ") && !out.contains("20.0.0.4"), "{out}");
+}
+
+fn traffic(lab: &Lab, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fipscope"));
+    command.arg("traffic").args(words).env("FIPSCOPE_STATE_PATH", lab.state_path()).env_remove("FIPSCOPE_FROM");
+    command
+}
+
+fn valid(line: &str) -> Value {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/schema/fipscope.traffic.1.json");
+    let schema: Value = serde_json::from_str(&fs::read_to_string(schema).unwrap()).unwrap();
+    let validator = jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap();
+    let value: Value = serde_json::from_str(line).unwrap();
+    let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{}\n{line}", errors.join("\n"));
+    value
+}
+
+/// Reads the file as the format's description has it, from block to block.
+fn read(bytes: &[u8]) {
+    let word = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap());
+    let (mut at, mut devices, mut packets) = (0, Vec::new(), 0);
+    let mut comments: BTreeMap<String, usize> = BTreeMap::new();
+    while at < bytes.len() {
+        let (kind, length) = (word(at), word(at + 4) as usize);
+        assert_eq!(word(at + length - 4) as usize, length, "both ends of the block at {at}");
+        let body = &bytes[at + 8..at + length - 4];
+        match kind {
+            0x0a0d_0d0a => assert_eq!((at, word(at + 8)), (0, 0x1a2b_3c4d)),
+            1 => devices.push(options(&body[8..]).remove(&2).unwrap()),
+            6 => {
+                packets += 1;
+                assert!((word(at + 8) as usize) < devices.len());
+                let kept = word(at + 20) as usize;
+                assert_eq!(&body[20 + 12..20 + 14], [8, 0], "IPv4 of {kept} bytes");
+                let comment = options(&body[20 + kept.next_multiple_of(4)..]).remove(&1).unwrap();
+                *comments.entry(comment).or_default() += 1;
+            }
+            other => panic!("a block of kind {other}"),
+        }
+        at += length;
+    }
+    for kind in ["qr-", "rfp-", "fpr-", "fg-", "sg-", "qg-"] {
+        assert!(devices.iter().any(|device| device.starts_with(kind)), "{devices:?}");
+    }
+    for comment in ["class east-west", "class snat", "class fip, floating IP 192.168.1.3 in, rfp"] {
+        assert!(comments.contains_key(comment), "{comments:?}");
+    }
+    assert!(packets > 100, "{packets}");
+}
+
+fn options(mut bytes: &[u8]) -> BTreeMap<u16, String> {
+    let mut found = BTreeMap::new();
+    loop {
+        let [code, length] = [0, 2].map(|at| u16::from_ne_bytes(bytes[at..at + 2].try_into().unwrap()));
+        if code == 0 {
+            return found;
+        }
+        let length = usize::from(length);
+        found.insert(code, String::from_utf8_lossy(&bytes[4..4 + length]).into_owned());
+        bytes = &bytes[4 + length.next_multiple_of(4)..];
+    }
+}
+
+/// What another program reads in the file.
+fn tcpdump(file: &Path) {
+    let Ok(output) = Command::new("tcpdump").args(["-n", "-r"]).arg(file).output() else {
+        println!("SKIPPED reading the capture file with tcpdump: it is not installed");
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.lines().count() > 100 && text.contains("> 192.168.1.3.50007: UDP, length 12"), "{text}");
+}
