@@ -8,13 +8,15 @@ use super::tracking::blind;
 use crate::check::{Findings, Scene, Subject};
 use crate::net::netfilter::{Backend, NfFamily};
 use crate::net::{Change, NetnsName};
-use crate::topology::{ChainLink, Direction, LinkName, LinkState, ObjectKind, ObjectRef};
+use crate::topology::{
+    ChainLink, Direction, Fact, FactSource, FipKind, FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef,
+};
 
 /// DVR411: a jump from a built-in chain is gone, or both packet filters hold the
 /// agent's rules. Once for each namespace and direction.
 pub(in crate::check) fn chains(scene: &Scene<'_, '_>, findings: &mut Findings) {
     let mut seen = BTreeSet::new();
-    for fip in scene.topology.floating_ips.iter().filter(|fip| fip.floating_ip.is_some()) {
+    for fip in scene.topology.floating_ips.iter().filter(|fip| needs_jumps(fip)) {
         for direction in [Direction::Outbound, Direction::Inbound] {
             let links = fip.links(direction).iter().filter(|link| link.link == LinkName::NatJumps);
             for link in links.filter(|link| seen.insert((&link.namespace, &link.object))) {
@@ -28,6 +30,13 @@ pub(in crate::check) fn chains(scene: &Scene<'_, '_>, findings: &mut Findings) {
             both_filters(scene, findings, &Subject::router(router), namespace);
         }
     }
+}
+
+/// A gateway port may have an address that nothing translates: the agents of
+/// some releases then lay no jump (DVR804 and DVR806 speak of those).
+fn needs_jumps(fip: &FloatingIp) -> bool {
+    let translates = |fact: &Fact| matches!(fact.source, FactSource::Dnat | FactSource::Snat);
+    fip.floating_ip.is_some() && (fip.kind == FipKind::Distributed || fip.facts.iter().any(translates))
 }
 
 fn judge(scene: &Scene<'_, '_>, findings: &mut Findings, subject: &Subject, link: &ChainLink) {
