@@ -6,35 +6,49 @@
 //! node answer ARP for it, so it goes first and comes late.
 
 mod convert;
+mod position;
 
 use crate::check::Finding;
+use crate::net::netfilter::RuleBody;
 use crate::net::{NetnsName, Snapshot};
 use crate::neutron::{NamespaceKind, parse_namespace};
 
-use super::simulate::Simulation;
+use super::simulate::{Simulation, netns_of};
 use super::{Action, Object, Place, Plan};
 use convert::Converted;
+use position::Chains;
+
+/// A step to be, and the rules of its chain that a new rule goes before.
+struct Draft {
+    place: Place,
+    action: Action,
+    behind: Vec<RuleBody>,
+}
 
 /// The steps that mend these findings, root causes first within what the order
 /// of steps leaves free. What is so already, or comes to be so by an earlier
 /// step, is left out. Give a finding together with those that follow from it
 /// ([`together`]): the kernel brings not everything back by itself.
 pub fn plan(findings: &[&Finding], snapshot: &Snapshot) -> Plan {
-    let mut steps: Vec<(Place, Action)> = Vec::new();
+    let mut steps: Vec<Draft> = Vec::new();
     for finding in ordered(findings) {
+        let mut chains = Chains::of(snapshot);
         for change in &finding.mend {
+            let behind = chains.follow(change);
             if let Converted::Steps(actions) = convert::convert(change) {
                 let place = change.netns.clone().map_or(Place::Host, Place::Netns);
-                steps.extend(actions.into_iter().map(|action| (place.clone(), action)));
+                let draft = |action| Draft { place: place.clone(), action, behind: behind.clone() };
+                steps.extend(actions.into_iter().map(draft));
             }
         }
     }
     // Stable: what one finding lists in an order stays so where the stage is one.
-    steps.sort_by_key(|(place, action)| stage(place, action));
+    steps.sort_by_key(|step| stage(&step.place, &step.action));
     let mut plan = Plan::new(intent(findings));
     let mut simulation = Simulation::of(snapshot);
-    for (place, action) in steps {
-        if simulation.perform(&place, &action) {
+    for Draft { place, mut action, behind } in steps {
+        let is_new = position::place(&mut action, &behind, netns_of(snapshot, &place), simulation.netns(&place));
+        if is_new && simulation.perform(&place, &action) {
             plan.push(&place, action);
         }
     }

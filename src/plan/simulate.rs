@@ -19,6 +19,7 @@ use crate::net::{Change, Neigh, NeighState, Netns, NetnsName, Object as Thing, R
 
 use super::{Action, Object, Place, Plan};
 
+pub(super) use netfilter::chain;
 pub(super) use setting::sysctl_key;
 
 /// The snapshot as it is when the plan has been carried out.
@@ -64,16 +65,22 @@ impl Simulation {
         self.apply(&all)
     }
 
-    fn netns(&self, place: &Place) -> Option<&Netns> {
-        match place {
-            Place::Host => self.snapshot.host.netns.seen(),
-            Place::Netns(name) => self.snapshot.netns(name),
-        }
+    /// A namespace as it is by now.
+    pub(super) fn netns(&self, place: &Place) -> Option<&Netns> {
+        netns_of(&self.snapshot, place)
     }
 
     fn apply(&mut self, changes: &[Change]) -> bool {
         self.snapshot.apply(changes);
         !changes.is_empty()
+    }
+}
+
+/// The namespace of a place, where it was read.
+pub(super) fn netns_of<'s>(snapshot: &'s Snapshot, place: &Place) -> Option<&'s Netns> {
+    match place {
+        Place::Host => snapshot.host.netns.seen(),
+        Place::Netns(name) => snapshot.netns(name),
     }
 }
 

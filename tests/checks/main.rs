@@ -22,4 +22,5 @@ mod pair;
 mod policy;
 mod real;
 mod registry;
+mod repairs;
 mod snat;

@@ -8,14 +8,8 @@ use super::{Effect, come, gone};
 
 /// What one edit of a chain does.
 pub(super) fn edit(netns: &Netns, table_edit: &TableEdit, edit: &ChainEdit) -> Option<Effect> {
-    let netfilter = netns.netfilter.seen()?;
-    let tables = match table_edit.backend {
-        Backend::Nft => netfilter.nft.seen()?,
-        Backend::Legacy => netfilter.legacy.seen()?,
-    };
-    let is = |table: &&Table| table.family == NfFamily::Ip && table.name == table_edit.table;
-    let table = tables.iter().find(is)?;
     let at = TableAt { backend: table_edit.backend, family: NfFamily::Ip, table: table_edit.table.clone() };
+    let table = table(netns, &at)?;
     match edit {
         ChainEdit::NewChain(name) => {
             let chain = Chain { name: name.clone(), base: None, counters: None, rules: Vec::new() };
@@ -39,6 +33,20 @@ pub(super) fn edit(netns: &Netns, table_edit: &TableEdit, edit: &ChainEdit) -> O
             Some(gone(Thing::NfRule(RuleAt { at, chain: chain.clone(), position }, Box::new(rule.clone()))))
         }
     }
+}
+
+/// A chain of a namespace.
+pub(in super::super) fn chain<'n>(netns: &'n Netns, at: &TableAt, name: &str) -> Option<&'n Chain> {
+    table(netns, at)?.chain(name)
+}
+
+fn table<'n>(netns: &'n Netns, at: &TableAt) -> Option<&'n Table> {
+    let netfilter = netns.netfilter.seen()?;
+    let tables = match at.backend {
+        Backend::Nft => netfilter.nft.seen()?,
+        Backend::Legacy => netfilter.legacy.seen()?,
+    };
+    tables.iter().find(|table| table.family == at.family && table.name == at.table)
 }
 
 fn parsed(chain: &str, words: &str) -> Option<NfRule> {
