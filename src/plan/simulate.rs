@@ -5,11 +5,13 @@
 //! step that the kernel would refuse (a second object of the same kind, a route
 //! out of a device that is off) changes nothing. Modelled are the things that
 //! repairs are made of: addresses, rules, routes, neighbours, settings of
-//! devices, settings below `/proc/sys`, and the packet filter. Devices and
-//! namespaces that come or go are not. Of IPv6, what a device takes along when
+//! devices, settings below `/proc/sys`, and the packet filter; veth
+//! pairs that come, devices and namespaces that go, with what hangs on them.
+//! A new namespace is not. Of IPv6, what a device takes along when
 //! it is switched off; not what it makes up when it is switched on.
 
 mod addr;
+mod device;
 mod link;
 mod netfilter;
 mod route;
@@ -53,6 +55,10 @@ impl Simulation {
             return any;
         }
         let all = match (self.netns(place), action) {
+            (_, Action::Add(Object::Veth(pair))) => device::add_veth(&self.snapshot, place, pair),
+            (_, Action::Delete(Object::Veth(pair))) => device::delete(&self.snapshot, place, &pair.end.name),
+            (_, Action::Delete(Object::Bridge(name))) => device::delete(&self.snapshot, place, name),
+            (_, Action::Delete(Object::Netns(name))) => device::delete_netns(&self.snapshot, name),
             (Some(netns), Action::SetLink { dev, to, .. }) => {
                 let here = link::Here { snapshot: &self.snapshot, place: place.name(), netns };
                 let mut all = changes(place.name(), link::set(here, dev, to));

@@ -2,7 +2,7 @@
 //! (`fib_netdev_event`, `arp_netdev_event`, `veth_open` and `veth_close`).
 
 use crate::net::{Addr, Change, IFF_LOWER_UP, IFF_UP, IfName, Link, NetnsName, Object as Thing, OperState, Peer};
-use crate::net::{NeighState, Netns, Snapshot};
+use crate::net::{NeighState, Netns, Qdisc, Snapshot};
 
 use super::super::LinkSetting;
 use super::addr::{self, SCOPE_HOST};
@@ -11,6 +11,8 @@ use super::{Effect, changes, gone};
 /// `IFF_RUNNING`: it carries packets, as the driver says.
 const IFF_RUNNING: u32 = 0x40;
 const CARRIES: u32 = IFF_LOWER_UP | IFF_RUNNING;
+/// `TC_H_ROOT`: the parent of a qdisc that has none.
+const ROOT: u32 = u32::MAX;
 
 /// Where a step happens.
 #[derive(Clone, Copy)]
@@ -75,11 +77,19 @@ fn on(here: Here<'_>, link: &Link) -> Vec<Effect> {
     let carries = peer_of(here, link).is_none_or(|(_, _, peer)| peer.flags & IFF_UP != 0);
     let mut after = carrying(netns, link, carries);
     after.flags |= IFF_UP;
+    first_on(&mut after);
     let addrs: Vec<Addr> = addr::of(netns, link).cloned().collect();
     let made = addr::made(&after, &addrs);
     let mut effects = vec![became(link, after)];
     effects.extend(addr::missing(netns, made));
     effects
+}
+
+/// A device without a queue, as a veth is, shows so from its first time on.
+fn first_on(link: &mut Link) {
+    if link.kind.as_deref() == Some("veth") && link.qdiscs.is_empty() {
+        link.qdiscs.push(Qdisc { kind: "noqueue".to_owned(), handle: 0, parent: ROOT });
+    }
 }
 
 fn off(netns: &Netns, link: &Link) -> Vec<Effect> {
@@ -136,7 +146,7 @@ fn became(before: &Link, after: Link) -> Effect {
 }
 
 /// The other end, where it was read: its namespace and itself.
-fn peer_of<'s>(here: Here<'s>, link: &Link) -> Option<(Option<&'s NetnsName>, &'s Netns, &'s Link)> {
+pub(super) fn peer_of<'s>(here: Here<'s>, link: &Link) -> Option<(Option<&'s NetnsName>, &'s Netns, &'s Link)> {
     let (place, netns, index) = match link.peer.as_ref()? {
         Peer::In(name, index) => {
             let (name, netns) = here.snapshot.namespaces.get_key_value(name)?;
