@@ -7,6 +7,7 @@
 
 mod convert;
 mod position;
+mod veth;
 
 use crate::check::Finding;
 use crate::net::netfilter::RuleBody;
@@ -35,7 +36,7 @@ pub fn plan(findings: &[&Finding], snapshot: &Snapshot) -> Plan {
         let mut chains = Chains::of(snapshot);
         for change in &finding.mend {
             let behind = chains.follow(change);
-            if let Converted::Steps(actions) = convert::convert(change) {
+            if let Converted::Steps(actions) = convert::convert(change, &finding.mend, snapshot) {
                 let place = change.netns.clone().map_or(Place::Host, Place::Netns);
                 let draft = |action| Draft { place: place.clone(), action, behind: behind.clone() };
                 steps.extend(actions.into_iter().map(draft));
@@ -59,8 +60,9 @@ pub fn plan(findings: &[&Finding], snapshot: &Snapshot) -> Plan {
 /// the agent's files, objects that the agent has to make.
 pub fn by_hand(findings: &[&Finding], snapshot: &Snapshot) -> Vec<String> {
     let mut sentences = Vec::new();
-    for change in ordered(findings).into_iter().flat_map(|finding| &finding.mend) {
-        if let Converted::ByHand = convert::convert(change) {
+    let all = ordered(findings).into_iter();
+    for (change, mend) in all.flat_map(|finding| finding.mend.iter().map(|change| (change, &finding.mend))) {
+        if let Converted::ByHand = convert::convert(change, mend, snapshot) {
             let sentence = convert::sentence(change, snapshot);
             if !sentences.contains(&sentence) {
                 sentences.push(sentence);
@@ -104,8 +106,9 @@ fn stage(place: &Place, action: &Action) -> u8 {
         Action::Delete(Object::Route(_)) => 0,
         Action::Delete(Object::Rule(_)) => 1,
         Action::Delete(_) => 2,
+        Action::Add(Object::Netns(_) | Object::Veth(_) | Object::Bridge(_)) => 3,
         Action::SetLink { .. } | Action::Sysctl { .. } => 3,
-        Action::Add(Object::Addr(_) | Object::Netns(_) | Object::Veth(_) | Object::Bridge(_)) => 4,
+        Action::Add(Object::Addr(_)) => 4,
         Action::Add(Object::Neigh(_)) => 5,
         Action::Add(Object::Route(route)) | Action::ReplaceRoute { to: route, .. } => {
             let is_host = route.dst.prefix_len() == route.dst.max_prefix_len();
