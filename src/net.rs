@@ -22,6 +22,7 @@ mod route;
 mod rule;
 mod snapshot;
 mod wire;
+mod word;
 
 pub use addr::{Addr, AddrFlags};
 pub use change::{Change, Fact, FileName, Object, Part, RuleAt, TableAt, changes, host_changes, netns_changes};
@@ -38,3 +39,4 @@ pub use route::{NextHop, Route, RouteKind, protocol_name, scope_name};
 pub use rule::{FwMark, Rule, RuleAction};
 pub use snapshot::{Gap, Netns, SCHEMA, Snapshot, Sysctls};
 pub use wire::{ArpQuestion, WireAnswer, WireAnswers, WireQuestion, WireReply};
+pub(crate) use word::words;

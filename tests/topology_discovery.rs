@@ -254,6 +254,23 @@ fn layouts_without_floating_ips() {
 }
 
 #[test]
+fn a_fault_does_not_change_the_layout() {
+    let told = |node: Scenario| {
+        let topology = Topology::of(&node.snapshot);
+        let router = topology.router(ROUTER).unwrap();
+        (router.layout, router.told_layout)
+    };
+    let newton = Scenario::article(Layout::Newton).without_route(FIP, TableId::MAIN, "default");
+    assert_eq!(told(newton), (Some(Layout::Newton), Some(Layout::Newton)), "its only mark is the route that is gone");
+    for layout in [Layout::Juno, Layout::Newton, Layout::Pike] {
+        let bare = Scenario::article(layout).without_link(QROUTER, RFP).without_link(FIP, FPR);
+        assert_eq!(told(bare), (None, Some(layout)), "a router without a pair has none; the rest of the node tells");
+    }
+    let rule_less = Scenario::article(Layout::Pike).edit(FIP, |netns| netns.rules = Observed::Seen(Vec::new()));
+    assert_eq!(told(rule_less).0, Some(Layout::Pike), "the table tells");
+}
+
+#[test]
 fn nodes_of_other_kinds_are_told_where_to_look() {
     let mut ovn = Scenario::empty();
     assert_eq!(Topology::of(&ovn.snapshot).kind, NodeKind::None);

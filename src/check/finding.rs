@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Code;
-use crate::net::{Change, NetnsName, RouteQuestion};
+use crate::net::{Change, NetnsName, RouteQuestion, words};
 use crate::topology::ObjectRef;
 
 /// One fault, or one thing that could not be judged.
@@ -52,77 +52,55 @@ pub struct Finding {
     pub questions: Vec<RouteQuestion>,
 }
 
-macro_rules! words {
-    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident $word:literal)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $type { $($(#[$variant_doc])* $variant,)* }
+/// How bad a finding is; the worst comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Traffic is lost or goes the wrong way.
+    Error,
+    /// It will be, or some of it is, or only chance keeps it going.
+    Warning,
+    /// Worth knowing; nothing is lost.
+    Note,
+}
 
-        impl $type {
-            /// The word for it in text and JSON.
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-        }
+words! { Severity { Error "error" Warning "warning" Note "note" } }
 
-        impl serde::Serialize for $type {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.word())
-            }
-        }
+/// How a finding is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// By an object read directly, or by a witness.
+    Proved,
+    /// By the engine's reckoning alone, or by what is missing elsewhere.
+    Inferred,
+    /// It could not be told.
+    Unknown,
+}
 
-        impl<'de> serde::Deserialize<'de> for $type {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let word = String::deserialize(deserializer)?;
-                match word.as_str() {
-                    $($word => Ok(Self::$variant),)*
-                    _ => Err(serde::de::Error::custom(format!("'{word}' is not a word for it"))),
-                }
-            }
-        }
-    };
+words! { Confidence { Proved "proved" Inferred "inferred" Unknown "unknown" } }
+
+/// What the L3 agent does about it (`failure-catalogue` and observed).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AgentDoes {
+    /// Puts it right at the router's next update.
+    HealsOnUpdate,
+    /// Puts it right when it is restarted.
+    HealsOnRestart,
+    /// Puts it right when the floating IP is associated anew.
+    HealsOnReassociation,
+    /// Puts some of it right.
+    Partly,
+    /// Leaves it as it is.
+    Never,
+    /// Takes a repair by hand back.
+    Undoes,
+    /// Has nothing to do with it.
+    NotApplicable,
 }
 
 words! {
-    /// How bad a finding is; the worst comes first.
-    Severity {
-        /// Traffic is lost or goes the wrong way.
-        Error "error"
-        /// It will be, or some of it is, or only chance keeps it going.
-        Warning "warning"
-        /// Worth knowing; nothing is lost.
-        Note "note"
-    }
-}
-
-words! {
-    /// How a finding is known.
-    Confidence {
-        /// By an object read directly, or by a witness.
-        Proved "proved"
-        /// By the engine's reckoning alone, or by what is missing elsewhere.
-        Inferred "inferred"
-        /// It could not be told.
-        Unknown "unknown"
-    }
-}
-
-words! {
-    /// What the L3 agent does about it (`failure-catalogue` and observed).
     AgentDoes {
-        /// Puts it right at the router's next update.
-        HealsOnUpdate "heals-on-update"
-        /// Puts it right when it is restarted.
-        HealsOnRestart "heals-on-restart"
-        /// Puts it right when the floating IP is associated anew.
-        HealsOnReassociation "heals-on-reassociation"
-        /// Puts some of it right.
-        Partly "partly"
-        /// Leaves it as it is.
-        Never "never"
-        /// Takes a repair by hand back.
-        Undoes "undoes"
-        /// Has nothing to do with it.
+        HealsOnUpdate "heals-on-update" HealsOnRestart "heals-on-restart"
+        HealsOnReassociation "heals-on-reassociation" Partly "partly" Never "never" Undoes "undoes"
         NotApplicable "not-applicable"
     }
 }
@@ -142,19 +120,20 @@ impl AgentDoes {
     }
 }
 
-words! {
-    /// Whether a repair may be carried out.
-    Applicability {
-        /// It changes what is wrong and nothing else.
-        Safe "safe"
-        /// Traffic may drop, or the object is not the agent's.
-        NeedsConsent "needs-consent"
-        /// It is told, and done elsewhere.
-        DisplayOnly "display-only"
-        /// There is none.
-        None "none"
-    }
+/// Whether a repair may be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Applicability {
+    /// It changes what is wrong and nothing else.
+    Safe,
+    /// Traffic may drop, or the object is not the agent's.
+    NeedsConsent,
+    /// It is told, and done elsewhere.
+    DisplayOnly,
+    /// There is none.
+    None,
 }
+
+words! { Applicability { Safe "safe" NeedsConsent "needs-consent" DisplayOnly "display-only" None "none" } }
 
 impl Finding {
     /// Makes it milder; never worse.

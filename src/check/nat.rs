@@ -3,6 +3,7 @@
 mod filter;
 mod guard;
 mod half;
+mod intercept;
 mod metadata;
 mod pairs;
 mod place;

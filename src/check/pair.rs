@@ -5,6 +5,7 @@ mod device;
 mod flap;
 mod mtu;
 mod neighbour;
+mod rebuild;
 mod wanted;
 
 pub(super) use wanted::{default_16, default_16_change};

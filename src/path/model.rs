@@ -2,11 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use serde::Serialize;
-
 use super::packet::{Endpoint, Packet};
 use super::track::Connections;
-use crate::net::{IfName, Mac, NeighState, NetnsName, Route, RouteAnswer, RouteQuestion, Rule, TableId};
+use crate::net::{IfName, Mac, NeighState, NetnsName, Route, RouteAnswer, RouteQuestion, Rule, TableId, words};
 use crate::topology::ObjectRef;
 
 /// Where a packet begins its walk.
@@ -235,23 +233,6 @@ pub struct ArpAnswer {
     pub object: Option<ObjectRef>,
     /// The hardware address in the answer.
     pub mac: Option<Mac>,
-}
-
-macro_rules! words {
-    ($type:ident { $($variant:ident $word:literal)* }) => {
-        impl $type {
-            /// The word for it in text and JSON.
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-        }
-
-        impl Serialize for $type {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.word())
-            }
-        }
-    };
 }
 
 words! { Class { EastWest "east-west" Snat "snat" Fip "fip" Local "local" None "none" } }

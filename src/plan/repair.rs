@@ -6,35 +6,50 @@
 //! node answer ARP for it, so it goes first and comes late.
 
 mod convert;
+mod position;
+mod veth;
 
 use crate::check::Finding;
+use crate::net::netfilter::RuleBody;
 use crate::net::{NetnsName, Snapshot};
 use crate::neutron::{NamespaceKind, parse_namespace};
 
-use super::simulate::Simulation;
+use super::simulate::{Simulation, netns_of};
 use super::{Action, Object, Place, Plan};
 use convert::Converted;
+use position::Chains;
+
+/// A step to be, and the rules of its chain that a new rule goes before.
+struct Draft {
+    place: Place,
+    action: Action,
+    behind: Vec<RuleBody>,
+}
 
 /// The steps that mend these findings, root causes first within what the order
 /// of steps leaves free. What is so already, or comes to be so by an earlier
 /// step, is left out. Give a finding together with those that follow from it
 /// ([`together`]): the kernel brings not everything back by itself.
 pub fn plan(findings: &[&Finding], snapshot: &Snapshot) -> Plan {
-    let mut steps: Vec<(Place, Action)> = Vec::new();
+    let mut steps: Vec<Draft> = Vec::new();
     for finding in ordered(findings) {
+        let mut chains = Chains::of(snapshot);
         for change in &finding.mend {
-            if let Converted::Steps(actions) = convert::convert(change) {
+            let behind = chains.follow(change);
+            if let Converted::Steps(actions) = convert::convert(change, &finding.mend, snapshot) {
                 let place = change.netns.clone().map_or(Place::Host, Place::Netns);
-                steps.extend(actions.into_iter().map(|action| (place.clone(), action)));
+                let draft = |action| Draft { place: place.clone(), action, behind: behind.clone() };
+                steps.extend(actions.into_iter().map(draft));
             }
         }
     }
     // Stable: what one finding lists in an order stays so where the stage is one.
-    steps.sort_by_key(|(place, action)| stage(place, action));
+    steps.sort_by_key(|step| stage(&step.place, &step.action));
     let mut plan = Plan::new(intent(findings));
     let mut simulation = Simulation::of(snapshot);
-    for (place, action) in steps {
-        if simulation.perform(&place, &action) {
+    for Draft { place, mut action, behind } in steps {
+        let is_new = position::place(&mut action, &behind, netns_of(snapshot, &place), simulation.netns(&place));
+        if is_new && simulation.perform(&place, &action) {
             plan.push(&place, action);
         }
     }
@@ -45,8 +60,9 @@ pub fn plan(findings: &[&Finding], snapshot: &Snapshot) -> Plan {
 /// the agent's files, objects that the agent has to make.
 pub fn by_hand(findings: &[&Finding], snapshot: &Snapshot) -> Vec<String> {
     let mut sentences = Vec::new();
-    for change in ordered(findings).into_iter().flat_map(|finding| &finding.mend) {
-        if let Converted::ByHand = convert::convert(change) {
+    let all = ordered(findings).into_iter();
+    for (change, mend) in all.flat_map(|finding| finding.mend.iter().map(|change| (change, &finding.mend))) {
+        if let Converted::ByHand = convert::convert(change, mend, snapshot) {
             let sentence = convert::sentence(change, snapshot);
             if !sentences.contains(&sentence) {
                 sentences.push(sentence);
@@ -90,8 +106,9 @@ fn stage(place: &Place, action: &Action) -> u8 {
         Action::Delete(Object::Route(_)) => 0,
         Action::Delete(Object::Rule(_)) => 1,
         Action::Delete(_) => 2,
+        Action::Add(Object::Netns(_) | Object::Veth(_) | Object::Bridge(_)) => 3,
         Action::SetLink { .. } | Action::Sysctl { .. } => 3,
-        Action::Add(Object::Addr(_) | Object::Netns(_) | Object::Veth(_) | Object::Bridge(_)) => 4,
+        Action::Add(Object::Addr(_)) => 4,
         Action::Add(Object::Neigh(_)) => 5,
         Action::Add(Object::Route(route)) | Action::ReplaceRoute { to: route, .. } => {
             let is_host = route.dst.prefix_len() == route.dst.max_prefix_len();

@@ -27,7 +27,7 @@ use crate::net::{
 
 use super::{Action, Object, Place, Plan, Veth, VethEnd};
 
-pub(super) use netfilter::parsed;
+pub(super) use netfilter::{chain, parsed};
 pub(super) use setting::sysctl_key;
 
 /// The snapshot as it is when the plan has been carried out.
@@ -102,7 +102,8 @@ impl Simulation {
         &self.snapshot
     }
 
-    fn netns(&self, place: &Place) -> Option<&Netns> {
+    /// A namespace as it is by now.
+    pub(super) fn netns(&self, place: &Place) -> Option<&Netns> {
         place.seen(&self.snapshot)
     }
 
@@ -125,6 +126,14 @@ impl Simulation {
     fn apply(&mut self, changes: &[Change]) -> bool {
         self.snapshot.apply(changes);
         !changes.is_empty()
+    }
+}
+
+/// The namespace of a place, where it was read.
+pub(super) fn netns_of<'s>(snapshot: &'s Snapshot, place: &Place) -> Option<&'s Netns> {
+    match place {
+        Place::Host => snapshot.host.netns.seen(),
+        Place::Netns(name) => snapshot.netns(name),
     }
 }
 

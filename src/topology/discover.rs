@@ -47,6 +47,8 @@ pub(super) struct RouterParts<'a> {
     pub(super) pair: Pair<'a>,
     /// Its layout; where it has no pair, the one that it would have.
     pub(super) layout: Layout,
+    /// The same, `None` where nothing on the node tells it.
+    pub(super) told_layout: Option<Layout>,
 }
 
 impl<'a> Node<'a> {
@@ -129,7 +131,7 @@ impl<'a> Node<'a> {
                 let kind = self.kind(self.space(&qrouter), self.space(&snat), pair.rfp.is_some(), legacy_agent);
                 let prefix = RouterPrefix::of(&id);
                 let fip = pair.fip.clone().unwrap_or_else(|| self.likely_fip(&prefix));
-                RouterParts { id, prefix, kind, qrouter, snat, fip, pair, layout: Layout::Pike }
+                RouterParts { id, prefix, kind, qrouter, snat, fip, pair, layout: Layout::Pike, told_layout: None }
             })
             .collect();
     }

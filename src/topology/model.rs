@@ -84,6 +84,9 @@ pub struct Router {
     pub external_network: Option<String>,
     /// The layout, `None` where the router has no pair.
     pub layout: Option<Layout>,
+    /// The layout in which its agent builds, as the rest of the node tells it
+    /// where the router has no pair; `None` where nothing does.
+    pub told_layout: Option<Layout>,
     /// `rfp-…` in the router namespace.
     pub rtr_2_fip: Option<PairEnd>,
     /// `fpr-…` in the fip namespace.

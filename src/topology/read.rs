@@ -68,6 +68,7 @@ fn router(node: &Node, parts: &RouterParts) -> Router {
         kind: parts.kind,
         external_network: parts.external_network(),
         layout: has_pair.then_some(parts.layout),
+        told_layout: parts.told_layout,
         rtr_2_fip: parts.pair.rfp.map(|link| pair_end(qrouter, link, known.clone())),
         fip_2_rtr: parts.pair.fpr.map(|link| {
             let back = parts.pair.rfp.is_some().then(|| parts.qrouter.clone());

@@ -22,5 +22,6 @@ mod pair;
 mod policy;
 mod real;
 mod registry;
+mod repairs;
 mod snat;
 mod wire;

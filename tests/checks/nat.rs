@@ -201,6 +201,32 @@ fn chains_that_nothing_leads_to() {
 }
 
 #[test]
+fn rules_before_the_agents() {
+    for (line, fip) in [
+        ("-A PREROUTING -d 192.168.1.3/32 -j ACCEPT", Some(FLOATING)),
+        ("-A PREROUTING -p tcp -m tcp --dport 8080 -j REDIRECT --to-ports 80", None),
+        ("-A PREROUTING -d 192.168.1.3/32 -p udp -m udp --dport 53 -j DNAT --to-destination 10.0.0.99", Some(FLOATING)),
+        ("-A POSTROUTING -o rfp-ef25020f-0 -j MASQUERADE", None),
+        ("-A POSTROUTING -s 10.0.0.4/32 -j SNAT --to-source 192.168.1.250", Some(FLOATING)),
+    ] {
+        let node = sick(|node| with(node, "qrouter", "nat", line));
+        let found = only(&node, 411);
+        assert!(found.actual.as_ref().unwrap().starts_with(line), "{found:?}");
+        assert_eq!(found.floating_ip.map(|ip| ip.to_string()).as_deref(), fip, "{line}");
+        assert_eq!((found.applicability, found.confidence), (Applicability::NeedsConsent, Confidence::Inferred));
+        mended(&node, &found);
+    }
+    for line in [
+        "-A PREROUTING -d 203.0.113.9/32 -j ACCEPT",
+        "-A POSTROUTING -o qr-c2e43983-5c -j ACCEPT",
+        "-A PREROUTING -d 192.168.1.3/32 -j LOG",
+    ] {
+        let harmless = sick(|node| with(node, "qrouter", "nat", line));
+        assert!(crate::common::roots(&harmless).is_empty(), "{line}: {:?}", crate::common::roots(&harmless));
+    }
+}
+
+#[test]
 fn a_floating_ip_twice() {
     let node = sick(|node| {
         let line =

@@ -1,6 +1,6 @@
 //! Policy routing: each fault is found as what it is.
 
-use fipscope::check::{Finding, Severity};
+use fipscope::check::{Confidence, Finding, Severity};
 use fipscope::net::{Observed, Rule, RuleAction, Snapshot, TableId};
 use fipscope::neutron::Layout;
 use fipscope::topology::scenario::Scenario;
@@ -109,6 +109,41 @@ fn rule_shadowed() {
     let finding = found(304, &node);
     of_three(&finding);
     assert_eq!(finding.mend.len(), 1, "{finding:?}");
+}
+
+#[test]
+fn the_mark_of_the_packets_counts() {
+    let marked = |value| {
+        broken(|node| {
+            edit(node, "qrouter-", |netns| {
+                let Observed::Seen(rules) = &mut netns.rules else { panic!("not read") };
+                let fwmark = Some(fipscope::net::FwMark { value, mask: 0xffff_0000 });
+                let table = TableId(167_772_161);
+                rules.push(Rule { fwmark, ..Rule::lookup(fipscope::net::Family::V4, 1000, table) });
+                netns.sort();
+            });
+        })
+    };
+    // What comes in by a port of the agent's has the mark of no address scope.
+    let finding = found(304, &marked(0x400_0000));
+    of_three(&finding);
+    assert_eq!(finding.questions[0].mark, 0x400_0000, "{finding:?}");
+    assert!(root_findings(&marked(0x500_0000)).is_empty());
+}
+
+#[test]
+fn without_the_file_the_fixed_ip_of_a_rule_is_reckoned() {
+    let moved = |node: &mut Snapshot| {
+        edit_rule(node, FIP_RULE, |rule| rule.from = Some("10.0.0.99/32".parse().unwrap()));
+    };
+    assert_eq!(found(310, &broken(moved)).confidence, Confidence::Proved);
+    let node = broken(|node| {
+        moved(node);
+        node.host.priority_file = Observed::Absent;
+    });
+    let all = judge(&node);
+    let finding = all.iter().find(|one| one.code.0 == 310).unwrap();
+    assert_eq!(finding.confidence, Confidence::Inferred);
 }
 
 #[test]

@@ -12,10 +12,14 @@ struct Expected {
 
 /// Nodes on which something else than [`EVERYWHERE`] is found.
 const EXPECTED: &[Expected] = &[
-    // The gateway was cleared: the agent keeps the fip namespace (104).
+    // Instances came after their router, and this cloud announced no ports: the
+    // agent has no entries for them (701).
+    Expected { node: "S2", roots: &[], notes: &[701, 701] },
+    Expected { node: "S6", roots: &[], notes: &[701] },
     // The agent leaves a rule for a centralized floating IP, and the instance's
     // packets leave by the wrong way (303).
     Expected { node: "S9", roots: &[(303, "qrouter-", "45606: from 20.0.0.9 lookup 16")], notes: &[807] },
+    // The gateway was cleared: the agent keeps the fip namespace (104).
     Expected { node: "S13", roots: &[], notes: &[104] },
     // The same stray rule without a pair: table 16 is empty, it does nothing (303).
     Expected { node: "S15", roots: &[], notes: &[303] },

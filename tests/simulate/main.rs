@@ -76,7 +76,15 @@ fn main() -> ExitCode {
     for (place, action) in &steps {
         failed += compare(&sandbox, place, action);
     }
-    println!("simulate: {} kinds of steps done and taken back, {failed} differ", steps.len());
+    let story = steps::story();
+    for (place, action) in &story {
+        failed += does(&sandbox, place, action);
+    }
+    println!(
+        "simulate: {} steps of devices that come and go, {} kinds of steps done and taken back, {failed} differ",
+        story.len(),
+        steps.len()
+    );
     ExitCode::from(u8::from(failed > 0))
 }
 

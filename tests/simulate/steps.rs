@@ -2,7 +2,7 @@
 
 use fipscope::net::netfilter::Backend;
 use fipscope::net::{Addr, AddrFlags, Family, IfName, Mac, Neigh, NeighState, Route, RouteKind, Rule, TableId};
-use fipscope::plan::{Action, ChainEdit, LinkSetting, Object, Place, TableEdit};
+use fipscope::plan::{Action, ChainEdit, LinkSetting, Object, Place, TableEdit, Veth, VethEnd};
 
 pub(crate) fn steps() -> Vec<(Place, Action)> {
     let (router, fip) = (Place::netns("qrouter-1"), Place::netns("fip-x"));
@@ -33,6 +33,63 @@ pub(crate) fn steps() -> Vec<(Place, Action)> {
     }
     steps.push((router, Action::Netfilter(filter())));
     steps
+}
+
+/// Devices and a namespace that come and go, with what stands on them.
+pub(crate) fn story() -> Vec<(Place, Action)> {
+    let (router, fip) = (Place::netns("qrouter-1"), Place::netns("fip-x"));
+    let [rfp, fpr] = ["rfp-2", "fpr-2"].map(IfName::from);
+    let mac = Mac([0xfa, 0x16, 0x3e, 0, 2, 1]);
+    let pair = |end: &IfName, other: &IfName, place: &Place| {
+        Object::Veth(Veth {
+            end: VethEnd::named(end.as_str()).with_mac(mac),
+            peer_netns: place.clone(),
+            peer: VethEnd::named(other.as_str()).with_mtu(Some(1450)),
+        })
+    };
+    let addr = |dev: &IfName, address: &str| {
+        let (dev, address) = (dev.clone(), address.parse().unwrap());
+        Action::Add(Object::Addr(Addr {
+            dev,
+            address,
+            peer: None,
+            broadcast: None,
+            scope: 0,
+            flags: AddrFlags::default(),
+        }))
+    };
+    let via = Some("169.254.99.1".parse().unwrap());
+    let default = Route { protocol: 4, ..Route::unicast(TableId(17), "0.0.0.0/0".parse().unwrap(), via, &rfp) };
+    let rule = Rule { iif: Some(fpr.clone()), ..Rule::lookup(Family::V4, 40003, TableId(17)) };
+    let neigh = Neigh {
+        dev: fpr.clone(),
+        address: "169.254.99.0".parse().unwrap(),
+        mac: Some(mac),
+        state: NeighState::Permanent,
+        proxy: false,
+    };
+    let before = "192.168.1.9/32".parse().unwrap();
+    let mut sent = Route { protocol: 4, ..Route::unicast(TableId::MAIN, before, via, &"fpr-1".into()) };
+    sent.next_hops[0].via = Some("169.254.88.134".parse().unwrap());
+    sent.pref_src = Some("169.254.99.1".parse().unwrap());
+    vec![
+        (fip.clone(), Action::Add(Object::Rule(rule))),
+        (router.clone(), Action::Add(pair(&rfp, &fpr, &fip))),
+        (router.clone(), addr(&rfp, "169.254.99.0/31")),
+        (router.clone(), Action::up(&rfp)),
+        (fip.clone(), Action::up(&fpr)),
+        (fip.clone(), addr(&fpr, "169.254.99.1/31")),
+        (router.clone(), Action::Add(Object::Route(default))),
+        (fip.clone(), Action::Add(Object::Neigh(neigh))),
+        (fip.clone(), Action::Add(Object::Route(sent))),
+        // By its far end.
+        (fip.clone(), Action::Delete(pair(&fpr, &rfp, &router))),
+        (router.clone(), Action::Add(pair(&rfp, &fpr, &router))),
+        (router.clone(), Action::up(&rfp)),
+        (router.clone(), Action::up(&fpr)),
+        (router.clone(), Action::Delete(pair(&rfp, &fpr, &router))),
+        (Place::Host, Action::Delete(Object::Netns("fip-x".into()))),
+    ]
 }
 
 fn addresses(rfp: &IfName, qr: &IfName) -> Vec<Action> {

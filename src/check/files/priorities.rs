@@ -107,7 +107,7 @@ pub(super) fn ruled<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = &'s Float
 }
 
 pub(super) fn layout(scene: &Scene<'_, '_>, fip: &FloatingIp) -> Option<Layout> {
-    scene.router_of(fip).and_then(|router| router.layout)
+    scene.router_of(fip).and_then(|router| router.told_layout)
 }
 
 pub(super) fn object(key: &str) -> ObjectRef {

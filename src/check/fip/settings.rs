@@ -69,12 +69,25 @@ pub(super) fn nonlocal_bind(scene: &Scene<'_, '_>, findings: &mut Findings) {
         }
         let message = "announcements of floating IPs cannot be sent: arping has no address to bind to".to_owned();
         let finding = set(findings, &subject, &network.namespace, name, (0, 1), message);
-        let of_network = |router: &&crate::topology::Router| router.external_network.as_ref() == Some(&network.id);
-        if scene.topology.routers.iter().filter(of_network).any(|router| router.layout == Some(Layout::Juno)) {
+        if !binds_nonlocal(scene, network) {
             // Juno and early Kilo announce by a temporary address instead.
             finding.at_most(Severity::Note);
         }
     }
+}
+
+/// Whether the agent announces from addresses that the namespace does not have,
+/// told by the layouts of the network's routers, else of all of the node.
+fn binds_nonlocal(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> bool {
+    let all = || scene.topology.routers.iter();
+    let mut own = all().filter(|router| router.external_network.as_ref() == Some(&network.id)).peekable();
+    let layouts: Vec<Layout> = if own.peek().is_some() {
+        own.filter_map(|router| router.told_layout).collect()
+    } else {
+        all().filter_map(|router| router.told_layout).collect()
+    };
+    let is_known_new = || ReleaseRange::of(scene.snapshot).is_at_least(Release::new(7, 1, 0));
+    !layouts.contains(&Layout::Juno) && (!layouts.is_empty() || is_known_new())
 }
 
 /// DVR511.

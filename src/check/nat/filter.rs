@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Place;
 use super::pairs::{agent_of, is_associated};
 use crate::check::{Applicability, Findings, Scene, Subject};
+use crate::net::netfilter::RuleWords;
 use crate::net::{Change, NetnsName};
 use crate::path::{Outcome, Walk};
 use crate::topology::{FloatingIp, ObjectKind, ObjectRef, Router};
-use probe::probes;
+use probe::{first_packets, probes};
 use suspect::{Suspect, suspects};
 
 /// Something that stops packets: a rule by its line, or a policy in words.
@@ -67,6 +68,11 @@ pub(in crate::check) fn foreign(scene: &Scene<'_, '_>, findings: &mut Findings) 
             findings.cannot_tell(&Subject::router(router), Some(namespace), object, why.clone());
         }
     });
+}
+
+/// The ways of first packets that a rule asks for, of one floating IP.
+pub(super) fn walks(scene: &Scene<'_, '_>, router: &Router, fip: &FloatingIp, words: &RuleWords) -> Vec<Walk> {
+    first_packets(scene, router, fip, Suspect { words: Some(words) })
 }
 
 /// Walks the packets of each router that has something to suspect.

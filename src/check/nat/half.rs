@@ -1,7 +1,7 @@
 //! DVR405: an association of which two or more of its own objects are missing.
 
 use super::pairs::is_associated;
-use crate::check::{Findings, Scene, Subject};
+use crate::check::{Applicability, Findings, Scene, Subject};
 use crate::topology::{Direction, FactSource, FipKind, FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef};
 
 /// The objects that only this floating IP has.
@@ -30,7 +30,9 @@ pub(in crate::check) fn half_done(scene: &Scene<'_, '_>, findings: &mut Findings
             format!("of the association of {floating}, {} are missing and {} stand", missing.len(), standing.len());
         findings
             .fire(&Subject::floating_ip(fip), namespace, object, message)
-            .values(format!("all or none; missing: {}", missing.join("; ")), format!("there: {}", standing.join("; ")));
+            .values(format!("all or none; missing: {}", missing.join("; ")), format!("there: {}", standing.join("; ")))
+            // The parts have findings of their own, which mend what can be told.
+            .applicability(Applicability::DisplayOnly);
     }
 }
 

@@ -48,9 +48,16 @@ impl<'a> Place<'a> {
     /// Puts a rule in, given as `iptables-save` prints it: at a place of its
     /// chain, at the end where there is none so far down.
     pub(in crate::check) fn insert_line(&self, line: &str, position: usize) -> Option<Change> {
-        let (chain, rule) = parse_rule(line).ok()?;
+        let (chain, _) = parse_rule(line).ok()?;
         let length = self.table.chain(&chain)?.rules.len();
-        Some(self.insert(&chain, position.min(length), &rule))
+        self.insert_line_at(line, position.min(length))
+    }
+
+    /// The same, at a place that its chain has by then.
+    pub(in crate::check) fn insert_line_at(&self, line: &str, position: usize) -> Option<Change> {
+        let (chain, rule) = parse_rule(line).ok()?;
+        self.table.chain(&chain)?;
+        Some(self.insert(&chain, position, &rule))
     }
 
     /// Takes out every rule of a chain that is meant, from its end.

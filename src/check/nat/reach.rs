@@ -7,14 +7,16 @@ use super::pairs::tell;
 use super::tracking::blind;
 use crate::check::{Findings, Scene, Subject};
 use crate::net::netfilter::{Backend, NfFamily};
-use crate::net::{Change, NetnsName};
-use crate::topology::{ChainLink, Direction, LinkName, LinkState, ObjectKind, ObjectRef};
+use crate::net::{Change, NetnsName, Object};
+use crate::topology::{
+    ChainLink, Direction, Fact, FactSource, FipKind, FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef,
+};
 
-/// DVR411: a jump from a built-in chain is gone, or both packet filters hold the
-/// agent's rules. Once for each namespace and direction.
+/// DVR411: a jump from a built-in chain is gone, a foreign rule comes first, or
+/// both packet filters hold the agent's rules. Once for each namespace and direction.
 pub(in crate::check) fn chains(scene: &Scene<'_, '_>, findings: &mut Findings) {
     let mut seen = BTreeSet::new();
-    for fip in scene.topology.floating_ips.iter().filter(|fip| fip.floating_ip.is_some()) {
+    for fip in scene.topology.floating_ips.iter().filter(|fip| needs_jumps(fip)) {
         for direction in [Direction::Outbound, Direction::Inbound] {
             let links = fip.links(direction).iter().filter(|link| link.link == LinkName::NatJumps);
             for link in links.filter(|link| seen.insert((&link.namespace, &link.object))) {
@@ -23,11 +25,19 @@ pub(in crate::check) fn chains(scene: &Scene<'_, '_>, findings: &mut Findings) {
             }
         }
     }
+    super::intercept::intercepted(scene, findings);
     for router in &scene.topology.routers {
         for namespace in router.namespace.iter().chain(&router.snat_namespace) {
             both_filters(scene, findings, &Subject::router(router), namespace);
         }
     }
+}
+
+/// A gateway port may have an address that nothing translates: the agents of
+/// some releases then lay no jump (DVR804 and DVR806 speak of those).
+fn needs_jumps(fip: &FloatingIp) -> bool {
+    let translates = |fact: &Fact| matches!(fact.source, FactSource::Dnat | FactSource::Snat);
+    fip.floating_ip.is_some() && (fip.kind == FipKind::Distributed || fip.facts.iter().any(translates))
 }
 
 fn judge(scene: &Scene<'_, '_>, findings: &mut Findings, subject: &Subject, link: &ChainLink) {
@@ -50,8 +60,28 @@ fn judge(scene: &Scene<'_, '_>, findings: &mut Findings, subject: &Subject, link
 fn mend(scene: &Scene<'_, '_>, link: &ChainLink) -> Vec<Change> {
     let place = scene.netns(&link.namespace).and_then(|netns| Place::of_agent(&link.namespace, netns, "nat"));
     let (Some(place), Some(expected)) = (place, &link.expected) else { return Vec::new() };
-    let last = |line: &str| if line.contains("POSTROUTING -j neutron-postrouting-bottom") { usize::MAX } else { 0 };
-    expected.split("; ").filter_map(|line| place.insert_line(line, last(line))).collect()
+    let mut changes: Vec<Change> = Vec::new();
+    for line in expected.split("; ") {
+        // Each holds at its moment: the last comes behind those that came before it.
+        let position = match plain_end(line) {
+            Some(chain) => {
+                let length = place.table.chain(chain).map_or(0, |chain| chain.rules.len());
+                length + changes.iter().filter(|change| is_into(change, chain)).count()
+            }
+            None => 0,
+        };
+        changes.extend(place.insert_line_at(line, position));
+    }
+    changes
+}
+
+/// The chain whose last rule this line is.
+fn plain_end(line: &str) -> Option<&str> {
+    line.strip_prefix("-A ")?.strip_suffix(" -j neutron-postrouting-bottom")
+}
+
+fn is_into(change: &Change, chain: &str) -> bool {
+    matches!(&change.after, Some(Object::NfRule(at, _)) if at.chain == chain)
 }
 
 /// `nf_tables` and `ip_tables` both act: each has the agent's chains with rules

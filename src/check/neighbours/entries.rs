@@ -4,14 +4,15 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::check::{Findings, Scene, Severity, Subject};
+use crate::check::{Applicability, Findings, Scene, Severity, Subject};
 use crate::net::{Change, Neigh, NeighState, Netns, NetnsName, Object};
 use crate::neutron::DeviceKind;
-use crate::topology::{InternalPort, ObjectKind, ObjectRef, Router, RouterKind};
+use crate::topology::{FactSource, FipKind, FloatingIp, InternalPort, ObjectKind, ObjectRef, Router, RouterKind};
 
 /// DVR701: the kernel asked for an instance and heard nothing, or has no entry
 /// for the snat namespace's port that a redirect leads to. No ARP request leaves
 /// a distributed router for another node, so only the agent's entries serve there.
+/// An instance of this node answers: that its entry is gone is worth a note.
 pub(in crate::check) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
     for (router, namespace, netns) in distributed(scene) {
         for neigh in netns.neighs().iter().filter(|neigh| is_on_port(neigh) && is_silent(neigh)) {
@@ -20,9 +21,45 @@ pub(in crate::check) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) 
             let subject = Subject { fixed_ip: Some(neigh.address), ..Subject::router(router) };
             findings
                 .fire(&subject, Some(namespace), ObjectRef { kind: ObjectKind::Neigh, key }, message)
-                .values(format!("{} dev {} lladdr MAC PERMANENT", neigh.address, neigh.dev), neigh.to_string());
+                .values(format!("{} dev {} lladdr MAC PERMANENT", neigh.address, neigh.dev), neigh.to_string())
+                .applicability(Applicability::DisplayOnly);
         }
         redirect_targets(scene, findings, router, namespace, netns);
+        instances(scene, findings, router, namespace, netns);
+    }
+}
+
+/// Instances whose floating IPs are here: the only ones that a node tells of.
+fn instances(scene: &Scene<'_, '_>, findings: &mut Findings, router: &Router, namespace: &NetnsName, netns: &Netns) {
+    let own = |fip: &&FloatingIp| fip.router == router.id && fip.kind == FipKind::Distributed;
+    for fip in scene.topology.floating_ips.iter().filter(own) {
+        let Some(fixed) = fip.fixed_ip.filter(|_| fip.facts.iter().any(|fact| fact.source == FactSource::Dnat)) else {
+            continue;
+        };
+        let on_subnet = |port: &&InternalPort| port.addresses.iter().any(|net| net.contains(&fixed));
+        let Some(port) = router.internal.iter().find(on_subnet) else { continue };
+        let mut entries = netns.neighs().iter().filter(|neigh| neigh.dev == port.device && !neigh.proxy);
+        let before = entries.clone().find(|neigh| neigh.address == fixed);
+        let is_told = before.is_some_and(|neigh| neigh.state == NeighState::Permanent || is_silent(neigh));
+        // Without any, the port has lost all of them: that is another finding.
+        if is_told || !entries.any(|neigh| neigh.state == NeighState::Permanent && neigh.address.is_ipv4()) {
+            continue;
+        }
+        let key = format!("{fixed} dev {}", port.device);
+        let message = format!("{} has no permanent entry for {fixed}, and has to ask by ARP", port.device);
+        let object = ObjectRef { kind: ObjectKind::Neigh, key };
+        let found = findings.fire(&Subject::floating_ip(fip), Some(namespace), object, message);
+        let actual = before.map_or_else(|| "no entry".to_owned(), Neigh::to_string);
+        found.values(format!("{fixed} dev {} lladdr MAC PERMANENT", port.device), actual).at_most(Severity::Note);
+        let learned = before.filter(|neigh| neigh.mac.is_some());
+        let after = |neigh: &Neigh| Neigh { state: NeighState::Permanent, ..neigh.clone() };
+        found.mend(learned.map(|neigh| {
+            Change::new(Some(namespace.clone()), Some(Object::Neigh(neigh.clone())), Some(Object::Neigh(after(neigh))))
+        }));
+        if learned.is_none() {
+            // The hardware address is Neutron's to tell.
+            found.applicability(Applicability::DisplayOnly);
+        }
     }
 }
 
@@ -56,6 +93,9 @@ fn redirect_targets(
         let found = findings.fire(&Subject::router(router), Some(namespace), object, message);
         found.values(expected, "no entry").inferred();
         found.mend(wanted.map(|neigh| Change::new(Some(namespace.clone()), None, Some(Object::Neigh(neigh)))));
+        if found.mend.is_empty() {
+            found.applicability(Applicability::DisplayOnly);
+        }
         if scene.snapshot.namespaces.keys().any(|name| Some(name) == router.snat_namespace.as_ref()) {
             // It stands on this node and answers.
             found.at_most(Severity::Note);

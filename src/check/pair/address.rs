@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::check::view::{End, View, each};
-use crate::check::{Findings, Scene, Subject};
+use crate::check::{Applicability, Findings, Scene, Subject};
 use crate::net::{Addr, Change, NetnsName, Object};
 use crate::neutron::{LINK_LOCAL_POOL, LINK_LOCAL_POOL_OLD, Layout, LinkLocalPair};
 use crate::topology::{ObjectKind, ObjectRef};
@@ -85,6 +85,8 @@ pub(super) fn shared(scene: &Scene<'_, '_>, findings: &mut Findings) {
             let object = ObjectRef { kind: ObjectKind::Addr, key };
             let finding = findings.fire(subject, Some(&namespace), object, message);
             finding.values("a pair of its own", format!("{pair}, as {owner}"));
+            // A free pair is the agent's to give: it has the pool in memory.
+            finding.applicability(Applicability::DisplayOnly);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The two devices of the pair: there, in the right namespaces, switched on.
 
+use super::rebuild::rebuild;
 use crate::check::view::{End, View, each};
-use crate::check::{Findings, Scene};
+use crate::check::{Applicability, Findings, Scene};
 use crate::net::{Change, IFF_LOWER_UP, IFF_UP, Link, NetnsName, Object, OperState, Peer};
 use crate::topology::{FipKind, ObjectKind, ObjectRef};
 
@@ -20,6 +21,10 @@ pub(super) fn rfp_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let message = format!("{reason}, but {} has no {}", view.qrouter, view.rfp.name);
         let finding = findings.fire(&view.subject(), Some(view.qrouter), link(&view.rfp), message);
         finding.values(format!("{} up with {}", view.rfp.name, address(view, true)), "no such device");
+        finding.mend(rebuild(scene, view));
+        if finding.mend.is_empty() {
+            finding.applicability(Applicability::DisplayOnly);
+        }
     });
 }
 
@@ -38,6 +43,10 @@ pub(super) fn fpr_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let message = format!("{} has no {} behind it: {actual}", view.rfp.name, view.fpr.name);
         let finding = findings.fire(&view.subject(), namespace, link(&view.fpr), message);
         finding.values(format!("{} up with {}, the peer of {}", view.fpr.name, address(view, false), rfp.name), actual);
+        finding.mend(rebuild(scene, view));
+        // The half that is left is deleted, and its peer with it, wherever that is.
+        let may = if finding.mend.is_empty() { Applicability::DisplayOnly } else { Applicability::NeedsConsent };
+        finding.applicability(may);
     });
 }
 

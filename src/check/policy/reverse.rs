@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use crate::check::view::{View, each};
-use crate::check::{AgentDoes, Findings, Scene, Subject};
+use crate::check::{AgentDoes, Applicability, Findings, Scene, Subject};
 use crate::net::{IfName, Netns, NetnsName};
 use crate::path::{Node, Packet, Start, TCP};
 use crate::topology::{FloatingIp, ObjectKind, ObjectRef};
@@ -35,6 +35,8 @@ fn fire(scene: &Scene<'_, '_>, findings: &mut Findings, fip: &FloatingIp, namesp
     let object = ObjectRef { kind: ObjectKind::Sysctl, key: key.to_owned() };
     let finding = findings.fire(&Subject::floating_ip(fip), Some(namespace), object, message);
     finding.values("a way back by the same device, or 0", level.to_string()).agent(AgentDoes::Never).inferred();
+    // Whoever set the filter decides; to lower it would hide a fault.
+    finding.applicability(Applicability::DisplayOnly);
 }
 
 /// In by fg and out by qr, as far as both are told.

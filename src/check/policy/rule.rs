@@ -7,8 +7,9 @@ use ipnet::IpNet;
 
 use crate::check::view::{View, each};
 use crate::check::{Findings, Scene, Subject};
-use crate::net::{Change, Family, Object, RouteQuestion, Rule, RulePriority};
+use crate::net::{Change, Family, IfName, Object, RouteQuestion, Rule, RulePriority};
 use crate::neutron::{AllocationLine, FIP_PRIORITIES, FIP_TABLE, is_fip_priority, priority_lines};
+use crate::path::{ICMP, Packet, Start};
 use crate::topology::{FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef};
 
 /// What stands of a floating IP's rule.
@@ -21,6 +22,8 @@ enum Found<'s> {
     WrongTable(&'s Rule),
     /// A rule for another fixed IP, which nothing translates, has its priority.
     Elsewhere(&'s Rule),
+    /// The same, reckoned without the agent's file: it is the only candidate.
+    PerhapsElsewhere(&'s Rule),
 }
 
 /// DVR301.
@@ -37,7 +40,7 @@ pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
             let wanted = wanted(fixed, priority);
             let message = format!("no rule sends {fixed} to table 16: its packets do not leave as {}", word(fip));
             let finding = findings.fire(&Subject::floating_ip(fip), namespace, object(fixed), message);
-            finding.values(wanted.to_string(), "no rule for it").question(question(view, fixed));
+            finding.values(wanted.to_string(), "no rule for it").question(question(scene, view, fixed));
             finding.mend([Change::new(namespace.cloned(), None, Some(Object::Rule(Box::new(wanted))))]);
         }
     });
@@ -56,7 +59,7 @@ pub(super) fn wrong_table(scene: &Scene<'_, '_>, findings: &mut Findings) {
                 _ => format!("the rule of {fixed} is not the agent's: {rule}"),
             };
             let finding = findings.fire(&Subject::floating_ip(fip), Some(view.qrouter), object(fixed), message);
-            finding.values(wanted.to_string(), rule.to_string()).question(question(view, fixed));
+            finding.values(wanted.to_string(), rule.to_string()).question(question(scene, view, fixed));
             let namespace = || Some(view.qrouter.clone());
             finding.mend([
                 Change::new(namespace(), Some(Object::Rule(Box::new(rule.clone()))), None),
@@ -73,11 +76,16 @@ pub(super) fn disagrees(scene: &Scene<'_, '_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         let rules = Rules::of(view);
         for (fip, fixed) in fips(view) {
-            if let Found::Elsewhere(rule) = find(&rules, &file, fip, fixed) {
+            let found = find(&rules, &file, fip, fixed);
+            let is_reckoned = matches!(found, Found::PerhapsElsewhere(_));
+            if let Found::Elsewhere(rule) | Found::PerhapsElsewhere(rule) = found {
                 let wanted = wanted(fixed, rule.priority);
                 let message = format!("{} is translated to {fixed}, but its rule is {}", word(fip), rule.selector());
                 let finding = findings.fire(&Subject::floating_ip(fip), Some(view.qrouter), object(fixed), message);
-                finding.values(wanted.to_string(), rule.to_string()).question(question(view, fixed));
+                finding.values(wanted.to_string(), rule.to_string()).question(question(scene, view, fixed));
+                if is_reckoned {
+                    finding.inferred();
+                }
                 let namespace = || Some(view.qrouter.clone());
                 finding.mend([
                     Change::new(namespace(), Some(Object::Rule(Box::new(rule.clone()))), None),
@@ -107,23 +115,36 @@ pub(super) fn wanted(fixed: IpAddr, priority: RulePriority) -> Rule {
 }
 
 /// What would prove it: where the instance's packets to the outside go.
-pub(super) fn question(view: &View<'_>, fixed: IpAddr) -> RouteQuestion {
+pub(super) fn question(scene: &Scene<'_, '_>, view: &View<'_>, fixed: IpAddr) -> RouteQuestion {
     let port = view.subnets().find(|(_, addr)| addr.address.contains(&fixed)).map(|(device, _)| device.clone());
     RouteQuestion {
         namespace: Some(view.qrouter.clone()),
         src: Some(fixed),
         dst: super::shadow::OUTSIDE.into(),
+        mark: mark(scene, view, fixed, port.as_ref()),
         iif: port,
-        mark: 0,
         tos: 0,
     }
+}
+
+/// The mark with which the instance's packets come to the lookup: what the
+/// namespace's mangle table sets, where any rule asks for a mark at all.
+fn mark(scene: &Scene<'_, '_>, view: &View<'_>, fixed: IpAddr, port: Option<&IfName>) -> u32 {
+    let (IpAddr::V4(fixed), Some(port)) = (fixed, port) else { return 0 };
+    if !view.rules().any(|rule| rule.fwmark.is_some()) {
+        return 0;
+    }
+    let start = Start { namespace: view.qrouter.clone(), device: Some(port.clone()) };
+    let walk = scene.path.walk(&start, Packet::first(fixed, super::shadow::OUTSIDE, ICMP));
+    let asked = walk.hops.first().and_then(|hop| hop.question.as_ref());
+    asked.map_or(0, |question| question.mark)
 }
 
 /// Rules that a floating IP was moved away from.
 pub(super) fn moved<'s>(view: &View<'s>, file: &Priorities) -> Vec<&'s Rule> {
     let rules = Rules::of(view);
     let found = fips(view).filter_map(|(fip, fixed)| match find(&rules, file, fip, fixed) {
-        Found::Elsewhere(rule) => Some(rule),
+        Found::Elsewhere(rule) | Found::PerhapsElsewhere(rule) => Some(rule),
         _ => None,
     });
     found.collect()
@@ -167,16 +188,15 @@ fn find<'s>(rules: &Rules<'s>, file: &Priorities, fip: &FloatingIp, fixed: IpAdd
     if let Some(rule) = rules.of_fixed(fixed).iter().find(|rule| is_fip_priority(rule.priority)) {
         return Found::WrongTable(rule);
     }
-    let old = file.priority(fip).and_then(|priority| rules.orphans.get(&priority));
+    if let Some(rule) = file.priority(fip).and_then(|priority| rules.orphans.get(&priority)) {
+        return Found::Elsewhere(rule);
+    }
     // Without a file (Juno) the only rule that is nobody's is the only candidate.
     let only = || match rules.orphans.len() {
         1 if file.is_empty() && rules.lonely == 1 => rules.first_orphan,
         _ => None,
     };
-    match old.copied().or_else(only) {
-        Some(rule) => Found::Elsewhere(rule),
-        None => Found::Missing,
-    }
+    only().map_or(Found::Missing, Found::PerhapsElsewhere)
 }
 
 /// The rules of a router namespace whose source is one address.

@@ -20,7 +20,7 @@ const LOWER: Ipv4Addr = Ipv4Addr::new(45, 0, 0, 1);
 pub(super) fn by_rule(scene: &Scene<'_, '_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         for (fip, fixed, rule) in ruled(view) {
-            let question = question(view, fixed);
+            let question = question(scene, view, fixed);
             if question.iif.is_none() {
                 continue;
             }
@@ -38,7 +38,7 @@ pub(super) fn by_rule(scene: &Scene<'_, '_>, findings: &mut Findings) {
             if table == Some(FIP_TABLE) {
                 continue;
             }
-            let Some(culprit) = culprit(view, fixed, rule, table) else { continue };
+            let Some(culprit) = culprit(view, &question, rule, table) else { continue };
             let message =
                 format!("{fixed} is sent away by \"{culprit}\" before its own rule {} is asked", rule.priority);
             let finding = findings.fire(&Subject::floating_ip(fip), Some(view.qrouter), object(fixed), message);
@@ -63,7 +63,7 @@ pub(super) fn by_main(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let suspects = view.netns.routes().iter().filter(|route| covers(route, &outer));
         for route in suspects {
             let dst = probe(route, &outer);
-            let asked = RouteQuestion { dst, ..question(view, fixed) };
+            let asked = RouteQuestion { dst, ..question(scene, view, fixed) };
             if asked.iif.is_none() {
                 continue;
             }
@@ -105,10 +105,15 @@ fn ruled<'s>(view: &View<'s>) -> impl Iterator<Item = (&'s FloatingIp, IpAddr, &
 
 /// The rule before `own` that decides: the first that selects the instance's
 /// packets and asks the table that the lookup came to, or refuses.
-fn culprit<'s>(view: &View<'s>, fixed: IpAddr, own: &Rule, table: Option<TableId>) -> Option<&'s Rule> {
+fn culprit<'s>(view: &View<'s>, asked: &RouteQuestion, own: &Rule, table: Option<TableId>) -> Option<&'s Rule> {
     let ordinary = [TableId::LOCAL, TableId::MAIN, TableId::DEFAULT];
     let before = view.rules().take_while(|rule| rule.priority < own.priority || *rule != own);
-    let selects = |rule: &&Rule| rule.invert || rule.from.is_none_or(|net| net.contains(&fixed));
+    let selects = |rule: &&Rule| {
+        let source = rule.from.is_none_or(|net| asked.src.is_some_and(|src| net.contains(&src)));
+        let marked = rule.fwmark.is_none_or(|wanted| asked.mark & wanted.mask == wanted.value);
+        let device = rule.iif.is_none() || rule.iif == asked.iif;
+        rule.invert || (source && marked && device && rule.to.is_none_or(|net| net.contains(&asked.dst)))
+    };
     let decides = |rule: &&Rule| match rule.table() {
         Some(asked) => !ordinary.contains(&asked) && asked != FIP_TABLE && table.is_none_or(|table| table == asked),
         None => table.is_none(),

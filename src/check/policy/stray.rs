@@ -35,7 +35,7 @@ pub(super) fn stray(scene: &Scene<'_, '_>, findings: &mut Findings) {
                 // Of a rule that a floating IP was moved away from DVR310 speaks.
                 (None, Some(_)) => {
                     for rule in rules.iter().filter(|rule| !moved.contains(rule)) {
-                        stale(view, findings, *fixed, rule);
+                        stale(scene, view, findings, *fixed, rule);
                     }
                 }
                 _ => {}
@@ -66,7 +66,7 @@ fn double<'f>(
 /// A rule that no distributed floating IP stands behind. With a default in
 /// table 16 it leads the instance's packets out untranslated; without one,
 /// packets pass it by.
-fn stale(view: &View<'_>, findings: &mut Findings, fixed: IpAddr, rule: &Rule) {
+fn stale(scene: &Scene<'_, '_>, view: &View<'_>, findings: &mut Findings, fixed: IpAddr, rule: &Rule) {
     let diverts = view.default_16().is_some();
     let centralized = view.fips.iter().find(|fip| fip.kind == FipKind::Centralized && fip.fixed_ip == Some(fixed));
     let orphan = view.fips.iter().find(|fip| fip.fixed_ip == Some(fixed));
@@ -90,7 +90,7 @@ fn stale(view: &View<'_>, findings: &mut Findings, fixed: IpAddr, rule: &Rule) {
         .or(orphan)
         .map_or_else(|| Subject { fixed_ip: Some(fixed), ..view.subject() }, |fip| Subject::floating_ip(fip));
     let finding = findings.fire(&subject, Some(view.qrouter), object(rule), about);
-    finding.values("no such rule", rule.to_string()).at_most(severity).question(question(view, fixed));
+    finding.values("no such rule", rule.to_string()).at_most(severity).question(question(scene, view, fixed));
     finding.mend([Change::new(Some(view.qrouter.clone()), Some(Object::Rule(Box::new(rule.clone()))), None)]);
 }
 

@@ -34,7 +34,7 @@ pub(super) fn default_wrong(scene: &Scene<'_, '_>, findings: &mut Findings) {
             Some(fip) => {
                 (finding.floating_ip, finding.fixed_ip) = (fip.floating_ip, fip.fixed_ip);
                 if let Some(fixed) = fip.fixed_ip {
-                    finding.question(super::rule::question(view, fixed));
+                    finding.question(super::rule::question(scene, view, fixed));
                 }
             }
             // Nothing asks the table yet; the next floating IP will.

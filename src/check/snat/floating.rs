@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::check::nat::Place;
-use crate::check::{Findings, Scene, Subject};
+use crate::check::{Applicability, Findings, Scene, Subject};
 use crate::net::netfilter::{RuleWords, Target};
 use crate::net::{Addr, AddrFlags, Change, Object};
 use crate::neutron::DeviceKind;
@@ -112,7 +112,9 @@ pub(in crate::check) fn untranslated(scene: &Scene<'_, '_>, findings: &mut Findi
                 object,
                 format!("{floating} stands on the gateway port, and no rule translates it"),
             )
-            .values("DNAT and SNAT for it, as on the other members", "neither");
+            .values("DNAT and SNAT for it, as on the other members", "neither")
+            // Whose it is stands in Neutron, not here.
+            .applicability(Applicability::DisplayOnly);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use crate::check::{Findings, Scene, Subject};
+use crate::check::{Applicability, Findings, Scene, Subject};
 use crate::net::{Change, Link, Netns, NetnsName, Object};
 use crate::neutron::DeviceKind;
 use crate::topology::{InternalPort, ObjectKind, ObjectRef, Router};
@@ -78,7 +78,9 @@ fn fire(
     expected: &str,
     actual: &str,
 ) {
-    findings.fire(&Subject::router(router), Some(namespace), object(key), message).values(expected, actual);
+    let found = findings.fire(&Subject::router(router), Some(namespace), object(key), message);
+    // A port, and which of two, is Neutron's to tell.
+    found.values(expected, actual).applicability(Applicability::DisplayOnly);
 }
 
 fn object(key: String) -> ObjectRef {

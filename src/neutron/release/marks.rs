@@ -48,7 +48,7 @@ fn router(netns: &Netns, marks: &mut Vec<Mark>) {
     let Some(rfp) = device(netns, DeviceKind::RouterToFip) else { return };
     translations(netns, rfp, marks);
     pair(netns, rfp, marks);
-    if !netns.rules().iter().any(|rule| rule.table() == Some(FIP_TABLE) && is_fip_priority(rule.priority)) {
+    if !has_floating_ips(netns) {
         marks.push(("a pair stands without a floating IP", Some((11, 0, 0)), None));
     }
     if netns.rules().iter().any(|rule| rule.priority == FAST_EXIT_PRIORITY) {
@@ -62,6 +62,17 @@ fn router(netns: &Netns, marks: &mut Vec<Mark>) {
             _ => {}
         }
     }
+}
+
+/// Whether anything is left of a floating IP: a rule in the agent's range, or a
+/// translation of a whole address.
+fn has_floating_ips(netns: &Netns) -> bool {
+    let is_whole = |words: &RuleWords| match &words.target {
+        Some(Target::Dnat { .. }) => words.destination().is_some(),
+        Some(Target::Snat { .. }) => words.source().is_some(),
+        _ => false,
+    };
+    netns.rules().iter().any(|rule| is_fip_priority(rule.priority)) || words(netns, "nat").any(is_whole)
 }
 
 fn translations(netns: &Netns, rfp: &Link, marks: &mut Vec<Mark>) {

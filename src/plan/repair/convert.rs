@@ -5,6 +5,7 @@ use crate::net::{Change, IFF_UP, Ipv4Conf, Link, Object as Thing, Observed, Rule
 
 use super::super::simulate::sysctl_key;
 use super::super::{Action, LinkSetting, Object, TableEdit};
+use super::veth;
 
 /// What a change comes to.
 pub(super) enum Converted {
@@ -14,8 +15,11 @@ pub(super) enum Converted {
     ByHand,
 }
 
-pub(super) fn convert(change: &Change) -> Converted {
+/// A change of a repair, in the light of the others.
+pub(super) fn convert(change: &Change, mend: &[Change], snapshot: &Snapshot) -> Converted {
     let steps = match (&change.before, &change.after) {
+        (None, Some(Thing::Link(link))) => veth::new(change, link, mend),
+        (Some(Thing::Link(link)), None) => veth::old(change, link, snapshot),
         (Some(Thing::Route(before)), Some(Thing::Route(after))) => {
             let same_place = (before.table, before.dst, before.tos, before.metric)
                 == (after.table, after.dst, after.tos, after.metric);

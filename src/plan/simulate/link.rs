@@ -17,6 +17,8 @@ use super::{Effect, changes, come, gone};
 /// `IFF_RUNNING`: it carries packets, as the driver says.
 const IFF_RUNNING: u32 = 0x40;
 const CARRIES: u32 = IFF_LOWER_UP | IFF_RUNNING;
+/// `TC_H_ROOT`: the parent of a qdisc that has none.
+const ROOT: u32 = u32::MAX;
 
 /// Where a step happens.
 #[derive(Clone, Copy)]
@@ -154,7 +156,7 @@ fn became(before: &Link, after: Link) -> Effect {
 }
 
 /// The other end, where it was read: its namespace and itself.
-fn peer_of<'s>(here: Here<'s>, link: &Link) -> Option<(Option<&'s NetnsName>, &'s Netns, &'s Link)> {
+pub(super) fn peer_of<'s>(here: Here<'s>, link: &Link) -> Option<(Option<&'s NetnsName>, &'s Netns, &'s Link)> {
     let (place, netns, index) = match link.peer.as_ref()? {
         Peer::In(name, index) => {
             let (name, netns) = here.snapshot.namespaces.get_key_value(name)?;

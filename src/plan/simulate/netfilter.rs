@@ -90,6 +90,20 @@ fn built_in(table: &str, chain: &str) -> Option<Chain> {
     Some(Chain { name: chain.to_owned(), base: Some(base), counters: None, rules: Vec::new() })
 }
 
+/// A chain of a namespace.
+pub(in super::super) fn chain<'n>(netns: &'n Netns, at: &TableAt, name: &str) -> Option<&'n Chain> {
+    table(netns, at)?.chain(name)
+}
+
+fn table<'n>(netns: &'n Netns, at: &TableAt) -> Option<&'n Table> {
+    let netfilter = netns.netfilter.seen()?;
+    let tables = match at.backend {
+        Backend::Nft => netfilter.nft.seen()?,
+        Backend::Legacy => netfilter.legacy.seen()?,
+    };
+    tables.iter().find(|table| table.family == at.family && table.name == at.table)
+}
+
 pub(in super::super) fn parsed(chain: &str, words: &str) -> Option<NfRule> {
     parse_rule(&format!("-A {chain} {words}")).ok().map(|(_, rule)| rule)
 }

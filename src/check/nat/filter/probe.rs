@@ -16,6 +16,20 @@ const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 /// The way in and the way out of a packet that the suspected rule asks for, each
 /// with the way of its answer.
 pub(super) fn probes(scene: &Scene<'_, '_>, router: &Router, fip: &FloatingIp, suspect: Suspect<'_>) -> Vec<Walk> {
+    let with_reply = |walk: Walk| {
+        let reply = scene.path.reply(&walk);
+        [Some(walk), reply].into_iter().flatten()
+    };
+    first_packets(scene, router, fip, suspect).into_iter().flat_map(with_reply).collect()
+}
+
+/// The same without the answers.
+pub(super) fn first_packets(
+    scene: &Scene<'_, '_>,
+    router: &Router,
+    fip: &FloatingIp,
+    suspect: Suspect<'_>,
+) -> Vec<Walk> {
     let (Some(IpAddr::V4(floating)), Some(IpAddr::V4(fixed))) = (fip.floating_ip, fip.fixed_ip) else {
         return Vec::new();
     };
@@ -43,12 +57,7 @@ pub(super) fn probes(scene: &Scene<'_, '_>, router: &Router, fip: &FloatingIp, s
             let here = [router.namespace.as_ref(), router.snat_namespace.as_ref(), network.map(|net| &net.namespace)];
             here.contains(&Some(&start.namespace))
         });
-        for start in starts {
-            let walk = scene.path.walk(&start, packet);
-            let reply = scene.path.reply(&walk);
-            walks.push(walk);
-            walks.extend(reply);
-        }
+        walks.extend(starts.map(|start| scene.path.walk(&start, packet)));
     }
     walks
 }
