@@ -6,12 +6,16 @@
 mod acknowledged;
 mod check;
 mod commands;
+mod consent;
 pub mod console;
 mod effects;
 mod error;
 mod exit;
 mod log;
 mod output;
+mod past;
+mod privileges;
+mod repair;
 mod source;
 mod terminal;
 mod trace;
@@ -21,6 +25,7 @@ use std::process::ExitCode;
 
 use self::error::AppError;
 use self::exit::Exit;
+use self::privileges::Needs;
 use crate::config::{Command, Environment, LowArgs, Settings};
 
 /// Runs what was typed. Everything that went wrong is on standard error by the
@@ -29,6 +34,7 @@ pub fn run(typed: &LowArgs) -> ExitCode {
     let outcome = Settings::load(typed, &Environment::of_process()).map_err(AppError::from).and_then(|settings| {
         log::start(&settings)?;
         tracing::info!(command = ?typed.command, version = env!("CARGO_PKG_VERSION"), "start");
+        privileges::keep(Needs::of(&typed.command, &settings))?;
         dispatch(&typed.command, &settings)
     });
     let exit = outcome.unwrap_or_else(|error| {
@@ -60,6 +66,9 @@ fn dispatch(command: &Command, settings: &Settings) -> Result<Exit, AppError> {
         Command::Explain(code) => check::explain(code.as_deref(), settings),
         Command::Acknowledge { finding, revoke } => check::acknowledge(finding, *revoke, settings),
         Command::Trace(packet) => trace::trace(packet, settings),
+        Command::Repair(which) => repair::repair(which, settings),
+        Command::Undo(which) => past::undo(which, settings),
+        Command::Journal(what) => past::journal(what, settings),
         Command::Snapshot(what) => commands::snapshot(what, settings),
         Command::Diff { before, after } => commands::diff(before, after, settings),
         Command::Lab(lab) => source::lab(lab, settings),

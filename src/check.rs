@@ -25,6 +25,7 @@ mod scene;
 mod snat;
 mod states;
 mod view;
+mod wire;
 
 pub use blame::blocked_by;
 pub use code::{Code, NotACode};
@@ -34,21 +35,54 @@ pub use pick::{Pattern, Pick};
 pub use registry::{Check, DecidedBy, check, checks};
 pub use scene::{Scene, Subject};
 pub use states::{Standing, standing, states};
+pub use wire::Wire;
 
-use crate::net::Snapshot;
+use crate::net::{Snapshot, WireAnswers, WireQuestion};
 use crate::path::Node;
-use crate::topology::Topology;
+use crate::topology::{FloatingIp, Topology};
 
 /// Runs every check that a snapshot can answer. Findings come sorted: root
 /// causes first, the severe before the mild, then by code and identity.
 pub fn judge(snapshot: &Snapshot, topology: &Topology) -> Vec<Finding> {
+    run(snapshot, topology, None)
+}
+
+/// The same with what the wire answered: also the checks that only that decides.
+/// What was not asked is not judged.
+pub fn judge_with(snapshot: &Snapshot, topology: &Topology, answers: &WireAnswers) -> Vec<Finding> {
+    run(snapshot, topology, Some(answers))
+}
+
+/// What is to be asked on the wire, for the codes that are wanted; with a
+/// floating IP only what is about it. Sorted, each once.
+pub fn questions(
+    snapshot: &Snapshot,
+    topology: &Topology,
+    pick: &Pick,
+    about: Option<&FloatingIp>,
+) -> Vec<WireQuestion> {
+    let path = Node::of(snapshot, topology);
+    let scene = Scene::of(snapshot, topology, &path);
+    let nothing = WireAnswers::new();
+    let (mut wire, mut findings) = (Wire::new(&nothing, about), Findings::default());
+    for check in checks().filter(|check| pick.wants(check.code)) {
+        if let DecidedBy::Wire(ask) = check.decided_by {
+            ask(&scene, &mut wire, &mut findings);
+        }
+    }
+    wire.open()
+}
+
+fn run(snapshot: &Snapshot, topology: &Topology, answers: Option<&WireAnswers>) -> Vec<Finding> {
     let path = Node::of(snapshot, topology);
     let scene = Scene::of(snapshot, topology, &path);
     let mut findings = Findings::default();
     for check in checks() {
-        if let DecidedBy::Snapshot(run) = check.decided_by {
-            findings.begin(check);
-            run(&scene, &mut findings);
+        findings.begin(check);
+        match (check.decided_by, answers) {
+            (DecidedBy::Snapshot(run), _) => run(&scene, &mut findings),
+            (DecidedBy::Wire(run), Some(answers)) => run(&scene, &mut Wire::new(answers, None), &mut findings),
+            (DecidedBy::Wire(_), None) | (DecidedBy::Elsewhere, _) => {}
         }
     }
     fold::fold(findings.done())

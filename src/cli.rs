@@ -43,6 +43,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Typed, clap::E
         Command::Man => return Ok(Typed::Print(man::page(&Cli::command()))),
         Command::Diff { .. } => Some("diff compares the two files that it is given"),
         Command::Lab(_) => Some("the lab builds a node of its own"),
+        Command::Repair(_) | Command::Undo(_) | Command::Journal(_) => {
+            Some("it changes this node, and a file cannot be changed")
+        }
         _ => None,
     };
     match offline {
@@ -108,7 +111,6 @@ mod tests {
         for line in [
             "fipscope bananas",
             "fipscope show",
-            "fipscope check --probe",
             "fipscope check --floating-ip 10.0.0",
             "fipscope check --select DVR3011",
             "fipscope check --ignore bananas",

@@ -15,8 +15,8 @@ pub use environment::Environment;
 pub use file::FileSettings;
 pub use settings::Settings;
 pub use typed::{
-    CheckArgs, ColorChoice, Command, Format, LabArgs, LowArgs, ShowArgs, Shown, SnapshotArgs, TCP, TraceArgs, UDP,
-    protocol,
+    CheckArgs, ColorChoice, Command, Consent, Format, JournalArgs, LabArgs, LowArgs, RepairArgs, ShowArgs, Shown,
+    SnapshotArgs, TCP, TraceArgs, UDP, UndoArgs, protocol,
 };
 
 use std::path::PathBuf;

@@ -5,28 +5,45 @@
 //! the step's namespace. When a step fails, what was done before it is taken
 //! back in reverse order, and every error is told.
 
+mod change;
 mod error;
+mod file;
+mod forget;
+mod journal;
+mod lock;
 mod message;
+mod past;
+mod program;
 mod restore;
 mod rtnl;
+mod run;
+mod site;
+mod switch;
 mod sysctl;
+mod verify;
 mod writer;
 
+pub use change::{Order, change};
 pub use error::{Cause, Error, StepError};
-pub use restore::find_program;
+pub use past::{complete, history, settle_by_hand, undo};
+pub use program::find_program;
+pub use run::Carried;
+pub use site::Site;
 pub use writer::Writer;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::netns::NetnsDir;
-use crate::plan::{Action, LinkSetting, Plan, Step, Undo};
+use crate::plan::{Action, LinkSetting, Place, Plan, Step, Undo};
 
 /// How long new devices get to come up: the link watch works once a second at
 /// the least.
 const LONGEST_SETTLING: Duration = Duration::from_secs(2);
 
-/// Carries out a plan: all of it, or nothing and the reason.
+/// Carries out a plan where nobody else is: all of it, or nothing and the
+/// reason. For namespaces of the lab; what an operator wants of a node goes
+/// through [`change`](change()).
 pub fn run(plan: &Plan, dir: &NetnsDir) -> Result<(), Error> {
     let mut writer = Writer::new(dir.clone());
     let mut done: Vec<(&Step, Undo)> = Vec::with_capacity(plan.steps.len());
@@ -39,7 +56,7 @@ pub fn run(plan: &Plan, dir: &NetnsDir) -> Result<(), Error> {
             }
         }
     }
-    settle(&mut writer, plan);
+    settle(&mut writer, plan.to_do().map(|step| (&step.netns, &step.action)));
     Ok(())
 }
 
@@ -47,12 +64,12 @@ pub fn run(plan: &Plan, dir: &NetnsDir) -> Result<(), Error> {
 /// pair the end that came up first does so only when the kernel's link watch
 /// gets to it, and drops everything until then without a word. Not an error
 /// where one never does: its other end may be off for a reason.
-fn settle(writer: &mut Writer, plan: &Plan) {
+fn settle<'p>(writer: &mut Writer, steps: impl IntoIterator<Item = (&'p Place, &'p Action)>) {
     let begin = Instant::now();
     let on = LinkSetting::Up(true);
-    for step in plan.to_do() {
-        let Action::SetLink { dev, to, .. } = &step.action else { continue };
-        while *to == on && matches!(writer.is_running(&step.netns, dev), Ok(false)) {
+    for (place, action) in steps {
+        let Action::SetLink { dev, to, .. } = action else { continue };
+        while *to == on && matches!(writer.is_running(place, dev), Ok(false)) {
             if begin.elapsed() > LONGEST_SETTLING {
                 return;
             }

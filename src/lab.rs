@@ -35,6 +35,10 @@ pub use traffic::{Class, Counts, Traffic};
 /// Where the lab's agent files lie, on the sandbox's own `/run`.
 pub const STATE_PATH: &str = "/run/neutron-lab";
 
+/// Where what is remembered of the lab's node lies: it goes with the lab, and is
+/// never taken for this node's own.
+pub const STATE_HOME: &str = "/run/fipscope-lab";
+
 /// What to build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabOptions {

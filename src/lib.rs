@@ -15,6 +15,7 @@
 //! | [`plan`] | ordered steps as data |
 //! | [`netns`] | entering and making namespaces |
 //! | [`kernel`] | reading the node |
+//! | [`probe`] | questions on the wire, and announcements |
 //! | [`exec`] | writing to it |
 //! | [`lab`] | the demonstration node |
 //! | [`tui`] | the console as a function |
@@ -40,6 +41,8 @@ pub mod netns;
 pub mod neutron;
 pub mod path;
 pub mod plan;
+#[allow(clippy::disallowed_methods, reason = "asks the wire, and waits for answers")]
+pub mod probe;
 pub mod report;
 pub mod topology;
 pub mod tui;

@@ -20,6 +20,7 @@ mod ovs;
 mod route;
 mod rule;
 mod snapshot;
+mod wire;
 
 pub use addr::{Addr, AddrFlags};
 pub use change::{Change, Fact, FileName, Object, Part, RuleAt, TableAt, changes};
@@ -34,3 +35,4 @@ pub use ovs::{Ovs, OvsInterface, OvsPort};
 pub use route::{NextHop, Route, RouteKind, protocol_name, scope_name};
 pub use rule::{FwMark, Rule, RuleAction};
 pub use snapshot::{Gap, Netns, SCHEMA, Snapshot, Sysctls};
+pub use wire::{ArpQuestion, WireAnswer, WireAnswers, WireQuestion, WireReply};

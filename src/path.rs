@@ -16,6 +16,7 @@ mod model;
 mod node;
 mod packet;
 mod pass;
+mod passage;
 mod route;
 mod space;
 mod start;

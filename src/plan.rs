@@ -11,8 +11,10 @@ mod associate;
 mod command;
 mod fit;
 mod future;
+pub mod journal;
 mod netfilter;
 mod refused;
+mod rehearsal;
 mod remove;
 pub mod repair;
 mod sentence;
@@ -20,13 +22,14 @@ mod simulate;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use action::{Action, AnnounceBy, LinkSetting, Object, SwitchPort, Undo, Veth, VethEnd};
 pub use associate::{Associate, GatewayPort, associate};
 pub use future::{AgentCase, AgentWill, CaseKind, Neutron, Owner, Told};
 pub use netfilter::{ChainEdit, TableEdit};
 pub use refused::Refused;
+pub use rehearsal::{Due, Rehearsal, due, table_of};
 pub use remove::{Remove, remove};
 pub use simulate::simulate;
 
@@ -34,7 +37,8 @@ use crate::check::Applicability;
 use crate::net::{Netns, NetnsName, Snapshot, printable};
 
 /// Where a step happens.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Place {
     /// The host's own namespace.
     Host,
@@ -173,7 +177,7 @@ impl Place {
     }
 
     /// What was read of it.
-    fn seen<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Netns> {
+    pub(crate) fn seen<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Netns> {
         match self {
             Self::Host => snapshot.host.netns.seen(),
             Self::Netns(name) => snapshot.netns(name),

@@ -42,13 +42,23 @@ pub(super) fn load(settings: &Settings, node: &str) -> Result<BTreeSet<String>, 
     Ok(read(&path)?.nodes.remove(node).unwrap_or_default())
 }
 
+/// Acknowledges a finding on a node, or takes it back. Gives back the file.
+pub(super) fn acknowledge(settings: &Settings, node: &str, id: &str, revoke: bool) -> Result<PathBuf, AppError> {
+    if settings.read_only {
+        return Err(AppError::Usage("--read-only: acknowledging writes to the state folder"));
+    }
+    change(settings, node, |ids| {
+        if revoke {
+            ids.remove(id);
+        } else {
+            ids.insert(id.to_owned());
+        }
+    })
+}
+
 /// Changes what is acknowledged on a node, whole or not at all, one writer at a
 /// time. Gives back the file.
-pub(super) fn change(
-    settings: &Settings,
-    node: &str,
-    change: impl FnOnce(&mut BTreeSet<String>),
-) -> Result<PathBuf, AppError> {
+fn change(settings: &Settings, node: &str, change: impl FnOnce(&mut BTreeSet<String>)) -> Result<PathBuf, AppError> {
     let Some(path) = path(settings) else {
         return Err(AppError::Usage("there is nowhere to keep it: set XDG_STATE_HOME or HOME"));
     };

@@ -1,29 +1,28 @@
 //! `fipscope check`, `explain` and `acknowledge`.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use super::acknowledged;
-use super::commands::{find, judged, lasting};
+use super::commands::{accepted, find, judged, lasting};
 use super::error::AppError;
 use super::exit::Exit;
 use super::output::{note, print, style};
 use super::{source, trace};
-use crate::check::{Check, Code, DecidedBy, Pick, checks, standing, states};
+use crate::check::{Check, Code, DecidedBy, Pick, checks, judge_with, questions, standing, states};
 use crate::config::{CheckArgs, Format, Settings};
-use crate::net::{NetnsName, Snapshot};
-use crate::path::{ICMP, Node, Outcome, Packet};
+use crate::net::{Snapshot, WireAnswers};
+use crate::netns::NetnsDir;
+use crate::path::Node;
+use crate::probe;
 use crate::report::{self, Judged, Narrowed, Query};
 use crate::topology::{Blind, FipState, FloatingIp, Topology};
 
 /// `fipscope check`.
 pub(super) fn check(which: &CheckArgs, settings: &Settings) -> Result<Exit, AppError> {
     let pick = pick(which)?;
-    if !pick.is_all()
-        && !checks().any(|check| matches!(check.decided_by, DecidedBy::Snapshot(_)) && pick.wants(check.code))
-    {
-        note(
-            "fipscope: no check was selected that this node can decide by itself; `fipscope explain CODE` says what does",
-        );
+    if which.probe && settings.from.is_some() {
+        return Err(AppError::Usage("--probe asks on this node's links, and a file has none: leave out --from"));
+    }
+    if let Some(why) = undecided(&pick, which.probe) {
+        note(why);
         return Ok(Exit::CannotTell);
     }
     let snapshot = lasting(source::snapshot(settings, false)?);
@@ -38,8 +37,14 @@ pub(super) fn check(which: &CheckArgs, settings: &Settings) -> Result<Exit, AppE
         }
         None => None,
     };
-    let judged = judged(snapshot, topology, settings);
-    let narrowed = Narrowed { floating_ip, pick };
+    let mut narrowed = Narrowed { floating_ip, pick, asked: None };
+    let judged = if which.probe {
+        let answers = ask(snapshot, topology, &narrowed, settings);
+        narrowed.asked = Some(answers.len());
+        accepted(judge_with(snapshot, topology, &answers), snapshot, settings)
+    } else {
+        judged(snapshot, topology, settings)
+    };
     print(&match settings.format {
         Format::Text => {
             let passes = floating_ip.and_then(|fip| passes(snapshot, topology, fip, judged, settings));
@@ -85,13 +90,7 @@ pub(super) fn acknowledge(id: &str, revoke: bool, settings: &Settings) -> Result
         let place = format!("{place} {}", snapshot.node);
         return Err(AppError::NoFinding { id: id.to_owned(), place, hint: alike(id, &among, revoke) });
     }
-    let path = acknowledged::change(settings, &snapshot.node, |ids| {
-        if revoke {
-            ids.remove(id);
-        } else {
-            ids.insert(id.to_owned());
-        }
-    })?;
+    let path = acknowledged::acknowledge(settings, &snapshot.node, id, revoke)?;
     print(&match settings.format {
         Format::Text => report::text::acknowledged(id, revoke, &path.display().to_string(), style(settings)),
         Format::Json => report::json::acknowledge(snapshot, id, !revoke),
@@ -99,7 +98,29 @@ pub(super) fn acknowledge(id: &str, revoke: bool, settings: &Settings) -> Result
     Ok(Exit::Done)
 }
 
-fn pick(which: &CheckArgs) -> Result<Pick, AppError> {
+/// Why none of the wanted codes can be decided here.
+fn undecided(pick: &Pick, probe: bool) -> Option<&'static str> {
+    let wanted = || checks().filter(|check| pick.wants(check.code));
+    let is_wire = |check: &Check| matches!(check.decided_by, DecidedBy::Wire(_));
+    let is_decided = |check: &Check| matches!(check.decided_by, DecidedBy::Snapshot(_)) || probe && is_wire(check);
+    if pick.is_all() || wanted().any(is_decided) {
+        return None;
+    }
+    Some(if wanted().any(is_wire) {
+        "fipscope: only answers on the wire decide what was selected; `fipscope check --probe` asks"
+    } else {
+        "fipscope: no check was selected that this node can decide by itself; `fipscope explain CODE` says what does"
+    })
+}
+
+/// Asks the wire what these checks need to know.
+fn ask(snapshot: &Snapshot, topology: &Topology, narrowed: &Narrowed<'_>, settings: &Settings) -> WireAnswers {
+    let questions = questions(snapshot, topology, &narrowed.pick, narrowed.floating_ip);
+    let answers = probe::ask(&NetnsDir::new(&settings.netns_dir), &questions, &probe::Manner::default());
+    questions.into_iter().zip(answers).collect()
+}
+
+pub(super) fn pick(which: &CheckArgs) -> Result<Pick, AppError> {
     let patterns = |texts: &[String]| {
         let parsed: Result<Vec<_>, _> = texts.iter().map(|text| text.parse()).collect();
         parsed.map_err(|_| AppError::Usage("--select and --ignore take codes (DVR301) or beginnings of codes (DVR3)"))
@@ -134,9 +155,6 @@ fn exit(topology: &Topology, judged: Judged<'_>, narrowed: &Narrowed<'_>) -> Exi
     }
 }
 
-/// Anywhere outside: TEST-NET-2 (RFC 5737), which no node has.
-const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
-
 /// That a packet out and one in pass, where chain, engine and kernel agree.
 fn passes(
     snapshot: &Snapshot,
@@ -148,17 +166,7 @@ fn passes(
     if standing(topology, fip, judged.findings).state != FipState::Ok {
         return None;
     }
-    let (Some(IpAddr::V4(floating)), Some(IpAddr::V4(fixed))) = (fip.floating_ip, fip.fixed_ip) else {
-        return None;
-    };
-    let node = Node::of(snapshot, topology);
-    let own = |name: &NetnsName| fip.outbound.iter().chain(&fip.inbound).any(|link| link.namespace == *name);
-    let walk = |src, dst| {
-        let start = node.starts(src, dst).into_iter().find(|start| own(&start.namespace))?;
-        let walk = node.walk(&start, Packet::first(src, dst, ICMP).ports(1, 1));
-        matches!(walk.outcome, Outcome::Delivered | Outcome::LeavesNode).then_some(walk)
-    };
-    let (mut out, mut into) = (walk(fixed, OUTSIDE)?, walk(OUTSIDE, floating)?);
+    let (mut out, mut into) = Node::of(snapshot, topology).both_ways(fip)?;
     if settings.from.is_none() {
         trace::verify(&mut out, Some(&mut into), settings);
     }

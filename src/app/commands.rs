@@ -8,7 +8,7 @@ use super::error::AppError;
 use super::exit::Exit;
 use super::output::{note, print, style, write_file};
 use super::source;
-use crate::check::{judge, standing};
+use crate::check::{Finding, judge, standing};
 use crate::config::{Format, Settings, ShowArgs, Shown, SnapshotArgs};
 use crate::net::{Change, Snapshot, changes};
 use crate::path::Glance;
@@ -142,6 +142,11 @@ pub(super) fn find<'a>(topology: &'a Topology, query: &Query, command: &str) -> 
 /// What the checks find on the node, and what its operator acknowledged. Where
 /// that cannot be read, everything counts.
 pub(super) fn judged(snapshot: &Snapshot, topology: &Topology, settings: &Settings) -> Judged<'static> {
+    accepted(judge(snapshot, topology), snapshot, settings)
+}
+
+/// Findings, with what the operator of that node acknowledged.
+pub(super) fn accepted(findings: Vec<Finding>, snapshot: &Snapshot, settings: &Settings) -> Judged<'static> {
     let acknowledged = match acknowledged::load(settings, &snapshot.node) {
         Ok(ids) => ids,
         Err(error) => {
@@ -149,7 +154,7 @@ pub(super) fn judged(snapshot: &Snapshot, topology: &Topology, settings: &Settin
             BTreeSet::new()
         }
     };
-    Judged { findings: lasting(judge(snapshot, topology)), acknowledged: lasting(acknowledged) }
+    Judged { findings: lasting(findings), acknowledged: lasting(acknowledged) }
 }
 
 /// Keeps a value until the process ends, which is soon: the kernel takes memory

@@ -1,6 +1,7 @@
 //! The console's loop: keys, readings, time and signals in, drawings and
 //! effects out. The same loop runs on a terminal and in tests.
 
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::io::{self, IsTerminal, Write};
 use std::pin::pin;
@@ -18,7 +19,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use super::effects;
 use super::terminal::{Guard, Signals};
 use super::worker::Worker;
-use crate::net::{RouteAnswer, RouteQuestion};
+use crate::net::{RouteAnswer, RouteQuestion, WireAnswer, WireQuestion};
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::Theme;
 use crate::tui::{Effect, Msg, Node, State, update, view};
@@ -32,6 +33,25 @@ pub type Source = Arc<dyn Fn() -> Result<Node, String> + Send + Sync>;
 /// an error says why that one could not be asked. It is called on the thread of
 /// the readings.
 pub type Asker = Arc<dyn Fn(&[RouteQuestion]) -> Vec<Result<RouteAnswer, String>> + Send + Sync>;
+
+/// Asks the wire, one answer a question, in their order. It takes seconds, and
+/// is called on a thread of its own.
+pub type Prober = Arc<dyn Fn(&[WireQuestion]) -> Vec<WireAnswer> + Send + Sync>;
+
+/// Remembers for a node that a finding is acknowledged, or (`true`) no longer.
+/// Gives all that are; the error is for the user.
+pub type Keeper = Arc<dyn Fn(&str, &str, bool) -> Result<BTreeSet<String>, String> + Send + Sync>;
+
+/// What the console reaches besides readings; each where there is one.
+#[derive(Clone, Default)]
+pub struct Reach {
+    /// The kernel's own lookups.
+    pub asker: Option<Asker>,
+    /// The wire.
+    pub prober: Option<Prober>,
+    /// What is acknowledged.
+    pub keeper: Option<Keeper>,
+}
 
 /// Events that are taken in before the next drawing, at most.
 const BATCH: usize = 256;
@@ -87,7 +107,7 @@ pub struct Console<B: Backend> {
     terminal: Terminal<B>,
     state: State,
     worker: Worker,
-    asker: Option<Asker>,
+    reach: Reach,
     clock: fn() -> Timestamp,
     clipboard: Box<dyn Write>,
     dirty: bool,
@@ -96,7 +116,7 @@ pub struct Console<B: Backend> {
 /// Runs the console on the process's terminal until the user leaves. The
 /// terminal is as before afterwards, whatever happens. Must not be called
 /// within an asynchronous runtime.
-pub fn run(source: Source, asker: Option<Asker>, settings: Settings) -> Result<Ended, ConsoleError> {
+pub fn run(source: Source, reach: Reach, settings: Settings) -> Result<Ended, ConsoleError> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(ConsoleError::NoTerminal);
     }
@@ -107,7 +127,7 @@ pub fn run(source: Source, asker: Option<Asker>, settings: Settings) -> Result<E
             Guard::enter(settings.mouse).map_err(|source| ConsoleError::Terminal { operation: "set up", source })?;
         let backend = CrosstermBackend::new(io::stdout());
         let console = Console::new(backend, source, settings, Timestamp::now, Box::new(io::stdout()))?;
-        let mut console = console.asking(asker);
+        let mut console = console.reaching(reach);
         // One reader for the life of the process: a second one could lose wake-ups.
         console.run(&mut EventStream::new(), signals.next()).await
     });
@@ -150,14 +170,21 @@ impl<B: Backend> Console<B> {
         state.refresh = settings.refresh;
         let mut worker = Worker::start(source).map_err(ConsoleError::Start)?;
         worker.read();
-        Ok(Self { terminal, state, worker, asker: None, clock, clipboard, dirty: true })
+        Ok(Self { terminal, state, worker, reach: Reach::default(), clock, clipboard, dirty: true })
     }
 
     /// With a kernel to ask, where what is read is this node.
     #[must_use]
-    pub fn asking(mut self, asker: Option<Asker>) -> Self {
-        self.state.live = asker.is_some();
-        self.asker = asker;
+    pub fn asking(self, asker: Option<Asker>) -> Self {
+        self.reaching(Reach { asker, ..Reach::default() })
+    }
+
+    /// With all that there is to reach. Where there is a kernel to ask, what is
+    /// read is this node.
+    #[must_use]
+    pub fn reaching(mut self, reach: Reach) -> Self {
+        self.state.live = reach.asker.is_some();
+        self.reach = reach;
         self
     }
 
@@ -257,10 +284,18 @@ impl<B: Backend> Console<B> {
                 Effect::Quit => quit = true,
                 Effect::Reread => self.worker.read(),
                 Effect::AskRoutes(questions) => {
-                    if let Some(asker) = &self.asker {
+                    if let Some(asker) = &self.reach.asker {
                         self.worker.ask(asker, questions);
                     }
                 }
+                Effect::Probe => match (&self.reach.prober, &self.state.node) {
+                    (Some(prober), Some(node)) => self.worker.probe(prober, node.clone()),
+                    _ => quit |= self.send(Msg::Probed(Err("there is no wire to ask".to_owned())))?,
+                },
+                Effect::Acknowledge { node, id, revoke } => match &self.reach.keeper {
+                    Some(keeper) => self.worker.keep(keeper, node, id, revoke),
+                    None => quit |= self.send(Msg::Acknowledged(Err("there is nowhere to keep it".to_owned())))?,
+                },
                 Effect::Redraw => {
                     self.terminal.clear().map_err(|error| ConsoleError::Draw(error.to_string()))?;
                 }

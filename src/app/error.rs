@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::exit::Exit;
 use crate::config::ConfigError;
+use crate::exec::Error as ExecError;
 
 /// Why a command came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,12 @@ pub(super) enum AppError {
     /// The lab could not be built or used.
     #[error(transparent)]
     Lab(#[from] crate::lab::Error),
+    /// Nothing was changed, or not as it was meant.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+    /// What the command does not need could not be given up.
+    #[error("cannot give up privileges: {0}\nplease report it")]
+    Privileges(String),
     /// Namespaces stand here, but nobody let us in.
     #[error(
         "none of the {count} namespaces of this node could be entered: {why}\n\
@@ -85,6 +92,9 @@ pub(super) enum AppError {
         /// What there is instead.
         hint: String,
     },
+    /// No change of the past is meant.
+    #[error("there is no change {0} in the journal\n`fipscope journal` lists all")]
+    NoChange(String),
     /// What was acknowledged could not be read or kept.
     #[error("{what}: {}: {why}\n{hint}", path.display())]
     Acknowledged {
@@ -130,8 +140,14 @@ impl AppError {
     /// The exit code that says so.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Usage(_) | Self::NoCode { .. } | Self::Ambiguous { .. } => Exit::Usage,
+            Self::Exec(ExecError::Half { .. }) => Exit::Half,
+            Self::Exec(ExecError::ReadOnly)
+            | Self::Config(_)
+            | Self::Usage(_)
+            | Self::NoCode { .. }
+            | Self::Ambiguous { .. } => Exit::Usage,
             Self::Read(_)
+            | Self::Exec(ExecError::Read(_))
             | Self::NoEntry { .. }
             | Self::NotFound { blind: true, .. }
             | Self::NoRouter { blind: true, .. }
@@ -140,7 +156,10 @@ impl AppError {
             | Self::NoRouter { blind: false, .. }
             | Self::Nowhere { blind: false, .. }
             | Self::NoFinding { .. }
+            | Self::NoChange(_)
             | Self::Acknowledged { .. }
+            | Self::Exec(_)
+            | Self::Privileges(_)
             | Self::Lab(_)
             | Self::Console(_)
             | Self::Write { .. }

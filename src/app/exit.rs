@@ -15,6 +15,8 @@ pub(super) enum Exit {
     /// The node, or a part that the answer depends on, could not be read, and
     /// nothing was found.
     CannotTell,
+    /// An operation failed, and some of it is left.
+    Half,
     /// What a command ended with that ran in the lab.
     Other(i32),
 }
@@ -26,6 +28,7 @@ impl From<Exit> for ExitCode {
             Exit::Found => 1,
             Exit::Usage => 2,
             Exit::CannotTell => 3,
+            Exit::Half => 4,
             // No program ends with more than a byte.
             Exit::Other(code) => u8::try_from(code).unwrap_or(u8::MAX),
         })

@@ -1,8 +1,10 @@
 //! Where a command gets what it works on: this node, a file, or the lab.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::acknowledged;
 use super::console;
 use super::error::AppError;
 use super::exit::Exit;
@@ -11,8 +13,9 @@ use crate::check::Code;
 use crate::config::{LabArgs, Settings};
 use crate::kernel::{self, ReadOptions};
 use crate::lab::{self, Lab, LabOptions};
-use crate::net::{Observed, RouteQuestion, Snapshot, printable};
+use crate::net::{Observed, RouteQuestion, Snapshot, WireQuestion, printable};
 use crate::netns::NetnsDir;
+use crate::probe;
 use crate::tui::Node;
 
 /// The node, or the file that stands for it.
@@ -36,9 +39,32 @@ pub(super) fn console(settings: &Settings) -> Result<Exit, AppError> {
     let (source, looks) = (settings.clone(), console::Settings::new(theme, settings.keymap.clone()));
     let read = move || {
         let snapshot = snapshot(&source, false).map_err(|error| error.to_string())?;
-        Ok(Node::of(snapshot))
+        // Where that cannot be read, everything counts.
+        let accepted = acknowledged::load(&source, &snapshot.node).unwrap_or_else(|error| {
+            tracing::warn!(%error);
+            BTreeSet::new()
+        });
+        Ok(Node::of(snapshot).accepting(accepted))
     };
-    Ok(Exit::Other(console::run(Arc::new(read), asker(settings), looks)?.code().into()))
+    let reach =
+        console::Reach { asker: asker(settings), prober: prober(settings), keeper: Some(keeper(settings.clone())) };
+    Ok(Exit::Other(console::run(Arc::new(read), reach, looks)?.code().into()))
+}
+
+/// The links of this node, for what only an answer on the wire decides; a file
+/// has none.
+fn prober(settings: &Settings) -> Option<console::Prober> {
+    let netns_dir = NetnsDir::new(&settings.netns_dir);
+    let ask = move |questions: &[WireQuestion]| probe::ask(&netns_dir, questions, &probe::Manner::default());
+    settings.from.is_none().then(|| -> console::Prober { Arc::new(ask) })
+}
+
+/// Keeps what is acknowledged in the console.
+fn keeper(settings: Settings) -> console::Keeper {
+    Arc::new(move |node: &str, id: &str, revoke: bool| {
+        let kept = acknowledged::acknowledge(&settings, node, id, revoke);
+        kept.and_then(|_| acknowledged::load(&settings, node)).map_err(|error| error.to_string())
+    })
 }
 
 /// The kernel of this node, for the questions that prove a walk; a file has none.
@@ -79,6 +105,7 @@ pub(super) fn lab(arguments: &LabArgs, settings: &Settings) -> Result<Exit, AppE
             from: None,
             netns_dir: lab.netns_dir().path().to_owned(),
             state_path: Some(lab.state_path().to_owned()),
+            state_dir: Some(Path::new(lab::STATE_HOME).join("fipscope")),
             ..settings.clone()
         };
         return console(&inside);

@@ -3,12 +3,14 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::console::{Asker, Source};
+use super::console::{Asker, Keeper, Prober, Source};
+use crate::check::{Pick, questions};
 use crate::net::RouteQuestion;
 use crate::tui::{Msg, Node};
 
@@ -16,6 +18,10 @@ use crate::tui::{Msg, Node};
 enum Job {
     Read,
     Ask(Asker, Vec<RouteQuestion>),
+    /// Asks the wire about a reading.
+    Probe(Prober, Node),
+    /// Remembers an acknowledgement: node, finding, and whether it is taken back.
+    Keep(Keeper, [String; 2], bool),
     /// Lets go of a reading that is over.
     Discard(Node),
 }
@@ -44,6 +50,16 @@ impl Worker {
     /// Wants the kernel's answers.
     pub(super) fn ask(&mut self, asker: &Asker, questions: Vec<RouteQuestion>) {
         self.give(Job::Ask(asker.clone(), questions));
+    }
+
+    /// Wants the wire's answers to what a reading leaves open.
+    pub(super) fn probe(&mut self, prober: &Prober, node: Node) {
+        self.give(Job::Probe(prober.clone(), node));
+    }
+
+    /// Wants an acknowledgement remembered, or forgotten.
+    pub(super) fn keep(&mut self, keeper: &Keeper, node: String, id: String, revoke: bool) {
+        self.give(Job::Keep(keeper.clone(), [node, id], revoke));
     }
 
     /// Lets go of a reading that is over: a large one takes its time.
@@ -82,6 +98,13 @@ fn work(source: &Source, jobs: &Receiver<Job>, answers: &UnboundedSender<Msg>) {
                 drop(node);
                 continue;
             }
+            Job::Probe(prober, node) => match probe(prober, node, answers.clone()) {
+                Ok(()) => continue,
+                Err(error) => Msg::Probed(Err(format!("the wire was not asked: {error}"))),
+            },
+            Job::Keep(keeper, [node, id], revoke) => {
+                Msg::Acknowledged(safely(|| keeper(&node, &id, revoke)).and_then(|kept| kept))
+            }
             Job::Read => Msg::Node(safely(|| source()).and_then(|node| node)),
             Job::Ask(asker, questions) => {
                 let answers = safely(|| asker(&questions));
@@ -93,6 +116,18 @@ fn work(source: &Source, jobs: &Receiver<Job>, answers: &UnboundedSender<Msg>) {
             return;
         }
     }
+}
+
+/// Asks the wire on a thread of its own: silence takes seconds, and readings go
+/// on meanwhile.
+fn probe(prober: Prober, node: Node, answers: UnboundedSender<Msg>) -> io::Result<()> {
+    let ask = move || {
+        let questions = questions(&node.snapshot, &node.topology, &Pick::default(), None);
+        let said = prober(&questions);
+        node.probed(Arc::new(questions.into_iter().zip(said).collect()))
+    };
+    let work = move || drop(answers.send(Msg::Probed(safely(ask))));
+    thread::Builder::new().name("prober".to_owned()).spawn(work).map(drop)
 }
 
 /// What it gives, or how it failed.

@@ -1,5 +1,6 @@
 //! Neighbours and internal ports: DVR701 to DVR799.
 
+mod asked;
 mod entries;
 mod ports;
 
@@ -25,7 +26,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "permanent neighbour frozen on the wrong hardware address",
         severity: Error,
         agent: Never,
-        decided_by: Wire,
+        decided_by: Wire(asked::frozen),
         page: include_str!("../../assets/codes/DVR702.md"),
     },
     Check {

@@ -1,5 +1,6 @@
 //! The external attachment: fg, Open vSwitch: DVR601 to DVR699.
 
+mod asked;
 mod port;
 mod switch;
 
@@ -56,8 +57,22 @@ pub(super) static CHECKS: &[Check] = &[
         Snapshot(switch::dead_vlan)
     ),
     check!(605, "external-network-not-wired", "the external network does not reach this node", Error, Never, Elsewhere),
-    check!(606, "agent-gateway-address-conflict", "another host has fg's address", Error, Never, Wire),
-    check!(607, "floating-ip-answered-twice", "another host answers ARP for the floating IP", Error, Never, Wire),
+    check!(
+        606,
+        "agent-gateway-address-conflict",
+        "another host has fg's address",
+        Error,
+        Never,
+        Wire(asked::address_conflict)
+    ),
+    check!(
+        607,
+        "floating-ip-answered-twice",
+        "another host answers ARP for the floating IP",
+        Error,
+        Never,
+        Wire(asked::answered_twice)
+    ),
     check!(
         608,
         "announcement-ignored",
@@ -67,7 +82,14 @@ pub(super) static CHECKS: &[Check] = &[
         Elsewhere
     ),
     check!(609, "announcement-not-sent", "nobody announced the floating IP", Warning, Never, Elsewhere),
-    check!(610, "external-gateway-silent", "the external gateway does not answer", Error, Never, Wire),
+    check!(
+        610,
+        "external-gateway-silent",
+        "the external gateway does not answer",
+        Error,
+        Never,
+        Wire(asked::gateway_silent)
+    ),
     check!(
         611,
         "agent-gateway-port-not-in-neutron",

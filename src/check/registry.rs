@@ -1,5 +1,6 @@
 //! All checks, in the order of their codes.
 
+use super::wire::Wire;
 use super::{AgentDoes, Code, Findings, Scene, Severity};
 use super::{agents, files, fip, nat, neighbours, outside, pair, policy, snat};
 
@@ -28,7 +29,7 @@ pub enum DecidedBy {
     /// What was read of the node.
     Snapshot(fn(&Scene<'_, '_>, &mut Findings)),
     /// Questions on the wire, asked on request only.
-    Wire,
+    Wire(fn(&Scene<'_, '_>, &mut Wire<'_>, &mut Findings)),
     /// What no node knows of itself: OpenFlow tables, the Neutron API, another node.
     Elsewhere,
 }
@@ -38,7 +39,7 @@ impl DecidedBy {
     pub fn word(self) -> &'static str {
         match self {
             Self::Snapshot(_) => "snapshot",
-            Self::Wire => "wire",
+            Self::Wire(_) => "wire",
             Self::Elsewhere => "elsewhere",
         }
     }
@@ -47,7 +48,7 @@ impl DecidedBy {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Snapshot(_) => "`fipscope check` decides it from what it reads of the node",
-            Self::Wire => "only an answer on the wire decides it",
+            Self::Wire(_) => "only an answer on the wire decides it: `fipscope check --probe` asks",
             Self::Elsewhere => "this node cannot decide it; the page says what does",
         }
     }

@@ -1,5 +1,6 @@
 //! SNAT and centralized floating IPs: DVR801 to DVR899.
 
+mod asked;
 mod floating;
 mod ports;
 
@@ -16,7 +17,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "two active SNAT instances",
         severity: Error,
         agent: Never,
-        decided_by: Wire,
+        decided_by: Wire(asked::two_active),
         page: include_str!("../../assets/codes/DVR801.md"),
     },
     Check {

@@ -1,5 +1,6 @@
 //! Commands and options, with their help.
 
+mod change;
 mod check;
 mod trace;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use self::change::{Journal, Repair, Undo};
 use self::check::{Acknowledge, Check};
 use self::trace::Trace;
 use crate::config::{self, Shown};
@@ -141,6 +143,15 @@ otherwise, 2 ambiguous where it comes in, 3 could not tell.")]
     /// Accept a finding on this node: it is listed apart from then on
     #[command(after_help = check::ACKNOWLEDGE)]
     Acknowledge(Acknowledge),
+    /// Mend what the checks find, the plan shown first
+    #[command(after_help = change::REPAIR)]
+    Repair(Repair),
+    /// Take a past change back
+    #[command(after_help = change::UNDO)]
+    Undo(Undo),
+    /// List past changes
+    #[command(after_help = change::JOURNAL)]
+    Journal(Journal),
     /// Write everything read from the node as one JSON document
     #[command(after_help = "\
 Examples:
@@ -302,6 +313,9 @@ impl From<Command> for config::Command {
             Command::Explain { code } => Self::Explain(code),
             Command::Acknowledge(Acknowledge { finding, revoke }) => Self::Acknowledge { finding, revoke },
             Command::Trace(trace) => Self::Trace(Box::new(trace.into())),
+            Command::Repair(repair) => Self::Repair(Box::new(repair.into())),
+            Command::Undo(undo) => Self::Undo(undo.into()),
+            Command::Journal(journal) => Self::Journal(journal.into()),
             Command::Snapshot { output, conntrack } => Self::Snapshot(config::SnapshotArgs { output, conntrack }),
             Command::Diff { before, after } => Self::Diff { before, after },
             Command::Lab(Lab { layout, routers, fips, backend, traffic, broken, command }) => {

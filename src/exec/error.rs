@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use crate::net::{IfName, printable};
 use crate::netns;
@@ -23,6 +24,55 @@ pub enum Error {
         failed: Box<StepError>,
         /// The steps whose undoing failed, the last one first.
         left: Vec<StepError>,
+    },
+    /// Nothing is to be written.
+    #[error(
+        "--read-only: nothing is changed on this node\nleave it out, or unset FIPSCOPE_READ_ONLY and read_only of the configuration file"
+    )]
+    ReadOnly,
+    /// Somebody else changes this node at the moment.
+    #[error("this node is being changed by {holder}\nwait until that is done, and try again")]
+    Busy {
+        /// Who.
+        holder: String,
+    },
+    /// An earlier change has no end.
+    #[error(
+        "change {id} was left unfinished: {intent}\n\
+         take it back with `fipscope undo {id}`, or do the rest with `fipscope journal --complete {id}`"
+    )]
+    Unfinished {
+        /// Its number.
+        id: u64,
+        /// What it was for.
+        intent: String,
+    },
+    /// The node is not as the plan has it.
+    #[error("the node changed since the plan was shown, nothing was done:{}\ntry again: the plan will be another one", lines(.what))]
+    Changed {
+        /// In what.
+        what: Vec<String>,
+    },
+    /// The node could not be read.
+    #[error("the node cannot be read, nothing was done: {0}")]
+    Read(Box<dyn std::error::Error + Send + Sync>),
+    /// The state folder, or a file in it.
+    #[error("cannot {what} {}: {source}\nmend or move it, or set XDG_STATE_HOME to another folder", path.display())]
+    State {
+        /// What was tried.
+        what: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A change of the past that this cannot be done to.
+    #[error("change {id} {why}")]
+    NoSuchChange {
+        /// Its number.
+        id: u64,
+        /// Why not, and what to do instead.
+        why: String,
     },
 }
 
@@ -67,7 +117,7 @@ pub enum Cause {
         source: io::Error,
     },
     /// A program that is needed is not installed.
-    #[error("{0} is not installed; on Debian and Ubuntu: sudo apt install iptables")]
+    #[error("{}", not_installed(.0))]
     NoProgram(&'static str),
     /// A program refused its input.
     #[error("{program}: {output}")]
@@ -83,6 +133,26 @@ pub enum Cause {
     /// Nothing takes it back.
     #[error("{0}")]
     NoWayBack(&'static str),
+    /// The neighbourhood could not be told.
+    #[error("{0}")]
+    Announce(String),
+    /// The agent holds its lock on the namespace's packet filter.
+    #[error("the L3 agent is busy with this namespace: it holds {}", path.display())]
+    AgentBusy {
+        /// Its lock.
+        path: PathBuf,
+    },
+    /// Under the lock, the table is not what the plan saw.
+    #[error("the table {0} was changed by somebody else meanwhile")]
+    TableChanged(String),
+    /// The line is in the file already, or is not.
+    #[error("{}: {what}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
 }
 
 impl Error {
@@ -104,6 +174,11 @@ impl Cause {
     }
 }
 
+fn not_installed(program: &str) -> String {
+    let package = if program == "ovs-vsctl" { "openvswitch-switch" } else { "iptables" };
+    format!("{program} is not installed; on Debian and Ubuntu: sudo apt install {package}")
+}
+
 fn kernel(errno: i32, text: Option<&str>) -> String {
     let error = io::Error::from_raw_os_error(errno);
     let hint = if errno == libc::EPERM { "; try: sudo" } else { "" };
@@ -111,6 +186,10 @@ fn kernel(errno: i32, text: Option<&str>) -> String {
         Some(text) => format!("{error}: {}{hint}", printable(text, 200)),
         None => format!("{error}{hint}"),
     }
+}
+
+fn lines(what: &[String]) -> String {
+    what.iter().fold(String::new(), |lines, line| lines + "\n  " + &printable(line, 400))
 }
 
 fn list(left: &[StepError]) -> String {

@@ -11,8 +11,8 @@ use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourFlags, Neighb
 use netlink_packet_route::route::{RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteType};
 use netlink_packet_route::rule::{RuleAttribute, RuleFlags, RuleMessage};
 
-use crate::net::{Addr, Family, IfName, Neigh, Route, RouteKind, Rule, RuleAction, TableId};
-use crate::plan::{Veth, VethEnd};
+use crate::net::{Addr, Family, IfName, Mac, Neigh, Route, RouteKind, Rule, RuleAction, TableId};
+use crate::plan::{LinkSetting, Veth, VethEnd};
 
 use super::Cause;
 
@@ -36,6 +36,22 @@ pub(super) fn link_up(index: u32, up: bool) -> LinkMessage {
         message.header.flags = LinkFlags::Up;
     }
     message
+}
+
+/// What a device has of the kind that a step sets; `None` where it does not say.
+pub(super) fn setting(link: &LinkMessage, kind: &LinkSetting) -> Option<LinkSetting> {
+    match kind {
+        LinkSetting::Up(_) => Some(LinkSetting::Up(link.header.flags.contains(LinkFlags::Up))),
+        LinkSetting::Mtu(_) => link.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::Mtu(mtu) => Some(LinkSetting::Mtu(*mtu)),
+            _ => None,
+        }),
+        LinkSetting::Mac(_) => link.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::Address(bytes) => Some(LinkSetting::Mac(Mac(*bytes.first_chunk()?))),
+            _ => None,
+        }),
+        LinkSetting::Master(_) => None,
+    }
 }
 
 pub(super) fn bridge(name: &IfName) -> LinkMessage {

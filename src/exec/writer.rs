@@ -1,17 +1,23 @@
 //! One operation in one namespace.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use ipnet::IpNet;
 use netlink_packet_route::RouteNetlinkMessage as Message;
 use netlink_packet_route::link::{LinkAttribute, State};
 
-use crate::net::{IfName, NetnsName};
+use crate::kernel::netfilter::read_netfilter;
+use crate::net::netfilter::Netfilter;
+use crate::net::{Addr, AddrFlags, IfName, Mac, NetnsName, Observed};
 use crate::netns::{NetnsDir, enter};
-use crate::plan::{Action, LinkSetting, Object, Place, Undo, Veth};
+use crate::plan::{Action, AnnounceBy, LinkSetting, Object, Place, SwitchPort, Undo, Veth};
 
 use super::rtnl::{Mode, Rtnl};
-use super::{Cause, message, restore, sysctl};
+use crate::probe::{Announcement, announce_once};
+
+use super::{Cause, file, forget, message, restore, switch, sysctl};
 
 /// As many namespaces are kept open at a time: well below the usual limit of
 /// 1024 descriptors, two of which each takes.
@@ -51,18 +57,67 @@ impl Writer {
                 let index = to.dev().map(|dev| opened.rtnl.index(dev)).transpose()?;
                 opened.rtnl.change(Message::NewRoute(message::route(to, index)?), Mode::Replace)?;
             }
-            Action::Sysctl { key, to, from } => {
-                let before = self.inside(place, || {
-                    let before = from.map_or_else(|| sysctl::read(key), Ok)?;
-                    sysctl::write(key, *to).map(|()| before)
-                })??;
-                return Ok(Action::Sysctl { key: key.clone(), to: *to, from: Some(before) }.inverse());
+            Action::Sysctl { from: None, .. } => {
+                let known = self.known(place, action)?;
+                return self.perform(place, &known);
             }
+            Action::Sysctl { key, to, .. } => self.inside(place, || sysctl::write(key, *to))??,
             Action::Netfilter(edit) => self.inside(place, || restore::restore(edit))??,
-            Action::Forget { .. } => return Err(Cause::NotSupported("connection tracking".to_owned())),
-            Action::Announce { .. } => return Err(Cause::NotSupported("an announcement".to_owned())),
+            Action::Forget { address } => self.inside(place, || forget::forget(*address))??,
+            Action::Announce { dev, address, mac, by } => self.announce(place, dev, *address, (*mac, *by))?,
         }
         Ok(action.inverse())
+    }
+
+    /// The first round of an announcement; the others are for when all is done.
+    fn announce(
+        &mut self,
+        place: &Place,
+        dev: &IfName,
+        address: Ipv4Addr,
+        (mac, by): (Option<Mac>, AnnounceBy),
+    ) -> Result<(), Cause> {
+        let Some(namespace) = place.name().cloned() else {
+            return Err(Cause::NotSupported("an announcement from the host's own namespace".to_owned()));
+        };
+        let what = Announcement { mac, ..Announcement::of(namespace, dev.clone(), address) };
+        let told = |dir: &NetnsDir| announce_once(dir, &what).map_err(|error| Cause::Announce(error.to_string()));
+        if by == AnnounceBy::Repeat {
+            return told(&self.dir);
+        }
+        let on_device = Object::Addr(Addr {
+            dev: dev.clone(),
+            address: IpNet::from(IpAddr::from(address)),
+            peer: None,
+            broadcast: None,
+            scope: 0,
+            flags: AddrFlags::default(),
+        });
+        self.object(place, &on_device, true)?;
+        let told = told(&self.dir);
+        self.object(place, &on_device, false)?;
+        told
+    }
+
+    /// The action with what stands there now, where the plan did not know: its
+    /// inverse then takes it back.
+    pub(super) fn known(&mut self, place: &Place, action: &Action) -> Result<Action, Cause> {
+        Ok(match action {
+            Action::Sysctl { key, to, from: None } => {
+                let before = self.inside(place, || sysctl::read(key))??;
+                Action::Sysctl { key: key.clone(), to: *to, from: Some(before) }
+            }
+            Action::SetLink { dev, to, from: None } => {
+                let link = self.at(place)?.rtnl.link(dev)?;
+                Action::SetLink { dev: dev.clone(), to: to.clone(), from: message::setting(&link, to) }
+            }
+            other => other.clone(),
+        })
+    }
+
+    /// The packet filter of a namespace as it is now.
+    pub(super) fn netfilter(&mut self, place: &Place) -> Result<Observed<Netfilter>, Cause> {
+        self.inside(place, read_netfilter)
     }
 
     /// True where a device that is switched on carries packets, or does not say.
@@ -120,8 +175,14 @@ impl Writer {
                 // An entry that the kernel learned is no obstacle.
                 rtnl.change(kind(message), if add { Mode::Replace } else { Mode::Change })
             }
-            Object::OvsPort(_) => Err(Cause::NotSupported("a port of Open vSwitch".to_owned())),
-            Object::FileLine { .. } => Err(Cause::NotSupported("a file of the agent".to_owned())),
+            Object::OvsPort(port) if add => self.add_port(port),
+            Object::OvsPort(port) => {
+                switch::delete(port)?;
+                self.open.values_mut().for_each(|opened| opened.rtnl.forget());
+                Ok(())
+            }
+            Object::FileLine { path, at, line, .. } if add => file::add(path, *at, line),
+            Object::FileLine { path, line, .. } => file::delete(path, line),
         }
     }
 
@@ -129,6 +190,37 @@ impl Writer {
         let peer_netns = if pair.peer_netns == *place { None } else { Some(self.descriptor(&pair.peer_netns)?) };
         let message = message::veth(pair, peer_netns.as_ref().map(AsRawFd::as_raw_fd));
         self.at(place)?.rtnl.change(Message::NewLink(message), Mode::Create)
+    }
+
+    /// An internal port's device is made on the host, and moved from there.
+    fn add_port(&mut self, port: &SwitchPort) -> Result<(), Cause> {
+        switch::add(port)?;
+        if !port.internal {
+            return Ok(());
+        }
+        let made = self.fit_out(port);
+        if made.is_err() {
+            // What made it fail is told; that the port may stay is the lesser news.
+            let _ = switch::delete(port);
+        }
+        made
+    }
+
+    /// Puts an internal port's device where it belongs, with its address and MTU.
+    fn fit_out(&mut self, port: &SwitchPort) -> Result<(), Cause> {
+        if port.netns != Place::Host {
+            let netns = self.descriptor(&port.netns)?;
+            let rtnl = &mut self.at(&Place::Host)?.rtnl;
+            let mut message = message::link(rtnl.index(&port.name)?);
+            message.attributes.push(LinkAttribute::NetNsFd(netns.as_raw_fd()));
+            rtnl.change(Message::SetLink(message), Mode::Change)?;
+            rtnl.forget();
+        }
+        let settings = port.mac.map(LinkSetting::Mac).into_iter().chain(port.mtu.map(LinkSetting::Mtu));
+        for setting in settings {
+            self.set_link(&port.netns, &port.name, &setting)?;
+        }
+        Ok(())
     }
 
     fn delete_link(&mut self, place: &Place, name: &IfName) -> Result<(), Cause> {

@@ -67,7 +67,7 @@ impl Error {
 
 /// What to try, for what fails on kernels without a part that the lab needs.
 fn hint(error: &exec::Error) -> &'static str {
-    let (exec::Error::RolledBack { failed } | exec::Error::Half { failed, .. }) = error;
+    let (exec::Error::RolledBack { failed } | exec::Error::Half { failed, .. }) = error else { return "" };
     match &failed.cause {
         exec::Cause::Kernel { errno: libc::EOPNOTSUPP, .. } => {
             "\nThe kernel has no veth or bridge devices; load them: sudo modprobe -a veth bridge"

@@ -7,6 +7,8 @@
 //! the fip namespace's `{TABLE}` for the router, and the words of rules that
 //! layouts write differently.
 
+mod stranger;
+
 use std::process::Command;
 
 use crate::check::Code;
@@ -111,10 +113,15 @@ pub static FAULTS: &[Fault] = &[
             "ip -n {F} link set fg-00000000-00 up",
         ],
     ),
+    fault(606, stranger::WITH_FG),
+    fault(607, stranger::WITH_FLOATING_IP),
+    fault(610, &["ip -n gateway link set eth0 down"]),
     fault(616, &["ip -n {F} addr del 192.168.1.23/24 dev {FG}"]),
     fault(701, &["ip -n {R} neigh del 10.0.0.4 dev {QR}"]),
+    fault(702, stranger::ADDRESS_MOVES),
     fault(703, &["ip -n {R} neigh add 20.0.0.9 lladdr fa:16:3e:00:00:99 dev {QR} nud permanent"]),
     fault(710, &["ip -n {R} link set {QR} down"]),
+    fault(801, stranger::WITH_QG),
     fault(803, &["ip -n {S} link del {SG}"]),
     fault(804, &["ip -n {S} addr add 192.168.1.3/32 dev {QG}"]),
     since(Layout::Newton, 901, &["sed -i 1d {STATE}/fip-priorities"]),

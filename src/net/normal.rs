@@ -63,6 +63,23 @@ impl Snapshot {
     }
 }
 
+impl Table {
+    /// The table without counters and handles, its chains by name: their order
+    /// means nothing.
+    #[must_use]
+    pub fn settled(&self) -> Self {
+        let mut table = self.clone();
+        for chain in &mut table.chains {
+            chain.counters = None;
+            for rule in &mut chain.rules {
+                (rule.counters, rule.handle) = (None, None);
+            }
+        }
+        table.chains.sort_by(|one, other| one.name.cmp(&other.name));
+        table
+    }
+}
+
 pub(super) fn same_link(one: &Link, other: &Link) -> bool {
     Link { stats: other.stats, ..one.clone() } == *other
 }
@@ -83,16 +100,7 @@ pub(super) fn same_agent(one: &Observed<Agent>, other: &Observed<Agent>) -> bool
 /// Tables without counters and handles, sorted by family and name, their chains
 /// by name: neither order means anything.
 pub(super) fn settled_tables(tables: &[Table]) -> Vec<Table> {
-    let mut tables = tables.to_vec();
-    for table in &mut tables {
-        for chain in &mut table.chains {
-            chain.counters = None;
-            for rule in &mut chain.rules {
-                (rule.counters, rule.handle) = (None, None);
-            }
-        }
-        table.chains.sort_by(|one, other| one.name.cmp(&other.name));
-    }
+    let mut tables: Vec<Table> = tables.iter().map(Table::settled).collect();
     tables.sort_by(|one, other| (one.family, &one.name).cmp(&(other.family, &other.name)));
     tables
 }

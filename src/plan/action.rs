@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::net::{Addr, FileName, IfName, Mac, Neigh, NetnsName, Route, Rule};
 
 use super::{Place, TableEdit};
@@ -14,7 +16,8 @@ use super::{Place, TableEdit};
 /// round, so both carry the whole object. A deletion takes along what hangs on
 /// the object (a device's addresses, a namespace's everything); a plan that is
 /// to be undone takes that away first, in steps of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Make an object that is not there.
     Add(Object),
@@ -70,7 +73,8 @@ pub enum Action {
 }
 
 /// How an address is announced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum AnnounceBy {
     /// Three times, two seconds apart, no address added (the agent from Pike).
     Repeat,
@@ -79,7 +83,8 @@ pub enum AnnounceBy {
 }
 
 /// What can be added and deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Object {
     /// A named namespace; the step's place is the host.
     Netns(NetnsName),
@@ -112,7 +117,7 @@ pub enum Object {
 }
 
 /// A port of an Open vSwitch bridge.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SwitchPort {
     /// The bridge.
     pub bridge: IfName,
@@ -133,7 +138,7 @@ pub struct SwitchPort {
 }
 
 /// A veth pair: this end stands where the step happens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Veth {
     /// This end.
     pub end: VethEnd,
@@ -144,7 +149,7 @@ pub struct Veth {
 }
 
 /// One end of a veth pair.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VethEnd {
     /// Its name.
     pub name: IfName,
@@ -155,7 +160,8 @@ pub struct VethEnd {
 }
 
 /// A property of a device.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LinkSetting {
     /// Switched on, or off.
     Up(bool),

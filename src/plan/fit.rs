@@ -53,7 +53,8 @@ fn split(snapshot: &Snapshot, place: &Place, action: Action) -> (Option<Action>,
     if is_so(snapshot, place, netns, &action) { (Some(action), None) } else { (None, Some(action)) }
 }
 
-fn is_so(snapshot: &Snapshot, place: &Place, netns: Option<&Netns>, action: &Action) -> bool {
+/// Whether what a step is to bring about is so.
+pub(super) fn is_so(snapshot: &Snapshot, place: &Place, netns: Option<&Netns>, action: &Action) -> bool {
     match action {
         Action::Add(object) => stands(snapshot, place, netns, object),
         Action::Delete(object) => !stands(snapshot, place, netns, object),
@@ -111,7 +112,7 @@ fn joined(snapshot: &Snapshot, place: &Place, netns: &Netns, pair: &Veth) -> boo
     }
 }
 
-fn link_is(netns: &Netns, dev: &IfName, to: &LinkSetting) -> bool {
+pub(super) fn link_is(netns: &Netns, dev: &IfName, to: &LinkSetting) -> bool {
     let Some(link) = netns.link(dev) else { return false };
     match to {
         LinkSetting::Up(up) => link.is_up() == *up,
@@ -123,7 +124,7 @@ fn link_is(netns: &Netns, dev: &IfName, to: &LinkSetting) -> bool {
 }
 
 /// A setting's value, also where only its device tells it.
-fn setting(netns: &Netns, key: &str) -> Option<i64> {
+pub(super) fn setting(netns: &Netns, key: &str) -> Option<i64> {
     let name = key.replace('/', ".");
     netns.sysctl(&name).or_else(|| {
         let (device, setting) = name.strip_prefix("net.ipv4.conf.")?.rsplit_once('.')?;
@@ -142,12 +143,12 @@ fn of_device(conf: Ipv4Conf, setting: &str) -> Option<i64> {
 }
 
 /// A route that leads the same way, whoever made it.
-fn same_route(one: &Route, other: &Route) -> bool {
+pub(super) fn same_route(one: &Route, other: &Route) -> bool {
     let ways = |route: &Route| route.next_hops.iter().map(|hop| (hop.dev.clone(), hop.via)).collect::<Vec<_>>();
     same_key(one, other) && one.kind == other.kind && ways(one) == ways(other)
 }
 
-fn same_key(one: &Route, other: &Route) -> bool {
+pub(super) fn same_key(one: &Route, other: &Route) -> bool {
     (one.table, one.dst, one.tos, one.metric) == (other.table, other.dst.trunc(), other.tos, other.metric)
 }
 
@@ -169,12 +170,12 @@ fn instead(snapshot: &Snapshot, place: &Place, action: Action) -> Action {
 
 /// Whether the simulation follows such a step wherever it takes effect. What is
 /// not read (settings, Open vSwitch, the host's own devices) it does not.
-fn must_tell(action: &Action) -> bool {
+pub(super) fn must_tell(action: &Action) -> bool {
     let on_host = matches!(action, Action::Add(Object::OvsPort(_)) | Action::Delete(Object::OvsPort(_)));
     !on_host && !matches!(action, Action::Sysctl { .. } | Action::Forget { .. } | Action::Announce { .. })
 }
 
-fn table<'n>(netns: &'n Netns, edit: &TableEdit) -> Option<&'n Table> {
+pub(super) fn table<'n>(netns: &'n Netns, edit: &TableEdit) -> Option<&'n Table> {
     let netfilter = netns.netfilter.seen()?;
     let part: &Observed<Vec<Table>> = match edit.backend {
         Backend::Nft => &netfilter.nft,
@@ -183,7 +184,8 @@ fn table<'n>(netns: &'n Netns, edit: &TableEdit) -> Option<&'n Table> {
     part.seen()?.iter().find(|table| table.family == NfFamily::Ip && table.name == edit.table)
 }
 
-fn edit_is_so(table: Option<&Table>, edit: &ChainEdit) -> bool {
+/// Whether one edit finds its end reached.
+pub(super) fn edit_is_so(table: Option<&Table>, edit: &ChainEdit) -> bool {
     let chain = |name: &str| table.and_then(|table| table.chain(name));
     let has = |name: &str, rule: &str| {
         let body = parsed(name, rule).map(|rule| rule.body);

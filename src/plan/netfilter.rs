@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::net::netfilter::Backend;
 
 /// A change of one IPv4 table, which the kernel takes as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableEdit {
     /// Whose table.
     pub backend: Backend,
@@ -16,7 +18,8 @@ pub struct TableEdit {
 }
 
 /// One change of a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ChainEdit {
     /// Make a chain that is not there.
     NewChain(String),

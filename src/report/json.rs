@@ -9,6 +9,8 @@ mod check;
 mod diff;
 mod explain;
 mod list;
+mod plan;
+mod result;
 mod show;
 mod trace;
 
@@ -17,6 +19,8 @@ pub use check::check;
 pub use diff::diff;
 pub use explain::explain;
 pub use list::list;
+pub use plan::{plan, undo_plan};
+pub use result::{Result, journal, result};
 use serde::Serialize;
 pub use show::show;
 pub use trace::trace;
@@ -47,9 +51,14 @@ fn document(value: &impl Serialize) -> String {
     finish(serde_json::to_string_pretty(value))
 }
 
+/// One of several documents, a line each.
+fn line(value: &impl Serialize) -> String {
+    finish(serde_json::to_string(value))
+}
+
 /// Escapes what a terminal would act on (C1 controls, bidirectional overrides):
 /// outside strings JSON is ASCII, so the document means the same.
-fn finish(json: Result<String, serde_json::Error>) -> String {
+fn finish(json: serde_json::Result<String>) -> String {
     // Plain structs with text keys always serialise.
     let mut json = json.unwrap_or_else(|error| serde_json::Value::from(error.to_string()).to_string());
     let acts = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');

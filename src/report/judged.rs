@@ -22,6 +22,8 @@ pub struct Narrowed<'a> {
     pub floating_ip: Option<&'a FloatingIp>,
     /// Only these codes.
     pub pick: Pick,
+    /// How many questions were asked on the wire; `None`: the wire was left alone.
+    pub asked: Option<usize>,
 }
 
 /// The findings that are shown: each root cause with what follows from it.

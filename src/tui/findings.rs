@@ -45,6 +45,8 @@ pub enum FindingRow {
         follow: usize,
         /// Those are shown below it.
         unfolded: bool,
+        /// It is known and accepted: such ones stand at the end.
+        accepted: bool,
     },
     /// What follows from the root above.
     Follower {
@@ -149,10 +151,11 @@ impl FindingsView {
         let words: Vec<String> = self.filter.split_whitespace().map(str::to_lowercase).collect();
         let fits = |at: usize| holds(&judged.findings[at], &words);
         let mut rows = Vec::with_capacity(judged.findings.len());
-        for at in 0..judged.findings.len() {
-            if judged.root(at) != at {
-                continue;
-            }
+        let roots = (0..judged.findings.len()).filter(|at| judged.root(*at) == *at);
+        let is_accepted = |at: &usize| judged.is_acknowledged(&judged.findings[*at]);
+        let (accepted, open): (Vec<usize>, Vec<usize>) = roots.partition(is_accepted);
+        let open_count = open.len();
+        for (number, at) in open.into_iter().chain(accepted).enumerate() {
             let all: Vec<usize> = judged.followers(at).collect();
             let own = fits(at);
             let hits: Vec<usize> = all.iter().copied().filter(|at| !words.is_empty() && fits(*at)).collect();
@@ -168,7 +171,8 @@ impl FindingsView {
             } else {
                 &hits
             };
-            rows.push(FindingRow::Root { at, follow: all.len(), unfolded: !shown.is_empty() });
+            let accepted = number >= open_count;
+            rows.push(FindingRow::Root { at, follow: all.len(), unfolded: !shown.is_empty(), accepted });
             let count = shown.len();
             rows.extend(shown.iter().enumerate().map(|(n, at)| FindingRow::Follower { at: *at, last: n + 1 == count }));
         }

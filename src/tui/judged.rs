@@ -3,7 +3,7 @@
 
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 pub(super) use words::{agent, mark, name, subject};
@@ -24,6 +24,8 @@ pub struct Judged {
     /// Of each finding what mends it, as commands and sentences, made when first asked for:
     /// repairs are simulated on a copy of the reading.
     mends: Vec<OnceLock<Vec<String>>>,
+    /// Identities of findings that are known and accepted on this node.
+    acknowledged: BTreeSet<String>,
     /// Roots by kind.
     pub counts: Counts,
 }
@@ -39,21 +41,14 @@ pub struct Counts {
     pub unknown: usize,
     /// Worth knowing.
     pub notes: usize,
+    /// Known and accepted; counted nowhere else.
+    pub acknowledged: usize,
 }
 
 impl Judged {
     /// Sorts findings to what they are about. A floating IP that a check finds
     /// worse than its links do comes to that: its state follows.
     pub fn of(findings: Vec<Finding>, topology: &mut Topology) -> Self {
-        let mut counts = Counts::default();
-        for root in findings.iter().filter(|finding| finding.because_of.is_none()) {
-            match mark(root) {
-                Mark::Broken => counts.errors += 1,
-                Mark::Degraded => counts.warnings += 1,
-                Mark::Unknown => counts.unknown += 1,
-                Mark::Ok | Mark::None => counts.notes += 1,
-            }
-        }
         let places: BTreeMap<*const Finding, usize> =
             findings.iter().enumerate().map(|(at, finding)| (std::ptr::from_ref(finding), at)).collect();
         let place = |finding: &Finding| places.get(&std::ptr::from_ref(finding)).copied();
@@ -69,7 +64,38 @@ impl Judged {
             fip.state = state;
         }
         let mends = vec![OnceLock::new(); findings.len()];
-        Self { findings, worst, mends, counts }
+        let mut judged = Self { findings, worst, mends, ..Self::default() };
+        judged.accept(BTreeSet::new());
+        judged
+    }
+
+    /// Takes these identities as known and accepted. What floating IPs come to
+    /// stays as it is.
+    pub fn accept(&mut self, ids: BTreeSet<String>) {
+        self.acknowledged = ids;
+        let mut counts = Counts::default();
+        for root in self.findings.iter().filter(|finding| finding.because_of.is_none()) {
+            let count = match mark(root) {
+                _ if self.acknowledged.contains(&root.id) => &mut counts.acknowledged,
+                Mark::Broken => &mut counts.errors,
+                Mark::Degraded => &mut counts.warnings,
+                Mark::Unknown => &mut counts.unknown,
+                Mark::Ok | Mark::None => &mut counts.notes,
+            };
+            *count += 1;
+        }
+        self.counts = counts;
+    }
+
+    /// The identities that are known and accepted.
+    pub fn acknowledged(&self) -> &BTreeSet<String> {
+        &self.acknowledged
+    }
+
+    /// Whether a finding, or the one that it follows from, is known and accepted.
+    pub fn is_acknowledged(&self, finding: &Finding) -> bool {
+        let is_it = |id: &String| self.acknowledged.contains(id);
+        is_it(&finding.id) || finding.because_of.as_ref().is_some_and(is_it)
     }
 
     /// The worst finding about a floating IP, by its place in the topology.

@@ -48,7 +48,7 @@ commands! {
     Quit Back Help Refresh Redraw Goto Filter Up Down PageUp PageDown Top Bottom
     Open Find Sort SortReverse OpenNamespace CopyFloatingIp CopyFixedIp
     Left Right OtherDirection CopyCommand
-    Findings Explain Fold Unfold OpenChain CopyId
+    Findings Explain Fold Unfold OpenChain CopyId Probe Acknowledge
     Trace OpenRouter Play WayBack Protocol Entrance AskKernel
     NextTab PreviousTab PickTab CopyLine
     Accept Cancel Complete Next Previous Erase EraseWord EraseAll
@@ -131,8 +131,10 @@ pub const BINDINGS: &[Binding] = &[
     bind(Findings, &["c"], C::OpenChain, "finding-chain", "show the link in the chain", Some("chain")),
     bind(Findings, &["n"], C::OpenNamespace, "finding-namespace", "show the object as the kernel has it", Some("raw")),
     bind(Findings, &["/"], C::Filter, "filter-findings", "filter by text, code, router or address", Some("filter")),
+    bind(Findings, &["p"], C::Probe, "probe", "ask the wire what only that decides", Some("probe")),
+    bind(Findings, &["A"], C::Acknowledge, "acknowledge", "accept the finding on this node, or no more", None),
     bind(Findings, &["y"], C::CopyCommand, "copy-finding", "copy the commands of its repair", Some("copy")),
-    bind(Findings, &["Y"], C::CopyId, "copy-finding-id", "copy the finding's id, to acknowledge it", None),
+    bind(Findings, &["Y"], C::CopyId, "copy-finding-id", "copy the finding's id", None),
     bind(Namespace, &["tab"], C::NextTab, "next-tab", "show the next kind of object", Some("next")),
     bind(Namespace, &["shift-tab"], C::PreviousTab, "previous-tab", "show the kind before", None),
     bind(Namespace, &["1", "2", "3", "4", "5", "6", "7"], C::PickTab, "pick-tab", "show that kind of object", None),

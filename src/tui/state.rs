@@ -1,6 +1,7 @@
 //! Everything the console knows, as plain data: what was read, where one is,
 //! what is selected. No handles, no clock.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ use super::page::Page;
 use super::router::RouterView;
 use super::theme::Theme;
 use super::walk::{Answered, PACE, Walking};
-use crate::check::{Finding, judge};
-use crate::net::{RouteQuestion, Snapshot};
+use crate::check::{Finding, judge, judge_with};
+use crate::net::{RouteQuestion, Snapshot, WireAnswers};
 use crate::topology::Topology;
 
 /// One reading of the node, and what it comes to.
@@ -31,6 +32,8 @@ pub struct Node {
     pub topology: Arc<Topology>,
     /// What the checks say of it.
     pub judged: Arc<Judged>,
+    /// What the wire answered, where it was asked since the reading.
+    pub answers: Arc<WireAnswers>,
 }
 
 /// The console.
@@ -46,6 +49,8 @@ pub struct State {
     pub node: Option<Node>,
     /// A reading is under way.
     pub reading: bool,
+    /// The wire is being asked.
+    pub probing: bool,
     /// Why the last reading failed.
     pub error: Option<String>,
     /// The overview: always there, below all else.
@@ -132,6 +137,10 @@ pub enum Msg {
     Copied(Result<String, String>),
     /// What the kernel's own lookups answer.
     Routes(Vec<Answered>),
+    /// A reading with what the wire answered to it, or why nobody was asked.
+    Probed(Result<Node, String>),
+    /// The findings that are acknowledged on the node from now on, or why not.
+    Acknowledged(Result<BTreeSet<String>, String>),
 }
 
 /// What the console wants done outside.
@@ -141,6 +150,17 @@ pub enum Effect {
     Reread,
     /// Ask the kernel's own lookups.
     AskRoutes(Vec<RouteQuestion>),
+    /// Ask the wire what only that decides.
+    Probe,
+    /// Remember that a finding is known and accepted, or no longer.
+    Acknowledge {
+        /// The node's name.
+        node: String,
+        /// The finding's identity.
+        id: String,
+        /// No longer.
+        revoke: bool,
+    },
     /// Put the text into the clipboard.
     Copy(String),
     /// Draw every cell afresh.
@@ -160,7 +180,12 @@ impl Node {
 
     /// A reading and what it comes to, not judged.
     pub fn new(snapshot: Snapshot, topology: Topology) -> Self {
-        Self { snapshot: Arc::new(snapshot), topology: Arc::new(topology), judged: Arc::default() }
+        Self {
+            snapshot: Arc::new(snapshot),
+            topology: Arc::new(topology),
+            judged: Arc::default(),
+            answers: Arc::default(),
+        }
     }
 
     /// The same with these findings; the floating IPs' states follow from them.
@@ -169,6 +194,25 @@ impl Node {
         let mut topology = Arc::unwrap_or_clone(self.topology);
         let judged = Arc::new(Judged::of(findings, &mut topology));
         Self { topology: Arc::new(topology), judged, ..self }
+    }
+
+    /// The same, judged by what the wire answered, too.
+    #[must_use]
+    pub fn probed(self, answers: Arc<WireAnswers>) -> Self {
+        // Afresh: the floating IPs' states follow from the findings that there were.
+        let topology = Topology::of(&self.snapshot);
+        let findings = judge_with(&self.snapshot, &topology, &answers);
+        let accepted = self.judged.acknowledged().clone();
+        Self { topology: Arc::new(topology), answers, ..self }.with(findings).accepting(accepted)
+    }
+
+    /// The same with these findings known and accepted.
+    #[must_use]
+    pub fn accepting(mut self, ids: BTreeSet<String>) -> Self {
+        if *self.judged.acknowledged() != ids {
+            Arc::make_mut(&mut self.judged).accept(ids);
+        }
+        self
     }
 }
 
@@ -181,6 +225,7 @@ impl State {
             live: false,
             node: None,
             reading: true,
+            probing: false,
             error: None,
             overview: Overview::default(),
             above: Vec::new(),

@@ -48,6 +48,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             walk::routes(state, &answers);
             Vec::new()
         }
+        Msg::Probed(result) => findings::probed(state, result),
+        Msg::Acknowledged(result) => {
+            findings::acknowledged(state, result);
+            Vec::new()
+        }
         Msg::Copied(result) => {
             state.notice = Some(match result {
                 Ok(text) => format!("copied: {}", printable(&text, 120)),
@@ -113,14 +118,19 @@ fn node(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
         }
         Ok(node) => {
             state.error = None;
-            state.node = Some(node);
-            settle(state);
-            router::rebuild(state);
-            findings::rebuild(state);
-            rebuild_chains(state);
-            walk::rebuild(state)
+            renew(state, node)
         }
     }
+}
+
+/// Shows a node in place of the one before, on every screen.
+fn renew(state: &mut State, node: Node) -> Vec<Effect> {
+    state.node = Some(node);
+    settle(state);
+    router::rebuild(state);
+    findings::rebuild(state);
+    rebuild_chains(state);
+    walk::rebuild(state)
 }
 
 /// Makes rows and lines anew, and brings scroll offsets in line with the size.

@@ -14,17 +14,26 @@ use fipscope::neutron::Layout;
 use fipscope::plan::{repair, simulate};
 use fipscope::topology::Topology;
 
+use crate::wire;
+
 /// What a lab says of itself whose repair was carried out and proved.
 pub(crate) const MENDED: &str = "mended";
 
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The kernel's link watch tells the other end of a pair once a second.
 const LINK_WATCH: Duration = Duration::from_millis(1200);
+
+/// The code that stands for a lab that nobody broke.
+pub(crate) const WHOLE: u16 = 0;
 
 pub(crate) fn run(layout: &str, code: u16) -> ExitCode {
     let layout = [Layout::Juno, Layout::Newton, Layout::Pike].into_iter().find(|known| known.word() == layout).unwrap();
     let code = Code(code);
-    let options = LabOptions { layout, broken: vec![code], ..LabOptions::default() };
+    let options = if code.0 == WHOLE {
+        LabOptions { layout, more: true, fips: 2, ..LabOptions::default() }
+    } else {
+        LabOptions { layout, broken: vec![code], ..LabOptions::default() }
+    };
     let lab = match Lab::enter_and_build(&options) {
         Ok(lab) => lab,
         Err(error @ (Error::Netns(netns::Error::Sandbox { .. }) | Error::NoIptables(_))) => {
@@ -33,8 +42,13 @@ pub(crate) fn run(layout: &str, code: u16) -> ExitCode {
         }
         Err(error) => panic!("{error}"),
     };
-    if !check(code).is_some_and(|check| matches!(check.decided_by, DecidedBy::Snapshot(_))) {
-        return ExitCode::from(u8::try_from(super::UNDECIDED).unwrap());
+    if code.0 == WHOLE {
+        return wire::whole(&lab);
+    }
+    match check(code).map(|check| check.decided_by) {
+        Some(DecidedBy::Snapshot(_)) => {}
+        Some(DecidedBy::Wire(_)) => return wire::run(&lab, code),
+        Some(DecidedBy::Elsewhere) | None => return ExitCode::from(u8::try_from(super::UNDECIDED).unwrap()),
     }
     thread::sleep(LINK_WATCH);
     let broken = read(&lab);
@@ -84,7 +98,7 @@ fn gone(before: &[Finding], after: &Snapshot, code: Code, how: &str) {
 }
 
 /// A root cause that is worse than a note.
-fn counts(finding: &Finding) -> bool {
+pub(crate) fn counts(finding: &Finding) -> bool {
     finding.because_of.is_none() && finding.severity != Severity::Note && finding.why_unknown.is_none()
 }
 
@@ -92,7 +106,7 @@ fn findings(snapshot: &Snapshot) -> Vec<Finding> {
     judge(snapshot, &Topology::of(snapshot))
 }
 
-fn read(lab: &Lab) -> Snapshot {
+pub(crate) fn read(lab: &Lab) -> Snapshot {
     let state_path = Some(lab.state_path().to_owned());
     read_node(&ReadOptions { netns_dir: lab.netns_dir().path().to_owned(), state_path, conntrack: false }).unwrap()
 }

@@ -12,6 +12,7 @@
 )]
 
 mod inside;
+mod wire;
 
 use std::env;
 use std::process::{Command, ExitCode};
@@ -57,15 +58,17 @@ fn main() -> ExitCode {
     let filter = words.iter().find(|word| !word.starts_with('-')).map_or("", String::as_str);
     let (mut ran, mut mended, mut failed, mut open, mut skipped) = (0, 0, 0, 0, 0);
     for layout in [Layout::Juno, Layout::Newton, Layout::Pike] {
-        for fault in FAULTS.iter().filter(|fault| fault.since <= layout) {
-            let case = format!("{} {}", layout.word(), Code(fault.code));
+        let codes = FAULTS.iter().filter(|fault| fault.since <= layout).map(|fault| fault.code);
+        for code in std::iter::once(inside::WHOLE).chain(codes) {
+            let name = if code == inside::WHOLE { "whole".to_owned() } else { Code(code).to_string() };
+            let case = format!("{} {name}", layout.word());
             if !case.contains(filter) {
                 continue;
             }
-            let is_it = |(word, code, _): &&(&str, u16, &str)| (*word, *code) == (layout.word(), fault.code);
+            let is_it = |(word, known, _): &&(&str, u16, &str)| (*word, *known) == (layout.word(), code);
             let known = OPEN.iter().find(is_it).map(|(_, _, why)| *why);
             let mut command = Command::new(env::current_exe().unwrap());
-            let output = command.args(["--inside", layout.word(), &fault.code.to_string()]).output().unwrap();
+            let output = command.args(["--inside", layout.word(), &code.to_string()]).output().unwrap();
             let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
             ran += 1;
             match output.status.code() {

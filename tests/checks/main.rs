@@ -25,3 +25,4 @@ mod real;
 mod registry;
 mod remove;
 mod snat;
+mod wire;

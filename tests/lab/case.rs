@@ -13,7 +13,7 @@ use fipscope::netns::{self, enter};
 use fipscope::neutron::Layout;
 use fipscope::plan::{Action, Object, Place};
 
-use crate::lines;
+use crate::{change, lines};
 
 pub(crate) const LAYOUTS: [Layout; 3] = [Layout::Juno, Layout::Newton, Layout::Pike];
 pub(crate) const BACKENDS: [Backend; 2] = [Backend::Nft, Backend::Legacy];
@@ -32,11 +32,18 @@ pub(crate) fn run(case: &str) {
         "traffic" => traffic(),
         "command" => command(),
         "unwind" => unwind(),
+        "busy" => change::busy(),
+        "refused" => change::refused(),
+        killed if change::KILLED.contains(&killed) => change::killed(killed),
+        mended if change::MENDED.iter().any(|(name, ..)| *name == mended) => {
+            let (_, layout, faults) = change::MENDED.into_iter().find(|(name, ..)| *name == mended).unwrap();
+            change::mend(layout, faults);
+        }
         _ => every_class(case),
     }
 }
 
-fn build(options: &LabOptions) -> Lab {
+pub(crate) fn build(options: &LabOptions) -> Lab {
     let begin = Instant::now();
     match Lab::enter_and_build(options) {
         Ok(lab) => {

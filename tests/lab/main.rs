@@ -15,6 +15,7 @@
 )]
 
 mod case;
+mod change;
 mod lines;
 
 use std::os::unix::process::CommandExt;
@@ -34,6 +35,12 @@ fn main() -> ExitCode {
         && inside == "--inside"
     {
         case::run(case);
+        return ExitCode::SUCCESS;
+    }
+    if let [child, what, at] = words.as_slice()
+        && child == "--child"
+    {
+        change::child_of(what, at.parse().unwrap());
         return ExitCode::SUCCESS;
     }
     let filter = words.iter().find(|word| !word.starts_with('-')).map_or("", String::as_str);
@@ -75,6 +82,11 @@ fn cases() -> Vec<(String, User)> {
             cases.push((special.to_owned(), user));
         }
     }
+    // Once is enough of what takes longer: with fewer rights there is more to go wrong.
+    let user = if root { User::Nobody } else { User::Caller };
+    let mended = change::MENDED.iter().map(|(name, ..)| *name);
+    let changed = mended.chain(change::KILLED).chain(["busy", "refused"]);
+    cases.extend(changed.map(|case| (case.to_owned(), user)));
     cases
 }
 

@@ -17,6 +17,7 @@ mod desk;
 mod docs;
 mod findings;
 mod keys;
+mod probe;
 mod real_loop;
 mod router;
 mod screens;

@@ -1,6 +1,7 @@
 //! The loop that runs on a terminal, on a test terminal: keys from a list,
 //! readings from a fake source, waiting until nothing is under way.
 
+use std::collections::BTreeSet;
 use std::future::{pending, ready};
 use std::io;
 use std::pin::Pin;
@@ -9,8 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use crossterm::event::Event;
-use fipscope::app::console::{Asker, Console, ConsoleError, Ended, Settings, Source};
-use fipscope::net::RouteQuestion;
+use fipscope::app::console::{Asker, Console, ConsoleError, Ended, Keeper, Prober, Reach, Settings, Source};
+use fipscope::net::{RouteQuestion, WireAnswer, WireQuestion};
+use fipscope::neutron::Layout;
+use fipscope::topology::scenario::Scenario;
+use fipscope::tui::Node;
 use fipscope::tui::keymap::Keymap;
 use fipscope::tui::theme::Theme;
 use futures_util::Stream;
@@ -173,6 +177,36 @@ fn an_asker_that_fails_is_told() {
     stage.keys("");
     stage.keys("192.168.1.3<enter>t");
     assert!(stage.screen().contains("kernel not reached"), "{}", stage.screen());
+}
+
+#[test]
+fn the_wire_is_asked_and_acknowledgements_are_kept_outside_the_loop() {
+    let source: Source = Arc::new(|| Ok(Node::of(Scenario::article(Layout::Pike).snapshot)));
+    let mut stage = Stage::new(source);
+    let asker: Asker = Arc::new(|_: &[RouteQuestion]| Vec::new());
+    // Nobody answers, the gateway neither.
+    let prober: Prober = Arc::new(|questions: &[WireQuestion]| vec![WireAnswer::Silent; questions.len()]);
+    let keeper: Keeper = Arc::new(|_: &str, id: &str, revoke: bool| match revoke {
+        false => Ok(BTreeSet::from([id.to_owned()])),
+        true => Err("the disk is full".to_owned()),
+    });
+    let reach = Reach { asker: Some(asker), prober: Some(prober), keeper: Some(keeper) };
+    stage.console = stage.console.reaching(reach);
+    stage.keys("");
+    stage.keys("fp");
+    assert!(stage.screen().contains("external-gateway-silent"), "{}", stage.screen());
+    stage.keys("gA");
+    assert_eq!(stage.console.state().node.as_ref().unwrap().judged.counts.acknowledged, 1, "{}", stage.screen());
+    stage.keys("GA");
+    assert!(stage.screen().contains("the disk is full"), "{}", stage.screen());
+    // One that fails is told, and hinders nothing.
+    let reach =
+        Reach { prober: Some(Arc::new(|_: &[WireQuestion]| panic!("a prober that fails"))), ..Reach::default() };
+    let asker: Asker = Arc::new(|_: &[RouteQuestion]| Vec::new());
+    stage.console = stage.console.reaching(Reach { asker: Some(asker), ..reach });
+    stage.keys("p");
+    assert!(stage.screen().contains("a prober that fails"), "{}", stage.screen());
+    assert!(!stage.console.state().probing);
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn is_silent(neigh: &Neigh) -> bool {
 }
 
 /// Distributed routers whose namespace was read.
-fn distributed<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = (&'s Router, &'s NetnsName, &'s Netns)> {
+pub(super) fn distributed<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = (&'s Router, &'s NetnsName, &'s Netns)> {
     let snapshot = scene.snapshot;
     let routers = scene.topology.routers.iter();
     routers

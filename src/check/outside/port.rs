@@ -162,12 +162,12 @@ fn gateways(netns: &Netns) -> impl Iterator<Item = &Link> {
     netns.links().iter().filter(|link| DeviceKind::AgentGateway.is(&link.name))
 }
 
-fn routers<'s>(scene: &Scene<'_, 's>, network: &'s ExternalNetwork) -> impl Iterator<Item = &'s Router> {
+pub(super) fn routers<'s>(scene: &Scene<'_, 's>, network: &'s ExternalNetwork) -> impl Iterator<Item = &'s Router> {
     let topology = scene.topology;
     topology.routers.iter().filter(|router| router.external_network.as_ref() == Some(&network.id))
 }
 
-fn has_fips(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> bool {
+pub(super) fn has_fips(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> bool {
     let here = |id: &Option<String>| id.as_ref() == Some(&network.id);
     scene.topology.floating_ips.iter().any(|fip| fip.kind == FipKind::Distributed && here(&fip.external_network))
 }

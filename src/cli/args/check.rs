@@ -12,9 +12,12 @@ Examples:
   fipscope check --floating-ip 192.168.1.3    what concerns one floating IP
   fipscope check --select DVR3,DVR401         some codes, or families of codes
   fipscope check --ignore DVR103              all but some
+  sudo fipscope check --probe                 also what only the wire decides
   fipscope check --format json | jq -r '.findings[].repair.commands[]'
 
-Nothing is written and no packet is sent.
+Nothing is written. Packets are sent with --probe only: ARP requests, at most
+three for each external gateway, address of fg and qg, floating IP and permanent
+neighbour, from the namespaces that have them. They change nothing on the node.
 
 Exit codes: 0 no error and no warning, 1 an error or a warning, 3 nothing found,
 but something could not be told.";
@@ -46,6 +49,9 @@ pub(in crate::cli) struct Check {
     /// The external network, where the address is ambiguous (its id, or the first characters)
     #[arg(long, value_name = "ID")]
     external_network: Option<String>,
+    /// Also ask the wire (ARP), where only that decides
+    #[arg(long)]
+    probe: bool,
 }
 
 /// Which finding.
@@ -61,13 +67,13 @@ pub(in crate::cli) struct Acknowledge {
 
 impl From<Check> for CheckArgs {
     fn from(typed: Check) -> Self {
-        let Check { floating_ip, select, ignore, router, external_network } = typed;
-        Self { floating_ip, router, external_network, select, ignore }
+        let Check { floating_ip, select, ignore, router, external_network, probe } = typed;
+        Self { floating_ip, router, external_network, select, ignore, probe }
     }
 }
 
 /// A code or the beginning of one; which codes there are is not known here.
-fn code(text: &str) -> Result<String, String> {
+pub(super) fn code(text: &str) -> Result<String, String> {
     let digits = text.get(..3).filter(|start| start.eq_ignore_ascii_case("dvr")).map_or(text, |_| &text[3..]);
     let fits = (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     if fits && !digits.starts_with('0') {

@@ -63,7 +63,12 @@ pub fn check(snapshot: &Snapshot, topology: &Topology, judged: Judged<'_>, narro
     let shown = judged.shown(topology, narrowed);
     let counts = shown.counts();
     let ran = |check: &&crate::check::Check| {
-        matches!(check.decided_by, DecidedBy::Snapshot(_)) && narrowed.pick.wants(check.code)
+        let is_decided = match check.decided_by {
+            DecidedBy::Snapshot(_) => true,
+            DecidedBy::Wire(_) => narrowed.asked.is_some(),
+            DecidedBy::Elsewhere => false,
+        };
+        is_decided && narrowed.pick.wants(check.code)
     };
     document(&Check {
         head: Head::new("fipscope.check/1", snapshot),

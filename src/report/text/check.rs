@@ -90,7 +90,11 @@ impl Page<'_> {
         let found = if parts.is_empty() { style.paint(Tone::Good, "✓ nothing found") } else { parts.join("   ") };
         out.push_str(&found);
         out.push('\n');
-        out + &style.block("", 0, Tone::Faint, &format!("in {looked}"))
+        let asked = match narrowed.asked {
+            Some(number) => format!("; {} asked on the wire", count(number, "question")),
+            None => String::new(),
+        };
+        out + &style.block("", 0, Tone::Faint, &format!("in {looked}{asked}"))
     }
 
     fn group(&self, group: &Group<'_>) -> String {

@@ -1,8 +1,12 @@
 //! What a command does on the findings screen, and on the page of a code.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::screens::{copy, distance, tab_of};
-use super::{open, open_namespace_at};
+use super::{open, open_namespace_at, renew};
 use crate::check::Finding;
+use crate::net::{WireAnswer, printable};
 use crate::topology::{Direction, FloatingIp};
 use crate::tui::chain::Chain;
 use crate::tui::findings::{FindingRow, FindingsView};
@@ -78,7 +82,57 @@ fn all(state: &mut State) -> impl Iterator<Item = &mut FindingsView> {
     })
 }
 
+/// The wire answered. Where the node was read again meanwhile, the answers are
+/// about that reading as well.
+pub(super) fn probed(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
+    state.probing = false;
+    let (probed, node) = match (result, state.node.take()) {
+        (Ok(probed), Some(node)) => (probed, node),
+        (result, node) => {
+            state.node = node;
+            state.notice = result.err().map(|why| printable(why.lines().next().unwrap_or_default(), 200));
+            return Vec::new();
+        }
+    };
+    let asked = probed.answers.len();
+    let answered = probed.answers.values().filter(|answer| matches!(answer, WireAnswer::Answered(_))).count();
+    state.notice = Some(format!("{asked} questions asked on the wire, {answered} answered"));
+    let is_same = Arc::ptr_eq(&probed.snapshot, &node.snapshot);
+    let accepted = node.judged.acknowledged().clone();
+    let node = if is_same { probed.accepting(accepted) } else { node.probed(probed.answers) };
+    renew(state, node)
+}
+
+/// What is acknowledged has changed, or could not be.
+pub(super) fn acknowledged(state: &mut State, result: Result<BTreeSet<String>, String>) {
+    match result {
+        Ok(ids) => {
+            state.node = state.node.take().map(|node| node.accepting(ids));
+            // The cursor stays where it is: the next one is there now.
+            all(state).for_each(|view| view.selected = None);
+            rebuild(state);
+        }
+        Err(why) => state.notice = Some(printable(&why.lines().collect::<Vec<_>>().join("; "), 300)),
+    }
+}
+
+fn probe(state: &mut State) -> Vec<Effect> {
+    let why = match (state.live, state.probing) {
+        (true, false) => {
+            state.probing = true;
+            return vec![Effect::Probe];
+        }
+        (true, true) => "the wire is being asked; it takes some seconds",
+        (false, _) => "what is shown is a file: there is no wire to ask",
+    };
+    state.notice = Some(why.to_owned());
+    Vec::new()
+}
+
 pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<Effect> {
+    if command == Command::Probe {
+        return probe(state);
+    }
     let height = layout::page(state);
     let judged = &node.judged;
     let body = layout::outer(state, state.area()).body;
@@ -126,6 +180,12 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
             let mend = judged.mend(&node.snapshot, finding);
             let look = finding.namespace.as_ref().map(|name| finding.object.command(name));
             return copy(state, if mend.is_empty() { look } else { Some(mend.join("\n")) });
+        }
+        Command::Acknowledge => {
+            // What follows goes with its cause.
+            let root = row.and_then(|row| judged.findings.get(judged.root(row.at()))).unwrap_or(finding);
+            let (node, id) = (node.snapshot.node.clone(), root.id.clone());
+            return vec![Effect::Acknowledge { node, revoke: judged.acknowledged().contains(&id), id }];
         }
         Command::CopyId => return copy(state, Some(finding.id.clone())),
         _ => {}

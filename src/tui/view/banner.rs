@@ -110,5 +110,8 @@ fn reading_age(state: &State, node: &Node) -> String {
     if state.reading {
         return "reading…".to_owned();
     }
+    if state.probing {
+        return "asking the wire…".to_owned();
+    }
     format!("read {}", ago(node.snapshot.taken_at, state.now))
 }

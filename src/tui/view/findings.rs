@@ -22,7 +22,12 @@ const VALUE: u16 = 14;
 pub(super) fn draw(state: &State, view: &FindingsView, node: &Node, body: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
     let parts = layout::findings(view.rows.len(), body);
-    let (worst, text) = answer(node);
+    let (worst, mut text) = answer(node);
+    if state.probing {
+        text.push_str("; the wire is being asked");
+    } else if !node.answers.is_empty() {
+        text.push_str("; the wire was asked");
+    }
     let mut pen = Pen::new(buffer, parts.answer);
     pen.write(" ", theme.text).mark(worst, theme).write(" ", theme.text).fit(&text, worst.style(theme));
     if view.rows.is_empty() {
@@ -48,16 +53,17 @@ pub(in crate::tui) fn detail_lines(theme: &Theme, node: &Node, row: FindingRow, 
 
 /// The screen's one question: what is wrong here?
 fn answer(node: &Node) -> (Mark, String) {
-    let Counts { errors, warnings, unknown, notes } = node.judged.counts;
+    let Counts { errors, warnings, unknown, notes, acknowledged } = node.judged.counts;
     let known = [
         (errors, "error", "errors"),
         (warnings, "warning", "warnings"),
         (unknown, "could not be judged", "could not be judged"),
         (notes, "note", "notes"),
+        (acknowledged, "acknowledged", "acknowledged"),
     ];
     let said: Vec<String> =
         known.iter().filter(|(number, ..)| *number > 0).map(|(number, one, many)| count(*number, one, many)).collect();
-    let roots = errors + warnings + unknown + notes;
+    let roots = errors + warnings + unknown + notes + acknowledged;
     let follow = node.judged.findings.len().saturating_sub(roots);
     let more = if follow == 0 { String::new() } else { format!("; {follow} more follow from them") };
     let mark = match (errors, warnings, unknown) {
@@ -90,7 +96,8 @@ fn item(theme: &Theme, row: FindingRow, finding: &Finding, area: Rect, buffer: &
     let mut pen = Pen::new(buffer, area);
     let wide = area.width >= 90;
     match row {
-        FindingRow::Root { follow, unfolded, .. } => {
+        FindingRow::Root { follow, unfolded, accepted, .. } => {
+            let (mark, style) = if accepted { (Mark::None, theme.dim) } else { (mark, style) };
             pen.to(1).mark(mark, theme).write(" ", theme.text);
             if wide {
                 pen.cell(&name(finding), 40, style);
@@ -99,6 +106,9 @@ fn item(theme: &Theme, row: FindingRow, finding: &Finding, area: Rect, buffer: &
             }
             pen.write("  ", theme.text).cell(&subject(finding), if wide { 17 } else { 15 }, theme.text);
             pen.write("  ", theme.text);
+            if accepted {
+                pen.write("acknowledged  ", theme.dim);
+            }
             let sign = if unfolded { "▾" } else { "▸" };
             if follow > 0 {
                 pen.write(&format!("{sign} {follow} follow  "), theme.dim);

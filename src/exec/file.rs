@@ -1,0 +1,125 @@
+//! Lines of the agent's allocation files, in the agent's own form: one record a
+//! line, nothing else (`neutron/agent/l3/item_allocator.py`).
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::Path;
+
+use super::Cause;
+
+/// As many bytes as a reading of the node takes of it.
+const MOST: u64 = 4 << 20;
+
+/// Adds a line at a place, counted from 0, or at the end.
+pub(super) fn add(path: &Path, at: Option<u32>, line: &str) -> Result<(), Cause> {
+    if line.contains(char::is_control) {
+        return Err(Cause::Line { path: path.to_owned(), what: "the line has characters that no record has" });
+    }
+    change(path, |lines| {
+        if lines.iter().any(|there| there == line) {
+            return Err("the line is there already");
+        }
+        let at = at.and_then(|at| usize::try_from(at).ok()).map_or(lines.len(), |at| at.min(lines.len()));
+        lines.insert(at, line.to_owned());
+        Ok(())
+    })
+}
+
+/// Deletes the first line of these words.
+pub(super) fn delete(path: &Path, line: &str) -> Result<(), Cause> {
+    change(path, |lines| {
+        let at = lines.iter().position(|there| there == line).ok_or("the line is not there any more")?;
+        lines.remove(at);
+        Ok(())
+    })
+}
+
+/// Rewrites the file, whole or not at all.
+fn change(path: &Path, edit: impl FnOnce(&mut Vec<String>) -> Result<(), &'static str>) -> Result<(), Cause> {
+    let failed = |source| Cause::Io { what: path.display().to_string(), source };
+    let old = open(path).map_err(failed)?;
+    let mut lines = match &old {
+        Some(file) => read(file).map_err(failed)?,
+        None => Vec::new(),
+    };
+    edit(&mut lines).map_err(|what| Cause::Line { path: path.to_owned(), what })?;
+    let text: String = lines.into_iter().map(|line| line + "\n").collect();
+    replace(path, old.as_ref(), &text).map_err(failed)
+}
+
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path) {
+        Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
+        Ok(_) => Err(io::Error::other("it is no file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn read(file: &File) -> io::Result<Vec<String>> {
+    let mut text = String::new();
+    if file.take(MOST + 1).read_to_string(&mut text)? as u64 > MOST {
+        return Err(io::Error::other(format!("it is larger than {MOST} bytes")));
+    }
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+/// A file beside it takes its place, with the same owner and mode; those of the
+/// folder's where there was none.
+fn replace(path: &Path, old: Option<&File>, text: &str) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(|mut file| {
+        let (like, mode) = match old {
+            Some(old) => old.metadata().map(|like| (like.clone(), like.mode() & 0o7777))?,
+            None => (fs::metadata(folder)?, 0o644),
+        };
+        let own = file.metadata()?;
+        if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+            fchown(&file, Some(like.uid()), Some(like.gid()))?;
+        }
+        file.set_permissions(Permissions::from_mode(mode))?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        File::open(folder)?.sync_all()
+    });
+    if written.is_err() {
+        // Nothing was left behind, or it cannot be taken away either.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_comes_and_goes_and_the_rest_stays_as_it_was() {
+        let folder = std::env::temp_dir().join(format!("fipscope-line-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("fip-priorities");
+        let text = || fs::read_to_string(&path).unwrap();
+        add(&path, None, "192.168.1.3,32768").unwrap();
+        assert_eq!(text(), "192.168.1.3,32768\n");
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        fs::write(&path, "broken\n192.168.1.3,32768\nlast").unwrap();
+        add(&path, Some(1), "192.168.1.4,40000").unwrap();
+        assert_eq!(text(), "broken\n192.168.1.4,40000\n192.168.1.3,32768\nlast\n");
+        assert!(matches!(add(&path, None, "last"), Err(Cause::Line { .. })));
+        assert!(matches!(add(&path, None, "a\nb"), Err(Cause::Line { .. })));
+        delete(&path, "192.168.1.4,40000").unwrap();
+        assert!(matches!(delete(&path, "192.168.1.4,40000"), Err(Cause::Line { .. })));
+        assert_eq!(text(), "broken\n192.168.1.3,32768\nlast\n");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);
+        for last in ["broken", "192.168.1.3,32768", "last"] {
+            delete(&path, last).unwrap();
+        }
+        assert_eq!(text(), "", "an empty file stays");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

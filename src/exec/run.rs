@@ -1,0 +1,227 @@
+//! A change under way: each step is written down, done, and written down again.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::net::netfilter::Table;
+use crate::net::{NeighState, Netns, Snapshot};
+use crate::plan::journal::{Back, Begin, Entry, Event, Outcome, Past, StepState};
+use crate::plan::{Action, Due, Object, Place, Rehearsal, TableEdit, table_of};
+
+use super::journal::Journal;
+use super::lock::{AgentLock, NodeLock, agent_locks};
+use super::{Cause, Error, Site, Writer, settle};
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// The change, with what became of each step.
+    pub past: Past,
+    /// The node was read again, and what the change is for is so.
+    pub verified: bool,
+    /// Why it failed, if it did.
+    pub failure: Option<String>,
+}
+
+impl Carried {
+    /// How it ended.
+    pub fn outcome(&self) -> Outcome {
+        self.past.outcome.unwrap_or(Outcome::Half)
+    }
+}
+
+/// A change under way.
+pub(super) struct Run<'t> {
+    _lock: NodeLock,
+    journal: Journal,
+    writer: Writer,
+    agent_locks: Option<PathBuf>,
+    rehearsal: Rehearsal,
+    past: Past,
+    told: &'t mut dyn FnMut(&Entry),
+    journal_failed: Option<String>,
+}
+
+impl<'t> Run<'t> {
+    /// Begins a new one.
+    pub(super) fn begin(
+        site: &Site,
+        held: (NodeLock, Journal),
+        begin: Begin,
+        fresh: &Snapshot,
+        told: &'t mut dyn FnMut(&Entry),
+    ) -> Result<Self, Error> {
+        let mut run = Self::resume(site, held, Past::from(begin.clone()), fresh, told);
+        let entry = Entry::Begin(Box::new(begin));
+        run.journal.write(&entry, true)?;
+        (run.told)(&entry);
+        Ok(run)
+    }
+
+    /// Goes on with one that has no end.
+    pub(super) fn resume(
+        site: &Site,
+        (lock, journal): (NodeLock, Journal),
+        past: Past,
+        fresh: &Snapshot,
+        told: &'t mut dyn FnMut(&Entry),
+    ) -> Self {
+        Self {
+            _lock: lock,
+            journal,
+            writer: Writer::new(site.netns_dir.clone()),
+            agent_locks: agent_locks(fresh),
+            rehearsal: Rehearsal::of(fresh),
+            past,
+            told,
+            journal_failed: None,
+        }
+    }
+
+    /// Does what is due, in order; the error says at what it stopped.
+    pub(super) fn forward(&mut self, due: &[Due]) -> Result<(), String> {
+        for (at, due) in due.iter().enumerate() {
+            let Some(step) = self.past.steps.get(at).cloned() else { continue };
+            let (place, action, id) = (&step.planned.place, &step.planned.action, step.planned.id);
+            if matches!(step.state, StepState::Done | StepState::Skipped) {
+                continue;
+            }
+            if let Due::Already = due {
+                let was_begun = step.state == StepState::Doing;
+                self.note(id, if was_begun { Event::Done } else { Event::Skipped }, false);
+                continue;
+            }
+            let done = match due {
+                Due::Changed(what) => Err(what.clone()),
+                _ => self.step(id, place, action).map_err(|cause| cause.to_string()),
+            };
+            self.rehearsal.next(place, action);
+            if let Err(why) = done {
+                self.note(id, Event::Failed(why.clone()), false);
+                return Err(format!("step {id} in {place} failed: {}: {why}", step.planned.description));
+            }
+            if let Some(why) = self.journal_failed.take() {
+                return Err(why);
+            }
+        }
+        let done = self.past.steps.iter().filter(|step| step.state == StepState::Done);
+        settle(&mut self.writer, done.map(|step| (&step.planned.place, &step.planned.action)));
+        Ok(())
+    }
+
+    /// One step, with its lines before and after.
+    fn step(&mut self, id: u32, place: &Place, action: &Action) -> Result<(), Cause> {
+        let known = self.writer.known(place, action)?;
+        let lasts = lasts(action);
+        let back = self.back_of(place, &known);
+        self.note(id, Event::Doing(back), lasts);
+        if let Some(why) = self.journal_failed.take() {
+            return Err(Cause::Io { what: "journal".to_owned(), source: std::io::Error::other(why) });
+        }
+        let expected = match action {
+            Action::Netfilter(edit) => self.rehearsal.table(place, edit),
+            _ => None,
+        };
+        self.perform(place, &known, expected)?;
+        self.note(id, Event::Done, lasts);
+        Ok(())
+    }
+
+    /// What takes an action back. A permanent neighbour that is overwritten comes
+    /// back by being written again.
+    fn back_of(&self, place: &Place, action: &Action) -> Back {
+        let overwritten = match action {
+            Action::Add(Object::Neigh(new)) => {
+                let known = place.seen(self.rehearsal.snapshot()).map_or(&[][..], Netns::neighs);
+                known.iter().find(|old| {
+                    (&old.dev, old.address, old.proxy) == (&new.dev, new.address, new.proxy)
+                        && old.state == NeighState::Permanent
+                })
+            }
+            _ => None,
+        };
+        match overwritten {
+            Some(old) => Back::Action(Action::Add(Object::Neigh(old.clone()))),
+            None => Back::from(action.inverse()),
+        }
+    }
+
+    /// Does one action; a change of the packet filter under the agent's lock,
+    /// and only where the table is what is expected, if anything is.
+    fn perform(
+        &mut self,
+        place: &Place,
+        action: &Action,
+        expected: Option<Result<Option<Table>, String>>,
+    ) -> Result<(), Cause> {
+        let Action::Netfilter(edit) = action else { return self.writer.perform(place, action).map(drop) };
+        let _held = self.agent_locks.as_deref().map(|folder| AgentLock::take(folder, place)).transpose()?;
+        if let Some(expected) = expected {
+            let now = self.table(place, edit)?;
+            if expected != now {
+                return Err(Cause::TableChanged(edit.table.clone()));
+            }
+        }
+        self.writer.perform(place, action).map(drop)
+    }
+
+    fn table(&mut self, place: &Place, edit: &TableEdit) -> Result<Result<Option<Table>, String>, Cause> {
+        let netns = Netns { netfilter: self.writer.netfilter(place)?, ..Netns::default() };
+        Ok(table_of(&netns, edit))
+    }
+
+    /// Takes back what was done, the last step first; true where nothing of it
+    /// is left. With a reading of the node each step's taking back is looked at
+    /// first: what is so already is left out.
+    pub(super) fn back(&mut self, fresh: Option<&Snapshot>) -> bool {
+        let mut rehearsal = fresh.map(Rehearsal::of);
+        let left: Vec<_> = self.past.left().cloned().collect();
+        let mut is_whole = true;
+        for step in left {
+            let (id, place) = (step.planned.id, &step.planned.place);
+            // What nothing takes back leaves nothing on the node either.
+            let Some(Back::Action(action)) = &step.back else { continue };
+            let due = rehearsal.as_mut().map_or(Due::Do, |rehearsal| rehearsal.next(place, action));
+            let lasts = lasts(action);
+            let done = match due {
+                Due::Already => Ok(()),
+                Due::Changed(what) => Err(what),
+                Due::Do => {
+                    self.note(id, Event::Undoing, lasts);
+                    self.perform(place, action, None).map_err(|cause| cause.to_string())
+                }
+            };
+            is_whole &= done.is_ok();
+            self.note(id, done.map_or_else(Event::Stuck, |()| Event::Undone), lasts);
+        }
+        is_whole
+    }
+
+    /// The end.
+    pub(super) fn end(mut self, outcome: Outcome, verified: bool, failure: Option<String>) -> Carried {
+        self.write(Entry::End { id: self.past.id, at: Timestamp::now(), outcome }, true);
+        let failure = failure.or(self.journal_failed);
+        Carried { past: self.past, verified, failure }
+    }
+
+    fn note(&mut self, step: u32, event: Event, sync: bool) {
+        self.write(Entry::Step { id: self.past.id, step, at: Timestamp::now(), event }, sync);
+    }
+
+    fn write(&mut self, entry: Entry, sync: bool) {
+        if let Err(error) = self.journal.write(&entry, sync) {
+            self.journal_failed = Some(error.to_string());
+        }
+        (self.told)(&entry);
+        self.past.take(entry);
+    }
+}
+
+/// Whether a step outlives a restart of the node. The line about one that does
+/// is on the disk before the step is done; a node that stops forgets the others
+/// together with all namespaces.
+fn lasts(action: &Action) -> bool {
+    let (Action::Add(object) | Action::Delete(object)) = action else { return false };
+    matches!(object, Object::FileLine { .. } | Object::OvsPort(_))
+}

@@ -1,0 +1,48 @@
+//! The node that changes are made on, and where the journal of them is kept.
+
+use std::path::PathBuf;
+
+use crate::kernel::{ReadOptions, read_node};
+use crate::net::Snapshot;
+use crate::netns::NetnsDir;
+use crate::plan::journal::Past;
+
+use super::Error;
+use super::journal::{history, make_folder};
+use super::lock::NodeLock;
+
+/// A node, and what is allowed on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The folder with the names of its namespaces.
+    pub netns_dir: NetnsDir,
+    /// The agent's state path, where the user says it.
+    pub state_path: Option<PathBuf>,
+    /// Where the journal and the lock are.
+    pub folder: PathBuf,
+    /// Nothing may be changed.
+    pub read_only: bool,
+}
+
+impl Site {
+    /// The right to change it, and the changes of the past.
+    pub(super) fn enter(&self) -> Result<(NodeLock, Vec<Past>), Error> {
+        if self.read_only {
+            return Err(Error::ReadOnly);
+        }
+        make_folder(&self.folder)?;
+        let lock = NodeLock::take(&self.folder)?;
+        let past = history(&self.folder)?;
+        Ok((lock, past))
+    }
+
+    /// The node as it is now.
+    pub(super) fn read(&self) -> Result<Snapshot, Error> {
+        let options = ReadOptions {
+            netns_dir: self.netns_dir.path().to_owned(),
+            state_path: self.state_path.clone(),
+            conntrack: false,
+        };
+        read_node(&options).map_err(|error| Error::Read(Box::new(error)))
+    }
+}

@@ -1,0 +1,79 @@
+//! What is decided on the wire, in a lab: the probe finds it where it is, and
+//! nothing where all is well; asking changes nothing.
+
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use fipscope::check::{Code, Confidence, Finding, Pick, judge_with, questions};
+use fipscope::lab::Lab;
+use fipscope::net::{Change, Snapshot, WireAnswer, WireAnswers, changes};
+use fipscope::plan::{Step, repair};
+use fipscope::probe::{self, Manner};
+use fipscope::topology::Topology;
+
+use crate::inside::{MENDED, PATH, counts, read};
+
+/// In a lab an answer comes at once.
+const MANNER: Manner =
+    Manner { tries: 2, wait: Duration::from_millis(300), in_flight: 64, spacing: Duration::from_millis(1), most: 1000 };
+
+/// A broken lab: the code is the only root.
+pub(crate) fn run(lab: &Lab, code: Code) -> ExitCode {
+    let node = read(lab);
+    let found = told(lab, &node);
+    let roots: Vec<&Finding> = found.iter().filter(|finding| counts(finding)).collect();
+    let said: Vec<String> = roots.iter().map(|root| format!("{} {}", root.id, root.message)).collect();
+    let doubts: Vec<_> = found.iter().filter_map(|one| one.why_unknown.as_ref()).take(3).collect();
+    let is_it = !roots.is_empty() && roots.iter().all(|root| root.code == code);
+    assert!(is_it && doubts.is_empty(), "{code}: roots are {said:#?}; {doubts:?}");
+    assert!(roots.iter().all(|root| root.confidence == Confidence::Proved), "{said:#?}");
+    let plan = repair::plan(&roots, &node);
+    if plan.steps.is_empty() {
+        println!("found on the wire; there is no repair by commands");
+        return ExitCode::SUCCESS;
+    }
+    for command in plan.steps.iter().map(Step::command) {
+        let status = Command::new("sh").args(["-ec", &command]).env("PATH", PATH).status().unwrap();
+        assert!(status.success(), "{command}");
+    }
+    let left = told(lab, &read(lab));
+    let left: Vec<&Finding> = left.iter().filter(|finding| counts(finding)).collect();
+    assert!(left.is_empty(), "after the repair: {left:#?}");
+    let ping = ["netns", "exec", "outside", "ping", "-q", "-c", "1", "-W", "3", "192.168.1.3"];
+    assert!(Command::new("ip").args(ping).env("PATH", PATH).output().unwrap().status.success(), "no answer");
+    println!("found on the wire, {MENDED} in {} steps, answers", plan.steps.len());
+    ExitCode::SUCCESS
+}
+
+/// A lab that nobody broke: instances and gateways answer, nobody else does.
+pub(crate) fn whole(lab: &Lab) -> ExitCode {
+    let before = read(lab);
+    let answers = asked(lab, &before);
+    let topology = Topology::of(&before);
+    let found = judge_with(&before, &topology, &answers);
+    let loud: Vec<&Finding> = found.iter().filter(|one| one.is_fault() || one.is_doubt()).collect();
+    let loud: Vec<&str> = loud.iter().map(|one| one.message.as_str()).collect();
+    assert!(loud.is_empty(), "{loud:#?}");
+    let count = |is: fn(&WireAnswer) -> bool| answers.values().filter(|answer| is(answer)).count();
+    let heard = count(|answer| matches!(answer, WireAnswer::Answered(replies) if replies.len() == 1));
+    let silent = count(|answer| *answer == WireAnswer::Silent);
+    assert!(heard >= 5 && silent >= 4 && heard + silent == answers.len(), "{answers:#?}");
+    let after = read(lab);
+    let changed = changes(&before, &after);
+    // The kernel is still at its own probes for IPv6 addresses.
+    let is_six = |change: &&Change| change.to_string().contains("::");
+    let changed: Vec<_> = changed.iter().filter(|change| !change.is_flapping() && !is_six(change)).collect();
+    assert!(changed.is_empty(), "asking changed the node: {changed:#?}");
+    println!("{heard} answered, {silent} silent, nothing found");
+    ExitCode::SUCCESS
+}
+
+fn asked(lab: &Lab, node: &Snapshot) -> WireAnswers {
+    let questions = questions(node, &Topology::of(node), &Pick::default(), None);
+    let answers = probe::ask(&lab.netns_dir(), &questions, &MANNER);
+    questions.into_iter().zip(answers).collect()
+}
+
+fn told(lab: &Lab, node: &Snapshot) -> Vec<Finding> {
+    judge_with(node, &Topology::of(node), &asked(lab, node))
+}

@@ -1,0 +1,333 @@
+//! Changes of a node: repaired and taken back by the program; killed at every
+//! line of the journal and completed or taken back; refused where they must be.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use fipscope::check::{Code, judge};
+use fipscope::exec::{self, Error as ExecError, Order, Site};
+use fipscope::kernel::{ReadOptions, read_node};
+use fipscope::lab::{Lab, LabOptions};
+use fipscope::net::{Change, Netns, Observed, Snapshot, changes};
+use fipscope::neutron::Layout;
+use fipscope::plan::journal::{Aim, Entry, Outcome, State};
+use fipscope::plan::{Action, Associate, Object, Place, Plan, Remove, associate, remove, repair};
+use fipscope::topology::Topology;
+use serde_json::Value;
+
+use crate::case::build;
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const STATE: &str = "/run/fipscope-test";
+
+/// Faults of a layout that are mended together: what they are, and in which
+/// kinds of objects.
+pub(crate) const MENDED: [(&str, Layout, &[u16]); 4] = [
+    ("mend rule and translation", Layout::Pike, &[301, 401]),
+    ("mend devices and settings", Layout::Pike, &[203, 508]),
+    ("mend routes", Layout::Newton, &[305, 501]),
+    ("mend addresses and neighbours", Layout::Juno, &[204, 208]),
+];
+
+/// What is changed while it is killed.
+pub(crate) const KILLED: [&str; 3] = ["killed repair", "killed remove", "killed associate"];
+
+fn codes(codes: &[u16]) -> Vec<Code> {
+    codes.iter().copied().map(Code).collect()
+}
+
+/// Mended by the program, whole, and by the program broken again as it was.
+pub(crate) fn mend(layout: Layout, faults: &[u16]) {
+    let lab = build(&LabOptions { layout, broken: codes(faults), ..LabOptions::default() });
+    let before = quiet(&lab);
+    assert_eq!(fipscope(&lab, &["check"]).status.code(), Some(1), "it is not broken");
+    let mended = fipscope(&lab, &["repair", "--all", "--yes", "--format", "json"]);
+    assert_eq!(mended.status.code(), Some(0), "{}", said(&mended));
+    let results: Vec<Value> =
+        String::from_utf8(mended.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(!results.is_empty() && results.iter().all(|one| one["applied"] == true && one["verified"] == true));
+    results.iter().for_each(|one| valid("result", one));
+    let check = fipscope(&lab, &["check"]);
+    assert_eq!(check.status.code(), Some(0), "{}", said(&check));
+    for (from, to) in [("outside", "192.168.1.3"), ("vm-10.0.0.4", "198.51.100.7")] {
+        let ping = ["netns", "exec", from, "ping", "-q", "-c", "1", "-W", "3", to];
+        assert!(run(&lab, "ip", &ping).status.success(), "{from} → {to}");
+    }
+    for _ in &results {
+        let undone = fipscope(&lab, &["undo", "--yes"]);
+        assert_eq!(undone.status.code(), Some(0), "{}", said(&undone));
+    }
+    same(&before, &quiet(&lab), "taken back");
+    let again = fipscope(&lab, &["undo", "--yes"]);
+    assert_eq!(again.status.code(), Some(1), "there is nothing left to take back");
+    let journal: Value = serde_json::from_slice(&fipscope(&lab, &["journal", "--format", "json"]).stdout).unwrap();
+    valid("journal", &journal);
+    assert_eq!(journal["changes"].as_array().unwrap().len(), 2 * results.len());
+    println!("{} changes made and taken back", results.len());
+}
+
+/// Killed after each line of the journal, and also before the line that says
+/// that a step is done; then completed or taken back.
+pub(crate) fn killed(what: &str) {
+    let broken = if what == "killed repair" { codes(&[301, 401]) } else { Vec::new() };
+    let lab = build(&LabOptions { layout: Layout::Pike, broken, ..LabOptions::default() });
+    let (site, before) = (site(&lab), quiet(&lab));
+    let (plan, _) = plan_of(what, &before);
+    let (mut at, mut times) = (1, 0);
+    loop {
+        for (torn, completed) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut child = child(&[what, &at.to_string()]);
+            let status = child.wait().unwrap();
+            let is_over = status.success();
+            if torn {
+                tear();
+            }
+            let past = exec::history(&site).unwrap();
+            let last = past.last().unwrap();
+            assert_eq!(last.state == State::Unfinished, !is_over || torn, "{what} {at}");
+            if last.state == State::Unfinished {
+                assert_eq!(new_changes(&lab), Some(1), "others are refused");
+                let carried = if completed {
+                    exec::complete(last.id, &site, &mut |_| {})
+                } else {
+                    exec::undo(last.id, &site, &mut |_| {})
+                };
+                let carried = carried.unwrap_or_else(|error| panic!("{what} {at} {torn} {completed}: {error}"));
+                let expected = if completed { Outcome::Done } else { Outcome::Undone };
+                assert_eq!(carried.outcome(), expected, "{what} {at} {torn}: {carried:?}");
+            }
+            let done = is_over && !torn || completed;
+            if done {
+                let left = judge_of(&quiet(&lab));
+                let known = judge_of(&before);
+                let new: Vec<&String> = left.difference(&known).collect();
+                assert!(new.is_empty() && broken_is_gone(what, &left), "{what} {at} {torn}: {left:?}");
+                let last = exec::history(&site).unwrap().last().unwrap().id;
+                let carried = exec::undo(last, &site, &mut |_| {}).unwrap();
+                assert_eq!(carried.outcome(), Outcome::Done, "{carried:?}");
+            }
+            same(&before, &quiet(&lab), &format!("{what} {at} {torn} {completed}"));
+            times += 1;
+            if is_over && !torn && completed {
+                println!("{} steps, killed {times} times, never half", plan.steps.len());
+                return;
+            }
+        }
+        at += 1;
+    }
+}
+
+/// The part that is killed: ends itself by a signal when so many lines are
+/// written.
+pub(crate) fn child_of(what: &str, at: u32) {
+    let dir = fipscope::netns::NetnsDir::default();
+    let site = Site {
+        netns_dir: dir,
+        state_path: Some(PathBuf::from(fipscope::lab::STATE_PATH)),
+        folder: PathBuf::from(STATE),
+        read_only: false,
+    };
+    let snapshot = read(&site);
+    let (plan, aim) = plan_of(what, &snapshot);
+    let mut written = 0;
+    let mut told = |_: &Entry| {
+        written += 1;
+        if written == at {
+            match what {
+                "busy" => std::thread::sleep(Duration::from_secs(30)),
+                _ => nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL).unwrap(),
+            }
+        }
+    };
+    let order = Order { plan: &plan, seen: &snapshot, aim: &aim };
+    let carried = exec::change(&order, &site, &mut told).unwrap();
+    assert_eq!(carried.outcome(), Outcome::Done, "{carried:?}");
+}
+
+/// A second one is told who is first; what the first leaves unfinished has to be
+/// settled.
+pub(crate) fn busy() {
+    let lab = build(&LabOptions { layout: Layout::Pike, broken: codes(&[301]), ..LabOptions::default() });
+    let site = site(&lab);
+    let mut first = child(&["busy", "2"]);
+    let begin = Instant::now();
+    while exec::history(&site).unwrap().is_empty() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "it does not begin");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let second = fipscope(&lab, &["repair", "--all", "--yes"]);
+    assert_eq!(second.status.code(), Some(1));
+    let pid = format!("process {} (", first.id());
+    assert!(said(&second).contains(&pid) && said(&second).contains("is being changed by"), "{}", said(&second));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let third = fipscope(&lab, &["repair", "--all", "--yes"]);
+    assert_eq!(third.status.code(), Some(1));
+    assert!(said(&third).contains("fipscope undo 1") && said(&third).contains("--complete 1"), "{}", said(&third));
+    let settled = fipscope(&lab, &["journal", "--settle", "1"]);
+    assert_eq!(settled.status.code(), Some(0), "{}", said(&settled));
+    assert_eq!(fipscope(&lab, &["repair", "--all", "--yes"]).status.code(), Some(0));
+}
+
+/// What must not be done is not done.
+pub(crate) fn refused() {
+    let lab = build(&LabOptions { layout: Layout::Pike, broken: codes(&[301, 401]), ..LabOptions::default() });
+    let (site, before) = (site(&lab), quiet(&lab));
+    let (plan, aim) = plan_of("killed repair", &before);
+    let order = Order { plan: &plan, seen: &before, aim: &aim };
+    let read_only = Site { read_only: true, ..site.clone() };
+    assert!(matches!(exec::change(&order, &read_only, &mut |_| {}), Err(ExecError::ReadOnly)));
+    assert_eq!(fipscope(&lab, &["repair", "--all", "--yes", "--read-only"]).status.code(), Some(2));
+    assert_eq!(fipscope(&lab, &["repair", "--all"]).status.code(), Some(2), "nobody can be asked");
+    assert_eq!(fipscope(&lab, &["repair", "--all", "--dry-run"]).status.code(), Some(0));
+    // Steps that do not bring what they are for are taken back.
+    let mut harmless = Plan::new("of no use");
+    let router = before.namespaces.keys().find(|name| name.as_str().starts_with("qrouter-")).unwrap();
+    let route = before.netns(router).unwrap().routes().iter().find(|route| route.dst.prefix_len() == 24).unwrap();
+    let mut useless = route.clone();
+    (useless.dst, useless.protocol) = ("203.0.113.0/24".parse().unwrap(), 3);
+    useless.pref_src = None;
+    harmless.push(&Place::Netns(router.clone()), Action::Add(Object::Route(useless)));
+    let vain = Order { plan: &harmless, seen: &before, aim: &aim };
+    let carried = exec::change(&vain, &site, &mut |_| {}).unwrap();
+    assert_eq!((carried.outcome(), carried.verified), (Outcome::RolledBack, false), "{carried:?}");
+    assert!(carried.failure.unwrap().contains("is still there"));
+    same(&before, &quiet(&lab), "taken back");
+    // Somebody else was at the table.
+    let chain = ["netns", "exec", router.as_str(), "iptables-nft", "-t", "nat", "-N", "somebody"];
+    assert!(run(&lab, "ip", &chain).status.success());
+    let now = quiet(&lab);
+    let refused = exec::change(&order, &site, &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, ExecError::Changed { .. }), "{refused}");
+    same(&now, &quiet(&lab), "refused");
+}
+
+fn plan_of(what: &str, snapshot: &Snapshot) -> (Plan, Aim) {
+    let topology = Topology::of(snapshot);
+    let address = |text: &str| text.parse().unwrap();
+    match what {
+        "killed remove" => {
+            let plan = remove(snapshot, &topology, &Remove::new(address("192.168.1.3"))).unwrap();
+            (plan, Aim::default())
+        }
+        "killed associate" => {
+            let wanted = Associate::new(address("192.168.1.4"), address("10.0.0.5"));
+            let plan = associate(snapshot, &topology, &wanted).unwrap();
+            (plan, Aim { gone: Vec::new(), deliver: vec![address("192.168.1.4")] })
+        }
+        _ => {
+            let findings = judge(snapshot, &topology);
+            let faults: Vec<_> = findings.iter().filter(|finding| finding.is_fault()).collect();
+            let gone = faults.iter().map(|finding| finding.id.clone()).collect();
+            (repair::plan(&faults, snapshot), Aim { gone, deliver: Vec::new() })
+        }
+    }
+}
+
+fn broken_is_gone(what: &str, left: &BTreeSet<String>) -> bool {
+    what != "killed repair" || left.is_empty()
+}
+
+fn judge_of(snapshot: &Snapshot) -> BTreeSet<String> {
+    let findings = judge(snapshot, &Topology::of(snapshot));
+    findings.into_iter().filter(|finding| finding.is_fault()).map(|finding| finding.id).collect()
+}
+
+/// A repair by the program, its exit code where it is refused.
+fn new_changes(lab: &Lab) -> Option<i32> {
+    let answer = fipscope(lab, &["repair", "--select", "DVR301,DVR401", "--yes"]);
+    let nothing = said(&answer).contains("Nothing to repair");
+    if nothing { Some(1) } else { answer.status.code() }
+}
+
+/// The last line of the journal was not written.
+fn tear() {
+    let path = Path::new(STATE).join("journal.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let whole = text.trim_end();
+    let last = whole.rfind('\n').map_or(0, |at| at + 1);
+    // Half of it was, in fact.
+    let half = last + (whole.len() - last) / 2;
+    // A change whose beginning was not written was not begun.
+    if last > 0 && !whole[last..].contains("\"entry\":\"begin\"") {
+        std::fs::write(path, &whole[..half]).unwrap();
+    }
+}
+
+fn site(lab: &Lab) -> Site {
+    Site {
+        netns_dir: lab.netns_dir(),
+        state_path: Some(lab.state_path().to_owned()),
+        folder: PathBuf::from(STATE),
+        read_only: false,
+    }
+}
+
+fn read(site: &Site) -> Snapshot {
+    let netns_dir = site.netns_dir.path().to_owned();
+    read_node(&ReadOptions { netns_dir, state_path: site.state_path.clone(), conntrack: false }).unwrap()
+}
+
+/// The node, when its devices have settled.
+fn quiet(lab: &Lab) -> Snapshot {
+    let begin = Instant::now();
+    loop {
+        let snapshot = read(&site(lab));
+        let addrs = || snapshot.namespaces.values().filter_map(Observed::seen).flat_map(Netns::addrs);
+        // IPv6 takes a second or two to see that nobody else has an address.
+        if !addrs().any(|addr| addr.flags.tentative) || begin.elapsed() > Duration::from_secs(5) {
+            return snapshot;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The same but for what comes and goes by itself, and what the link watch has
+/// not got to yet.
+fn same(before: &Snapshot, after: &Snapshot, how: &str) {
+    if before.same_as(after) {
+        return;
+    }
+    let all = changes(&before.normalised(), &after.normalised());
+    let lasting: Vec<String> =
+        all.into_iter().filter(|change| !change.is_flapping()).map(|change: Change| change.to_string()).collect();
+    assert!(lasting.is_empty(), "{how}: {lasting:#?}");
+}
+
+fn child(words: &[&str]) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.arg("--child").args(words).stdout(Stdio::null());
+    command.spawn().unwrap()
+}
+
+fn fipscope(lab: &Lab, words: &[&str]) -> Output {
+    run(lab, env!("CARGO_BIN_EXE_fipscope"), words)
+}
+
+fn run(lab: &Lab, program: &str, words: &[&str]) -> Output {
+    let mut command = Command::new(program);
+    // The program's own folder in there is what the tests call STATE.
+    let home = Path::new(STATE).parent().unwrap().join("state-home");
+    let link = home.join("fipscope");
+    if !link.exists() {
+        std::fs::create_dir_all(&home).unwrap();
+        std::fs::create_dir_all(STATE).unwrap();
+        std::os::unix::fs::symlink(STATE, &link).unwrap();
+    }
+    command.args(words).env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").env("XDG_STATE_HOME", &home);
+    command.env("FIPSCOPE_STATE_PATH", lab.state_path()).stdin(Stdio::null()).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn valid(name: &str, document: &Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("assets/schema/fipscope.{name}.1.json"));
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator.iter_errors(document).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{}\n{document:#}", errors.join("\n"));
+}
