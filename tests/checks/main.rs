@@ -12,6 +12,7 @@
 )]
 
 mod agents;
+mod associate;
 mod common;
 mod files;
 mod fip;
@@ -23,5 +24,6 @@ mod policy;
 mod real;
 mod registry;
 mod repairs;
+mod remove;
 mod snat;
 mod wire;
