@@ -78,7 +78,7 @@ pub(super) fn lab(arguments: &LabArgs, settings: &Settings) -> Result<Exit, AppE
             // FIPSCOPE_FROM may say otherwise.
             from: None,
             netns_dir: lab.netns_dir().path().to_owned(),
-            state_path: Some(lab.state_path().to_owned()),
+            state_path: lab.given_state_path().map(Path::to_owned),
             ..settings.clone()
         };
         return console(&inside);
