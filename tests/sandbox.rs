@@ -10,6 +10,9 @@
     reason = "a test starts programs and fails by panicking"
 )]
 
+#[path = "common/private.rs"]
+mod private;
+
 use std::env;
 use std::fs;
 use std::net::UdpSocket;
@@ -46,8 +49,8 @@ fn run(part: &str, user: Option<u32>) {
         command.uid(user).gid(user);
     }
     match command.status() {
-        Ok(status) if status.code() == Some(77) => {
-            assert!(env::var_os("REQUIRE_NETNS").is_none(), "no sandbox here, but REQUIRE_NETNS is set");
+        Ok(status) if status.code() == Some(private::SKIPPED) => {
+            assert!(!private::is_required(), "no sandbox here, but REQUIRE_NETNS is set");
         }
         Ok(status) => assert!(status.success(), "{part} as {user:?} failed"),
         Err(error) => println!("SKIPPED {part} as user {user:?}: it may not run this test's program: {error}"),
@@ -56,14 +59,7 @@ fn run(part: &str, user: Option<u32>) {
 
 fn inside() {
     let root = nix::unistd::getuid().is_root();
-    let sandbox = match Sandbox::enter() {
-        Ok(sandbox) => sandbox,
-        Err(error @ Error::Sandbox { .. }) => {
-            println!("SKIPPED sandbox: {error}");
-            std::process::exit(77);
-        }
-        Err(error) => panic!("{error}"),
-    };
+    let Ok(sandbox) = private::sandbox("sandbox") else { std::process::exit(private::SKIPPED) };
     assert_eq!(sandbox.is_rootless(), !root);
     let (dir, name) = (sandbox.netns_dir(), NetnsName::from("made"));
     assert!(dir.list().unwrap().names.is_empty());

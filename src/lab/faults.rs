@@ -58,7 +58,7 @@ static FAMILIES: [&[Fault]; 9] = [
 /// Codes that a snapshot decides and no lab can have, and why.
 pub static UNBREAKABLE: &[(u16, &str)] = &[(
     409,
-    "the limit of tracked connections is the whole host's: no namespace may set it, and to reach it would take the \
+    "the limit of tracked connections (nf_conntrack_max) is the whole host's: no namespace may set it, and to reach it would take the \
      host's memory",
 )];
 

@@ -275,6 +275,25 @@ mod tests {
     }
 
     #[test]
+    fn all_that_is_needed_stands_beside_one_another() {
+        use Need::{HighlyAvailable, Legacy, More, OpenVswitch, SecondSubnet};
+        let needs = vec![More, Legacy, HighlyAvailable, SecondSubnet, OpenVswitch];
+        for layout in [Layout::Juno, Layout::Newton, Layout::Pike] {
+            let made = node(&LabOptions { needs: needs.clone(), ..options(layout, 3, 2) }).unwrap();
+            let mut addresses = BTreeSet::new();
+            for step in &made.plan.steps {
+                if let Action::Add(Object::Addr(addr)) = &step.action {
+                    let is_shared = step.netns.name().is_some_and(|name| name.as_str().starts_with("qrouter-"));
+                    assert!(is_shared || addresses.insert(addr.address.addr()), "{} twice", addr.address);
+                }
+            }
+            let floating: Vec<_> = made.vms.iter().filter_map(|vm| vm.floating_ip).collect();
+            assert_eq!(floating.iter().collect::<BTreeSet<_>>().len(), floating.len());
+            assert_eq!(made.vms.iter().map(|vm| &vm.namespace).collect::<BTreeSet<_>>().len(), made.vms.len());
+        }
+    }
+
+    #[test]
     fn no_name_is_too_long_or_comes_twice() {
         let made = node(&options(Layout::Pike, 300, 5)).unwrap();
         let mut seen = BTreeSet::new();

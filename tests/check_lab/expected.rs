@@ -20,9 +20,18 @@ pub(crate) fn of(title: &str, options: &LabOptions) -> Option<String> {
     };
     let blocks = EXPECTED.split("\n\n").filter_map(|block| block.trim().split_once('\n'));
     let mut fitting = blocks.filter(|(head, _)| is_it(head));
-    let found = fitting.next().map(|(_, body)| named(body, options));
+    let found = fitting.next().map(|(_, body)| plain(&named(body, options)));
     assert!(fitting.next().is_none(), "{title} has two blocks");
     found
+}
+
+/// A name may stand for nothing: single blanks between words.
+fn plain(text: &str) -> String {
+    let line = |line: &str| {
+        let indent = if line.starts_with(' ') { "  " } else { "" };
+        indent.to_owned() + &line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// A text with the lab's names in braces, as `expected.txt` has them.

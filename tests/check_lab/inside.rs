@@ -9,15 +9,14 @@ use std::time::Duration;
 use fipscope::check::{Code, DecidedBy, Finding, Severity, check, judge};
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::lab::faults::faults;
-use fipscope::lab::{Error, Lab, LabOptions};
+use fipscope::lab::{Lab, LabOptions};
 use fipscope::net::Snapshot;
 use fipscope::net::netfilter::Backend;
-use fipscope::netns;
 use fipscope::neutron::Layout;
 use fipscope::plan::{Plan, repair, simulate};
 use fipscope::topology::Topology;
 
-use crate::expected;
+use crate::{expected, private};
 
 /// What a lab says of itself whose repair was carried out and proved.
 pub(crate) const MENDED: &str = "mended";
@@ -32,14 +31,7 @@ pub(crate) fn run(layout: &str, backend: &str, number: usize) -> ExitCode {
     let fault = faults().nth(number).unwrap();
     let code = Code(fault.code);
     let options = LabOptions { layout, backend, needs: fault.needs.to_vec(), ..LabOptions::default() };
-    let lab = match Lab::enter_and_build(&options) {
-        Ok(lab) => lab,
-        Err(error @ (Error::Netns(netns::Error::Sandbox { .. }) | Error::NoIptables(_) | Error::NoOpenVswitch(_))) => {
-            println!("{error}");
-            return ExitCode::from(u8::try_from(super::SKIPPED).unwrap());
-        }
-        Err(error) => panic!("{error}"),
-    };
+    let lab = private::lab(&options);
     if !check(code).is_some_and(|check| matches!(check.decided_by, DecidedBy::Snapshot(_))) {
         return ExitCode::from(u8::try_from(super::UNDECIDED).unwrap());
     }

@@ -16,6 +16,8 @@
 
 mod case;
 mod lines;
+#[path = "../common/private.rs"]
+mod private;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -93,9 +95,9 @@ fn passes(case: &str, user: User) -> bool {
             println!("ok      {case} ({user:?})  {}", said.trim().replace('\n', "; "));
             true
         }
-        Some(case::SKIPPED) => {
+        Some(private::SKIPPED) => {
             println!("SKIPPED {case} ({user:?}): {}", said.trim());
-            std::env::var("REQUIRE_NETNS").as_deref() != Ok("1")
+            !private::is_required()
         }
         _ => {
             println!("FAILED  {case} ({user:?}):\n{said}");

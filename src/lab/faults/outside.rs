@@ -9,7 +9,7 @@ pub(super) static FAULTS: &[Fault] = &[
         603,
         &[
             "ip -n {F} link add fg-00000000-00 type veth peer name tap00000000-00 netns switch",
-            "ip -n switch link set tap00000000-00 up",
+            "ip -n switch link set tap00000000-00 master br-ex up",
             "ip -n {F} link set fg-00000000-00 up",
         ],
     ),

@@ -14,7 +14,7 @@ pub(super) static FAULTS: &[Fault] = &[
         &[
             "ip -n {R2} addr del {EVEN2}/31 dev {RFP2}",
             "ip -n {R2} addr add {EVEN}/31 dev {RFP2}",
-            "ip -n {R2} route add default via {ODD} dev {RFP2} table 16",
+            "ip -n {R2} route replace default via {ODD} dev {RFP2} table 16",
             "ip -n {F} addr del {ODD2}/31 dev {FPR2}",
             "ip -n {F} addr add {ODD}/31 dev {FPR2}",
             "ip -n {F} route add 192.168.1.242 via {EVEN} dev {FPR2}",
