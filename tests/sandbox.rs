@@ -22,7 +22,7 @@ use std::process::{Command, Stdio};
 
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::net::{NetnsName, PathOrigin};
-use fipscope::netns::{Error, NetnsDir, Sandbox, enter};
+use fipscope::netns::{NetnsDir, enter};
 
 /// An id that owns nothing.
 const NOBODY: u32 = 65_534;

@@ -91,8 +91,9 @@ pub fn list() -> String {
         let code = Code(fault.code);
         let name = check::check(code).map_or("", |check| check.name);
         let _ = write!(text, "\n  {code}  {name}");
-        if fault.since > Layout::Juno {
-            let _ = write!(text, "  (from --layout {} on)", fault.since.word());
+        let since = faults().filter(|other| other.code == fault.code).map(|other| other.since).min();
+        if let Some(since) = since.filter(|since| *since > Layout::Juno) {
+            let _ = write!(text, "  (from --layout {} on)", since.word());
         }
     }
     text

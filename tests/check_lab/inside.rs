@@ -16,7 +16,8 @@ use fipscope::neutron::Layout;
 use fipscope::plan::{Plan, repair, simulate};
 use fipscope::topology::Topology;
 
-use crate::{expected, private};
+use crate::expected;
+use crate::private;
 
 /// What a lab says of itself whose repair was carried out and proved.
 pub(crate) const MENDED: &str = "mended";
@@ -38,7 +39,7 @@ pub(crate) fn run(layout: &str, backend: &str, number: usize) -> ExitCode {
     fault.prepare_lab(&options).unwrap_or_else(|error| panic!("{error}"));
     let whole = findings(&read(&lab, code));
     if !fault.commands(&options).is_empty() {
-        let sick: Vec<String> = whole.iter().filter(|finding| counts(finding)).map(said).collect();
+        let sick: Vec<String> = whole.iter().filter(|one| counts(one)).map(said).collect();
         assert!(sick.is_empty(), "something is found before anything is broken: {sick:#?}");
     }
     fault.break_lab(&options).unwrap_or_else(|error| panic!("{error}"));
@@ -66,7 +67,7 @@ fn compare<'f>(
     whole: &[Finding],
     found: &'f [Finding],
 ) -> Vec<&'f Finding> {
-    let roots: Vec<&Finding> = found.iter().filter(|finding| counts(finding)).collect();
+    let roots: Vec<&Finding> = found.iter().filter(|one| counts(one)).collect();
     let ours: Vec<&Finding> = found.iter().filter(|f| f.code == code && f.because_of.is_none()).collect();
     let all: Vec<String> = roots.iter().map(|root| said(root)).collect();
     assert!(!ours.is_empty(), "{code} is not found as a root; roots are {all:#?}");
@@ -142,7 +143,7 @@ fn said(finding: &Finding) -> String {
 }
 
 /// A root cause that is worse than a note.
-fn counts(finding: &&Finding) -> bool {
+fn counts(finding: &Finding) -> bool {
     finding.because_of.is_none() && finding.severity != Severity::Note && finding.why_unknown.is_none()
 }
 

@@ -10,6 +10,8 @@ use fipscope::netns::{Error, Sandbox};
 
 /// The exit code of a process that may not stand apart.
 pub(crate) const SKIPPED: i32 = 77;
+/// That of one which lacks a program that only some labs need.
+pub(crate) const LACKING: i32 = 79;
 
 /// Whether what is skipped counts as failed (`REQUIRE_NETNS=1`).
 pub(crate) fn is_required() -> bool {
@@ -29,14 +31,14 @@ pub(crate) fn sandbox(test: &str) -> Result<Sandbox, ExitCode> {
 }
 
 /// A lab around this process; where none can stand the process says why, and
-/// ends with [`SKIPPED`].
+/// ends with [`SKIPPED`] or [`LACKING`].
 pub(crate) fn lab(options: &LabOptions) -> Lab {
     use lab::Error::{Netns, NoIptables, NoOpenVswitch};
     match Lab::enter_and_build(options) {
         Ok(lab) => lab,
         Err(error @ (Netns(Error::Sandbox { .. }) | NoIptables(_) | NoOpenVswitch(_))) => {
             println!("{error}");
-            std::process::exit(SKIPPED)
+            std::process::exit(if matches!(error, NoOpenVswitch(_)) { LACKING } else { SKIPPED })
         }
         Err(error) => panic!("{error}"),
     }

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use fipscope::exec;
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::net::{Change, Object as Thing, Snapshot, changes};
-use fipscope::netns::{Error, Sandbox};
+use fipscope::netns::Sandbox;
 use fipscope::plan::{Action, Object, Place, Plan, Undo, simulate};
 
 /// A router and a fip namespace, without IPv6.

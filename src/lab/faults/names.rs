@@ -98,11 +98,11 @@ fn of_gateways(options: &LabOptions) -> Names {
     let (legacy, available) = (GatewayRouter::legacy(), GatewayRouter::highly_available());
     let place = |router: &GatewayRouter| router_netns(&router.id()).to_string();
     vec![
-        ("{h-iptables}", iptables(options, &place(&available))),
+        ("{h-iptables}", iptables(options, &place(available))),
         ("{HSNAT}", forms.snat_to(available.floating_ip)),
-        ("{L}", place(&legacy)),
+        ("{L}", place(legacy)),
         ("{LQG}", legacy.device(DeviceKind::RouterGateway).to_string()),
-        ("{H}", place(&available)),
+        ("{H}", place(available)),
     ]
 }
 
