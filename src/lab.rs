@@ -12,8 +12,10 @@ mod command;
 mod error;
 pub mod faults;
 mod files;
+mod needs;
 mod node;
 mod numbers;
+mod openvswitch;
 mod surroundings;
 mod traffic;
 
@@ -29,8 +31,11 @@ use crate::plan::Action;
 
 pub use command::run_command;
 pub use error::Error;
+pub use needs::Need;
 pub use node::{Node, Vm, node};
 pub use traffic::{Class, Counts, Traffic};
+
+use openvswitch::OpenVswitch;
 
 /// Where the lab's agent files lie, on the sandbox's own `/run`.
 pub const STATE_PATH: &str = "/run/neutron-lab";
@@ -52,6 +57,8 @@ pub struct LabOptions {
     /// and one on another network, each with instances, and in Pike's layout a
     /// centralized floating IP.
     pub more: bool,
+    /// What else is to stand; what is to be broken brings what it needs.
+    pub needs: Vec<Need>,
     /// In which packet filter.
     pub backend: Backend,
     /// Make traffic of all three classes.
@@ -68,6 +75,7 @@ impl Default for LabOptions {
             routers: 1,
             fips: 1,
             more: false,
+            needs: Vec::new(),
             backend: Backend::Nft,
             traffic: false,
             broken: Vec::new(),
@@ -82,6 +90,9 @@ pub struct Lab {
     state_path: PathBuf,
     vms: Vec<Vm>,
     traffic: Option<Traffic>,
+    _open_vswitch: Option<OpenVswitch>,
+    /// The agent's configuration in the lab tells the state path.
+    is_configured: bool,
 }
 
 impl Lab {
@@ -97,21 +108,29 @@ impl Lab {
             return Err(Error::NoIptables(program));
         }
         let sandbox = Sandbox::enter()?;
-        let lab = Self::build(sandbox, node, options.traffic)?;
+        let lab = Self::build(sandbox, node, options)?;
         for fault in faults {
-            fault.make(options)?;
+            fault.prepare_lab(options)?;
+            fault.break_lab(options)?;
         }
         Ok(lab)
     }
 
-    fn build(sandbox: Sandbox, node: Node, with_traffic: bool) -> Result<Self, Error> {
+    fn build(sandbox: Sandbox, node: Node, options: &LabOptions) -> Result<Self, Error> {
         let Node { mut plan, pairs, priorities, vms } = node;
         plan.steps.retain(|step| is_offered(&step.action));
         exec::run(&plan, &sandbox.netns_dir())?;
         let state_path = PathBuf::from(STATE_PATH);
         files::write(&state_path, &pairs, priorities.as_deref())?;
-        let traffic = with_traffic.then(|| Traffic::start(&sandbox.netns_dir())).transpose()?;
-        Ok(Self { sandbox, state_path, vms, traffic })
+        let open_vswitch =
+            options.has(Need::OpenVswitch).then(|| OpenVswitch::start(&state_path, &plan)).transpose()?;
+        let is_configured = options.has(Need::Configuration);
+        if is_configured {
+            sandbox.overlay(Path::new("/etc"), &state_path.join("etc"), "neutron")?;
+            files::configuration(&state_path)?;
+        }
+        let traffic = options.traffic.then(|| Traffic::start(&sandbox.netns_dir())).transpose()?;
+        Ok(Self { sandbox, state_path, vms, traffic, _open_vswitch: open_vswitch, is_configured })
     }
 
     /// The folder of the lab's namespaces.
@@ -122,6 +141,12 @@ impl Lab {
     /// Where the agent's allocation files are.
     pub fn state_path(&self) -> &Path {
         &self.state_path
+    }
+
+    /// Where a reading has to be told that they are: nowhere, where the agent's
+    /// configuration in the lab says it.
+    pub fn given_state_path(&self) -> Option<&Path> {
+        (!self.is_configured).then_some(self.state_path.as_path())
     }
 
     /// The instances that have a namespace.

@@ -99,9 +99,12 @@ fn asker(settings: &Settings) -> Option<console::Asker> {
 
 /// The codes of what the lab is to have broken.
 fn codes(words: &[String]) -> Result<Vec<Code>, AppError> {
+    let refused = |why: String| lab::Error::CannotBreak(format!("{why}.\n{}", lab::faults::list()));
+    if words.is_empty() {
+        return Err(refused("--break needs a code".to_owned()).into());
+    }
     let code = |word: &String| {
-        word.parse::<Code>()
-            .map_err(|error| lab::Error::CannotBreak(format!("--break {}: {error}", printable(word, 40))).into())
+        word.parse::<Code>().map_err(|error| refused(format!("--break {}: {error}", printable(word, 40))).into())
     };
     words.iter().map(code).collect()
 }
@@ -115,7 +118,7 @@ pub(super) fn lab(arguments: &LabArgs, settings: &Settings) -> Result<Exit, AppE
         fips: arguments.fips.unwrap_or(usual.fips),
         backend: arguments.backend,
         traffic: arguments.traffic,
-        broken: codes(&arguments.broken)?,
+        broken: arguments.broken.as_deref().map(codes).transpose()?.unwrap_or_default(),
         ..usual
     };
     let lab = Lab::enter_and_build(&options)?;
@@ -124,7 +127,7 @@ pub(super) fn lab(arguments: &LabArgs, settings: &Settings) -> Result<Exit, AppE
             // FIPSCOPE_FROM may say otherwise.
             from: None,
             netns_dir: lab.netns_dir().path().to_owned(),
-            state_path: Some(lab.state_path().to_owned()),
+            state_path: lab.given_state_path().map(Path::to_owned),
             state_dir: Some(Path::new(lab::STATE_HOME).join("fipscope")),
             ..settings.clone()
         };

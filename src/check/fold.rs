@@ -31,7 +31,12 @@ use Scope::{FloatingIp, Namespace, Network, Router};
 /// From far-reaching causes to near ones.
 const CAUSES: &[Cause] = &[
     Cause { code: 101, within: Network, explains: &[109, 201, 202, 203, 204, 205, 208, 212, 305, 405, 501, 504, 505] },
-    Cause { code: 106, within: Network, explains: &[101, 109, 202, 405, 501, 504, 505, 601] },
+    // The empty one that took its name has none of the agent's settings and rules.
+    Cause {
+        code: 106,
+        within: Network,
+        explains: &[101, 109, 202, 311, 405, 410, 501, 504, 505, 508, 509, 510, 511, 601],
+    },
     Cause {
         code: 101,
         within: Router,
@@ -118,21 +123,30 @@ pub(super) fn fold(mut findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 fn explains(root: &Finding, finding: &Finding) -> bool {
-    root.code != finding.code
-        && root.confidence != Confidence::Unknown
-        && CAUSES.iter().any(|cause| {
-            Code(cause.code) == root.code
-                && cause.explains.contains(&finding.code.0)
-                && match cause.within {
-                    Network => same(root.external_network.as_ref(), finding.external_network.as_ref()),
-                    Router => same(root.router.as_ref(), finding.router.as_ref()),
-                    FloatingIp => {
-                        same(root.floating_ip.as_ref(), finding.floating_ip.as_ref())
-                            || same(root.fixed_ip.as_ref(), finding.fixed_ip.as_ref())
+    blinds(root, finding)
+        || root.code != finding.code
+            && root.confidence != Confidence::Unknown
+            && CAUSES.iter().any(|cause| {
+                Code(cause.code) == root.code
+                    && cause.explains.contains(&finding.code.0)
+                    && match cause.within {
+                        Network => same(root.external_network.as_ref(), finding.external_network.as_ref()),
+                        Router => same(root.router.as_ref(), finding.router.as_ref()),
+                        FloatingIp => {
+                            same(root.floating_ip.as_ref(), finding.floating_ip.as_ref())
+                                || same(root.fixed_ip.as_ref(), finding.fixed_ip.as_ref())
+                        }
+                        Namespace => same(root.namespace.as_ref(), finding.namespace.as_ref()),
                     }
-                    Namespace => same(root.namespace.as_ref(), finding.namespace.as_ref()),
-                }
-        })
+            })
+}
+
+/// A name without a namespace: nothing can be told of what would be in there.
+fn blinds(root: &Finding, finding: &Finding) -> bool {
+    let is_dangling = root.code == Code(107) && root.confidence != Confidence::Unknown;
+    is_dangling
+        && finding.confidence == Confidence::Unknown
+        && same(root.namespace.as_ref(), finding.namespace.as_ref())
 }
 
 fn same<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {

@@ -244,9 +244,9 @@ pub(super) struct Lab {
     /// Let traffic of all three classes flow (east-west, SNAT, floating IP)
     #[arg(long)]
     traffic: bool,
-    /// Break it as these codes have it (DVR301, or 301)
-    #[arg(long = "break", value_name = "CODE", value_delimiter = ',')]
-    broken: Vec<String>,
+    /// Break it as these codes have it (DVR301, or 301); without a code: what can be broken
+    #[arg(long = "break", value_name = "CODE", value_delimiter = ',', num_args = 0..)]
+    broken: Option<Vec<String>>,
     /// What to run in the sandbox instead of the console
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,

@@ -238,8 +238,9 @@ pub struct LabArgs {
     pub backend: Backend,
     /// Whether traffic of the three classes flows.
     pub traffic: bool,
-    /// The codes of what is to be broken in it, as typed.
-    pub broken: Vec<String>,
+    /// The codes of what is to be broken in it, as typed; none of them asks what
+    /// can be.
+    pub broken: Option<Vec<String>>,
     /// What to run inside; empty is the console.
     pub command: Vec<OsString>,
 }

@@ -29,11 +29,10 @@ pub fn run_command(lab: &Lab, command: &[OsString]) -> Result<i32, Error> {
     // Orphans of the command come to us instead of to init.
     let _ = set_child_subreaper(true);
     let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env("FIPSCOPE_LAB", "1")
-        .env("FIPSCOPE_STATE_PATH", lab.state_path())
-        .env("XDG_STATE_HOME", super::STATE_HOME);
+    command.args(arguments).env("FIPSCOPE_LAB", "1").env("XDG_STATE_HOME", super::STATE_HOME);
+    if let Some(path) = lab.given_state_path() {
+        command.env("FIPSCOPE_STATE_PATH", path);
+    }
     if let Some(path) = search_path() {
         command.env("PATH", path);
     }

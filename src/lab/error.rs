@@ -15,6 +15,12 @@ pub enum Error {
     /// The program that writes the packet filter is missing.
     #[error("the lab needs {0}, which is not installed.\nOn Debian and Ubuntu: sudo apt install iptables")]
     NoIptables(&'static str),
+    /// A part of the node needs Open vSwitch's database.
+    #[error(
+        "this part of the lab needs Open vSwitch's database, and {0} is not installed.\n\
+         On Debian and Ubuntu: sudo apt install openvswitch-switch"
+    )]
+    NoOpenVswitch(String),
     /// More than the lab's addresses are good for.
     #[error("{0}")]
     TooMany(String),

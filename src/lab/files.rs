@@ -19,6 +19,15 @@ pub(super) fn write(state_path: &Path, pairs: &[PairEntry], priorities: Option<&
     priorities.map_or(Ok(()), |priorities| file("fip-priorities", lines(priorities)))
 }
 
+/// The agent's configuration in a `/etc` of the lab's own: where its files are.
+pub(super) fn configuration(state_path: &Path) -> Result<(), Error> {
+    const FOLDER: &str = "/etc/neutron";
+    const FILE: &str = "/etc/neutron/neutron.conf";
+    fs::create_dir(FOLDER).map_err(Error::io("make", FOLDER))?;
+    let text = format!("[DEFAULT]\nstate_path = {}\n", state_path.display());
+    fs::write(FILE, text).map_err(Error::io("write", FILE))
+}
+
 fn lines<T: ToString>(entries: &[T]) -> String {
     entries.iter().map(|entry| entry.to_string() + "\n").collect()
 }

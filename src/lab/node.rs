@@ -1,6 +1,8 @@
 //! The lab as a plan: the article's router, more routers for scale, and what
 //! stands around them. Nothing here touches the system.
 
+mod beside;
+mod gateway_router;
 mod more;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -15,8 +17,11 @@ use crate::plan::agent::{
 
 use super::article::{self, EXTERNAL_BRIDGE, wire};
 use super::numbers::{kernel_mac, pairs, port_mac, priority, uuid};
-use super::surroundings::{gateway, gateway_leg, instance, switch, v4};
-use super::{Error, LabOptions};
+use super::surroundings::{gateway, gateway_leg, switch, v4};
+use super::{Error, LabOptions, Need};
+
+pub(super) use gateway_router::GatewayRouter;
+pub(super) use more::More;
 
 /// As many routers and floating IPs as the address plan is good for.
 const MOST_ROUTERS: u32 = 1000;
@@ -52,6 +57,13 @@ pub struct Vm {
     pub floating_ip: Option<Ipv4Addr>,
 }
 
+impl Vm {
+    /// An instance in the namespace that is named after its address.
+    fn of(fixed_ip: Ipv4Addr, floating_ip: Option<Ipv4Addr>) -> Self {
+        Self { namespace: NetnsName::new(format!("vm-{fixed_ip}")), fixed_ip, floating_ip }
+    }
+}
+
 /// Describes the lab that the options ask for.
 pub fn node(options: &LabOptions) -> Result<Node, Error> {
     check(options)?;
@@ -63,23 +75,41 @@ pub fn node(options: &LabOptions) -> Result<Node, Error> {
         priorities: Vec::new(),
         macs: 0,
     };
-    let second = options.routers > 1 || options.more;
-    let mut bridges = vec!["br-10.0.0.0", "br-20.0.0.0", EXTERNAL_BRIDGE];
-    bridges.extend(second.then_some(SECOND_BRIDGE));
-    bridges.extend(more::BRIDGES.iter().filter(|_| options.more));
-    switch(&mut builder.plan, &bridges);
+    let second = options.routers > 1 || options.has(Need::More);
+    switch(&mut builder.plan, &bridges(options, second));
     gateway(&mut builder.plan, EXTERNAL_BRIDGE);
     let mut vms = builder.article(options.fips)?;
     if second {
         gateway_leg(&mut builder.plan, "eth1", SECOND_GATEWAY, 16, SECOND_BRIDGE);
         let external = builder.second_external();
         builder.scale(options, &external)?;
-        if options.more {
+        if options.has(Need::More) {
             vms.extend(builder.more(&external)?);
         }
     }
+    vms.extend(builder.needed(options)?);
     let priorities = (options.layout != Layout::Juno).then_some(builder.priorities);
     Ok(Node { plan: builder.plan.gathered(), pairs: builder.pairs, priorities, vms })
+}
+
+/// The id of the external network of the routers that are there for scale.
+pub(super) fn second_network() -> String {
+    uuid("second external network")
+}
+
+/// The segments of the switch.
+fn bridges(options: &LabOptions, second: bool) -> Vec<&'static str> {
+    let mut bridges = vec!["br-10.0.0.0", "br-20.0.0.0", EXTERNAL_BRIDGE];
+    bridges.extend(second.then_some(SECOND_BRIDGE));
+    for (need, wanted) in [
+        (Need::More, &[More::beside().bridge, More::other().bridge][..]),
+        (Need::OpenVswitch, &[More::odd().bridge, More::bare().bridge]),
+        (Need::Legacy, &[GatewayRouter::legacy().bridge]),
+        (Need::HighlyAvailable, &[GatewayRouter::highly_available().bridge, gateway_router::HA_BRIDGE]),
+    ] {
+        bridges.extend(wanted.iter().filter(|_| options.has(need)));
+    }
+    bridges
 }
 
 struct Builder {
@@ -107,11 +137,7 @@ impl Builder {
             else {
                 continue;
             };
-            let mac = self.next_mac();
-            neighbour(&mut self.plan, &router_netns(router), &subnet.qr.device, vm.fixed_ip.into(), mac);
-            if let (IpAddr::V4(gateway), Some(bridge)) = (subnet.qr.address.addr(), &subnet.qr.wire.bridge) {
-                instance(&mut self.plan, vm.namespace.as_str(), vm.fixed_ip, mac, gateway, bridge.as_str());
-            }
+            self.instance(router, &subnet.qr, vm);
         }
         let sg = subnets.each_ref().map(|subnet| subnet.sg.clone());
         snat_namespace(&mut self.plan, &self.forms, router, &sg, &article::qg(), external.gateway);
@@ -130,7 +156,7 @@ impl Builder {
     /// A second external network.
     fn second_external(&mut self) -> External {
         let external = External {
-            id: uuid("second external network"),
+            id: second_network(),
             port: self.port(DeviceKind::AgentGateway, "second fg", SECOND_FG, 16, Some(SECOND_BRIDGE)),
             gateway: SECOND_GATEWAY.into(),
         };
@@ -165,12 +191,23 @@ impl Builder {
     }
 
     fn associate(&mut self, external: &External, pair: &Pair, wanted: impl Iterator<Item = (Ipv4Addr, Ipv4Addr)>) {
+        self.associate_more(external, pair, wanted, false);
+    }
+
+    /// The same; `others` says that the router has floating IPs already.
+    fn associate_more(
+        &mut self,
+        external: &External,
+        pair: &Pair,
+        wanted: impl Iterator<Item = (Ipv4Addr, Ipv4Addr)>,
+        others: bool,
+    ) {
         for (index, (floating_ip, fixed_ip)) in wanted.enumerate() {
             let count = u32::try_from(self.priorities.len()).unwrap_or(u32::MAX);
             let priority = priority(self.forms.layout, count);
             self.priorities.push(PriorityEntry { floating_ip: floating_ip.into(), priority });
             let association = Association { floating_ip, fixed_ip, priority };
-            associate(&mut self.plan, &self.forms, external, pair, association, index == 0);
+            associate(&mut self.plan, &self.forms, external, pair, association, index == 0 && !others);
         }
     }
 
@@ -208,13 +245,7 @@ fn article_vms(fips: u32) -> Vec<Vm> {
     let mut all: Vec<Ipv4Addr> = article::INSTANCES.to_vec();
     all.extend(wired.iter().map(|(fixed, _)| *fixed).filter(|fixed| !article::INSTANCES.contains(fixed)));
     let floating_ip = |fixed: Ipv4Addr| wired.iter().find(|(other, _)| *other == fixed).map(|(_, floating)| *floating);
-    all.into_iter()
-        .map(|fixed_ip| Vm {
-            namespace: NetnsName::new(format!("vm-{fixed_ip}")),
-            fixed_ip,
-            floating_ip: floating_ip(fixed_ip),
-        })
-        .collect()
+    all.into_iter().map(|fixed_ip| Vm::of(fixed_ip, floating_ip(fixed_ip))).collect()
 }
 
 fn check(options: &LabOptions) -> Result<(), Error> {
@@ -241,6 +272,25 @@ mod tests {
 
     fn options(layout: Layout, routers: u32, fips: u32) -> LabOptions {
         LabOptions { layout, routers, fips, ..LabOptions::default() }
+    }
+
+    #[test]
+    fn all_that_is_needed_stands_beside_one_another() {
+        use Need::{HighlyAvailable, Legacy, More, OpenVswitch, SecondSubnet};
+        let needs = vec![More, Legacy, HighlyAvailable, SecondSubnet, OpenVswitch];
+        for layout in [Layout::Juno, Layout::Newton, Layout::Pike] {
+            let made = node(&LabOptions { needs: needs.clone(), ..options(layout, 3, 2) }).unwrap();
+            let mut addresses = BTreeSet::new();
+            for step in &made.plan.steps {
+                if let Action::Add(Object::Addr(addr)) = &step.action {
+                    let is_shared = step.netns.name().is_some_and(|name| name.as_str().starts_with("qrouter-"));
+                    assert!(is_shared || addresses.insert(addr.address.addr()), "{} twice", addr.address);
+                }
+            }
+            let floating: Vec<_> = made.vms.iter().filter_map(|vm| vm.floating_ip).collect();
+            assert_eq!(floating.iter().collect::<BTreeSet<_>>().len(), floating.len());
+            assert_eq!(made.vms.iter().map(|vm| &vm.namespace).collect::<BTreeSet<_>>().len(), made.vms.len());
+        }
     }
 
     #[test]

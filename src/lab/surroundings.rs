@@ -41,17 +41,15 @@ pub(super) fn gateway(plan: &mut Plan, bridge: &str) {
         wire: Wire { netns: gateway.clone(), device: IfName::from("eth9"), bridge: None },
     };
     plug(plan, &outside, &behind);
-    let flags = AddrFlags::default();
-    let address = Addr {
-        dev: IfName::from("eth9"),
-        address: v4(BEHIND_GATEWAY, 24),
-        peer: None,
-        broadcast: None,
-        scope: 0,
-        flags,
-    };
-    plan.push(&gateway, Action::Add(Object::Addr(address)));
+    gateway_address(plan, "eth9", v4(BEHIND_GATEWAY, 24));
     plan.push(&outside, default_route(BEHIND_GATEWAY));
+}
+
+/// One more address of the gateway's.
+pub(super) fn gateway_address(plan: &mut Plan, device: &str, address: IpNet) {
+    let (dev, flags) = (IfName::from(device), AddrFlags::default());
+    let address = Addr { dev, address, peer: None, broadcast: None, scope: 0, flags };
+    plan.push(&Place::netns(GATEWAY), Action::Add(Object::Addr(address)));
 }
 
 /// One more external network that the gateway serves.
@@ -71,16 +69,21 @@ pub(super) fn gateway_leg(plan: &mut Plan, device: &str, address: Ipv4Addr, leng
 pub(super) fn instance(plan: &mut Plan, namespace: &str, address: Ipv4Addr, mac: Mac, router: Ipv4Addr, bridge: &str) {
     let place = Place::netns(namespace);
     netns(plan, &place);
-    let id: String = uuid(namespace).chars().take(11).collect();
     let port = Port {
         device: IfName::from("eth0"),
         mac,
         address: v4(address, 24),
         mtu: None,
-        wire: wire(format!("tap{id}"), Some(bridge)),
+        wire: wire(far_end(namespace), Some(bridge)),
     };
     plug(plan, &place, &port);
     plan.push(&place, default_route(router));
+}
+
+/// The far end of an instance's device.
+pub(super) fn far_end(namespace: &str) -> String {
+    let id: String = uuid(namespace).chars().take(11).collect();
+    format!("tap{id}")
 }
 
 pub(super) fn v4(address: Ipv4Addr, length: u8) -> IpNet {

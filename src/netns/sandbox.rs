@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -59,6 +61,27 @@ impl Sandbox {
     /// It was made by an ordinary user, so only one user and group id exists in it.
     pub fn is_rootless(&self) -> bool {
         self.rootless
+    }
+
+    /// Puts a folder of the sandbox's own in place of one of the host's: what is
+    /// in that is linked to, but for the entry `without`. `kept` is where the
+    /// host's stays to be found.
+    pub fn overlay(&self, folder: &Path, kept: &Path, without: &str) -> Result<(), Error> {
+        let lay = |operation| move |source| failed(operation, source, self.rootless);
+        fs::create_dir_all(kept).map_err(lay("make a folder for the host's"))?;
+        let all = MsFlags::MS_BIND | MsFlags::MS_REC;
+        mount(Some(folder), kept, None::<&str>, all, None::<&str>)
+            .map_err(|errno| lay("keep a folder of the host's")(errno.into()))?;
+        let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        mount(Some("tmpfs"), folder, Some("tmpfs"), quiet, Some("size=4m,mode=755"))
+            .map_err(|errno| lay("mount a private folder")(errno.into()))?;
+        for entry in fs::read_dir(kept).map_err(lay("list a folder of the host's"))? {
+            let name = entry.map_err(lay("list a folder of the host's"))?.file_name();
+            if name != without {
+                symlink(kept.join(&name), folder.join(&name)).map_err(lay("link to a folder of the host's"))?;
+            }
+        }
+        Ok(())
     }
 
     /// The sandbox's own, empty folder of namespaces.

@@ -29,7 +29,7 @@ pub use forms::Forms;
 pub use names::{fip_netns, router_netns, snat_netns};
 pub use port::{neighbour, netns, plug, switch_on};
 pub use router::{internal_port, redirect, router_chains, router_namespace};
-pub use snat::{centralize, snat_namespace};
+pub use snat::{centralize, floating_on_gateway, legacy_gateway, snat_namespace};
 
 use super::Place;
 

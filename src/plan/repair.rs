@@ -9,7 +9,7 @@ mod convert;
 mod position;
 mod veth;
 
-use crate::check::Finding;
+use crate::check::{Applicability, Finding};
 use crate::net::netfilter::RuleBody;
 use crate::net::{NetnsName, Snapshot};
 use crate::neutron::{NamespaceKind, parse_namespace};
@@ -72,9 +72,13 @@ pub fn by_hand(findings: &[&Finding], snapshot: &Snapshot) -> Vec<String> {
     sentences
 }
 
-/// A finding and those that follow from it, however far.
+/// A finding and those that follow from it, however far. What follows from one
+/// that is mended elsewhere cannot be mended before it.
 pub fn together<'f>(root: &'f Finding, all: &'f [Finding]) -> Vec<&'f Finding> {
     let mut found = vec![root];
+    if root.applicability == Applicability::DisplayOnly {
+        return found;
+    }
     let mut at = 0;
     while let Some(cause) = found.get(at) {
         let id = cause.id.as_str();

@@ -1,20 +1,22 @@
 //! What happens inside one lab.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use fipscope::check::{Code, DecidedBy, Finding, Severity, check, judge};
 use fipscope::kernel::{ReadOptions, read_node};
-use fipscope::lab::{Error, Lab, LabOptions};
+use fipscope::lab::faults::faults;
+use fipscope::lab::{Lab, LabOptions};
 use fipscope::net::Snapshot;
-use fipscope::netns;
+use fipscope::net::netfilter::Backend;
 use fipscope::neutron::Layout;
-use fipscope::plan::{repair, simulate};
+use fipscope::plan::{Plan, repair, simulate};
 use fipscope::topology::Topology;
 
-use crate::wire;
+use crate::{expected, private, wire};
 
 /// What a lab says of itself whose repair was carried out and proved.
 pub(crate) const MENDED: &str = "mended";
@@ -23,78 +25,139 @@ pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 /// The kernel's link watch tells the other end of a pair once a second.
 const LINK_WATCH: Duration = Duration::from_millis(1200);
 
-/// The code that stands for a lab that nobody broke.
-pub(crate) const WHOLE: u16 = 0;
+/// The word that stands for a lab that nobody broke.
+pub(crate) const WHOLE: &str = "whole";
 
-pub(crate) fn run(layout: &str, code: u16) -> ExitCode {
-    let layout = [Layout::Juno, Layout::Newton, Layout::Pike].into_iter().find(|known| known.word() == layout).unwrap();
-    let code = Code(code);
-    let options = if code.0 == WHOLE {
-        LabOptions { layout, more: true, fips: 2, ..LabOptions::default() }
-    } else {
-        LabOptions { layout, broken: vec![code], ..LabOptions::default() }
-    };
-    let lab = match Lab::enter_and_build(&options) {
-        Ok(lab) => lab,
-        Err(error @ (Error::Netns(netns::Error::Sandbox { .. }) | Error::NoIptables(_))) => {
-            println!("{error}");
-            return ExitCode::from(u8::try_from(super::SKIPPED).unwrap());
-        }
-        Err(error) => panic!("{error}"),
-    };
-    if code.0 == WHOLE {
-        return wire::whole(&lab);
+/// A lab that nobody broke: nothing is found, on the wire neither.
+pub(crate) fn whole(layout: &str) -> ExitCode {
+    let layout = layout_of(layout);
+    wire::whole(&private::lab(&LabOptions { layout, more: true, fips: 2, ..LabOptions::default() }))
+}
+
+fn layout_of(word: &str) -> Layout {
+    [Layout::Juno, Layout::Newton, Layout::Pike].into_iter().find(|known| known.word() == word).unwrap()
+}
+
+pub(crate) fn run(layout: &str, backend: &str, number: usize) -> ExitCode {
+    let layout = layout_of(layout);
+    let backend = [Backend::Nft, Backend::Legacy].into_iter().find(|known| known.word() == backend).unwrap();
+    let fault = faults().nth(number).unwrap();
+    let code = Code(fault.code);
+    let options = LabOptions { layout, backend, needs: fault.needs.to_vec(), ..LabOptions::default() };
+    let lab = private::lab(&options);
+    let decided_by = check(code).map(|check| check.decided_by);
+    if let Some(DecidedBy::Wire(_)) = decided_by {
+        fault.break_lab(&options).unwrap_or_else(|error| panic!("{error}"));
+        thread::sleep(LINK_WATCH);
+        return wire::run(&lab, code);
     }
-    match check(code).map(|check| check.decided_by) {
-        Some(DecidedBy::Snapshot(_)) => {}
-        Some(DecidedBy::Wire(_)) => return wire::run(&lab, code),
-        Some(DecidedBy::Elsewhere) | None => return ExitCode::from(u8::try_from(super::UNDECIDED).unwrap()),
+    if !matches!(decided_by, Some(DecidedBy::Snapshot(_))) {
+        return ExitCode::from(u8::try_from(super::UNDECIDED).unwrap());
     }
+    fault.prepare_lab(&options).unwrap_or_else(|error| panic!("{error}"));
+    let whole = findings(&read(&lab, code));
+    if !fault.commands(&options).is_empty() {
+        let sick: Vec<String> = whole.iter().filter(|one| counts(one)).map(said).collect();
+        assert!(sick.is_empty(), "something is found before anything is broken: {sick:#?}");
+    }
+    fault.break_lab(&options).unwrap_or_else(|error| panic!("{error}"));
     thread::sleep(LINK_WATCH);
-    let broken = read(&lab);
+    let broken = read(&lab, code);
     let found = findings(&broken);
-    let roots: Vec<&Finding> = found.iter().filter(|finding| counts(finding)).collect();
-    let said: Vec<String> = roots.iter().map(|root| format!("{} {}", root.id, root.message)).collect();
-    let ours: Vec<&Finding> = found.iter().filter(|f| f.code == code && f.because_of.is_none()).collect();
-    assert!(!ours.is_empty(), "{code} is not found as a root; roots are {said:#?}");
-    assert!(roots.iter().all(|root| root.code == code), "something else is found, too: {said:#?}");
-    assert!(ours.iter().all(|ours| ours.why_unknown.is_none()), "it could not be told: {said:#?}");
+    let ours = compare(&super::title(fault), &options, code, &whole, &found);
     let wanted: Vec<&Finding> = ours.iter().flat_map(|root| repair::together(root, &found)).collect();
     let plan = repair::plan(&wanted, &broken);
     if plan.steps.is_empty() {
         println!("found; there is no repair by commands: {:?}", repair::by_hand(&wanted, &broken));
         return ExitCode::SUCCESS;
     }
+    mend(&lab, code, &plan, &found, &broken);
+    let pinged = ping(&read(&lab, code), &ours);
+    println!("found, {MENDED} in {} steps, {pinged} answers", plan.steps.len());
+    ExitCode::SUCCESS
+}
+
+/// Ours are the roots, and as they are to be; what else is new follows from them.
+fn compare<'f>(
+    title: &str,
+    options: &LabOptions,
+    code: Code,
+    whole: &[Finding],
+    found: &'f [Finding],
+) -> Vec<&'f Finding> {
+    let roots: Vec<&Finding> = found.iter().filter(|one| counts(one)).collect();
+    let ours: Vec<&Finding> = found.iter().filter(|f| f.code == code && f.because_of.is_none()).collect();
+    let all: Vec<String> = roots.iter().map(|root| said(root)).collect();
+    assert!(!ours.is_empty(), "{code} is not found as a root; roots are {all:#?}");
+    assert!(ours.iter().all(|ours| ours.why_unknown.is_none()), "it could not be told: {all:#?}");
+    assert!(roots.iter().all(|root| root.code == code), "something else is found, too: {all:#?}");
+    let known: BTreeSet<&str> = whole.iter().map(|finding| finding.id.as_str()).collect();
+    let leads = |finding: &Finding| ours.iter().any(|root| finding.because_of.as_ref() == Some(&root.id));
+    let apart: Vec<String> = found
+        .iter()
+        .filter(|finding| finding.code != code && !known.contains(finding.id.as_str()) && !leads(finding))
+        .map(said)
+        .collect();
+    assert!(apart.is_empty(), "what stands beside it, and did not before: {apart:#?}");
+    let is = expected::told(&ours);
+    let to_be = expected::of(title, options);
+    assert!(
+        to_be.as_ref() == Some(&is),
+        "it is to be\n{}\nand is\n{}",
+        to_be.as_deref().unwrap_or("told"),
+        expected::in_braces(&is, options)
+    );
+    ours
+}
+
+/// The printed steps, simulated and then done, take it away and bring nothing new.
+fn mend(lab: &Lab, code: Code, plan: &Plan, found: &[Finding], broken: &Snapshot) {
     let commands: Vec<String> = plan.steps.iter().map(fipscope::plan::Step::command).collect();
-    gone(&found, &simulate(&plan, &broken), code, &format!("simulated: {commands:#?}"));
+    gone(found, &simulate(plan, broken), code, &format!("simulated: {commands:#?}"));
     for command in &commands {
         let status =
             Command::new("sh").args(["-ec", command]).env("PATH", PATH).stdout(Stdio::null()).status().unwrap();
         assert!(status.success(), "{command}");
     }
     thread::sleep(LINK_WATCH);
-    gone(&found, &read(&lab), code, &format!("in the lab: {commands:#?}"));
-    for (from, to) in [("outside", "192.168.1.3"), ("vm-10.0.0.4", "198.51.100.7")] {
-        let ping = ["netns", "exec", from, "ping", "-q", "-c", "1", "-W", "3", to];
-        let answer = Command::new("ip").args(ping).env("PATH", PATH).output().unwrap();
-        assert!(answer.status.success(), "{from} → {to} is dead after {commands:#?}");
+    gone(found, &read(lab, code), code, &format!("in the lab: {commands:#?}"));
+}
+
+/// Pings of the floating IPs concerned, both ways; gives how many.
+fn ping(mended: &Snapshot, ours: &[&Finding]) -> usize {
+    let topology = Topology::of(mended);
+    let concerned = |fip: &&fipscope::topology::FloatingIp| {
+        ours.iter().any(|root| match (&root.floating_ip, &root.router, &root.external_network) {
+            (Some(address), ..) => fip.floating_ip == Some(*address),
+            (None, Some(router), _) => fip.router == *router,
+            (None, None, Some(network)) => fip.external_network.as_ref() == Some(network),
+            (None, None, None) => true,
+        })
+    };
+    let fips = topology.floating_ips.iter().filter(concerned);
+    let pairs: BTreeSet<(IpAddr, IpAddr)> = fips.filter_map(|fip| Some((fip.floating_ip?, fip.fixed_ip?))).collect();
+    for (floating, fixed) in &pairs {
+        for (from, to) in [("outside", floating.to_string()), (&*format!("vm-{fixed}"), "198.51.100.7".to_owned())] {
+            let ping = ["netns", "exec", from, "ping", "-q", "-c", "1", "-W", "3", &to];
+            let answer = Command::new("ip").args(ping).env("PATH", PATH).output().unwrap();
+            assert!(answer.status.success(), "{from} → {to} is dead after the repair");
+        }
     }
-    println!("found, {MENDED} in {} steps, answers", commands.len());
-    ExitCode::SUCCESS
+    pairs.len() * 2
 }
 
 /// The finding is gone, and no other came.
 fn gone(before: &[Finding], after: &Snapshot, code: Code, how: &str) {
     let known: BTreeSet<&str> = before.iter().map(|finding| finding.id.as_str()).collect();
     let left = findings(after);
-    let left: Vec<&Finding> = left.iter().filter(|finding| finding.severity != Severity::Note).collect();
-    let wrong: Vec<&&Finding> =
-        left.iter().filter(|finding| finding.code == code || !known.contains(finding.id.as_str())).collect();
-    assert!(
-        wrong.is_empty(),
-        "{how}: {:#?}",
-        wrong.iter().map(|f| format!("{} {}", f.id, f.message)).collect::<Vec<_>>()
-    );
+    let left = left.iter().filter(|finding| finding.severity != Severity::Note);
+    let wrong = left.filter(|finding| finding.code == code || !known.contains(finding.id.as_str()));
+    let wrong: Vec<String> = wrong.map(said).collect();
+    assert!(wrong.is_empty(), "{how}: {wrong:#?}");
+}
+
+fn said(finding: &Finding) -> String {
+    format!("{} {}", finding.id, finding.message)
 }
 
 /// A root cause that is worse than a note.
@@ -106,7 +169,10 @@ fn findings(snapshot: &Snapshot) -> Vec<Finding> {
     judge(snapshot, &Topology::of(snapshot))
 }
 
-pub(crate) fn read(lab: &Lab) -> Snapshot {
-    let state_path = Some(lab.state_path().to_owned());
-    read_node(&ReadOptions { netns_dir: lab.netns_dir().path().to_owned(), state_path, conntrack: false }).unwrap()
+pub(crate) fn read(lab: &Lab, code: Code) -> Snapshot {
+    let netns_dir = lab.netns_dir().path().to_owned();
+    // Connections are read where they are asked for.
+    let conntrack = code == Code(406);
+    let state_path = lab.given_state_path().map(std::path::Path::to_owned);
+    read_node(&ReadOptions { netns_dir, state_path, conntrack }).unwrap()
 }

@@ -13,6 +13,7 @@ mod answers;
 mod check;
 mod files;
 mod help;
+mod lab;
 mod settings;
 mod trace;
 

@@ -14,6 +14,8 @@
 )]
 
 mod node;
+#[path = "../common/private.rs"]
+mod private;
 mod questions;
 mod random;
 mod world;
@@ -37,12 +39,9 @@ const PER_NAMESPACE: usize = 1_000;
 const TOLD: usize = 3;
 
 fn main() -> ExitCode {
-    let sandbox = match Sandbox::enter() {
+    let sandbox = match private::sandbox("the lookups against the kernel") {
         Ok(sandbox) => sandbox,
-        Err(error) => {
-            println!("SKIPPED the lookups against the kernel: {error}");
-            return if env::var_os("REQUIRE_NETNS").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
-        }
+        Err(code) => return code,
     };
     let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().expect(name));
     let seed = number("FIPSCOPE_SEED").unwrap_or_else(fresh_seed);

@@ -13,12 +13,10 @@ use fipscope::netns::{self, enter};
 use fipscope::neutron::Layout;
 use fipscope::plan::{Action, Object, Place};
 
-use crate::{change, lines, listening, traffic};
+use crate::{change, lines, listening, private, traffic};
 
 pub(crate) const LAYOUTS: [Layout; 3] = [Layout::Juno, Layout::Newton, Layout::Pike];
 pub(crate) const BACKENDS: [Backend; 2] = [Backend::Nft, Backend::Legacy];
-/// The exit code of a case that this system does not let run.
-pub(crate) const SKIPPED: i32 = 77;
 
 pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 const FLOATING: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 3);
@@ -50,17 +48,9 @@ pub(crate) fn run(case: &str) {
 
 pub(crate) fn build(options: &LabOptions) -> Lab {
     let begin = Instant::now();
-    match Lab::enter_and_build(options) {
-        Ok(lab) => {
-            println!("built in {:.0?}", begin.elapsed());
-            lab
-        }
-        Err(error @ (Error::Netns(netns::Error::Sandbox { .. }) | Error::NoIptables(_))) => {
-            println!("{error}");
-            std::process::exit(SKIPPED)
-        }
-        Err(error) => panic!("{error}"),
-    }
+    let lab = private::lab(options);
+    println!("built in {:.0?}", begin.elapsed());
+    lab
 }
 
 /// Layout and backend: all classes, both directions, and the article's lines.

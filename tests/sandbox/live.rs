@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use fipscope::kernel::{ReadOptions, Update, Watcher, read_node};
 use fipscope::net::{NetnsName, Observed, Snapshot, changes};
 
-use crate::enter_sandbox;
+use crate::private;
 use crate::storm::{Dice, NODE, SPACES, commands, ruleset};
 
 const STORMS: u64 = 6;
@@ -28,7 +28,7 @@ struct Law {
 }
 
 pub fn inside() {
-    let _sandbox = enter_sandbox();
+    let Ok(_sandbox) = private::sandbox("live") else { std::process::exit(private::SKIPPED) };
     if !works("ip -V") || !works("nft -v") {
         println!("SKIPPED live: no ip or nft here");
         std::process::exit(77);

@@ -13,6 +13,8 @@
 )]
 
 mod live;
+#[path = "../common/private.rs"]
+mod private;
 mod storm;
 
 use std::env;
@@ -24,7 +26,7 @@ use std::process::{Command, Stdio};
 
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::net::{NetnsName, PathOrigin};
-use fipscope::netns::{Error, NetnsDir, Sandbox, enter};
+use fipscope::netns::{NetnsDir, enter};
 
 /// An id that owns nothing.
 const NOBODY: u32 = 65_534;
@@ -54,8 +56,8 @@ fn run(part: &str, user: Option<u32>) {
         command.uid(user).gid(user);
     }
     match command.status() {
-        Ok(status) if status.code() == Some(77) => {
-            assert!(env::var_os("REQUIRE_NETNS").is_none(), "no sandbox here, but REQUIRE_NETNS is set");
+        Ok(status) if status.code() == Some(private::SKIPPED) => {
+            assert!(!private::is_required(), "no sandbox here, but REQUIRE_NETNS is set");
         }
         Ok(status) => assert!(status.success(), "{part} as {user:?} failed"),
         Err(error) => println!("SKIPPED {part} as user {user:?}: it may not run this test's program: {error}"),
@@ -64,7 +66,7 @@ fn run(part: &str, user: Option<u32>) {
 
 fn inside() {
     let root = nix::unistd::getuid().is_root();
-    let sandbox = enter_sandbox();
+    let Ok(sandbox) = private::sandbox("sandbox") else { std::process::exit(private::SKIPPED) };
     assert_eq!(sandbox.is_rootless(), !root);
     let (dir, name) = (sandbox.netns_dir(), NetnsName::from("made"));
     assert!(dir.list().unwrap().names.is_empty());
@@ -81,17 +83,6 @@ fn inside() {
     }
     dir.delete(&name).unwrap();
     assert!(read_node(&ReadOptions::default()).unwrap().namespaces.is_empty());
-}
-
-fn enter_sandbox() -> Sandbox {
-    match Sandbox::enter() {
-        Ok(sandbox) => sandbox,
-        Err(error @ Error::Sandbox { .. }) => {
-            println!("SKIPPED sandbox: {error}");
-            std::process::exit(77);
-        }
-        Err(error) => panic!("{error}"),
-    }
 }
 
 fn connections_are_read(dir: &NetnsDir, name: &NetnsName) {

@@ -11,6 +11,8 @@
     reason = "a test starts programs, says what it does and fails by panicking"
 )]
 
+#[path = "../common/private.rs"]
+mod private;
 mod steps;
 
 use std::env;
@@ -21,7 +23,7 @@ use std::time::{Duration, Instant};
 use fipscope::exec;
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::net::{Change, Object as Thing, Snapshot, changes};
-use fipscope::netns::{Error, Sandbox};
+use fipscope::netns::Sandbox;
 use fipscope::plan::{Action, Object, Place, Plan, Undo, simulate};
 
 /// A router and a fip namespace, without IPv6.
@@ -60,13 +62,9 @@ fn main() -> ExitCode {
     if env::args().any(|word| word == "--list") {
         return ExitCode::SUCCESS;
     }
-    let sandbox = match Sandbox::enter() {
+    let sandbox = match private::sandbox("simulate") {
         Ok(sandbox) => sandbox,
-        Err(error @ Error::Sandbox { .. }) => {
-            println!("SKIPPED simulate: {error}");
-            return ExitCode::from(u8::from(env::var_os("REQUIRE_NETNS").is_some()));
-        }
-        Err(error) => panic!("{error}"),
+        Err(code) => return code,
     };
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let status = Command::new("sh").args(["-ec", NODE]).env("PATH", path).status().unwrap();

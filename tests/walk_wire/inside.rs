@@ -17,7 +17,7 @@ use fipscope::neutron::Layout;
 use fipscope::path::Node;
 use fipscope::topology::Topology;
 
-use super::{DONE, SKIPPED};
+use super::{DONE, private};
 use crate::arp;
 use crate::compare::{Judgement, judge};
 use crate::faults::{FAULTS, Fault};
@@ -56,15 +56,7 @@ pub(crate) struct Scene {
 pub(crate) fn run(layout: &str, backend: &str) -> ExitCode {
     let layout = [Layout::Juno, Layout::Newton, Layout::Pike].into_iter().find(|known| known.word() == layout).unwrap();
     let backend = [Backend::Nft, Backend::Legacy].into_iter().find(|known| known.word() == backend).unwrap();
-    let lab = match Lab::enter_and_build(&LabOptions { layout, backend, fips: 2, more: true, ..LabOptions::default() })
-    {
-        Ok(lab) => lab,
-        Err(error @ (Error::Netns(netns::Error::Sandbox { .. }) | Error::NoIptables(_))) => {
-            println!("{error}");
-            return ExitCode::from(u8::try_from(SKIPPED).unwrap());
-        }
-        Err(error) => panic!("{error}"),
-    };
+    let lab = private::lab(&LabOptions { layout, backend, fips: 2, more: true, ..LabOptions::default() });
     let place = Place { netns_dir: lab.netns_dir(), state_path: lab.state_path().to_owned(), vms: lab.vms().to_vec() };
     let mut scene = Scene::open(place, layout, backend);
     let tally = scene.run_faults();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Findings, Scene, Subject};
+use super::super::{Applicability, Findings, Scene, Subject};
 use super::{is_distributed, leads_nowhere};
 use crate::net::{IfName, NetnsName, Observed, Peer};
 use crate::neutron::{AllocationLine, DeviceKind, NamespaceKind, RouterPrefix, pair_lines, parse_namespace};
@@ -127,10 +127,13 @@ pub(super) fn ghost(scene: &Scene<'_, '_>, findings: &mut Findings) {
                 continue;
             }
             let message = format!("the other end of {device} is in a namespace that has no name any more");
-            findings.fire(&subject, Some(namespace), object, message).values(
+            let finding = findings.fire(&subject, Some(namespace), object, message);
+            finding.values(
                 format!("{device} leads to the {what} namespace of its name"),
                 format!("{device} leads to a namespace without a name"),
             );
+            // Whatever keeps it alive has to end first.
+            finding.applicability(Applicability::DisplayOnly);
         }
     }
 }

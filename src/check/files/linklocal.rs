@@ -65,10 +65,24 @@ fn lines(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings) 
             let (one, other) = (printable(one, 64), printable(other, 64));
             let message = format!("fip-linklocal-networks gives {pair} to {one} and to {other}");
             findings
-                .fire(&Subject::node(), None, object(&format!("fip-linklocal-networks {pair}")), message)
+                .fire(&younger(scene, &routers), None, object(&format!("fip-linklocal-networks {pair}")), message)
                 .values("one router for each pair", format!("{} routers", routers.len()));
         }
     }
+}
+
+/// The router whose end in the fip namespace was made last, where all have one
+/// (DVR206 speaks of the same one); else nobody.
+fn younger(scene: &Scene<'_, '_>, routers: &[String]) -> Subject {
+    let made = |id: &String| {
+        let router = scene.topology.router(id)?;
+        let network = scene.network(router.external_network.as_deref()?)?;
+        let link = scene.netns(&network.namespace)?.link(&router.fip_2_rtr.as_ref()?.device)?;
+        Some((link.index, router))
+    };
+    let all: Option<Vec<(u32, &Router)>> = routers.iter().map(made).collect();
+    let last = all.and_then(|all| all.into_iter().max_by_key(|(index, _)| *index));
+    last.map_or_else(Subject::node, |(_, router)| Subject::router(router))
 }
 
 /// Entries that disagree with a router's pair, or are not there.

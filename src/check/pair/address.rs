@@ -21,7 +21,8 @@ pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
             }
             let wanted = view.pair().and_then(|pair| super::wanted::address(view, pair, at_rfp));
             let word = wanted.as_ref().map_or_else(|| "169.254.x.y/31".to_owned(), |addr| addr.address.to_string());
-            let others: Vec<String> = end.addrs.iter().map(|addr| addr.address.to_string()).collect();
+            let others = end.addrs.iter().filter(|addr| addr.address.addr().is_ipv4());
+            let others: Vec<String> = others.map(|addr| addr.address.to_string()).collect();
             let actual = if others.is_empty() { "no address".to_owned() } else { others.join(", ") };
             let message = format!("{} has no link-local address: {word} is missing", end.name);
             let object = object(&word, end);

@@ -26,7 +26,10 @@ struct Redirect<'s> {
 /// the router's other subnets, or by the snat namespace's port.
 pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
-        let fast: HashSet<IpNet> = fast_exits(view).filter_map(|rule| Some(rule.from?.trunc())).collect();
+        // A subnet with a fast exit has no redirect; one that has lost its rule is DVR309.
+        let routed = view.fpr.routes.iter().filter(|route| route.table == TableId::MAIN && route.via().is_some());
+        let fast = fast_exits(view).filter_map(|rule| Some(rule.from?.trunc()));
+        let fast: HashSet<IpNet> = fast.chain(routed.map(|route| route.dst)).collect();
         let redirects: Vec<Redirect> = view.subnets().map(|(device, addr)| redirect(view, device, addr)).collect();
         let others = redirects.iter().any(|found| found.rule && found.route.is_some());
         for found in &redirects {
@@ -34,7 +37,7 @@ pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
             let has_port = here.into_iter().any(|net| found.addr.address.contains(&net.addr()));
             let half = found.rule || found.route.is_some();
             let exempt = fast.contains(&found.addr.address.trunc());
-            if half || has_port || (others && !exempt) {
+            if half || !exempt && (has_port || others) {
                 judge(view, findings, found, half || has_port);
             }
         }

@@ -24,7 +24,7 @@ pub(in crate::check) fn left_behind(scene: &Scene<'_, '_>, findings: &mut Findin
                 && other.external_network == fip.external_network
                 && (has(other, FactSource::Route) || has(other, FactSource::Dnat))
         });
-        let (Some(_), Some(router)) = (twin, scene.router_of(fip)) else { continue };
+        let (Some(twin), Some(router)) = (twin, scene.router_of(fip)) else { continue };
         let Some(namespace) = &router.snat_namespace else { continue };
         let object = ObjectRef { kind: ObjectKind::Addr, key: format!("{floating} on qg-…") };
         let message = format!("{floating} is distributed on this node, and the snat namespace has it too");
@@ -42,9 +42,11 @@ pub(in crate::check) fn left_behind(scene: &Scene<'_, '_>, findings: &mut Findin
                 }
             }
         }
-        let facts: Vec<&str> = fip.facts.iter().map(|fact| fact.text.as_str()).collect();
+        let there = fip.facts.iter().filter(|fact| fact.namespace.as_ref() == Some(namespace));
+        let facts: Vec<&str> = there.map(|fact| fact.text.as_str()).collect();
+        let fixed_ip = fip.fixed_ip.or(twin.fixed_ip);
         findings
-            .fire(&Subject::floating_ip(fip), Some(namespace), object, message)
+            .fire(&Subject { fixed_ip, ..Subject::floating_ip(fip) }, Some(namespace), object, message)
             .values("nothing of it in the snat namespace", facts.join("; "))
             .mend(mend);
     }

@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::net::NetnsName;
+use crate::net::Mac;
 use crate::neutron::{DeviceKind, Layout};
 use crate::plan::agent::{
     External, Port, centralize, internal_port, neighbour, redirect, router_namespace, router_netns, snat_namespace,
@@ -12,17 +12,19 @@ use crate::plan::agent::{
 
 use super::super::article::{self, EXTERNAL_BRIDGE};
 use super::super::numbers::{kernel_mac, uuid};
-use super::super::surroundings::instance;
+use super::super::surroundings::{far_end, instance};
 use super::{Builder, Error, SECOND_BRIDGE, Vm};
 
-/// The segments of these routers' subnets.
-pub(super) const BRIDGES: [&str; 2] = ["br-30.0.0.0", "br-40.0.0.0"];
-
-/// A router with one subnet, whose gateway is the subnet's first address.
-struct More {
-    name: &'static str,
+/// A router with one subnet.
+#[derive(Debug)]
+pub(in crate::lab) struct More {
+    /// By it the ids of its ports are made up.
+    pub(in crate::lab) name: &'static str,
     subnet: [u8; 3],
-    bridge: &'static str,
+    /// Last byte of its port's address.
+    port: u8,
+    /// The subnet's segment.
+    pub(in crate::lab) bridge: &'static str,
     qg: Ipv4Addr,
     qg_length: u8,
     qg_bridge: &'static str,
@@ -30,28 +32,90 @@ struct More {
     instances: &'static [(u8, Option<Ipv4Addr>)],
 }
 
-const SAME_NETWORK: More = More {
+static SAME_NETWORK: More = More {
     name: "router beside the article's",
     subnet: [30, 0, 0],
-    bridge: BRIDGES[0],
+    port: 1,
+    bridge: "br-30.0.0.0",
     qg: Ipv4Addr::new(192, 168, 1, 241),
     qg_length: 24,
     qg_bridge: EXTERNAL_BRIDGE,
     instances: &[(4, Some(Ipv4Addr::new(192, 168, 1, 242))), (5, None), (6, Some(Ipv4Addr::new(192, 168, 1, 243)))],
 };
 
-const OTHER_NETWORK: More = More {
+static OTHER_NETWORK: More = More {
     name: "router on the other network",
     subnet: [40, 0, 0],
-    bridge: BRIDGES[1],
+    port: 1,
+    bridge: "br-40.0.0.0",
     qg: Ipv4Addr::new(172, 24, 255, 1),
     qg_length: 16,
     qg_bridge: SECOND_BRIDGE,
     instances: &[(4, Some(Ipv4Addr::new(172, 24, 255, 4))), (5, None)],
 };
 
+static ODD: More = More {
+    name: "router with another address than its subnet's first",
+    subnet: [60, 0, 0],
+    port: 9,
+    bridge: "br-60.0.0.0",
+    qg: Ipv4Addr::new(192, 168, 1, 246),
+    qg_length: 24,
+    qg_bridge: EXTERNAL_BRIDGE,
+    instances: &[(4, Some(Ipv4Addr::new(192, 168, 1, 247)))],
+};
+
+/// Its gateway is not used: it has none.
+static BARE: More = More {
+    name: "router without gateway",
+    subnet: [70, 0, 0],
+    port: 1,
+    bridge: "br-70.0.0.0",
+    qg: Ipv4Addr::UNSPECIFIED,
+    qg_length: 32,
+    qg_bridge: "",
+    instances: &[(4, None)],
+};
+
 /// The article's instance without a floating IP of its own there.
 const CENTRALIZED: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::new(192, 168, 1, 244), Ipv4Addr::new(20, 0, 0, 4));
+
+impl More {
+    /// Beside the article's, on the same external network.
+    pub(in crate::lab) fn beside() -> &'static Self {
+        &SAME_NETWORK
+    }
+
+    /// On another external network.
+    pub(in crate::lab) fn other() -> &'static Self {
+        &OTHER_NETWORK
+    }
+
+    /// With another address than its subnet's first.
+    pub(in crate::lab) fn odd() -> &'static Self {
+        &ODD
+    }
+
+    /// Without a gateway.
+    pub(in crate::lab) fn bare() -> &'static Self {
+        &BARE
+    }
+
+    /// Its id.
+    pub(in crate::lab) fn id(&self) -> String {
+        uuid(self.name)
+    }
+
+    /// The far end of an instance's device.
+    pub(in crate::lab) fn tap(&self, last: u8) -> String {
+        far_end(Vm::of(self.host(last), None).namespace.as_str())
+    }
+
+    fn host(&self, last: u8) -> Ipv4Addr {
+        let [a, b, c] = self.subnet;
+        Ipv4Addr::new(a, b, c, last)
+    }
+}
 
 impl Builder {
     /// Adds all of it; gives the instances that came with it.
@@ -65,15 +129,18 @@ impl Builder {
         Ok(vms)
     }
 
+    /// The routers that Open vSwitch's database is needed for.
+    pub(super) fn plugged(&mut self) -> Result<Vec<Vm>, Error> {
+        let mut vms = self.inhabited(&ODD, &article::external())?;
+        let (_, more) = self.inner(&BARE);
+        vms.extend(more);
+        Ok(vms)
+    }
+
     fn inhabited(&mut self, more: &More, external: &External) -> Result<Vec<Vm>, Error> {
-        let [a, b, c] = more.subnet;
-        let host = |last| Ipv4Addr::new(a, b, c, last);
-        let router = uuid(more.name);
-        router_namespace(&mut self.plan, &self.forms, &router);
-        let qr = self.port(DeviceKind::Internal, &format!("qr of {}", more.name), host(1), 24, Some(more.bridge));
-        internal_port(&mut self.plan, &self.forms, &router, &qr);
-        let vms = self.instances(more, &router, &qr);
-        let sg = self.port(DeviceKind::Snat, &format!("sg of {}", more.name), host(3), 24, Some(more.bridge));
+        let router = more.id();
+        let (qr, vms) = self.inner(more);
+        let sg = self.port(DeviceKind::Snat, &format!("sg of {}", more.name), more.host(3), 24, Some(more.bridge));
         let name = format!("qg of {}", more.name);
         let qg = self.port(DeviceKind::RouterGateway, &name, more.qg, more.qg_length, Some(more.qg_bridge));
         snat_namespace(&mut self.plan, &self.forms, &router, std::slice::from_ref(&sg), &qg, external.gateway);
@@ -84,19 +151,33 @@ impl Builder {
         Ok(vms)
     }
 
-    fn instances(&mut self, more: &More, router: &str, qr: &Port) -> Vec<Vm> {
-        let [a, b, c] = more.subnet;
-        let vm = |(last, floating_ip): &(u8, Option<Ipv4Addr>)| {
-            let fixed_ip = Ipv4Addr::new(a, b, c, *last);
-            Vm { namespace: NetnsName::new(format!("vm-{fixed_ip}")), fixed_ip, floating_ip: *floating_ip }
-        };
+    /// The namespace with its port and the instances.
+    fn inner(&mut self, more: &More) -> (Port, Vec<Vm>) {
+        let router = more.id();
+        router_namespace(&mut self.plan, &self.forms, &router);
+        let name = format!("qr of {}", more.name);
+        let qr = self.port(DeviceKind::Internal, &name, more.host(more.port), 24, Some(more.bridge));
+        internal_port(&mut self.plan, &self.forms, &router, &qr);
+        let vm = |(last, floating_ip): &(u8, Option<Ipv4Addr>)| Vm::of(more.host(*last), *floating_ip);
         let vms: Vec<Vm> = more.instances.iter().map(vm).collect();
         for vm in &vms {
-            let mac = self.next_mac();
-            neighbour(&mut self.plan, &router_netns(router), &qr.device, IpAddr::V4(vm.fixed_ip), mac);
-            let gateway = Ipv4Addr::new(a, b, c, 1);
-            instance(&mut self.plan, vm.namespace.as_str(), vm.fixed_ip, mac, gateway, more.bridge);
+            self.instance(&router, &qr, vm);
         }
-        vms
+        (qr, vms)
+    }
+
+    /// An instance behind a distributed router's port, which knows it.
+    pub(super) fn instance(&mut self, router: &str, qr: &Port, vm: &Vm) {
+        let mac = self.outer_instance(qr, vm);
+        neighbour(&mut self.plan, &router_netns(router), &qr.device, IpAddr::V4(vm.fixed_ip), mac);
+    }
+
+    /// An instance on the segment of a router's port.
+    pub(super) fn outer_instance(&mut self, qr: &Port, vm: &Vm) -> Mac {
+        let mac = self.next_mac();
+        if let (IpAddr::V4(gateway), Some(bridge)) = (qr.address.addr(), &qr.wire.bridge) {
+            instance(&mut self.plan, vm.namespace.as_str(), vm.fixed_ip, mac, gateway, bridge.as_str());
+        }
+        mac
     }
 }

@@ -43,7 +43,9 @@ pub(super) fn guard(view: &View) -> Verdict {
     let nat = seen!(view.qrouter.nat());
     let device = view.router.prefix.rfp();
     let chain = nat.prefix.as_ref().map_or_else(|| format!("{AGENT}-POSTROUTING"), |p| p.chain("POSTROUTING"));
-    let expected = format!("-A {chain} ! -o {device} -m conntrack ! --ctstate DNAT -j ACCEPT");
+    // The input device, too, up to 14.0.2.
+    let input = if view.router.layout == Layout::Pike { String::new() } else { format!("! -i {device} ") };
+    let expected = format!("-A {chain} {input}! -o {device} -m conntrack ! --ctstate DNAT -j ACCEPT");
     match (nat.guard(device.as_str()), nat.other_guards(device.as_str()), &nat.outbound_doubt) {
         (Some(line), _, _) => Verdict::ok(&line),
         (None, _, Some(doubt)) => Verdict::unknown(doubt).expecting(expected),
