@@ -57,14 +57,19 @@ fn fpr(view: &View<'_>, findings: &mut Findings) {
     let stands = view.fpr.link.is_some_and(Link::is_up) && !view.fpr.pairs().is_empty();
     let forgot = permanent(&view.rfp.neighs) && !permanent(&view.fpr.neighs);
     let count = view.distributed().count();
+    // Where neighbours are kept, one that stands tells that the device did not go
+    // down: somebody deleted the routes.
+    let lost = if permanent(&view.rfp.neighs) || permanent(&view.fpr.neighs) { forgot } else { count > 1 };
     // A pair without floating IPs has no routes to lose.
-    if stands && count > 0 && view.fpr.is_bare() && (forgot || count > 1) {
+    if stands && count > 0 && view.fpr.is_bare() && lost {
         let what = "the routes of the floating IPs and the neighbour entry of rfp";
         fire(findings, &view.subject(), &fip.name, &view.fpr.name, what).mend(wanted::on_fpr(view));
     }
 }
 
 /// A port on a subnet whose redirect rule stands, without route and neighbours.
+/// Of one that is still down this follows from it (DVR710), and stays when it is
+/// switched on.
 fn internal(view: &View<'_>, findings: &mut Findings) {
     for (device, addr) in view.subnets() {
         let table = table_of(addr.address);
@@ -77,9 +82,12 @@ fn internal(view: &View<'_>, findings: &mut Findings) {
             .neighs()
             .iter()
             .any(|neigh| neigh.dev == *device && neigh.state == NeighState::Permanent && neigh.address.is_ipv4());
-        if is_up && redirected && !has_routes && !known {
+        if redirected && !has_routes && !known {
             let what = "the way to the snat namespace and the neighbour entries";
-            fire(findings, &view.subject(), view.qrouter, device, what);
+            let finding = fire(findings, &view.subject(), view.qrouter, device, what);
+            if !is_up {
+                finding.message = format!("{device} is down, and {what} went with it: switched on, it is without them");
+            }
         }
     }
 }
