@@ -19,9 +19,11 @@ struct Cause {
 }
 
 /// How far a failure reaches.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
     Network,
+    /// The cause is about the network itself, and not about one of its routers.
+    WholeNetwork,
     Router,
     FloatingIp,
     Namespace,
@@ -37,7 +39,7 @@ enum About<'f> {
     Namespace(&'f str),
 }
 
-use Scope::{FloatingIp, Namespace, Network, Router};
+use Scope::{FloatingIp, Namespace, Network, Router, WholeNetwork};
 
 /// From far-reaching causes to near ones.
 const CAUSES: &[Cause] = &[
@@ -69,10 +71,9 @@ const CAUSES: &[Cause] = &[
     Cause { code: 205, within: Router, explains: &[208, 305, 405, 501, 502, 504] },
     Cause { code: 206, within: Router, explains: &[205, 405, 502, 902] },
     Cause { code: 212, within: Router, explains: &[208, 305, 307, 405, 501, 504, 505, 701] },
-    Cause { code: 212, within: Network, explains: &[505, 507, 610] },
+    Cause { code: 212, within: WholeNetwork, explains: &[505, 507, 610] },
     Cause { code: 710, within: Router, explains: &[212, 307, 308, 405, 701, 707] },
     Cause { code: 311, within: Namespace, explains: &[312] },
-    Cause { code: 411, within: Namespace, explains: &[401, 402, 404, 405, 413, 414] },
     Cause { code: 310, within: FloatingIp, explains: &[301, 303, 401, 402, 405, 901] },
     Cause { code: 405, within: FloatingIp, explains: &[301, 303, 401, 402, 501, 503, 805, 901] },
     Cause { code: 301, within: FloatingIp, explains: &[312] },
@@ -122,7 +123,9 @@ fn causes(findings: &[Finding]) -> BTreeMap<usize, usize> {
     // By code and by what it is about, so that few are looked at for each.
     let mut roots: HashMap<(Code, About<'_>), usize> = HashMap::new();
     for (at, root) in findings.iter().enumerate().filter(|(_, root)| known(root)) {
-        for cause in CAUSES.iter().filter(|cause| Code(cause.code) == root.code) {
+        let is_its =
+            |cause: &&Cause| Code(cause.code) == root.code && (cause.within != WholeNetwork || root.router.is_none());
+        for cause in CAUSES.iter().filter(is_its) {
             for about in abouts(root, cause.within) {
                 roots.entry((root.code, about)).or_insert(at);
             }
@@ -148,7 +151,7 @@ fn causes(findings: &[Finding]) -> BTreeMap<usize, usize> {
 /// What a finding is about, as far as a failure of that reach is concerned.
 fn abouts(finding: &Finding, within: Scope) -> impl Iterator<Item = About<'_>> {
     let (one, other) = match within {
-        Network => (finding.external_network.as_deref().map(About::Network), None),
+        Network | WholeNetwork => (finding.external_network.as_deref().map(About::Network), None),
         Router => (finding.router.as_deref().map(About::Router), None),
         FloatingIp => (finding.floating_ip.map(About::Floating), finding.fixed_ip.map(About::Fixed)),
         Namespace => (finding.namespace.as_ref().map(|name| About::Namespace(name.as_str())), None),

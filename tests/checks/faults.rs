@@ -24,6 +24,8 @@ pub(super) enum Reach {
     WholeRouter,
     /// An external network; routers and floating IPs can have their own beside it.
     Network,
+    /// An external network, with everything that its routers hang on.
+    WholeNetwork,
 }
 
 /// A fault: the code that it is to be found by, and what it changes on a node;
@@ -38,7 +40,7 @@ const fn of(reach: Reach, code: u16, make: fn(&Site<'_>) -> Option<Vec<Change>>)
     Fault { code, reach, make }
 }
 
-use Reach::{FloatingIp, Network, Router, WholeRouter};
+use Reach::{FloatingIp, Network, Router, WholeNetwork, WholeRouter};
 
 /// All of them, in code order.
 pub(super) static FAULTS: &[Fault] = &[
@@ -160,6 +162,7 @@ pub(super) static FAULTS: &[Fault] = &[
     }),
     of(Network, 510, |site| (site.layout > Layout::Juno).then(|| site.set(&site.fip, "net.ipv4.ip_nonlocal_bind", 0))),
     of(FloatingIp, 512, |site| Some(site.held(&site.fip, &site.fg))),
+    of(WholeNetwork, 602, |site| Some(site.switched(&site.fip, &site.fg, &[false]))),
     of(FloatingIp, 703, |site| {
         let known = site.find(&site.qrouter, Netns::neighs, |neigh| neigh.address == site.fixed)?;
         let new = Neigh { dev: site.other_qr.clone()?, ..known };

@@ -30,15 +30,13 @@ pub(super) fn flapped(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let (Some(port), true) = (&network.gateway_port, lost.len() > 1 && lost.iter().all(|lost| *lost)) else {
             continue;
         };
-        let is_on = scene.netns(&network.namespace).and_then(|netns| netns.link(&port.device)).is_some_and(Link::is_up);
-        if is_on && !port.addresses.is_empty() {
-            fire(
-                findings,
-                &Subject::network(network),
-                &network.namespace,
-                &port.device,
-                "the default routes of all routers",
-            );
+        let Some(link) = scene.link(&network.namespace, &port.device).filter(|_| !port.addresses.is_empty()) else {
+            continue;
+        };
+        let what = "the default routes of all routers";
+        let finding = fire(findings, &Subject::network(network), &network.namespace, &port.device, what);
+        if !link.is_up() {
+            finding.message = while_down(&port.device, what);
         }
     }
 }
@@ -68,8 +66,6 @@ fn fpr(view: &View<'_>, findings: &mut Findings) {
 }
 
 /// A port on a subnet whose redirect rule stands, without route and neighbours.
-/// Of one that is still down this follows from it (DVR710), and stays when it is
-/// switched on.
 fn internal(view: &View<'_>, findings: &mut Findings) {
     for (device, addr) in view.subnets() {
         let table = table_of(addr.address);
@@ -86,7 +82,7 @@ fn internal(view: &View<'_>, findings: &mut Findings) {
             let what = "the way to the snat namespace and the neighbour entries";
             let finding = fire(findings, &view.subject(), view.qrouter, device, what);
             if !is_up {
-                finding.message = format!("{device} is down, and {what} went with it: switched on, it is without them");
+                finding.message = while_down(device, what);
             }
         }
     }
@@ -120,6 +116,12 @@ fn fire<'f>(
     let object = ObjectRef { kind: ObjectKind::Link, key: device.to_string() };
     let finding = findings.fire(subject, Some(namespace), object, message);
     finding.values(what, "only what the kernel makes by itself").inferred()
+}
+
+/// What follows from a device that is down (DVR602, DVR710), and stays when it is
+/// switched on.
+fn while_down(device: &IfName, what: &str) -> String {
+    format!("{device} is down, and {what} went with it: switched on, it is without them")
 }
 
 fn permanent(neighs: &[&crate::net::Neigh]) -> bool {

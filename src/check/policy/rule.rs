@@ -52,7 +52,8 @@ pub(super) fn wrong_table(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let rules = Rules::of(view);
         for (fip, fixed) in fips(view) {
             let Found::WrongTable(rule) = find(&rules, &file, fip, fixed) else { continue };
-            let wanted = wanted(fixed, rule.priority);
+            // The agent's file knows which priority it is to have.
+            let wanted = wanted(fixed, file.priority(fip).unwrap_or(rule.priority));
             let message = match rule.table() {
                 Some(table) if table != FIP_TABLE => format!("the rule of {fixed} asks table {table}, not table 16"),
                 _ => format!("the rule of {fixed} is not the agent's: {rule}"),
