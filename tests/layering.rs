@@ -38,8 +38,8 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         (
             "app",
             vec![
-                "net", "neutron", "topology", "path", "check", "traffic", "plan", "netns", "kernel", "capture", "probe",
-                "exec", "lab", "tui", "report", "config",
+                "net", "neutron", "topology", "path", "check", "traffic", "plan", "netns", "kernel", "capture",
+                "probe", "exec", "lab", "tui", "report", "config",
             ],
         ),
     ])

@@ -170,7 +170,8 @@ impl Form {
                         && neigh.address.is_ipv4()
                         && matches!(neigh.state, NeighState::Permanent | NeighState::Reachable | NeighState::Stale)
                 });
-                let has_none = |address: &IpAddr| !topology.floating_ips.iter().any(|fip| fip.fixed_ip == Some(*address));
+                let has_none =
+                    |address: &IpAddr| !topology.floating_ips.iter().any(|fip| fip.fixed_ip == Some(*address));
                 let mut addresses: Vec<IpAddr> = neighs.map(|neigh| neigh.address).filter(has_none).collect();
                 addresses.sort_unstable();
                 addresses.dedup();

@@ -2,8 +2,8 @@
 //! first, and the selected one step by step.
 
 use super::list::List;
-use crate::plan::journal::{Past, State as PastState};
 use super::words::Mark;
+use crate::plan::journal::{Past, State as PastState};
 
 /// The changes of the past.
 #[derive(Clone, Debug, Default, PartialEq)]

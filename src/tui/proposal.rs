@@ -207,9 +207,10 @@ impl Proposal {
                 (Mark::None, format!("{renewed}{steps}, nothing else changes"))
             }
             (Ok(order), Stage::Running) => {
-                let past = self.past.as_ref().map_or(0, |past| {
-                    past.steps.iter().filter(|step| step.state != StepState::Planned).count()
-                });
+                let past = self
+                    .past
+                    .as_ref()
+                    .map_or(0, |past| past.steps.iter().filter(|step| step.state != StepState::Planned).count());
                 (Mark::Unknown, format!("Under way: step {past} of {}", order.plan.steps.len()))
             }
             (Ok(_), Stage::Over(verified, None)) => {

@@ -60,7 +60,9 @@ fn typing(state: &State, prompt: &Prompt, area: Rect, buffer: &mut Buffer) {
         Purpose::Filter { .. } => ("/", format!("{}  Esc takes the filter away", listed(state))),
         Purpose::Goto => (":", "Tab completes  Enter goes".to_owned()),
         Purpose::Find { .. } => ("address ", hits(state, prompt)),
-        Purpose::Consent { word } => ("", format!("type {word} to carry it out; traffic may drop  Esc leaves all as it is")),
+        Purpose::Consent { word } => {
+            ("", format!("type {word} to carry it out; traffic may drop  Esc leaves all as it is"))
+        }
     };
     let mut pen = Pen::new(buffer, area);
     // The end of a long input is what one is typing.
