@@ -110,8 +110,10 @@ fn stage(place: &Place, action: &Action) -> u8 {
         Action::Delete(Object::Route(_)) => 0,
         Action::Delete(Object::Rule(_)) => 1,
         Action::Delete(_) => 2,
-        Action::Add(Object::Netns(_) | Object::Veth(_) | Object::Bridge(_)) => 3,
-        Action::SetLink { .. } | Action::Sysctl { .. } => 3,
+        // Devices before what is set of them, where one finding lists both.
+        Action::Add(Object::Netns(_) | Object::Veth(_) | Object::Bridge(_))
+        | Action::SetLink { .. }
+        | Action::Sysctl { .. } => 3,
         Action::Add(Object::Addr(_)) => 4,
         Action::Add(Object::Neigh(_)) => 5,
         Action::Add(Object::Route(route)) | Action::ReplaceRoute { to: route, .. } => {

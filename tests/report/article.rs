@@ -73,6 +73,7 @@ pub(crate) fn router(id: &str) -> Router {
         kind: RouterKind::Distributed,
         external_network: Some(NETWORK.to_owned()),
         layout: Some(Layout::Juno),
+        told_layout: Some(Layout::Juno),
         rtr_2_fip: Some(end("rfp", "169.254.31.28/31", fip_netns())),
         fip_2_rtr: Some(end("fpr", "169.254.31.29/31", NetnsName::new(format!("qrouter-{id}")))),
         internal: vec![

@@ -115,6 +115,7 @@ fn router(id: &str, network: Option<&str>, pair: Option<&str>, internal: &[&str]
         kind: RouterKind::Distributed,
         external_network: network.map(str::to_owned),
         layout: pair.map(|_| Layout::Juno),
+        told_layout: pair.map(|_| Layout::Juno),
         rtr_2_fip: end("rfp", 0, format!("fip-{}", network.unwrap_or_default())),
         fip_2_rtr: end("fpr", 1, format!("qrouter-{id}")),
         internal: internal

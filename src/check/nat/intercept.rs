@@ -140,7 +140,7 @@ fn is_whole(walk: &Walk, hop: &Hop) -> bool {
     let filtered = hop.stop.as_ref().and_then(|stop| stop.object.as_ref());
     hop.verdict != crate::path::Verdict::Unknown
         && walk.outcome != crate::path::Outcome::Unknown
-        && !filtered.is_some_and(|object| object.kind == ObjectKind::Filter)
+        && filtered.is_none_or(|object| object.kind != ObjectKind::Filter)
 }
 
 fn has(hop: &Hop, kind: NatKind, to: IpAddr) -> bool {

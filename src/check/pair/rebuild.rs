@@ -52,7 +52,10 @@ impl<'w> Wanted<'w> {
         let network = network(scene, view)?;
         let fip = scene.netns(&network.namespace)?;
         // What was not read is not taken for missing.
-        (fip.links.seen()?, fip.addrs.seen()?, fip.rules.seen()?, fip.routes.seen()?);
+        let was_read = fip.links.seen().is_some() && fip.addrs.seen().is_some() && fip.rules.seen().is_some();
+        if !was_read || fip.routes.seen().is_none() {
+            return None;
+        }
         let by_rule = || iif_rule(fip, &view.fpr.name)?.table().and_then(pair_of);
         let addresses = view.pair().or_else(by_rule)?;
         let is_others = |link: &Link| link.name == view.fpr.name && view.fpr.link.is_none();
