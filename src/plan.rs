@@ -17,6 +17,7 @@ mod refused;
 mod rehearsal;
 mod remove;
 pub mod repair;
+mod script;
 mod sentence;
 mod simulate;
 
