@@ -1,6 +1,7 @@
 //! The form for an association: what is typed, what it could become, and what
 //! the plan would say to it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::state::Node;
@@ -170,8 +171,11 @@ impl Form {
                         && neigh.address.is_ipv4()
                         && matches!(neigh.state, NeighState::Permanent | NeighState::Reachable | NeighState::Stale)
                 });
-                let has_none =
-                    |address: &IpAddr| !topology.floating_ips.iter().any(|fip| fip.fixed_ip == Some(*address));
+                // The snat namespace's ports answer there as well, and are no instances.
+                let all = node.snapshot.namespaces.values().filter_map(|netns| netns.seen());
+                let own: BTreeSet<IpAddr> = all.flat_map(|netns| netns.addrs()).map(|addr| addr.address.addr()).collect();
+                let taken: BTreeSet<IpAddr> = topology.floating_ips.iter().filter_map(|fip| fip.fixed_ip).collect();
+                let has_none = |address: &IpAddr| !taken.contains(address) && !own.contains(address);
                 let mut addresses: Vec<IpAddr> = neighs.map(|neigh| neigh.address).filter(has_none).collect();
                 addresses.sort_unstable();
                 addresses.dedup();

@@ -215,8 +215,9 @@ impl Proposal {
             }
             (Ok(_), Stage::Over(verified, None)) => {
                 let id = self.past.as_ref().map_or(0, |past| past.id);
+                let back = if matches!(self.wanted, Wanted::Undone(_)) { "" } else { ", u takes it back" };
                 if *verified {
-                    (Mark::Ok, format!("Done and verified; change {id} of the journal, u takes it back"))
+                    (Mark::Ok, format!("Done and verified; change {id} of the journal{back}"))
                 } else {
                     (Mark::Degraded, format!("Done; change {id} of the journal"))
                 }

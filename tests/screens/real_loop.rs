@@ -236,7 +236,7 @@ fn the_wire_is_asked_and_acknowledgements_are_kept_outside_the_loop() {
         false => Ok(BTreeSet::from([id.to_owned()])),
         true => Err("the disk is full".to_owned()),
     });
-    let reach = Reach { asker: Some(asker), prober: Some(prober), keeper: Some(keeper) };
+    let reach = Reach { asker: Some(asker), prober: Some(prober), keeper: Some(keeper), site: None };
     stage.console = stage.console.reaching(reach);
     stage.keys("");
     stage.keys("fp");

@@ -25,7 +25,8 @@ pub(super) fn key(state: &mut State, node: &Node, key: Key, command: Option<Comm
     match (command, key.code) {
         (Some(Command::Accept), _) => match (form.wanted(), &form.verdict) {
             (Ok(wanted), Ok(_)) => propose(state, node, Wanted::Associated(Box::new(wanted))),
-            _ => form.turn(1, node),
+            (Ok(_), Err(why)) => state.notice = Some(why.lines().next().unwrap_or_default().to_owned()),
+            (Err(_), _) => form.turn(1, node),
         },
         (Some(Command::Cancel), _) => back(state),
         (Some(Command::NextField), _) => form.turn(1, node),

@@ -197,7 +197,11 @@ pub(super) fn over(state: &mut State, result: Result<Over, String>) -> Vec<Effec
         }
         None => state.notice = Some(text),
     }
-    super::refresh(state)
+    let mut effects = super::refresh(state);
+    if state.above.iter().any(|screen| matches!(screen, Screen::Journal(_))) {
+        effects.push(Effect::ReadJournal);
+    }
+    effects
 }
 
 /// Another reading.
