@@ -106,6 +106,14 @@ impl Plan {
         self.steps.push(Step { id, netns, description, action, undo, already: false, agent: None });
     }
 
+    /// The same plan with what is so already at the end, numbered anew.
+    fn already_last(self) -> Self {
+        let mut sorted = Self { steps: Vec::new(), ..self };
+        let (already, to_do): (Vec<Step>, Vec<Step>) = self.steps.into_iter().partition(|step| step.already);
+        to_do.into_iter().chain(already).for_each(|step| sorted.push_step(step));
+        sorted
+    }
+
     /// Adds a step as it is, numbered on.
     fn push_step(&mut self, step: Step) {
         self.push(&step.netns, step.action);
