@@ -12,6 +12,7 @@
 )]
 
 mod agents;
+mod associate;
 mod common;
 mod files;
 mod fip;
@@ -22,5 +23,6 @@ mod pair;
 mod policy;
 mod real;
 mod registry;
+mod remove;
 mod snat;
 mod wire;

@@ -22,13 +22,15 @@ pub(super) fn layout(site: &Site<'_>, wanted: Option<Layout>) -> Result<(Layout,
 pub(super) fn forms(site: &Site<'_>, layout: Layout) -> Result<Forms, Refused> {
     let (backend, prefix) = agent_chains(site)?;
     let mut forms = Forms::of(layout, backend);
+    let own = site.inner.netfilter.seen();
+    let prefixed = own.is_some_and(|own| self::prefix(&own.nft).or(self::prefix(&own.legacy)).is_some());
     forms.prefix = prefix.unwrap_or(forms.prefix);
     let tables = || agents_namespaces(site).flat_map(tables);
     forms.random_fully = tables().find_map(random_fully).unwrap_or(forms.random_fully);
     forms.guard_input = tables().find_map(guard_input).unwrap_or(forms.guard_input);
-    let own = || site.inner.netfilter.seen().into_iter().flat_map(|netfilter| netfilter.named(NfFamily::Ip, "mangle"));
-    if own().next().is_some() {
-        forms.scopes = own().any(|table| table.chain(&forms.prefix.chain("scope")).is_some());
+    if prefixed {
+        let mut own = site.inner.netfilter.seen().into_iter().flat_map(|all| all.named(NfFamily::Ip, "mangle"));
+        forms.scopes = own.any(|table| table.chain(&forms.prefix.chain("scope")).is_some());
     }
     forms.pair_neighbours = agents_namespaces(site).find_map(pair_neighbours).unwrap_or(forms.pair_neighbours);
     let sysctl = |name| site.inner.sysctl(name);
