@@ -18,7 +18,7 @@ pub enum Error {
     /// A part of the node needs Open vSwitch's database.
     #[error(
         "this part of the lab needs Open vSwitch's database, and {0} is not installed.\n\
-         On Debian and Ubuntu: sudo apt install openvswitch-switch"
+         On Debian and Ubuntu: sudo apt install openvswitch-switch util-linux"
     )]
     NoOpenVswitch(String),
     /// More than the lab's addresses are good for.

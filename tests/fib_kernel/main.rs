@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use fipscope::net::{Family, NetnsName, Route, RouteAnswer, RouteKind, TableId};
-use fipscope::netns::{NetnsDir, Sandbox};
+use fipscope::netns::NetnsDir;
 
 use node::Node;
 use random::Random;

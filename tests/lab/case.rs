@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fipscope::lab::{Class, Error, Lab, LabOptions, node, outside, run_command};
+use fipscope::lab::{Class, Lab, LabOptions, node, outside, run_command};
 use fipscope::net::NetnsName;
 use fipscope::net::netfilter::Backend;
 use fipscope::netns::{self, enter};

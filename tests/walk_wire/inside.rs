@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use fipscope::kernel::{ReadOptions, read_node};
-use fipscope::lab::{Error, Lab, LabOptions, Vm, outside};
+use fipscope::lab::{LabOptions, Vm, outside};
 use fipscope::net::netfilter::Backend;
 use fipscope::net::{Change, NeighState, NetnsName, Object, Snapshot, changes};
 use fipscope::netns::{self, NetnsDir};

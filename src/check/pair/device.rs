@@ -3,7 +3,7 @@
 use super::rebuild::rebuild;
 use crate::check::view::{End, View, each};
 use crate::check::{Applicability, Findings, Scene};
-use crate::net::{Change, IFF_LOWER_UP, IFF_UP, Link, NetnsName, Object, OperState, Peer};
+use crate::net::{Change, IFF_LOWER_UP, IFF_UP, IfName, Link, NetnsName, Object, OperState, Peer};
 use crate::topology::{FipKind, ObjectKind, ObjectRef};
 
 /// DVR201.
@@ -39,7 +39,7 @@ pub(super) fn fpr_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
             Some(Peer::Elsewhere) => "its peer is in a namespace without a name".to_owned(),
             None => "no fip namespace here has its peer".to_owned(),
         };
-        let namespace = view.fip.as_ref().map(|fip| &fip.name);
+        let namespace = view.fip.as_ref().map(|fip| &fip.name).or_else(|| expecting(scene, &view.fpr.name));
         let message = format!("{} has no {} behind it: {actual}", view.rfp.name, view.fpr.name);
         let finding = findings.fire(&view.subject(), namespace, link(&view.fpr), message);
         finding.values(format!("{} up with {}, the peer of {}", view.fpr.name, address(view, false), rfp.name), actual);
@@ -48,6 +48,18 @@ pub(super) fn fpr_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let may = if finding.mend.is_empty() { Applicability::DisplayOnly } else { Applicability::NeedsConsent };
         finding.applicability(may);
     });
+}
+
+/// The fip namespace that has a rule for the device, else the only one here.
+fn expecting<'s>(scene: &Scene<'_, 's>, device: &IfName) -> Option<&'s NetnsName> {
+    let networks = &scene.topology.external_networks;
+    let ruled = |namespace: &NetnsName| {
+        let rules = scene.netns(namespace).map_or(&[][..], |netns| netns.rules());
+        rules.iter().any(|rule| rule.iif.as_ref() == Some(device))
+    };
+    let only = || networks.first().filter(|_| networks.len() == 1);
+    let found = networks.iter().find(|network| ruled(&network.namespace)).or_else(only);
+    found.map(|network| &network.namespace)
 }
 
 /// DVR203.

@@ -26,6 +26,7 @@ pub(super) static FAULTS: &[Fault] = &[
         "{s-iptables} -t nat -A {C}-pf-00000000 -d 192.168.1.245/32 -p tcp -m tcp --dport 2222 -j DNAT --to-destination 10.0.0.5:22",
         "ip -n {S} addr add 192.168.1.245/32 dev {QG}",
     ]),
+    // As the agent's, but for the police action, which not every kernel has.
     fault(
         911,
         &["tc -n {R} filter add dev {RFP} parent ffff: protocol ip prio 1 u32 match ip dst 192.168.1.99/32 flowid :1"],
