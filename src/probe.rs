@@ -10,6 +10,7 @@ mod announce;
 mod arp;
 mod ask;
 mod filter;
+mod reach;
 mod socket;
 
 use std::io;
@@ -18,6 +19,7 @@ use crate::net::{IfName, NetnsName};
 
 pub use announce::{Announcement, announce, announce_once};
 pub use ask::{Manner, ask};
+pub use reach::reach;
 
 /// Why something could not be sent.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fipscope::check::{Code, Confidence, Finding, Pick, judge_with, questions};
 use fipscope::lab::Lab;
-use fipscope::net::{Change, Snapshot, WireAnswer, WireAnswers, changes};
+use fipscope::net::{Change, ReachAnswer, ReachBy, ReachQuestion, Snapshot, WireAnswer, WireAnswers, changes};
 use fipscope::plan::{Step, repair};
 use fipscope::probe::{self, Announcement, Manner, announce};
 use fipscope::topology::Topology;
@@ -67,6 +67,7 @@ pub(crate) fn whole(lab: &Lab) -> ExitCode {
     let changed: Vec<_> = changed.iter().filter(|change| !change.is_flapping() && !is_six(change)).collect();
     assert!(changed.is_empty(), "asking changed the node: {changed:#?}");
     announced(lab, &before);
+    reached(lab);
     println!("{heard} answered, {silent} silent, nothing found");
     ExitCode::SUCCESS
 }
@@ -99,6 +100,34 @@ fn announced(lab: &Lab, node: &Snapshot) {
     let gone = Announcement { device: "fg-none".into(), ..what };
     let error = announce(&lab.netns_dir(), &gone, |_| true).unwrap_err().to_string();
     assert!(error.contains("fg-none") && error.contains(FIP), "{error}");
+}
+
+/// One packet, from a namespace of choice, and what came back.
+fn reached(lab: &Lab) {
+    let reach = |namespace: &str, source: Option<[u8; 4]>, destination: [u8; 4], by| {
+        let (namespace, source, destination) = (namespace.into(), source.map(Into::into), destination.into());
+        let question = ReachQuestion { namespace, source, destination, by, ident: 0x4f1b };
+        probe::reach(&lab.netns_dir(), &question, Duration::from_millis(700))
+    };
+    let (outside, floating) = ([198, 51, 100, 7], [192, 168, 1, 3]);
+    for by in [ReachBy::Echo, ReachBy::Syn(9)] {
+        for (namespace, source, destination) in
+            [("vm-10.0.0.4", None, outside), ("vm-10.0.0.4", Some([10, 0, 0, 4]), outside), ("outside", None, floating)]
+        {
+            let answer = reach(namespace, source, destination, by);
+            let is_right = match by {
+                ReachBy::Echo => matches!(answer, ReachAnswer::Answered { .. }),
+                ReachBy::Syn(_) => matches!(answer, ReachAnswer::Refused { .. }),
+            };
+            assert!(is_right, "{namespace} to {destination:?} by {by:?}: {answer:?}");
+        }
+    }
+    // No such host, no such way, no such source.
+    assert_eq!(reach("vm-10.0.0.4", None, [10, 0, 0, 99], ReachBy::Syn(9)), ReachAnswer::Silent);
+    let nowhere = reach("switch", None, outside, ReachBy::Echo);
+    assert_eq!(nowhere, ReachAnswer::Unreachable { from: None });
+    let stranger = reach("vm-10.0.0.4", Some([10, 0, 0, 5]), outside, ReachBy::Echo);
+    assert!(matches!(&stranger, ReachAnswer::NotSent(why) if why.contains("address of that namespace")), "{stranger:?}");
 }
 
 fn asked(lab: &Lab, node: &Snapshot) -> WireAnswers {
