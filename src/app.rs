@@ -16,6 +16,7 @@ mod output;
 mod source;
 mod terminal;
 mod trace;
+mod watch;
 mod worker;
 
 use std::process::ExitCode;
@@ -61,6 +62,7 @@ fn dispatch(command: &Command, settings: &Settings) -> Result<Exit, AppError> {
         Command::Explain(code) => check::explain(code.as_deref(), settings),
         Command::Acknowledge { finding, revoke } => check::acknowledge(finding, *revoke, settings),
         Command::Trace(packet) => trace::trace(packet, settings),
+        Command::Watch(what) => watch::watch(what, settings),
         Command::Snapshot(what) => commands::snapshot(what, settings),
         Command::Diff { before, after } => commands::diff(before, after, settings),
         Command::Lab(lab) => source::lab(lab, settings),

@@ -43,6 +43,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Typed, clap::E
         Command::Man => return Ok(Typed::Print(man::page(&Cli::command()))),
         Command::Diff { .. } => Some("diff compares the two files that it is given"),
         Command::Lab(_) => Some("the lab builds a node of its own"),
+        Command::Watch(_) => Some("a file does not change"),
         _ => None,
     };
     match offline {
@@ -125,6 +126,8 @@ mod tests {
             "fipscope lab --routers 0",
             "fipscope diff a",
             "fipscope --from x lab",
+            "fipscope --from x watch",
+            "fipscope watch --floating-ip x",
             "fipscope --from x diff a b",
         ] {
             assert_eq!(run(line).unwrap_err().exit_code(), 2, "{line}");
@@ -154,6 +157,7 @@ mod tests {
                 "explain",
                 "acknowledge",
                 "trace",
+                "watch",
                 "snapshot",
                 "diff",
                 "lab",

@@ -16,7 +16,7 @@ pub use file::FileSettings;
 pub use settings::Settings;
 pub use typed::{
     CheckArgs, ColorChoice, Command, Format, LabArgs, LowArgs, ShowArgs, Shown, SnapshotArgs, TCP, TraceArgs, UDP,
-    protocol,
+    WatchArgs, protocol,
 };
 
 use std::path::PathBuf;

@@ -17,6 +17,7 @@ pub mod netfilter;
 mod normal;
 mod observed;
 mod ovs;
+mod record;
 mod route;
 mod rule;
 mod snapshot;
@@ -31,6 +32,7 @@ pub use name::{Family, IfName, Mac, NetnsName, RulePriority, TableId, printable}
 pub use neigh::{Neigh, NeighState};
 pub use observed::Observed;
 pub use ovs::{Ovs, OvsInterface, OvsPort};
+pub use record::{RECORD_SCHEMA, Recorded};
 pub use route::{NextHop, Route, RouteKind, protocol_name, scope_name};
 pub use rule::{FwMark, Rule, RuleAction};
 pub use snapshot::{Gap, Netns, SCHEMA, Snapshot, Sysctls};

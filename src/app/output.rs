@@ -24,6 +24,16 @@ pub(super) fn print(text: &str) -> Result<(), AppError> {
     }
 }
 
+/// Writes lines of an answer that goes on; false where the reader went away.
+pub(super) fn stream(text: &str) -> Result<bool, AppError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(AppError::Output(error)),
+    }
+}
+
 /// Says on standard error what went wrong.
 pub(super) fn complain(error: &impl Display) {
     note(&format!("fipscope: {error}"));

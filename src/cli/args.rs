@@ -2,6 +2,7 @@
 
 mod check;
 mod trace;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use self::check::{Acknowledge, Check};
 use self::trace::Trace;
+use self::watch::Watch;
 use crate::config::{self, Shown};
 use crate::neutron;
 
@@ -141,6 +143,9 @@ otherwise, 2 ambiguous where it comes in, 3 could not tell.")]
     /// Accept a finding on this node: it is listed apart from then on
     #[command(after_help = check::ACKNOWLEDGE)]
     Acknowledge(Acknowledge),
+    /// Tell what changes on the node, and which findings that raises or clears
+    #[command(after_help = watch::EXAMPLES)]
+    Watch(Watch),
     /// Write everything read from the node as one JSON document
     #[command(after_help = "\
 Examples:
@@ -302,6 +307,7 @@ impl From<Command> for config::Command {
             Command::Explain { code } => Self::Explain(code),
             Command::Acknowledge(Acknowledge { finding, revoke }) => Self::Acknowledge { finding, revoke },
             Command::Trace(trace) => Self::Trace(Box::new(trace.into())),
+            Command::Watch(watch) => Self::Watch(watch.into()),
             Command::Snapshot { output, conntrack } => Self::Snapshot(config::SnapshotArgs { output, conntrack }),
             Command::Diff { before, after } => Self::Diff { before, after },
             Command::Lab(Lab { layout, routers, fips, backend, traffic, broken, command }) => {

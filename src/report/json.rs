@@ -11,6 +11,7 @@ mod explain;
 mod list;
 mod show;
 mod trace;
+pub mod watch;
 
 pub use acknowledge::acknowledge;
 pub use check::check;
@@ -21,7 +22,7 @@ use serde::Serialize;
 pub use show::show;
 pub use trace::trace;
 
-use crate::net::Snapshot;
+use crate::net::{Recorded, Snapshot};
 
 /// What every document begins with.
 #[derive(Serialize)]
@@ -40,6 +41,11 @@ impl<'a> Head<'a> {
 /// Everything read from the node, as `fipscope --from` loads it again: one line.
 pub fn snapshot(snapshot: &Snapshot) -> String {
     finish(serde_json::to_string(snapshot))
+}
+
+/// A line of a recording, as `fipscope --from` loads it behind a snapshot.
+pub fn recorded(line: &Recorded) -> String {
+    finish(serde_json::to_string(line))
 }
 
 /// A document for programs, which people read too.

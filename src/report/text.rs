@@ -10,6 +10,7 @@ mod numbers;
 mod show;
 mod snapshot;
 mod trace;
+pub mod watch;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
