@@ -15,6 +15,7 @@ mod files;
 mod help;
 mod settings;
 mod trace;
+mod watch;
 
 use std::ffi::OsStr;
 use std::fs;
