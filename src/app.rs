@@ -22,6 +22,7 @@ mod source;
 mod terminal;
 mod trace;
 mod traffic;
+mod watch;
 mod worker;
 
 use std::process::ExitCode;
@@ -73,6 +74,7 @@ fn dispatch(command: &Command, settings: &Settings) -> Result<Exit, AppError> {
         Command::Undo(which) => past::undo(which, settings),
         Command::Journal(what) => past::journal(what, settings),
         Command::Traffic(asked) => traffic::traffic(asked, settings),
+        Command::Watch(what) => watch::watch(what, settings),
         Command::Snapshot(what) => commands::snapshot(what, settings),
         Command::Diff { before, after } => commands::diff(before, after, settings),
         Command::Lab(lab) => source::lab(lab, settings),

@@ -47,6 +47,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Typed, clap::E
         Command::Repair(_) | Command::Undo(_) | Command::Journal(_) => {
             Some("it changes this node, and a file cannot be changed")
         }
+        Command::Watch(_) => Some("a file does not change"),
         _ => None,
     };
     match offline {
@@ -137,6 +138,8 @@ mod tests {
             "fipscope --from x traffic",
             "fipscope diff a",
             "fipscope --from x lab",
+            "fipscope --from x watch",
+            "fipscope watch --floating-ip x",
             "fipscope --from x diff a b",
         ] {
             assert_eq!(run(line).unwrap_err().exit_code(), 2, "{line}");
@@ -170,6 +173,7 @@ mod tests {
                 "journal",
                 "trace",
                 "traffic",
+                "watch",
                 "snapshot",
                 "diff",
                 "lab",

@@ -16,7 +16,7 @@ pub use file::FileSettings;
 pub use settings::Settings;
 pub use typed::{
     CheckArgs, ColorChoice, Command, Consent, Format, JournalArgs, LabArgs, LowArgs, RepairArgs, ShowArgs, Shown,
-    SnapshotArgs, TCP, TraceArgs, TrafficArgs, UDP, UndoArgs, protocol,
+    SnapshotArgs, TCP, TraceArgs, TrafficArgs, UDP, UndoArgs, WatchArgs, protocol,
 };
 
 use std::path::PathBuf;

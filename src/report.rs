@@ -6,6 +6,7 @@
 //! [`style::Style`], in JSON by escaping.
 
 mod entry;
+mod focus;
 pub mod json;
 mod judged;
 mod repair;
@@ -17,6 +18,7 @@ pub mod text;
 use crate::net::Change;
 use crate::path::Walk;
 pub use entry::{Entry, EntryQuery, entry, entry_words};
+pub use focus::Focus;
 use judged::subject;
 pub use judged::{Counts, Group, Judged, Narrowed, Shown};
 pub use select::{Candidate, Query, Selection, addresses, select};

@@ -147,14 +147,17 @@ pub(super) fn judged(snapshot: &Snapshot, topology: &Topology, settings: &Settin
 
 /// Findings, with what the operator of that node acknowledged.
 pub(super) fn accepted(findings: Vec<Finding>, snapshot: &Snapshot, settings: &Settings) -> Judged<'static> {
-    let acknowledged = match acknowledged::load(settings, &snapshot.node) {
-        Ok(ids) => ids,
-        Err(error) => {
-            note(&format!("fipscope: {error}"));
-            BTreeSet::new()
-        }
-    };
+    let acknowledged = acknowledged(settings, &snapshot.node);
     Judged { findings: lasting(findings), acknowledged: lasting(acknowledged) }
+}
+
+/// What a node's operator acknowledged; nothing, with a word about it, where
+/// that cannot be read.
+pub(super) fn acknowledged(settings: &Settings, node: &str) -> BTreeSet<String> {
+    acknowledged::load(settings, node).unwrap_or_else(|error| {
+        note(&format!("fipscope: {error}"));
+        BTreeSet::new()
+    })
 }
 
 /// Keeps a value until the process ends, which is soon: the kernel takes memory

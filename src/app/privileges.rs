@@ -27,7 +27,7 @@ impl Needs {
     pub(super) fn of(command: &Command, settings: &Settings) -> Self {
         match command {
             Command::Lab(_) => Self::Everything,
-            Command::Snapshot(_) | Command::Traffic(_) => Self::Files,
+            Command::Snapshot(_) | Command::Traffic(_) | Command::Watch(_) => Self::Files,
             _ if settings.read_only => Self::Reading,
             Command::Console | Command::Repair(_) | Command::Undo(_) => Self::Writing,
             Command::Journal(what) if *what != JournalArgs::default() => Self::Writing,

@@ -4,6 +4,7 @@ mod change;
 mod check;
 mod trace;
 mod traffic;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use self::change::{Journal, Repair, Undo};
 use self::check::{Acknowledge, Check};
 use self::trace::Trace;
 use self::traffic::Traffic;
+use self::watch::Watch;
 use crate::config::{self, Shown};
 use crate::neutron;
 
@@ -157,6 +159,9 @@ otherwise, 2 ambiguous where it comes in, 3 could not tell.")]
     /// List past changes
     #[command(after_help = change::JOURNAL)]
     Journal(Journal),
+    /// Tell what changes on the node, and which findings that raises or clears
+    #[command(after_help = watch::EXAMPLES)]
+    Watch(Watch),
     /// Write everything read from the node as one JSON document
     #[command(after_help = "\
 Examples:
@@ -322,6 +327,7 @@ impl From<Command> for config::Command {
             Command::Undo(undo) => Self::Undo(undo.into()),
             Command::Journal(journal) => Self::Journal(journal.into()),
             Command::Traffic(traffic) => Self::Traffic(Box::new(traffic.into())),
+            Command::Watch(watch) => Self::Watch(watch.into()),
             Command::Snapshot { output, conntrack } => Self::Snapshot(config::SnapshotArgs { output, conntrack }),
             Command::Diff { before, after } => Self::Diff { before, after },
             Command::Lab(Lab { layout, routers, fips, backend, traffic, broken, command }) => {

@@ -65,6 +65,8 @@ pub enum Command {
     Journal(JournalArgs),
     /// What flows, by class, floating IP and hop.
     Traffic(Box<TrafficArgs>),
+    /// What changes, as it changes.
+    Watch(WatchArgs),
     /// Everything read, as one document.
     Snapshot(SnapshotArgs),
     /// What changed between two snapshots.
@@ -222,6 +224,19 @@ pub struct SnapshotArgs {
     pub output: Option<PathBuf>,
     /// Tracked connections too.
     pub conntrack: bool,
+}
+
+/// What of the node's changes is told, and where it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WatchArgs {
+    /// A floating IP or a fixed IP.
+    pub floating_ip: Option<IpAddr>,
+    /// The first characters of its router's id.
+    pub router: Option<String>,
+    /// The first characters of its external network's id.
+    pub external_network: Option<String>,
+    /// The file of the recording.
+    pub record: Option<PathBuf>,
 }
 
 /// What the demonstration node is like.

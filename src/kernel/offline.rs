@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::net::{Observed, SCHEMA, Snapshot, printable};
+use crate::net::{Observed, RECORD_SCHEMA, Recorded, SCHEMA, Snapshot, printable};
 
 pub use sosreport::allocation_file;
 
@@ -105,8 +105,12 @@ pub fn snapshot(bytes: &[u8], path: &Path) -> Result<Snapshot, OfflineError> {
     if let Some(what) = packed(bytes) {
         return Err(OfflineError::Packed { path: path.to_owned(), what });
     }
-    match serde_json::from_slice::<Snapshot>(bytes) {
+    let mut documents = serde_json::Deserializer::from_slice(bytes).into_iter::<Snapshot>();
+    let first = documents.next();
+    let rest = documents.byte_offset();
+    match first.unwrap_or_else(|| serde_json::from_slice(bytes)) {
         Ok(mut snapshot) if snapshot.schema == SCHEMA => {
+            snapshot.replay(recorded(bytes, rest, path)?);
             for netns in snapshot.namespaces.values_mut().chain([&mut snapshot.host.netns]) {
                 if let Observed::Seen(netns) = netns {
                     netns.sort();
@@ -119,6 +123,24 @@ pub fn snapshot(bytes: &[u8], path: &Path) -> Result<Snapshot, OfflineError> {
     }
 }
 
+/// The lines of a recording that stand behind its snapshot. The last one may be
+/// cut off: whoever wrote it was stopped, and what stands before it is whole.
+fn recorded(bytes: &[u8], from: usize, path: &Path) -> Result<Vec<Recorded>, OfflineError> {
+    let mut lines = Vec::new();
+    for line in serde_json::Deserializer::from_slice(&bytes[from..]).into_iter::<Recorded>() {
+        match line {
+            Ok(line) if line.schema == RECORD_SCHEMA => lines.push(line),
+            Ok(line) => return Err(other_schema(path, &line.schema)),
+            Err(error) if error.is_eof() => break,
+            Err(error) => {
+                let above = bytes[..from].iter().filter(|byte| **byte == b'\n').count();
+                return Err(malformed(bytes, path, &error, above + error.line()));
+            }
+        }
+    }
+    Ok(lines)
+}
+
 /// A document of another schema need not have our shape, and its own name says
 /// more than the first field that does not fit.
 fn explain(bytes: &[u8], path: &Path, error: &serde_json::Error) -> OfflineError {
@@ -129,18 +151,20 @@ fn explain(bytes: &[u8], path: &Path, error: &serde_json::Error) -> OfflineError
     }
     match serde_json::from_slice::<Head>(bytes) {
         Ok(head) if head.schema != SCHEMA => other_schema(path, &head.schema),
-        _ => {
-            let text = error.to_string();
-            // serde_json puts the place behind its words; ours stands apart.
-            let why = text.split(" at line ").next().unwrap_or_default();
-            OfflineError::Malformed {
-                path: path.to_owned(),
-                why: printable(why, 200),
-                line: error.line(),
-                column: error.column(),
-                within: place::within(bytes, error.line(), error.column()),
-            }
-        }
+        _ => malformed(bytes, path, error, error.line()),
+    }
+}
+
+fn malformed(bytes: &[u8], path: &Path, error: &serde_json::Error, line: usize) -> OfflineError {
+    let text = error.to_string();
+    // serde_json puts the place behind its words; ours stands apart.
+    let why = text.split(" at line ").next().unwrap_or_default();
+    OfflineError::Malformed {
+        path: path.to_owned(),
+        why: printable(why, 200),
+        line,
+        column: error.column(),
+        within: place::within(bytes, line, error.column()),
     }
 }
 
@@ -169,6 +193,7 @@ fn packed(bytes: &[u8]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::{Change, NetnsName, Object};
 
     fn error(bytes: &[u8]) -> String {
         snapshot(bytes, Path::new("node.json")).unwrap_err().to_string()
@@ -180,6 +205,27 @@ mod tests {
         before.namespaces.insert("qrouter-x".into(), Observed::Unreadable("no".to_owned()));
         let bytes = serde_json::to_vec(&before).unwrap();
         assert_eq!(snapshot(&bytes, Path::new("x")).unwrap(), before);
+    }
+
+    #[test]
+    fn a_recording_is_replayed_to_its_end() {
+        let at = |second| jiff::Timestamp::from_second(second).unwrap();
+        let first = Snapshot::empty("compute-1", at(0));
+        let object = |why: &str| Some(Object::Netns(Box::new(Observed::Unreadable(why.to_owned()))));
+        let name = Some(NetnsName::from("qrouter-x"));
+        let came = Recorded::new(at(1), vec![Change::new(name.clone(), None, object("no"))]);
+        let other = Recorded::new(at(2), vec![Change::new(name, object("no"), object("still no"))]);
+        let json = |line: &Recorded| serde_json::to_string(line).unwrap();
+        let mut text = format!("{}\n{}\n{}\n", serde_json::to_string(&first).unwrap(), json(&came), json(&other));
+        let last = snapshot(text.as_bytes(), Path::new("x")).unwrap();
+        let why = last.namespaces.values().next().and_then(Observed::unreadable);
+        assert_eq!((last.taken_at, why), (at(2), Some("still no")));
+        // The last line is cut off where the writer was stopped, any other is damage.
+        text.truncate(text.len() - 5);
+        assert_eq!(snapshot(text.as_bytes(), Path::new("x")).unwrap().taken_at, at(1));
+        let words = error(text.replacen("\"changes\":[", "\"changes\":[7,", 1).as_bytes());
+        assert!(words.contains("line 2"), "{words}");
+        assert!(error((text + "\n{}").as_bytes()).contains("no snapshot"));
     }
 
     #[test]

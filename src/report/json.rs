@@ -14,6 +14,7 @@ mod result;
 mod show;
 mod trace;
 mod traffic;
+pub mod watch;
 
 pub use acknowledge::acknowledge;
 pub use check::check;
@@ -27,7 +28,7 @@ pub use show::show;
 pub use trace::trace;
 pub use traffic::traffic;
 
-use crate::net::Snapshot;
+use crate::net::{Recorded, Snapshot};
 
 /// What every document begins with.
 #[derive(Serialize)]
@@ -46,6 +47,11 @@ impl<'a> Head<'a> {
 /// Everything read from the node, as `fipscope --from` loads it again: one line.
 pub fn snapshot(snapshot: &Snapshot) -> String {
     finish(serde_json::to_string(snapshot))
+}
+
+/// A line of a recording, as `fipscope --from` loads it behind a snapshot.
+pub fn recorded(line: &Recorded) -> String {
+    finish(serde_json::to_string(line))
 }
 
 /// A document for programs, which people read too.

@@ -13,6 +13,7 @@ mod show;
 mod snapshot;
 mod trace;
 mod traffic;
+pub mod watch;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -173,7 +173,8 @@ impl Form {
                 });
                 // The snat namespace's ports answer there as well, and are no instances.
                 let all = node.snapshot.namespaces.values().filter_map(|netns| netns.seen());
-                let own: BTreeSet<IpAddr> = all.flat_map(|netns| netns.addrs()).map(|addr| addr.address.addr()).collect();
+                let own: BTreeSet<IpAddr> =
+                    all.flat_map(|netns| netns.addrs()).map(|addr| addr.address.addr()).collect();
                 let taken: BTreeSet<IpAddr> = topology.floating_ips.iter().filter_map(|fip| fip.fixed_ip).collect();
                 let has_none = |address: &IpAddr| !taken.contains(address) && !own.contains(address);
                 let mut addresses: Vec<IpAddr> = neighs.map(|neigh| neigh.address).filter(has_none).collect();

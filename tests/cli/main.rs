@@ -16,6 +16,7 @@ mod help;
 mod lab;
 mod settings;
 mod trace;
+mod watch;
 
 use std::ffi::OsStr;
 use std::fs;

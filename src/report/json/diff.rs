@@ -22,8 +22,9 @@ struct Since<'a> {
     taken_at: jiff::Timestamp,
 }
 
+/// One change, which `fipscope.watch/1` tells too.
 #[derive(Serialize)]
-struct Entry<'a> {
+pub(super) struct Entry<'a> {
     namespace: Option<&'a NetnsName>,
     object: Option<Reference>,
     before: Option<String>,
@@ -47,7 +48,7 @@ pub fn diff(before: &Snapshot, after: &Snapshot, changes: &[Change]) -> String {
 }
 
 impl<'a> Entry<'a> {
-    fn of(change: &'a Change) -> Self {
+    pub(super) fn of(change: &'a Change) -> Self {
         let reference = |object: &Object| Reference { kind: object.kind(), key: key(object, change.netns.as_ref()) };
         Self {
             namespace: change.netns.as_ref(),
