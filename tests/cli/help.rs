@@ -9,7 +9,7 @@ fn help() {
     let short = run(["-h"]);
     assert_eq!(short.code, 0);
     insta::assert_snapshot!("short", short.out);
-    for command in ["show", "check", "explain", "acknowledge", "trace", "snapshot", "lab"] {
+    for command in ["show", "check", "explain", "acknowledge", "trace", "traffic", "snapshot", "lab"] {
         insta::assert_snapshot!(command, run([command, "-h"]).out);
     }
 }
@@ -25,6 +25,7 @@ fn help_fits_eighty_columns() {
         "explain",
         "acknowledge",
         "trace",
+        "traffic",
         "snapshot",
         "diff",
         "lab",
@@ -41,7 +42,7 @@ fn help_fits_eighty_columns() {
 
 #[test]
 fn commands_of_later_are_not_offered() {
-    for command in ["associate", "repair", "traffic", "watch"] {
+    for command in ["associate", "repair", "watch"] {
         let answer = run([command]);
         assert_eq!((answer.code, answer.out.as_str()), (2, ""), "{command}");
     }
@@ -61,6 +62,7 @@ fn completions_and_man_page() {
         "COMMAND SHOW",
         "COMMAND CHECK",
         "COMMAND TRACE",
+        "COMMAND TRAFFIC",
         "COMMAND LAB",
         "EXIT STATUS",
         "ENVIRONMENT",

@@ -15,4 +15,5 @@ mod json;
 mod select;
 mod text;
 mod trace;
+mod traffic;
 mod walks;
