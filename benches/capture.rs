@@ -147,7 +147,7 @@ fn ours(lab: &Lab, fip: &NetnsName, packets: u64, understand: bool) -> Run {
                 };
                 capture.read(Duration::from_millis(50), &mut each).unwrap();
             }
-            (seen, usage(UsageWho::RUSAGE_THREAD) - begin)
+            (seen, usage(UsageWho::RUSAGE_THREAD).saturating_sub(begin))
         });
         let took = flood(lab, packets);
         thread::sleep(Duration::from_millis(400));
@@ -178,7 +178,7 @@ fn tcpdump(lab: &Lab, fip: &NetnsName, packets: u64, how: &[&str]) -> Run {
     said.read_to_string(&mut rest).unwrap();
     child.wait().unwrap();
     let captured = rest.lines().find_map(|line| line.strip_suffix(" packets captured")).expect(&rest);
-    let cpu = usage(UsageWho::RUSAGE_CHILDREN) - before;
+    let cpu = usage(UsageWho::RUSAGE_CHILDREN).saturating_sub(before);
     Run { seen: captured.parse().unwrap(), cpu, took }
 }
 

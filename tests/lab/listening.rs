@@ -22,7 +22,7 @@ pub(crate) fn program() {
     let output = traffic(&lab, &words).output().unwrap();
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!((output.status.code(), err.as_str()), (Some(0), ""));
-    let lines: Vec<Value> = out.lines().map(|line| valid(line)).collect();
+    let lines: Vec<Value> = out.lines().map(valid).collect();
     assert_eq!(lines.len(), 3, "{out}");
     for line in &lines {
         for class in ["east-west", "snat", "fip"] {
