@@ -20,8 +20,9 @@ pub struct Meter<'n, 's> {
     flows: Flows<'n, 's>,
     sites: Vec<Option<Site>>,
     memory: Memory,
-    /// The floating IPs by number.
+    /// The floating IPs by number, and the numbers of their routers.
     fips: Vec<FipId>,
+    routers: Vec<usize>,
 }
 
 /// What frames left behind that later ones need: it outlives a meter. It holds
@@ -70,8 +71,9 @@ impl<'n, 's> Meter<'n, 's> {
     ) -> Self {
         let mut flows = Flows::of(node);
         let sites = Sites::new(snapshot, topology).build(names, &mut flows, traffic);
-        let fips = traffic.fips.iter().map(|(id, _)| id.clone()).collect();
-        Self { flows, sites, memory, fips }
+        let fips: Vec<FipId> = traffic.fips.iter().map(|(id, _)| id.clone()).collect();
+        let routers = fips.iter().map(|fip| traffic.router(Some(&fip.router))).collect();
+        Self { flows, sites, memory, fips, routers }
     }
 
     /// What the next meter should know.
@@ -109,10 +111,9 @@ impl<'n, 's> Meter<'n, 's> {
         }
         if let Some(lane) = seen.lane(&self.fips) {
             let fip = passing.map(|(fip, ..)| fip);
-            let router =
-                fip.filter(|_| spot.kind == DeviceKind::AgentGateway).map(|fip| self.fips[fip].router.as_str());
-            let router = router.and_then(|id| traffic.routers.iter().position(|known| known.as_deref() == Some(id)));
-            let router = router.unwrap_or(spot.router);
+            // The port that all routers share has a router by the floating IP alone.
+            let shared = spot.kind == DeviceKind::AgentGateway;
+            let router = fip.filter(|_| shared).map_or(spot.router, |fip| self.routers[fip]);
             let bank = traffic.bank(frame.at);
             bank.add(router, class, lane, seen.heard.count);
             let new = || Flow {
@@ -255,3 +256,6 @@ impl Seen<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

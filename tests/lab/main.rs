@@ -14,6 +14,7 @@
     reason = "a test starts programs, says what it does and fails by panicking"
 )]
 
+mod breaks;
 mod case;
 mod change;
 mod lines;

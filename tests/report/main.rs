@@ -16,4 +16,5 @@ mod plan;
 mod select;
 mod text;
 mod trace;
+mod traffic;
 mod walks;

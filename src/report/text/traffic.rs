@@ -5,7 +5,7 @@ use crate::net::netfilter::protocol_word;
 use crate::report::style::{Style, Tone};
 use crate::report::table::{Cell, Column, Shrink, Table};
 use crate::topology::{Direction, FipKind};
-use crate::traffic::{CLASSES, FipTraffic, FlowTraffic, Hop, Interval, StopsAt};
+use crate::traffic::{FipTraffic, FlowTraffic, Hop, Interval, StopsAt};
 
 /// Floating IPs and flows of an interval; JSON has more.
 const FIPS: usize = 16;
@@ -17,14 +17,7 @@ pub fn traffic(interval: &Interval, style: Style) -> String {
     let at = jiff::Timestamp::from_nanosecond(interval.end.into()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let head = format!("{} UTC   {:.1} s", at.strftime("%H:%M:%S"), interval.seconds);
     let mut out = style.heading(&head);
-    let class = |at: usize| {
-        let count = interval.classes[at];
-        let (packets, bits) = (short(interval.rate(count.packets)), short(interval.rate(count.bytes * 8)));
-        format!("{} {packets} pkt/s {bits} bit/s", CLASSES[at].word())
-    };
-    let classes: Vec<String> =
-        (0..CLASSES.len()).filter(|at| *at < 4 || interval.classes[*at].packets > 0).map(class).collect();
-    out += &style.block("", 0, Tone::Plain, &classes.join(" · "));
+    out += &classes(interval, style);
     if interval.lost > 0 {
         let words = count(usize::try_from(interval.lost).unwrap_or(usize::MAX), "packet");
         out += &style.marked(("!", Tone::Warning), &format!("{words} lost before they were seen: counts are too low"));
@@ -34,6 +27,18 @@ pub fn traffic(interval: &Interval, style: Style) -> String {
         out += &style.marked(("?", Tone::Unsure), &format!("{words} of devices that were not there a moment ago"));
     }
     out + &floating_ips(&interval.floating_ips, style) + &flows(&interval.flows, style)
+}
+
+fn classes(interval: &Interval, style: Style) -> String {
+    let titles = ["", "EAST-WEST", "SNAT", "FIP", "LOCAL", "NONE"];
+    let mut table = Table::new(titles.map(|title| Column::new(title, Shrink::Text(4))).into());
+    let row = |title: &str, numbers: [u64; 5]| {
+        let cells = numbers.map(|number| Cell::from(short(interval.rate(number))));
+        std::iter::once(Cell::new(Tone::Faint, title)).chain(cells).collect()
+    };
+    table.row(row("packets/s", interval.classes.map(|count| count.packets)));
+    table.row(row("bits/s", interval.classes.map(|count| count.bytes * 8)));
+    table.render(style)
 }
 
 fn floating_ips(all: &[FipTraffic], style: Style) -> String {
@@ -103,17 +108,12 @@ fn flows(all: &[FlowTraffic], style: Style) -> String {
         let proto = protocol_word(flow.proto).map_or_else(|| format!("protocol {}", flow.proto), str::to_owned);
         let detail = flow.detail.map(|detail| format!(" ({})", detail.word())).unwrap_or_default();
         let translated = flow.translated.map(|end| format!(" as {end}")).unwrap_or_default();
-        let much = count(usize::try_from(flow.count.packets).unwrap_or(usize::MAX), "packet");
-        let text = format!(
-            "{}{detail} {proto} {} → {}{translated}   {much}",
-            flow.class.word(),
-            flow.source,
-            flow.destination
-        );
-        out += &style.block("  ", 2, Tone::Plain, &text);
+        let text = format!("{}{detail} {proto} {} → {}{translated}", flow.class.word(), flow.source, flow.destination);
+        let packets = format!("{:>7}  ", flow.count.packets);
+        out += &style.block(&packets, packets.len(), Tone::Plain, &text);
     }
     if all.len() > FLOWS {
-        out += &style.block("  ", 2, Tone::Faint, &format!("and {}", count(all.len() - FLOWS, "smaller flow")));
+        out += &style.block("         ", 9, Tone::Faint, &format!("and {}", count(all.len() - FLOWS, "smaller flow")));
     }
     out
 }

@@ -1,0 +1,123 @@
+//! Links of a floating IP's chain, broken one by one.
+
+use fipscope::net::{NetnsName, Snapshot};
+use fipscope::neutron::Layout;
+use fipscope::topology::Topology;
+
+/// A link that is broken: how, how to mend it, and where packets stop then, out
+/// and in.
+pub(crate) type Break = (&'static str, &'static str, &'static str, Option<&'static str>, Option<&'static str>);
+
+pub(crate) const BREAKS: &[Break] = &[
+    (
+        "floating-IP rule missing",
+        "ip -n {R} rule del from 10.0.0.4 lookup 16",
+        "ip -n {R} rule add from 10.0.0.4 lookup 16 priority {PRIORITY}",
+        Some("qr"),
+        None,
+    ),
+    (
+        "no way out of table 16",
+        "ip -n {R} route del default table 16",
+        "ip -n {R} route add default via {ODD} dev {RFP} table 16",
+        Some("qr"),
+        None,
+    ),
+    (
+        "no forwarding in the router",
+        "ip netns exec {R} sysctl -qw net.ipv4.ip_forward=0",
+        "ip netns exec {R} sysctl -qw net.ipv4.ip_forward=1",
+        Some("qr"),
+        Some("rfp"),
+    ),
+    (
+        "no forwarding in the fip namespace",
+        "ip netns exec {F} sysctl -qw net.ipv4.ip_forward=0",
+        "ip netns exec {F} sysctl -qw net.ipv4.ip_forward=1",
+        Some("fpr"),
+        Some("fg"),
+    ),
+    (
+        "the router has another hardware address for fpr",
+        "ip -n {R} neigh replace {ODD} lladdr 02:00:00:00:00:99 dev {RFP} nud permanent",
+        "ip -n {R} neigh replace {ODD} lladdr {FPR_MAC} dev {RFP} nud permanent",
+        Some("rfp"),
+        None,
+    ),
+    (
+        "the fip namespace has another hardware address for rfp",
+        "ip -n {F} neigh replace {EVEN} lladdr 02:00:00:00:00:99 dev {FPR} nud permanent",
+        "ip -n {F} neigh replace {EVEN} lladdr {RFP_MAC} dev {FPR} nud permanent",
+        None,
+        Some("fpr"),
+    ),
+    (
+        "no default route of the router's table",
+        "ip -n {F} route del default table {TABLE}",
+        "ip -n {F} route add default via 192.168.1.1 dev {FG} table {TABLE}",
+        Some("fpr"),
+        None,
+    ),
+    (
+        "no route to the floating IP",
+        "ip -n {F} route del 192.168.1.3",
+        "ip -n {F} route add 192.168.1.3 via {EVEN} dev {FPR}",
+        None,
+        Some("fg"),
+    ),
+    (
+        "DNAT missing",
+        "ip netns exec {R} iptables-nft -w 5 -t nat -D {C}-PREROUTING -d 192.168.1.3/32 {IN} -j DNAT --to-destination 10.0.0.4",
+        "ip netns exec {R} iptables-nft -w 5 -t nat -A {C}-PREROUTING -d 192.168.1.3/32 {IN} -j DNAT --to-destination 10.0.0.4",
+        None,
+        Some("rfp"),
+    ),
+    (
+        "a rule drops what is for the instance",
+        "ip netns exec {R} iptables-nft -w 5 -I FORWARD -d 10.0.0.4/32 -j DROP",
+        "ip netns exec {R} iptables-nft -w 5 -D FORWARD -d 10.0.0.4/32 -j DROP",
+        None,
+        Some("rfp"),
+    ),
+    (
+        "the instance is off",
+        "ip -n vm-10.0.0.4 link set eth0 down",
+        "ip -n vm-10.0.0.4 link set eth0 up ; ip -n vm-10.0.0.4 route add default via 10.0.0.1",
+        None,
+        Some("vm-silent"),
+    ),
+];
+
+/// What the braces in these commands stand for.
+pub(crate) fn names(snapshot: &Snapshot, layout: Layout) -> Vec<(&'static str, String)> {
+    let topology = Topology::of(snapshot);
+    let router = topology.routers.iter().find(|router| router.id.starts_with("ef25020f")).unwrap();
+    let network = &topology.external_networks[0];
+    let (rfp, fpr) = (router.rtr_2_fip.as_ref().unwrap(), router.fip_2_rtr.as_ref().unwrap());
+    let qrouter = router.namespace.clone().unwrap();
+    let mac = |namespace: &NetnsName, device| {
+        snapshot.netns(namespace).unwrap().link(device).unwrap().mac.unwrap().to_string()
+    };
+    let odd = fpr.address.unwrap().addr();
+    let table = match (layout, odd) {
+        (Layout::Pike, std::net::IpAddr::V4(odd)) => odd.to_bits().to_string(),
+        _ => "main".to_owned(),
+    };
+    let priority = topology.floating_ips[0].rule_priority.unwrap().0.to_string();
+    let iif = if layout == Layout::Juno { String::new() } else { format!("-i {}", rfp.device) };
+    vec![
+        ("{RFP_MAC}", mac(&qrouter, &rfp.device)),
+        ("{FPR_MAC}", mac(&network.namespace, &fpr.device)),
+        ("{R}", qrouter.to_string()),
+        ("{F}", network.namespace.to_string()),
+        ("{RFP}", rfp.device.to_string()),
+        ("{FPR}", fpr.device.to_string()),
+        ("{FG}", network.gateway_port.as_ref().unwrap().device.to_string()),
+        ("{EVEN}", rfp.address.unwrap().addr().to_string()),
+        ("{ODD}", odd.to_string()),
+        ("{TABLE}", table),
+        ("{PRIORITY}", priority),
+        ("{IN}", iif),
+        ("{C}", "neutron-l3-agent".to_owned()),
+    ]
+}
