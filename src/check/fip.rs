@@ -14,7 +14,7 @@ use crate::neutron::LinkLocalPair;
 use crate::topology::{ExternalNetwork, FactSource, FipKind, FloatingIp, ObjectKind, ObjectRef, Router};
 
 pub(super) use prefixes::not_covered;
-pub(super) use tables::{covers_something, default_via, known_gateway};
+pub(super) use tables::{Defaults, covers_something, default_via};
 
 macro_rules! check {
     ($number:literal, $name:literal, $title:literal, $severity:ident, $agent:ident, $run:path) => {

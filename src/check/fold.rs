@@ -4,7 +4,8 @@
 //! namespace there is no pair, without the pair no address on it, without the
 //! address no route. Decided here once, not in the checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
 use super::{Code, Confidence, Finding};
 
@@ -18,15 +19,27 @@ struct Cause {
 }
 
 /// How far a failure reaches.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
     Network,
+    /// The cause is about the network itself, and not about one of its routers.
+    WholeNetwork,
     Router,
     FloatingIp,
     Namespace,
 }
 
-use Scope::{FloatingIp, Namespace, Network, Router};
+/// One thing that findings are about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum About<'f> {
+    Network(&'f str),
+    Router(&'f str),
+    Floating(IpAddr),
+    Fixed(IpAddr),
+    Namespace(&'f str),
+}
+
+use Scope::{FloatingIp, Namespace, Network, Router, WholeNetwork};
 
 /// From far-reaching causes to near ones.
 const CAUSES: &[Cause] = &[
@@ -58,19 +71,18 @@ const CAUSES: &[Cause] = &[
     Cause { code: 205, within: Router, explains: &[208, 305, 405, 501, 502, 504] },
     Cause { code: 206, within: Router, explains: &[205, 405, 502, 902] },
     Cause { code: 212, within: Router, explains: &[208, 305, 307, 405, 501, 504, 505, 701] },
-    Cause { code: 212, within: Network, explains: &[505, 507, 610] },
+    Cause { code: 212, within: WholeNetwork, explains: &[505, 507, 610] },
     Cause { code: 710, within: Router, explains: &[212, 307, 308, 405, 701, 707] },
-    Cause { code: 311, within: Namespace, explains: &[312, 405, 508] },
-    Cause { code: 411, within: Namespace, explains: &[401, 402, 404, 405, 413, 414] },
+    Cause { code: 311, within: Namespace, explains: &[312] },
     Cause { code: 310, within: FloatingIp, explains: &[301, 303, 401, 402, 405, 901] },
     Cause { code: 405, within: FloatingIp, explains: &[301, 303, 401, 402, 501, 503, 805, 901] },
     Cause { code: 301, within: FloatingIp, explains: &[312] },
     Cause { code: 302, within: FloatingIp, explains: &[301, 312, 405] },
-    Cause { code: 304, within: FloatingIp, explains: &[312, 405] },
-    Cause { code: 305, within: Router, explains: &[302, 312, 405] },
-    Cause { code: 306, within: Router, explains: &[312, 405] },
-    Cause { code: 504, within: Router, explains: &[312, 405] },
-    Cause { code: 505, within: Router, explains: &[312, 405] },
+    Cause { code: 304, within: FloatingIp, explains: &[312] },
+    Cause { code: 305, within: Router, explains: &[312] },
+    Cause { code: 306, within: Router, explains: &[312] },
+    Cause { code: 504, within: Router, explains: &[312] },
+    Cause { code: 505, within: Router, explains: &[312] },
     Cause { code: 401, within: FloatingIp, explains: &[503] },
     Cause { code: 502, within: FloatingIp, explains: &[405] },
     Cause { code: 412, within: FloatingIp, explains: &[405, 502, 503] },
@@ -85,12 +97,7 @@ const CAUSES: &[Cause] = &[
 pub(super) fn fold(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by(|one, other| (one.code, &one.id).cmp(&(other.code, &other.id)));
     findings.dedup_by(|one, other| one.id == other.id && one.floating_ip == other.floating_ip);
-    let mut causes: BTreeMap<usize, usize> = BTreeMap::new();
-    for (at, finding) in findings.iter().enumerate() {
-        if let Some(cause) = findings.iter().position(|root| explains(root, finding)) {
-            causes.insert(at, cause);
-        }
-    }
+    let causes = causes(&findings);
     for at in 0..findings.len() {
         let mut root = at;
         // A chain of causes is never longer than the findings.
@@ -110,24 +117,44 @@ pub(super) fn fold(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
-fn explains(root: &Finding, finding: &Finding) -> bool {
-    root.code != finding.code
-        && root.confidence != Confidence::Unknown
-        && CAUSES.iter().any(|cause| {
-            Code(cause.code) == root.code
-                && cause.explains.contains(&finding.code.0)
-                && match cause.within {
-                    Network => same(root.external_network.as_ref(), finding.external_network.as_ref()),
-                    Router => same(root.router.as_ref(), finding.router.as_ref()),
-                    FloatingIp => {
-                        same(root.floating_ip.as_ref(), finding.floating_ip.as_ref())
-                            || same(root.fixed_ip.as_ref(), finding.fixed_ip.as_ref())
-                    }
-                    Namespace => same(root.namespace.as_ref(), finding.namespace.as_ref()),
-                }
-        })
+/// The first cause of each finding that has one, both by their places.
+fn causes(findings: &[Finding]) -> BTreeMap<usize, usize> {
+    let known = |finding: &&Finding| finding.confidence != Confidence::Unknown;
+    // By code and by what it is about, so that few are looked at for each.
+    let mut roots: HashMap<(Code, About<'_>), usize> = HashMap::new();
+    for (at, root) in findings.iter().enumerate().filter(|(_, root)| known(root)) {
+        let is_its =
+            |cause: &&Cause| Code(cause.code) == root.code && (cause.within != WholeNetwork || root.router.is_none());
+        for cause in CAUSES.iter().filter(is_its) {
+            for about in abouts(root, cause.within) {
+                roots.entry((root.code, about)).or_insert(at);
+            }
+        }
+    }
+    let mut by_consequence: HashMap<u16, Vec<&Cause>> = HashMap::new();
+    for cause in CAUSES {
+        for code in cause.explains.iter().filter(|code| **code != cause.code) {
+            by_consequence.entry(*code).or_default().push(cause);
+        }
+    }
+    let first = |finding: &Finding| {
+        let possible = by_consequence.get(&finding.code.0)?.iter();
+        let found = possible.flat_map(|cause| {
+            let abouts = abouts(finding, cause.within);
+            abouts.filter_map(|about| roots.get(&(Code(cause.code), about)).copied())
+        });
+        found.min()
+    };
+    findings.iter().enumerate().filter_map(|(at, finding)| Some((at, first(finding)?))).collect()
 }
 
-fn same<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
-    one.is_some() && one == other
+/// What a finding is about, as far as a failure of that reach is concerned.
+fn abouts(finding: &Finding, within: Scope) -> impl Iterator<Item = About<'_>> {
+    let (one, other) = match within {
+        Network | WholeNetwork => (finding.external_network.as_deref().map(About::Network), None),
+        Router => (finding.router.as_deref().map(About::Router), None),
+        FloatingIp => (finding.floating_ip.map(About::Floating), finding.fixed_ip.map(About::Fixed)),
+        Namespace => (finding.namespace.as_ref().map(|name| About::Namespace(name.as_str())), None),
+    };
+    one.into_iter().chain(other)
 }

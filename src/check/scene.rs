@@ -1,10 +1,14 @@
 //! What checks look at, and what findings are about.
 
+mod index;
+
 use std::cell::OnceCell;
 use std::net::IpAddr;
 
+use index::Index;
+
 use super::view::Views;
-use crate::net::{Netns, NetnsName, Snapshot};
+use crate::net::{IfName, Link, Netns, NetnsName, OvsPort, Snapshot};
 use crate::path::Node;
 use crate::topology::{ExternalNetwork, FloatingIp, Router, Topology};
 
@@ -17,6 +21,7 @@ pub struct Scene<'a, 's> {
     /// What it would do with a packet.
     pub path: &'a Node<'s>,
     views: OnceCell<Views<'s>>,
+    index: OnceCell<Index<'s>>,
 }
 
 /// What a finding is about.
@@ -35,12 +40,32 @@ pub struct Subject {
 impl<'a, 's> Scene<'a, 's> {
     /// A node, to be judged.
     pub fn of(snapshot: &'s Snapshot, topology: &'s Topology, path: &'a Node<'s>) -> Self {
-        Self { snapshot, topology, path, views: OnceCell::new() }
+        Self { snapshot, topology, path, views: OnceCell::new(), index: OnceCell::new() }
     }
 
     /// The distributed routers, gathered when first asked for.
     pub(super) fn views(&self) -> &Views<'s> {
         self.views.get_or_init(|| Views::of(self))
+    }
+
+    /// The look-ups, gathered when first asked for.
+    pub(super) fn index(&self) -> &Index<'s> {
+        self.index.get_or_init(|| Index::of(self.snapshot, self.topology))
+    }
+
+    /// The floating IPs of a router, of every kind.
+    pub fn fips_of(&self, router: &Router) -> &[&'s FloatingIp] {
+        self.index().fips.get(router.id.as_str()).map_or(&[], Vec::as_slice)
+    }
+
+    /// A device of a namespace.
+    pub fn link(&self, namespace: &NetnsName, device: &IfName) -> Option<&'s Link> {
+        self.index().links.get(&(namespace, device)).copied()
+    }
+
+    /// The port of Open vSwitch with a name.
+    pub fn ovs_port(&self, name: &str) -> Option<&'s OvsPort> {
+        self.index().ports.get(name).copied()
     }
 
     /// A namespace, where it could be read.

@@ -5,9 +5,10 @@
 //! 1. An `iif fpr-…` rule, or a default route in the table that is numbered by
 //!    fpr's address: pike.
 //! 2. A DNAT in the router namespace that asks for no input device: juno.
-//! 3. A DNAT that asks for `rfp-…`: newton where the fip namespace has a default
-//!    route in main and no other router there is pike (an upgraded node keeps
-//!    the old default beside the new tables), else pike.
+//! 3. A DNAT that asks for `rfp-…`: newton where no other router of the fip
+//!    namespace is pike (an upgraded node keeps the old default beside the new
+//!    tables), and it has a default route in main or nothing that only later
+//!    agents make; else pike.
 //! 4. A floating /32 on rfp: juno. It comes after the DNAT, since an upgraded
 //!    node can keep such an address for a while.
 //! 5. Nothing of its own (no floating IP yet): as the other routers of the same
@@ -19,9 +20,9 @@
 //! since its floating IPs are judged by it.
 
 use super::discover::{Node, RouterParts};
-use super::index::default_v4;
+use super::index::{Space, default_v4};
 use super::nat::Nat;
-use crate::net::{NetnsName, TableId};
+use crate::net::{NeighState, NetnsName, TableId};
 use crate::neutron::{Layout, LinkLocalPair};
 
 /// Decides for every router of the node.
@@ -78,7 +79,7 @@ fn by_floating_ips(node: &Node, router: &RouterParts, sibling_is_pike: bool) -> 
         match translation.in_iface {
             None => return Some(Layout::Juno),
             Some(iface) if iface == device.as_str() => {
-                let newton = default_in_main(node, router) && !sibling_is_pike;
+                let newton = !sibling_is_pike && (default_in_main(node, router) || !has_later_marks(node, router));
                 asks_for_rfp = Some(if newton { Layout::Newton } else { Layout::Pike });
             }
             Some(_) => {}
@@ -88,6 +89,22 @@ fn by_floating_ips(node: &Node, router: &RouterParts, sibling_is_pike: bool) -> 
         let mut addrs = qrouter.addrs(device.as_str()).ok()?;
         addrs.any(|addr| addr.address.prefix_len() == 32).then_some(Layout::Juno)
     })
+}
+
+/// A guard that does not ask for an input device (from 14.0.3), or a permanent
+/// neighbour at either end of the pair.
+fn has_later_marks(node: &Node, router: &RouterParts) -> bool {
+    let (qrouter, fip) = (node.space(&router.qrouter), node.space(&router.fip));
+    let (rfp, fpr) = (router.prefix.rfp(), router.prefix.fpr());
+    let guard = qrouter.nat().ok().and_then(|nat| nat.guard(rfp.as_str()));
+    let stays = |space: &Space, device: &str, address| {
+        space.neigh(device, address).is_ok_and(|neigh| neigh.is_some_and(|neigh| neigh.state == NeighState::Permanent))
+    };
+    guard.is_some_and(|line| !line.contains("! -i "))
+        || router
+            .pair
+            .addresses
+            .is_some_and(|pair| stays(&qrouter, rfp.as_str(), pair.fpr()) || stays(&fip, fpr.as_str(), pair.rfp()))
 }
 
 /// Step 6.

@@ -364,7 +364,9 @@ impl Serialize for LinkName {
 impl Topology {
     /// The router of that id.
     pub fn router(&self, id: &str) -> Option<&Router> {
-        self.routers.iter().find(|router| router.id == id)
+        // Sorted by id; a list put together elsewhere may not be.
+        let found = self.routers.binary_search_by(|router| router.id.as_str().cmp(id)).ok();
+        found.and_then(|at| self.routers.get(at)).or_else(|| self.routers.iter().find(|router| router.id == id))
     }
 }
 

@@ -1,9 +1,11 @@
 //! Namespaces that serve nobody. Notes: on many nodes they are as they should be.
 
+use std::collections::HashSet;
+
 use super::super::{Findings, Scene, Subject};
 use super::is_distributed;
 use super::missing::iif_devices;
-use crate::net::{Ovs, OvsPort};
+use crate::net::OvsPort;
 use crate::neutron::DeviceKind;
 use crate::topology::{FipKind, ObjectKind, ObjectRef, Router};
 
@@ -15,10 +17,10 @@ pub(super) fn router_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
     if !ovs.ports.iter().any(is_served) {
         return;
     }
+    let served: HashSet<(&str, u16)> = ovs.ports.iter().filter(|port| is_served(port)).filter_map(place).collect();
     for router in scene.topology.routers.iter().filter(|router| is_distributed(router)) {
         let Some(namespace) = router.namespace.as_ref().filter(|_| router.snat_namespace.is_none()) else { continue };
-        let has_fip = |kind| scene.topology.floating_ips.iter().any(|fip| fip.router == router.id && fip.kind == kind);
-        if has_fip(FipKind::Distributed) || is_serving(ovs, router) {
+        if scene.index().has_fip(&router.id, FipKind::Distributed) || is_serving(scene, &served, router) {
             continue;
         }
         let object = ObjectRef { kind: ObjectKind::Netns, key: namespace.as_str().to_owned() };
@@ -59,15 +61,14 @@ pub(super) fn fip_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// True where a port that is not the L3 agent's shares a VLAN with the router.
-fn is_serving(ovs: &Ovs, router: &Router) -> bool {
-    let ports = router.internal.iter().map(|port| ovs.port(port.device.as_str()));
-    ports.into_iter().any(|port| match port {
-        Some(OvsPort { tag: Some(tag), bridge, .. }) => {
-            ovs.ports.iter().any(|other| other.tag == Some(*tag) && other.bridge == *bridge && is_served(other))
-        }
-        // A port that Open vSwitch does not know, or that has no VLAN, tells nothing.
-        _ => true,
-    })
+fn is_serving(scene: &Scene<'_, '_>, served: &HashSet<(&str, u16)>, router: &Router) -> bool {
+    let mut ports = router.internal.iter().map(|port| scene.ovs_port(port.device.as_str()));
+    // A port that Open vSwitch does not know, or that has no VLAN, tells nothing.
+    ports.any(|port| port.and_then(place).is_none_or(|place| served.contains(&place)))
+}
+
+fn place(port: &OvsPort) -> Option<(&str, u16)> {
+    Some((port.bridge.as_str(), port.tag?))
 }
 
 /// A port of an instance, of DHCP or of a load balancer.

@@ -66,8 +66,7 @@ pub(super) fn router_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
     let here: BTreeSet<RouterPrefix> = routers_here(scene).map(RouterPrefix::of).collect();
     let mut witnesses: BTreeMap<RouterPrefix, Witness> = BTreeMap::new();
     for network in &scene.topology.external_networks {
-        let Some(netns) = scene.netns(&network.namespace) else { continue };
-        let ghost = |device: &IfName| netns.link(device).is_some();
+        let ghost = |device: &IfName| scene.link(&network.namespace, device).is_some();
         for device in iif_devices(scene, &network.namespace).into_iter().filter(|device| !ghost(device)) {
             let Some(prefix) = RouterPrefix::of_device(&device).filter(|prefix| !here.contains(prefix)) else {
                 continue;
@@ -114,7 +113,7 @@ pub(super) fn ghost(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let rfp = router.rtr_2_fip.as_ref().zip(router.namespace.as_ref());
         let ends = rfp.into_iter().map(|(end, namespace)| (namespace, end.device.clone(), "fip"));
         for (namespace, device, what) in ends.chain(fips) {
-            let Some(link) = scene.netns(namespace).and_then(|netns| netns.link(&device)) else { continue };
+            let Some(link) = scene.link(namespace, &device) else { continue };
             if link.peer != Some(Peer::Elsewhere) {
                 continue;
             }
@@ -137,8 +136,7 @@ pub(super) fn ghost(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// The floating IPs that a router's own translation speaks of, in words.
 fn translated(scene: &Scene<'_, '_>, router: &Router) -> String {
-    let fips = scene.topology.floating_ips.iter().filter(|fip| fip.router == router.id);
-    let spoken = fips.filter(|fip| {
+    let spoken = scene.fips_of(router).iter().filter(|fip| {
         fip.kind == FipKind::Distributed
             && fip.facts.iter().any(|fact| {
                 matches!(fact.source, FactSource::Dnat | FactSource::Snat) && fact.namespace == router.namespace

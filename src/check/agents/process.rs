@@ -79,20 +79,22 @@ fn unbuilt(scene: &Scene<'_, '_>, router: &Router) -> Option<String> {
     let qrouter = scene.netns(router.namespace.as_ref()?)?;
     let fip = scene.netns(&network.namespace)?;
     let (near, far) = (qrouter.routes.seen()?, fip.routes.seen()?);
-    let ruled = fip.rules.seen()?.iter().any(|rule| rule.iif.as_ref() == Some(&RouterPrefix::of(&router.id).fpr()));
+    fip.rules.seen()?;
+    let ruled = || fip.rules().iter().any(|rule| rule.iif.as_ref() == Some(&RouterPrefix::of(&router.id).fpr()));
     // A device that is down took its routes along: that is another finding.
-    let up = [(qrouter, rfp), (fip, fpr)]
+    let up = [(router.namespace.as_ref()?, rfp), (&network.namespace, fpr)]
         .iter()
-        .all(|(netns, end)| netns.link(&end.device).is_some_and(|link| link.is_up() && link.has_carrier()));
+        .all(|(name, end)| scene.link(name, &end.device).is_some_and(|link| link.is_up() && link.has_carrier()));
     let address = rfp.address.or(fpr.address).and_then(LinkLocalPair::of_net);
     let default = |routes: &[Route], table: TableId| {
-        routes.iter().any(|route| route.table == table && route.is_default() && route.dst.addr().is_ipv4())
+        // Sorted by table.
+        let first = routes.partition_point(|route| route.table < table);
+        let of_table = routes.iter().skip(first).take_while(|route| route.table == table);
+        of_table.into_iter().any(|route| route.is_default() && route.dst.addr().is_ipv4())
     };
-    let own = match address {
-        Some(pair) => default(far, pair.table()),
-        None => false,
-    };
-    let any = ruled || own || default(far, TableId::MAIN) || default(near, FIP_TABLE);
+    // The router's own namespace is the small one: it is asked first.
+    let own = || address.is_some_and(|pair| default(far, pair.table()));
+    let any = default(near, FIP_TABLE) || own() || default(far, TableId::MAIN) || ruled();
     let nothing = "rule for fpr, no default in its table, no default in table 16";
     match (any || !up, rfp.address.is_none() && fpr.address.is_none()) {
         (true, _) => None,

@@ -74,10 +74,14 @@ fn lines(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings) 
 /// Entries that disagree with a router's pair, or are not there.
 fn entries(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings) {
     let several_networks = scene.topology.external_networks.len() > 1;
-    let written: Vec<(usize, PairEntry)> =
-        file.lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.parse().ok()?))).collect();
+    let mut written: BTreeMap<String, Vec<(usize, PairEntry)>> = BTreeMap::new();
+    for (at, line) in file.lines.iter().enumerate() {
+        if let Ok(entry) = line.parse::<PairEntry>() {
+            written.entry(entry.router.clone()).or_default().push((at, entry));
+        }
+    }
     for (router, pair) in paired(scene) {
-        let own: Vec<&(usize, PairEntry)> = written.iter().filter(|(_, entry)| entry.router == router.id).collect();
+        let own = written.get(&router.id).map_or(&[][..], Vec::as_slice);
         let key = object(&format!("fip-linklocal-networks {}", router.id));
         let line = format!("{},{pair}", router.id);
         let change = |at: usize, old: Option<String>| {

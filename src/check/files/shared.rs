@@ -101,8 +101,7 @@ pub(in super::super) fn port_forwarding(scene: &Scene<'_, '_>, findings: &mut Fi
                 let RuleBody::Words(words) = &rule.body else { continue };
                 let Some(Target::Dnat { to, .. }) = &words.target else { continue };
                 let Some(fixed) = to.addr() else { continue };
-                let fips = scene.topology.floating_ips.iter();
-                let mut own = fips.filter(|fip| fip.router == router.id && fip.fixed_ip == Some(fixed));
+                let mut own = scene.fips_of(router).iter().filter(|fip| fip.fixed_ip == Some(fixed));
                 let Some(fip) = own.find(|fip| fip.kind == FipKind::Distributed && fip.rule_priority.is_some()) else {
                     continue;
                 };
@@ -130,14 +129,7 @@ pub(in super::super) fn qos(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let rfp = router.namespace.as_ref().zip(router.rtr_2_fip.as_ref()).map(|(name, end)| (name, &end.device));
         let home = router.snat_namespace.as_ref().or(router.namespace.as_ref());
         let qg = home.zip(router.gateway_port.as_ref());
-        let own = |kinds: &[FipKind]| {
-            scene
-                .topology
-                .floating_ips
-                .iter()
-                .filter(|fip| fip.router == router.id && kinds.contains(&fip.kind))
-                .count()
-        };
+        let own = |kinds: &[FipKind]| scene.fips_of(router).iter().filter(|fip| kinds.contains(&fip.kind)).count();
         // The router's own gateway address may be limited as well.
         let gateway = own(&[FipKind::Centralized, FipKind::Legacy]) + qg.map_or(0, |(_, port)| port.addresses.len());
         let places = [
@@ -145,7 +137,7 @@ pub(in super::super) fn qos(scene: &Scene<'_, '_>, findings: &mut Findings) {
             qg.map(|(name, port)| ((name, &port.device), gateway)),
         ];
         for ((name, device), most) in places.into_iter().flatten() {
-            let Some(link) = scene.netns(name).and_then(|netns| netns.link(device)) else { continue };
+            let Some(link) = scene.link(name, device) else { continue };
             if filters(link) > most {
                 stale(findings, router, name, link, most);
             }

@@ -41,13 +41,13 @@ pub(in crate::check) fn not_covered<'s>(
 ) -> Vec<(&'s FloatingIp, &'s ExternalNetwork, Option<IpNet>)> {
     let mut found = Vec::new();
     let mut links: HashMap<&str, Option<Vec<IpNet>>> = HashMap::new();
-    let mut subnets: HashMap<(&str, IpAddr), Option<IpNet>> = HashMap::new();
+    let mut subnets: HashMap<&str, BTreeSet<IpNet>> = HashMap::new();
     for (fip, _, network) in floating(scene) {
         let Some(address) = fip.floating_ip.filter(IpAddr::is_ipv4) else { continue };
         let Some(nets) = links.entry(network.id.as_str()).or_insert_with(|| on_link(scene, network)) else { continue };
         if !nets.iter().any(|net| net.contains(&address)) {
-            let subnet = subnets.entry((network.id.as_str(), address));
-            found.push((fip, network, *subnet.or_insert_with(|| subnet_of(scene, network, address))));
+            let subnets = subnets.entry(network.id.as_str()).or_insert_with(|| subnets_of(scene, network));
+            found.push((fip, network, subnets.iter().find(|net| net.contains(&address)).copied()));
         }
     }
     found
@@ -68,16 +68,18 @@ fn on_link(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> Option<Vec<IpNet
     Some(nets)
 }
 
-/// The external subnet of an address, as gateway ports of routers on the same
-/// network have it on their links.
-fn subnet_of(scene: &Scene<'_, '_>, network: &ExternalNetwork, address: IpAddr) -> Option<IpNet> {
+/// The subnets of an external network, as gateway ports of routers on it have
+/// them on their links.
+fn subnets_of(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> BTreeSet<IpNet> {
+    let mut subnets = BTreeSet::new();
     let routers = scene.topology.routers.iter();
-    routers.filter(|router| router.external_network.as_ref() == Some(&network.id)).find_map(|router| {
-        let (port, place) = (router.gateway_port.as_ref()?, router.snat_namespace.as_ref()?);
-        let own = port.addresses.iter().map(IpNet::trunc);
-        let netns = scene.netns(place)?;
+    for router in routers.filter(|router| router.external_network.as_ref() == Some(&network.id)) {
+        let (Some(port), Some(place)) = (&router.gateway_port, &router.snat_namespace) else { continue };
+        let Some(netns) = scene.netns(place) else { continue };
+        subnets.extend(port.addresses.iter().map(IpNet::trunc));
         let on_link = main_routes(netns.routes(), port.device.as_str()).filter(|route| route.via().is_none());
-        let mut prefixes = own.chain(on_link.map(|route| route.dst));
-        prefixes.find(|net| net.prefix_len() > 0 && net.prefix_len() < 31 && net.contains(&address))
-    })
+        subnets.extend(on_link.map(|route| route.dst));
+    }
+    subnets.retain(|net| net.prefix_len() > 0 && net.prefix_len() < 31);
+    subnets
 }

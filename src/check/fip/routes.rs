@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::{floating, has, host, main_routes, object, pair, part, readable};
+use super::tables::protocol;
+use super::{floating, has, host, object, pair, part, readable};
 use crate::check::{Applicability, Findings, Scene, Severity, Subject};
-use crate::net::{Addr, Change, Netns, NetnsName, Object, Observed, Route, RouteQuestion, TableId};
+use crate::net::{Addr, Change, NetnsName, Object, Observed, Route, RouteQuestion, TableId};
 use crate::neutron::RouterPrefix;
 use crate::topology::{ChainLink, ExternalNetwork, FactSource, FloatingIp, LinkName, LinkState, ObjectKind, Router};
 
@@ -46,11 +47,9 @@ pub(super) fn astray(scene: &Scene<'_, '_>, findings: &mut Findings) {
             findings.fire(&Subject::floating_ip(fip), Some(&place), object(ObjectKind::Route, key(fip)), message);
         finding.values(link.expected.clone().unwrap_or_default(), actual).question(from_outside(fip, network));
         let Some(right) = right_route(scene, fip, router, network) else { continue };
-        let wrong = scene.netns(&place).into_iter().flat_map(Netns::routes);
-        let wrong =
-            wrong.filter(|route| route.table == TableId::MAIN && route.dst == right.dst && !same(route, &right));
-        finding.mend(wrong.map(|route| gone(&place, route)));
-        let stands = scene.netns(&place).is_some_and(|netns| netns.routes().iter().any(|route| same(route, &right)));
+        let all = to_host(scene, &place, address);
+        finding.mend(all.iter().filter(|route| !same(route, &right)).map(|route| gone(&place, route)));
+        let stands = all.iter().any(|route| same(route, &right));
         if !stands {
             finding.mend([Change::new(Some(place), None, Some(Object::Route(Box::new(right))))]);
         }
@@ -79,9 +78,8 @@ pub(super) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let message = format!("{qrouter} translates nothing to or from {address}, yet this node answers ARP for it");
         let finding = findings.fire(&subject, Some(&network.namespace), place, message);
         let device = RouterPrefix::of(&router.id).fpr();
-        let routes = scene.netns(&network.namespace).map_or(&[][..], |netns| netns.routes());
-        let stale: Vec<&Route> =
-            main_routes(routes, device.as_str()).filter(|route| route.dst == host(address)).collect();
+        let mut stale = to_host(scene, &network.namespace, address);
+        stale.retain(|route| route.next_hops.iter().any(|hop| hop.dev.as_ref() == Some(&device)));
         let actual: Vec<String> = stale.iter().map(ToString::to_string).collect();
         finding.values(format!("no route to {address}"), actual.join("; ")).question(from_outside(fip, network));
         finding.mend(stale.into_iter().map(|route| gone(&network.namespace, route)));
@@ -166,12 +164,14 @@ fn key(fip: &FloatingIp) -> String {
 /// The route as it should be, in the manner of those beside it.
 fn right_route(scene: &Scene<'_, '_>, fip: &FloatingIp, router: &Router, network: &ExternalNetwork) -> Option<Route> {
     let end = router.fip_2_rtr.as_ref()?;
-    let all = scene.netns(&network.namespace)?.routes();
-    // The agent's are `proto static` since 15.0.0, `boot` before.
-    let beside = all.iter().find(|route| route.protocol != 2 && route.dst.addr().is_ipv4());
-    let protocol = beside.map_or(4, |route| route.protocol);
+    let protocol = protocol(scene, network);
     let right = Route::unicast(TableId::MAIN, host(fip.floating_ip?), Some(pair(router)?.rfp()), &end.device);
     Some(Route { protocol, ..right })
+}
+
+/// The routes of main to an address alone.
+fn to_host<'s>(scene: &Scene<'_, 's>, place: &NetnsName, address: IpAddr) -> Vec<&'s Route> {
+    scene.index().hosts.get(&(place, host(address))).cloned().unwrap_or_default()
 }
 
 /// Whoever installed it, it leads the same way.

@@ -140,26 +140,15 @@ pub(in crate::check) fn covers_something(scene: &Scene<'_, '_>, network: &Extern
     })
 }
 
-/// The external gateway as other routes of the node tell it: the default of a
-/// snat namespace whose gateway port is in fg's subnet, else that of the other
-/// routers of this network. `None` where nothing does, or they disagree.
-pub(in crate::check) fn known_gateway(
-    scene: &Scene<'_, '_>,
-    network: &ExternalNetwork,
-    router: &Router,
-) -> Option<IpAddr> {
-    Defaults::of(scene, network).known(router)
-}
-
 /// The default routes of an external network, looked up once.
-struct Defaults<'s> {
+pub(in crate::check) struct Defaults<'s> {
     by_table: HashMap<TableId, &'s Route>,
     snat: BTreeSet<IpAddr>,
     siblings: Vec<(&'s str, IpAddr)>,
 }
 
 impl<'s> Defaults<'s> {
-    fn of(scene: &Scene<'_, 's>, network: &ExternalNetwork) -> Self {
+    pub(in crate::check) fn of(scene: &Scene<'_, 's>, network: &ExternalNetwork) -> Self {
         let mut by_table: HashMap<TableId, &'s Route> = HashMap::new();
         let all = scene.netns(&network.namespace).map_or(&[][..], Netns::routes).iter();
         for route in all.filter(|route| route.is_default() && route.dst.addr().is_ipv4()) {
@@ -186,11 +175,15 @@ impl<'s> Defaults<'s> {
         Self { by_table, snat, siblings }
     }
 
-    fn of_router(&self, router: &Router) -> Option<&'s Route> {
+    /// The one that a router's packets find.
+    pub(in crate::check) fn of_router(&self, router: &Router) -> Option<&'s Route> {
         self.by_table.get(&table(router)?).copied()
     }
 
-    fn known(&self, router: &Router) -> Option<IpAddr> {
+    /// The external gateway as other routes of the node tell it: the default of a
+    /// snat namespace whose gateway port is in fg's subnet, else that of the other
+    /// routers of this network. `None` where nothing does, or they disagree.
+    pub(in crate::check) fn known(&self, router: &Router) -> Option<IpAddr> {
         if self.snat.len() == 1 {
             return self.snat.first().copied();
         }
@@ -221,10 +214,14 @@ pub(in crate::check) fn default_via(
 ) -> Option<Route> {
     let device = &network.gateway_port.as_ref()?.device;
     let everything = ipnet::IpNet::new(std::net::Ipv4Addr::UNSPECIFIED.into(), 0).ok()?;
-    let all = scene.netns(&network.namespace)?.routes();
-    let beside = all.iter().find(|route| route.protocol != 2 && route.dst.addr().is_ipv4());
-    let protocol = beside.map_or(4, |route| route.protocol);
+    let protocol = protocol(scene, network);
     Some(Route { protocol, ..Route::unicast(table(router)?, everything, Some(gateway), device) })
+}
+
+/// How the agent marks its routes: `proto static` since 15.0.0, `boot` before;
+/// told by those that stand.
+pub(super) fn protocol(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> u8 {
+    scene.index().protocols.get(&network.namespace).copied().unwrap_or(4)
 }
 
 /// A link of the chain once per router.

@@ -8,7 +8,7 @@ use super::tracking::blind;
 use crate::check::{Findings, Scene, Subject};
 use crate::net::netfilter::{Backend, NfFamily};
 use crate::net::{Change, NetnsName};
-use crate::topology::{ChainLink, Direction, LinkName, LinkState, ObjectKind, ObjectRef};
+use crate::topology::{ChainLink, Direction, LinkName, LinkState, ObjectKind, ObjectRef, Router};
 
 /// DVR411: a jump from a built-in chain is gone, or both packet filters hold the
 /// agent's rules. Once for each namespace and direction.
@@ -25,7 +25,7 @@ pub(in crate::check) fn chains(scene: &Scene<'_, '_>, findings: &mut Findings) {
     }
     for router in &scene.topology.routers {
         for namespace in router.namespace.iter().chain(&router.snat_namespace) {
-            both_filters(scene, findings, &Subject::router(router), namespace);
+            both_filters(scene, findings, router, namespace);
         }
     }
 }
@@ -56,12 +56,13 @@ fn mend(scene: &Scene<'_, '_>, link: &ChainLink) -> Vec<Change> {
 
 /// `nf_tables` and `ip_tables` both act: each has the agent's chains with rules
 /// of addresses in them, and one of them is of old.
-fn both_filters(scene: &Scene<'_, '_>, findings: &mut Findings, subject: &Subject, namespace: &NetnsName) {
+fn both_filters(scene: &Scene<'_, '_>, findings: &mut Findings, router: &Router, namespace: &NetnsName) {
+    let subject = &Subject::router(router);
     let Some(netns) = scene.netns(namespace) else { return };
     let object = ObjectRef { kind: ObjectKind::Nat, key: "nat in two packet filters".to_owned() };
     if let Some(why) = blind(netns) {
         // Told already of a router with floating IPs, by its jumps.
-        if !scene.topology.floating_ips.iter().any(|fip| Some(&fip.router) == subject.router.as_ref()) {
+        if scene.fips_of(router).is_empty() {
             findings.cannot_tell(subject, Some(namespace), object, why);
         }
         return;

@@ -52,7 +52,7 @@ fn old_entries(
     namespace: &NetnsName,
     entries: &[ConntrackEntry],
 ) {
-    let fips = || scene.topology.floating_ips.iter().filter(|fip| fip.router == router.id);
+    let fips = || scene.fips_of(router).iter();
     let told = |source| fips().filter(move |fip| fip.facts.iter().any(|fact| fact.source == source));
     let pairs = |source| -> BTreeSet<(IpAddr, IpAddr)> {
         told(source).filter_map(|fip| Some((fip.floating_ip?, fip.fixed_ip?))).collect()

@@ -1,12 +1,13 @@
 //! Neighbour entries on router ports.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::check::{Findings, Scene, Severity, Subject};
-use crate::net::{Change, Neigh, NeighState, Netns, NetnsName, Object};
-use crate::neutron::DeviceKind;
+use crate::net::{Change, Neigh, NeighState, Netns, NetnsName, Object, TableId};
+use crate::neutron::{DeviceKind, table_of};
 use crate::topology::{InternalPort, ObjectKind, ObjectRef, Router, RouterKind};
 
 /// DVR701: the kernel asked for an instance and heard nothing, or has no entry
@@ -33,7 +34,11 @@ fn redirect_targets(
     namespace: &NetnsName,
     netns: &Netns,
 ) {
-    let targets = netns.routes().iter().filter(|route| route.is_default()).filter_map(|route| {
+    // A default route elsewhere leads to a neighbour that may answer ARP itself.
+    let tables: HashSet<TableId> =
+        router.internal.iter().flat_map(|port| &port.addresses).map(|net| table_of(*net)).collect();
+    let redirects = netns.routes().iter().filter(|route| route.is_default() && tables.contains(&route.table));
+    let targets = redirects.filter_map(|route| {
         Some((route.via()?, route.dev()?)).filter(|(via, dev)| via.is_ipv4() && DeviceKind::Internal.is(dev))
     });
     for (via, dev) in targets {

@@ -1,5 +1,6 @@
 //! Router ports on the tenants' subnets.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -7,7 +8,7 @@ use ipnet::IpNet;
 use crate::check::{Findings, Scene, Subject};
 use crate::net::{Addr, AddrFlags, Change, IFF_LOWER_UP, IFF_UP, Link, Netns, NetnsName, Object, OperState};
 use crate::neutron::{DeviceKind, HA_PRIMARY_NETWORK, table_of};
-use crate::topology::{ObjectKind, ObjectRef, Router};
+use crate::topology::{InternalPort, ObjectKind, ObjectRef, Router};
 
 /// DVR710: a port is down, has no carrier or no address, or a subnet that the
 /// rules speak of has no port.
@@ -48,8 +49,7 @@ fn without_port(
 ) {
     let Some(netns) = scene.netns(namespace) else { return };
     let is_used = |net: &IpNet| {
-        let mut fips = scene.topology.floating_ips.iter().filter(|fip| fip.router == router.id);
-        fips.any(|fip| fip.fixed_ip.is_some_and(|fixed| net.contains(&fixed)))
+        scene.fips_of(router).iter().any(|fip| fip.fixed_ip.is_some_and(|fixed| net.contains(&fixed)))
             || router.snat_ports.iter().flat_map(|port| &port.addresses).any(|known| known.trunc() == net.trunc())
     };
     let has_address =
@@ -95,21 +95,22 @@ fn set_up(namespace: &NetnsName, link: &Link) -> [Change; 1] {
 /// with the one whose address is not the subnet's first. That the first one is
 /// the gateway is Neutron's habit, so this is inferred.
 pub(in crate::check) fn not_the_gateway(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let Some(ovs) = scene.snapshot.host.ovs.seen() else { return };
-    let tag = |device: &str| ovs.port(device).and_then(|port| port.tag);
-    let routers = &scene.topology.routers;
-    let all = || routers.iter().flat_map(|router| router.internal.iter().map(move |port| (router, port)));
-    for (router, port) in all() {
-        let Some(own) = tag(port.device.as_str()) else { continue };
+    let tag = |device: &str| scene.ovs_port(device).and_then(|port| port.tag);
+    let routers = scene.topology.routers.iter();
+    let all = routers.flat_map(|router| router.internal.iter().map(move |port| (router, port)));
+    let all = all.filter_map(|(router, port)| Some((router, port, tag(port.device.as_str())?)));
+    let mut firsts: HashMap<(u16, IpNet), Vec<(&Router, &InternalPort)>> = HashMap::new();
+    for (router, port, tag) in all.clone() {
+        for net in port.addresses.iter().filter(|net| is_first(**net)) {
+            firsts.entry((tag, net.trunc())).or_default().push((router, port));
+        }
+    }
+    for (router, port, own) in all {
         for net in port.addresses.iter().filter(|net| !is_first(**net)) {
-            let rival = all().find(|(other, rival)| {
-                other.id != router.id
-                    && tag(rival.device.as_str()) == Some(own)
-                    && rival.addresses.iter().any(|known| known.trunc() == net.trunc() && is_first(*known))
-            });
-            let Some((_, rival)) = rival else { continue };
-            let fips = scene.topology.floating_ips.iter().filter(|fip| fip.router == router.id);
-            let Some(fip) = fips.into_iter().find(|fip| fip.fixed_ip.is_some_and(|fixed| net.contains(&fixed))) else {
+            let rivals = firsts.get(&(own, net.trunc())).into_iter().flatten();
+            let Some((_, rival)) = rivals.into_iter().find(|(other, _)| other.id != router.id) else { continue };
+            let mut fips = scene.fips_of(router).iter();
+            let Some(fip) = fips.find(|fip| fip.fixed_ip.is_some_and(|fixed| net.contains(&fixed))) else {
                 continue;
             };
             let object = ObjectRef { kind: ObjectKind::Addr, key: format!("{net} on {}", port.device) };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::fip::{blind, covers_something, default_via, floating, known_gateway, not_covered, object, readable};
+use crate::check::fip::{Defaults, blind, covers_something, default_via, floating, not_covered, object, readable};
 use crate::check::{Applicability, Findings, Scene, Severity, Subject};
 use crate::net::{Change, Link, Netns, NetnsName, Object, Observed};
 use crate::neutron::DeviceKind;
@@ -179,13 +179,11 @@ fn raise<'s>(scene: &Scene<'_, 's>, network: &'s ExternalNetwork, link: &Link) -
     let up = Link { flags: link.flags | UP, ..link.clone() };
     let mut mend =
         vec![Change::new(place.clone(), Some(Object::Link(Box::new(link.clone()))), Some(Object::Link(Box::new(up))))];
-    let routes = scene.netns(&network.namespace).map_or(&[][..], Netns::routes);
-    for router in routers(scene, network) {
-        let Some(gateway) = known_gateway(scene, network, router) else { continue };
+    let defaults = Defaults::of(scene, network);
+    for router in routers(scene, network).filter(|router| defaults.of_router(router).is_none()) {
+        let Some(gateway) = defaults.known(router) else { continue };
         let Some(default) = default_via(scene, router, network, gateway) else { continue };
-        if !routes.iter().any(|route| route.is_default() && route.table == default.table) {
-            mend.push(Change::new(place.clone(), None, Some(Object::Route(Box::new(default)))));
-        }
+        mend.push(Change::new(place.clone(), None, Some(Object::Route(Box::new(default)))));
     }
     mend
 }
@@ -195,7 +193,9 @@ fn raise<'s>(scene: &Scene<'_, 's>, network: &'s ExternalNetwork, link: &Link) -
 fn covering<'s>(scene: &Scene<'_, 's>) -> BTreeSet<&'s str> {
     let covered = floating(scene).filter(|(fip, _, network)| {
         let nets = network.gateway_port.iter().flat_map(|port| &port.addresses);
-        fip.floating_ip.is_some_and(|address| nets.into_iter().any(|net| net.contains(&address)))
+        // A floating IP that stands on fg itself (DVR512) is no subnet.
+        let mut subnets = nets.filter(|net| net.prefix_len() < 31);
+        fip.floating_ip.is_some_and(|address| subnets.any(|net| net.contains(&address)))
     });
     covered.map(|(_, _, network)| network.id.as_str()).collect()
 }

@@ -3,7 +3,7 @@
 
 use crate::check::fip::{blind, object};
 use crate::check::{Applicability, Findings, Scene, Subject};
-use crate::net::{IfName, Link, NetnsName, Observed, Ovs, OvsPort, Peer};
+use crate::net::{IfName, Link, NetnsName, Observed, OvsPort, Peer};
 use crate::neutron::DEAD_VLAN;
 use crate::topology::ObjectKind;
 
@@ -22,28 +22,27 @@ pub(super) enum Plugged {
 /// DVR604.
 pub(super) fn dead_vlan(scene: &Scene<'_, '_>, findings: &mut Findings) {
     for (subject, namespace, device) in ports(scene) {
-        let ovs = match &scene.snapshot.host.ovs {
-            Observed::Seen(ovs) => ovs,
+        match &scene.snapshot.host.ovs {
+            Observed::Seen(_) => {}
             Observed::Unreadable(why) => {
                 blind(findings, &subject, &namespace, object(ObjectKind::OvsPort, device.as_str()), why);
                 continue;
             }
             Observed::Absent => {
-                let on_bridge = scene
-                    .netns(&namespace)
-                    .and_then(|netns| netns.link(device))
-                    .is_some_and(|link| matches!(plugged(scene, link), Plugged::Here));
+                let on_bridge =
+                    scene.link(&namespace, device).is_some_and(|link| matches!(plugged(scene, link), Plugged::Here));
                 if !on_bridge {
                     let why = "Open vSwitch's database was not found";
                     blind(findings, &subject, &namespace, object(ObjectKind::OvsPort, device.as_str()), why);
                 }
                 continue;
             }
-        };
-        let Some(port) = ovs.port(device.as_str()) else { continue };
+        }
+        let Some(port) = scene.ovs_port(device.as_str()) else { continue };
         let actual = match port.tag {
             Some(DEAD_VLAN) => format!("tag {DEAD_VLAN}, where everything is dropped"),
-            None if tags_are_used(ovs, port) => "no tag".to_owned(),
+            // An untagged port of such a bridge is in no network.
+            None if scene.index().tagged.contains(port.bridge.as_str()) => "no tag".to_owned(),
             _ => continue,
         };
         let message = format!("{device} on {} has {actual}", port.bridge);
@@ -56,7 +55,7 @@ pub(super) fn dead_vlan(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// Whether a device of a namespace is on a bridge of Open vSwitch or of Linux.
 pub(super) fn plugged(scene: &Scene<'_, '_>, link: &Link) -> Plugged {
-    let port = scene.snapshot.host.ovs.seen().and_then(|ovs| port_of(ovs, &link.name));
+    let port = port_of(scene, &link.name);
     if let Some(port) = port {
         let own = port.interfaces.iter().find(|interface| interface.name == link.name.as_str());
         return match own.or(port.interfaces.first()) {
@@ -93,15 +92,9 @@ fn on_bridge(scene: &Scene<'_, '_>, link: &Link) -> bool {
 }
 
 /// The port of a device, by its own name or by the `tap` name of a hybrid plug.
-fn port_of<'o>(ovs: &'o Ovs, device: &IfName) -> Option<&'o OvsPort> {
+fn port_of<'s>(scene: &Scene<'_, 's>, device: &IfName) -> Option<&'s OvsPort> {
     let tap = device.as_str().split_once('-').map(|(_, id)| format!("tap{id}"));
-    ovs.port(device.as_str()).or_else(|| ovs.port(tap.as_deref()?))
-}
-
-/// True where the bridge keeps networks apart by tags: an untagged port of it is
-/// in no network.
-fn tags_are_used(ovs: &Ovs, port: &OvsPort) -> bool {
-    ovs.ports.iter().any(|other| other.bridge == port.bridge && other.tag.is_some_and(|tag| tag != DEAD_VLAN))
+    scene.ovs_port(device.as_str()).or_else(|| scene.ovs_port(tap.as_deref()?))
 }
 
 /// The devices that the L3 agent plugs: fg, qg, qr and sg.

@@ -60,7 +60,7 @@ pub(super) fn mismatch(scene: &Scene<'_, '_>, findings: &mut Findings) {
                 .map(|addr| Change::new(Some(namespace.clone()), Some(Object::Addr((*addr).clone())), None));
             finding.mend(gone.collect::<Vec<_>>());
             finding.mend([Change::new(Some(namespace.clone()), None, Some(Object::Addr(wanted)))]);
-            finding.mend(if at_rfp { super::wanted::on_rfp(view) } else { super::wanted::on_fpr(view) });
+            finding.mend(super::wanted::on_end_afresh(view, at_rfp));
         }
     });
 }

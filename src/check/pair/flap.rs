@@ -30,15 +30,13 @@ pub(super) fn flapped(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let (Some(port), true) = (&network.gateway_port, lost.len() > 1 && lost.iter().all(|lost| *lost)) else {
             continue;
         };
-        let is_on = scene.netns(&network.namespace).and_then(|netns| netns.link(&port.device)).is_some_and(Link::is_up);
-        if is_on && !port.addresses.is_empty() {
-            fire(
-                findings,
-                &Subject::network(network),
-                &network.namespace,
-                &port.device,
-                "the default routes of all routers",
-            );
+        let Some(link) = scene.link(&network.namespace, &port.device).filter(|_| !port.addresses.is_empty()) else {
+            continue;
+        };
+        let what = "the default routes of all routers";
+        let finding = fire(findings, &Subject::network(network), &network.namespace, &port.device, what);
+        if !link.is_up() {
+            finding.message = while_down(&port.device, what);
         }
     }
 }
@@ -57,8 +55,11 @@ fn fpr(view: &View<'_>, findings: &mut Findings) {
     let stands = view.fpr.link.is_some_and(Link::is_up) && !view.fpr.pairs().is_empty();
     let forgot = permanent(&view.rfp.neighs) && !permanent(&view.fpr.neighs);
     let count = view.distributed().count();
+    // Where neighbours are kept, one that stands tells that the device did not go
+    // down: somebody deleted the routes.
+    let lost = if permanent(&view.rfp.neighs) || permanent(&view.fpr.neighs) { forgot } else { count > 1 };
     // A pair without floating IPs has no routes to lose.
-    if stands && count > 0 && view.fpr.is_bare() && (forgot || count > 1) {
+    if stands && count > 0 && view.fpr.is_bare() && lost {
         let what = "the routes of the floating IPs and the neighbour entry of rfp";
         fire(findings, &view.subject(), &fip.name, &view.fpr.name, what).mend(wanted::on_fpr(view));
     }
@@ -77,9 +78,12 @@ fn internal(view: &View<'_>, findings: &mut Findings) {
             .neighs()
             .iter()
             .any(|neigh| neigh.dev == *device && neigh.state == NeighState::Permanent && neigh.address.is_ipv4());
-        if is_up && redirected && !has_routes && !known {
+        if redirected && !has_routes && !known {
             let what = "the way to the snat namespace and the neighbour entries";
-            fire(findings, &view.subject(), view.qrouter, device, what);
+            let finding = fire(findings, &view.subject(), view.qrouter, device, what);
+            if !is_up {
+                finding.message = while_down(device, what);
+            }
         }
     }
 }
@@ -112,6 +116,12 @@ fn fire<'f>(
     let object = ObjectRef { kind: ObjectKind::Link, key: device.to_string() };
     let finding = findings.fire(subject, Some(namespace), object, message);
     finding.values(what, "only what the kernel makes by itself").inferred()
+}
+
+/// What follows from a device that is down (DVR602, DVR710), and stays when it is
+/// switched on.
+fn while_down(device: &IfName, what: &str) -> String {
+    format!("{device} is down, and {what} went with it: switched on, it is without them")
 }
 
 fn permanent(neighs: &[&crate::net::Neigh]) -> bool {

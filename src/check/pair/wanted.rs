@@ -34,6 +34,22 @@ pub(super) fn on_rfp(view: &View<'_>) -> Vec<Change> {
     changes
 }
 
+/// What stands on an end as it should and goes with its last address; also what
+/// does not stand there.
+pub(super) fn on_end_afresh(view: &View<'_>, at_rfp: bool) -> Vec<Change> {
+    let namespace = if at_rfp { Some(view.qrouter) } else { view.fip.as_ref().map(|fip| &fip.name) };
+    let (end, missing) = if at_rfp { (&view.rfp, on_rfp(view)) } else { (&view.fpr, on_fpr(view)) };
+    let neighs = end.neighs.iter().filter(|neigh| neigh.state == NeighState::Permanent && neigh.address.is_ipv4());
+    let routes = end.routes.iter().filter(|route| route.protocol != 2 && route.dst.addr().is_ipv4());
+    let standing = neighs.map(|neigh| Object::Neigh((*neigh).clone()));
+    let standing = standing.chain(routes.map(|route| Object::Route(Box::new((*route).clone()))));
+    // What is put right is put back as it is to be.
+    let is_replaced = |object: &Object| missing.iter().any(|change| change.before.as_ref() == Some(object));
+    let kept = standing.filter(|object| !is_replaced(object));
+    let kept = kept.map(|object| Change::new(namespace.cloned(), None, Some(object))).collect::<Vec<_>>();
+    kept.into_iter().chain(missing).collect()
+}
+
 /// What fpr should carry and does not: its neighbour, then the floating IPs' routes.
 pub(super) fn on_fpr(view: &View<'_>) -> Vec<Change> {
     let mut changes: Vec<Change> = neighbour(view, false).into_iter().collect();

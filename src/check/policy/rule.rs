@@ -1,6 +1,6 @@
 //! The rule of each floating IP: `from FIXED lookup 16`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -27,13 +27,15 @@ enum Found<'s> {
 pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
     let file = Priorities::of(scene);
     each(scene, findings, |view, findings| {
-        let rules = Rules::of(view);
+        let mut rules = Rules::of(view);
         for (fip, fixed) in fips(view) {
             if !matches!(find(&rules, &file, fip, fixed), Found::Missing) {
                 continue;
             }
             let namespace = Some(view.qrouter);
             let Some(priority) = file.priority(fip).or_else(|| rules.free()) else { continue };
+            // The next one without a rule gets another.
+            rules.used.insert(priority);
             let wanted = wanted(fixed, priority);
             let message = format!("no rule sends {fixed} to table 16: its packets do not leave as {}", word(fip));
             let finding = findings.fire(&Subject::floating_ip(fip), namespace, object(fixed), message);
@@ -50,7 +52,8 @@ pub(super) fn wrong_table(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let rules = Rules::of(view);
         for (fip, fixed) in fips(view) {
             let Found::WrongTable(rule) = find(&rules, &file, fip, fixed) else { continue };
-            let wanted = wanted(fixed, rule.priority);
+            // The agent's file knows which priority it is to have.
+            let wanted = wanted(fixed, file.priority(fip).unwrap_or(rule.priority));
             let message = match rule.table() {
                 Some(table) if table != FIP_TABLE => format!("the rule of {fixed} asks table {table}, not table 16"),
                 _ => format!("the rule of {fixed} is not the agent's: {rule}"),
@@ -187,18 +190,18 @@ struct Rules<'s> {
     first_orphan: Option<&'s Rule>,
     /// How many floating IPs have no good rule.
     lonely: usize,
-    used: Vec<RulePriority>,
+    used: HashSet<RulePriority>,
 }
 
 impl<'s> Rules<'s> {
     fn of(view: &View<'s>) -> Self {
         let mut by_fixed: HashMap<IpAddr, Vec<&Rule>> = HashMap::new();
-        let mut used = Vec::new();
-        let translated: std::collections::HashSet<IpAddr> =
+        let mut used = HashSet::new();
+        let translated: HashSet<IpAddr> =
             view.fips.iter().filter(|fip| fip.floating_ip.is_some()).filter_map(|fip| fip.fixed_ip).collect();
         let (mut orphans, mut first_orphan) = (HashMap::new(), None);
         for rule in view.rules() {
-            used.push(rule.priority);
+            used.insert(rule.priority);
             let Some(source) = rule.from.filter(|net| net.prefix_len() == net.max_prefix_len()) else { continue };
             by_fixed.entry(source.addr()).or_default().push(rule);
             if is_good(rule) && !translated.contains(&source.addr()) {

@@ -1,5 +1,6 @@
 //! Floating IPs on gateway ports.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -16,15 +17,15 @@ use crate::topology::{
 /// DVR804: it is distributed here, and the snat namespace has it still.
 pub(in crate::check) fn left_behind(scene: &Scene<'_, '_>, findings: &mut Findings) {
     let all = &scene.topology.floating_ips;
+    let twins = all
+        .iter()
+        .filter(|fip| fip.kind == FipKind::Distributed && (has(fip, FactSource::Route) || has(fip, FactSource::Dnat)));
+    let twins: HashSet<(Option<IpAddr>, Option<&str>)> =
+        twins.map(|fip| (fip.floating_ip, fip.external_network.as_deref())).collect();
     for fip in all.iter().filter(|fip| fip.kind == FipKind::Centralized && has(fip, FactSource::Address)) {
         let Some(floating) = fip.floating_ip else { continue };
-        let twin = all.iter().find(|other| {
-            other.kind == FipKind::Distributed
-                && other.floating_ip == Some(floating)
-                && other.external_network == fip.external_network
-                && (has(other, FactSource::Route) || has(other, FactSource::Dnat))
-        });
-        let (Some(_), Some(router)) = (twin, scene.router_of(fip)) else { continue };
+        let is_twin = twins.contains(&(fip.floating_ip, fip.external_network.as_deref()));
+        let Some(router) = scene.router_of(fip).filter(|_| is_twin) else { continue };
         let Some(namespace) = &router.snat_namespace else { continue };
         let object = ObjectRef { kind: ObjectKind::Addr, key: format!("{floating} on qg-…") };
         let message = format!("{floating} is distributed on this node, and the snat namespace has it too");

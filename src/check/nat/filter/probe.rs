@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::suspect::Suspect;
 use crate::check::Scene;
 use crate::net::netfilter::Match;
-use crate::path::{ICMP, Packet, TCP, UDP, Walk};
+use crate::path::{ICMP, Packet, Start, TCP, UDP, Walk};
 use crate::topology::{FloatingIp, Router};
 
 /// An address of the outside (RFC 5737), where a rule names none.
@@ -43,7 +43,10 @@ pub(super) fn probes(scene: &Scene<'_, '_>, router: &Router, fip: &FloatingIp, s
             let here = [router.namespace.as_ref(), router.snat_namespace.as_ref(), network.map(|net| &net.namespace)];
             here.contains(&Some(&start.namespace))
         });
-        for start in starts {
+        // Also from rfp on, past what may stop the packet before it comes there.
+        let behind = router.namespace.as_ref().zip(router.rtr_2_fip.as_ref()).filter(|_| packet.dst == floating);
+        let behind = behind.map(|(name, end)| Start { namespace: name.clone(), device: Some(end.device.clone()) });
+        for start in starts.chain(behind) {
             let walk = scene.path.walk(&start, packet);
             let reply = scene.path.reply(&walk);
             walks.push(walk);

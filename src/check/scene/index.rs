@@ -1,0 +1,77 @@
+//! What several checks look up, gathered once, so that a node with ten times the
+//! routers takes ten times as long and no more.
+
+use std::collections::{HashMap, HashSet};
+
+use ipnet::IpNet;
+
+use crate::net::{IfName, Link, NetnsName, OvsPort, Route, Snapshot, TableId};
+use crate::neutron::DEAD_VLAN;
+use crate::topology::{FipKind, FloatingIp, Topology};
+
+/// The look-ups.
+pub(in crate::check) struct Index<'s> {
+    /// Floating IPs by router.
+    pub(in crate::check) fips: HashMap<&'s str, Vec<&'s FloatingIp>>,
+    /// Devices by namespace and name.
+    pub(in crate::check) links: HashMap<(&'s NetnsName, &'s IfName), &'s Link>,
+    /// Routes to floating IPs and the like: of main, in fip namespaces, to one
+    /// IPv4 address each.
+    pub(in crate::check) hosts: HashMap<(&'s NetnsName, IpNet), Vec<&'s Route>>,
+    /// Who set the routes of a fip namespace: the protocol of the first that the
+    /// kernel did not make.
+    pub(in crate::check) protocols: HashMap<&'s NetnsName, u8>,
+    /// Ports of Open vSwitch by name.
+    pub(in crate::check) ports: HashMap<&'s str, &'s OvsPort>,
+    /// Bridges of Open vSwitch that keep networks apart by tags.
+    pub(in crate::check) tagged: HashSet<&'s str>,
+}
+
+impl<'s> Index<'s> {
+    pub(super) fn of(snapshot: &'s Snapshot, topology: &'s Topology) -> Self {
+        let mut index = Self {
+            fips: HashMap::new(),
+            links: HashMap::new(),
+            hosts: HashMap::new(),
+            protocols: HashMap::new(),
+            ports: HashMap::new(),
+            tagged: HashSet::new(),
+        };
+        for fip in &topology.floating_ips {
+            index.fips.entry(&fip.router).or_default().push(fip);
+        }
+        let read = snapshot.namespaces.iter().filter_map(|(name, netns)| Some((name, netns.seen()?)));
+        for (name, netns) in read {
+            index.links.extend(netns.links().iter().map(|link| ((name, &link.name), link)));
+        }
+        for network in &topology.external_networks {
+            let routes = snapshot.netns(&network.namespace).map_or(&[][..], |netns| netns.routes());
+            index.add_routes(&network.namespace, routes);
+        }
+        for port in snapshot.host.ovs.seen().into_iter().flat_map(|ovs| &ovs.ports) {
+            index.ports.entry(&port.name).or_insert(port);
+            index.tagged.extend(port.tag.filter(|tag| *tag != DEAD_VLAN).map(|_| port.bridge.as_str()));
+        }
+        index
+    }
+
+    fn add_routes(&mut self, namespace: &'s NetnsName, routes: &'s [Route]) {
+        let v4 = routes.iter().filter(|route| route.dst.addr().is_ipv4());
+        for route in v4 {
+            if route.protocol != KERNEL {
+                self.protocols.entry(namespace).or_insert(route.protocol);
+            }
+            if route.table == TableId::MAIN && route.dst.prefix_len() == 32 {
+                self.hosts.entry((namespace, route.dst)).or_default().push(route);
+            }
+        }
+    }
+
+    /// Whether a router has a floating IP of a kind.
+    pub(in crate::check) fn has_fip(&self, router: &str, kind: FipKind) -> bool {
+        self.fips.get(router).is_some_and(|fips| fips.iter().any(|fip| fip.kind == kind))
+    }
+}
+
+/// `RTPROT_KERNEL`.
+const KERNEL: u8 = 2;
