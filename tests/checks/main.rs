@@ -13,8 +13,10 @@
 
 mod agents;
 mod common;
+mod faults;
 mod files;
 mod fip;
+mod many;
 mod nat;
 mod neighbours;
 mod outside;

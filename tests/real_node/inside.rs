@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 use serde_json::Value;
 
 use crate::expect;
+use crate::faults;
 use crate::kernel;
 
 /// Printed last, so that a run that never came this far cannot pass.
@@ -61,6 +62,9 @@ pub(crate) fn run(scenario: &str, workdir: &Path) -> ExitCode {
         // The node's folder on this machine is nobody's business.
         let text = snapshot.to_string().replace(&workdir.display().to_string(), "/var/lib");
         fs::write(dir.join(format!("{scenario}.json")), text + "\n").unwrap();
+    }
+    if let Some(builder) = crate::builder() {
+        wrong.extend(faults::found_and_mended(&node, workdir, &builder));
     }
     for line in &wrong {
         println!("  {line}");

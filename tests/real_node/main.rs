@@ -18,6 +18,7 @@
 )]
 
 mod expect;
+mod faults;
 mod inside;
 mod kernel;
 
@@ -71,7 +72,7 @@ fn skip(why: &str) -> ExitCode {
     if env::var_os("REQUIRE_REAL_NODE").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn builder() -> Option<PathBuf> {
+pub(crate) fn builder() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/real-node");
     let dir = env::var_os("FIPSCOPE_REAL_NODE").map_or(beside, PathBuf::from);
     let script = dir.join("build_node.sh");

@@ -1,0 +1,116 @@
+//! What judging a node costs: all checks on 100 routers with 10 floating IPs
+//! each, and on 1,000, in one run; healthy, and with a fault on each hundredth
+//! floating IP. The promises: under 20 ms, and linear (1,000 routers cost at
+//! most 11 times what 100 do). `--profile` judges the large broken node over and
+//! over for a profiler to watch.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a measurement reads the clock and prints"
+)]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use fipscope::check::{Severity, judge};
+use fipscope::net::{IfName, Observed, Ovs, OvsPort, Route, Snapshot, TableId};
+use fipscope::neutron::{Layout, NamespaceKind};
+use fipscope::topology::Topology;
+use fipscope::topology::scenario::{FG, NETWORK, Scenario};
+
+const FIPS: u8 = 10;
+
+fn main() {
+    let profiling = std::env::args().any(|word| word == "--profile");
+    if profiling {
+        let large = broken(1000);
+        println!("{:.1} ms", millis(time(&large, 30)));
+        return;
+    }
+    for (name, make) in [("healthy", healthy as fn(u16) -> Snapshot), ("a fault on 1% of the floating IPs", broken)] {
+        let (small, large) = (make(100), make(1000));
+        // Turn about, so that both see the same weather.
+        let mut times = (Duration::MAX, Duration::MAX);
+        for _ in 0..5 {
+            times = (times.0.min(time(&small, 10)), times.1.min(time(&large, 2)));
+        }
+        let found = |snapshot: &Snapshot| {
+            let all = judge(snapshot, &Topology::of(snapshot));
+            all.iter().filter(|one| one.is_fault() && one.severity != Severity::Note).count()
+        };
+        println!("{name}:");
+        println!("  100 × {FIPS}: {:.1} ms, {} findings", millis(times.0), found(&small));
+        println!("  1,000 × {FIPS}: {:.1} ms, {} findings", millis(times.1), found(&large));
+        println!("  ratio {:.1}", times.1.as_secs_f64() / times.0.as_secs_f64());
+    }
+}
+
+/// The fastest of some runs; the topology is at hand.
+fn time(snapshot: &Snapshot, runs: usize) -> Duration {
+    let topology = Topology::of(snapshot);
+    let once = || {
+        let began = Instant::now();
+        black_box(judge(snapshot, &topology));
+        began.elapsed()
+    };
+    (0..runs).map(|_| once()).min().unwrap()
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn healthy(routers: u16) -> Snapshot {
+    plugged(Scenario::scale(Layout::Pike, routers, FIPS).snapshot)
+}
+
+/// Every port of the agent's on a bridge of Open vSwitch, each router on a VLAN
+/// of its own with an instance beside it.
+fn plugged(mut snapshot: Snapshot) -> Snapshot {
+    let port =
+        |name: &str, tag| OvsPort { name: name.to_owned(), bridge: "br-int".to_owned(), tag, interfaces: vec![] };
+    let mut ports = Vec::new();
+    let spaces = snapshot.namespaces.values().filter_map(Observed::seen);
+    for (tag, netns) in (1..).zip(spaces) {
+        let names = netns.links().iter().map(|link| link.name.as_str());
+        let plugged = names.filter(|name| ["fg-", "qr-"].iter().any(|start| name.starts_with(start)));
+        ports.extend(plugged.map(|name| port(name, Some(tag))));
+        ports.push(port(&format!("tap{tag:08}-00"), Some(tag)));
+    }
+    ports.sort();
+    snapshot.host.ovs = Observed::Seen(Ovs { ports, ..Ovs::default() });
+    snapshot
+}
+
+/// On each tenth router something else is wrong with its first floating IP.
+fn broken(routers: u16) -> Snapshot {
+    let fip = format!("fip-{NETWORK}");
+    let mut node = Scenario::scale(Layout::Pike, routers, FIPS);
+    for number in (0..routers).step_by(10) {
+        let id = format!("{number:08x}-0000-4000-8000-{number:012x}");
+        let [high, low] = number.to_be_bytes();
+        let (fixed, floating) = (format!("10.{high}.{low}.10"), format!("172.{}.{low}.10", 16 + high));
+        let qrouter = NamespaceKind::Router.name(&id);
+        let dst = format!("{floating}/32");
+        node = match number / 10 % 5 {
+            0 => node.without_rule(qrouter.as_str(), &format!("from {fixed} ")),
+            1 => node.without_nat(qrouter.as_str(), "-PREROUTING", &fixed),
+            2 => node.without_nat(qrouter.as_str(), "-float-snat", &fixed),
+            3 => node.without_route(&fip, TableId::MAIN, &dst),
+            _ => node.edit(&fip, |netns| {
+                if let Observed::Seen(routes) = &mut netns.routes {
+                    let gateway = routes.iter().find(|route| route.is_default()).and_then(Route::via);
+                    let fg = IfName::from(FG);
+                    let is_its = |route: &&mut Route| route.dst.to_string() == dst;
+                    routes.iter_mut().filter(is_its).for_each(|route| {
+                        *route = Route::unicast(TableId::MAIN, route.dst, gateway, &fg);
+                    });
+                }
+            }),
+        };
+    }
+    plugged(node.snapshot)
+}

@@ -1,0 +1,262 @@
+//! A floating IP of a node, and the means to break what it hangs on.
+
+use std::net::IpAddr;
+
+use fipscope::net::netfilter::{Backend, BaseChain, Chain, Hook, NfFamily, NfRule, Policy, Table, parse_rule};
+use fipscope::net::{
+    Addr, Change, IfName, Netns, NetnsName, Object, Observed, Route, RouteKind, Rule, RuleAt, Snapshot, TableAt,
+    TableId, changes,
+};
+use fipscope::neutron::{AgentPrefix, FIP_TABLE, Layout};
+use fipscope::plan::{Action, LinkSetting, Place, Plan, simulate};
+use fipscope::topology::{FipKind, InternalPort, Topology};
+use ipnet::IpNet;
+
+/// A distributed floating IP of a node, with the names of what it hangs on.
+pub(crate) struct Site<'n> {
+    pub(crate) snapshot: &'n Snapshot,
+    pub(crate) layout: Layout,
+    pub(crate) router: String,
+    pub(crate) floating: IpAddr,
+    pub(crate) fixed: IpAddr,
+    pub(crate) qrouter: NetnsName,
+    pub(crate) fip: NetnsName,
+    pub(crate) rfp: IfName,
+    pub(crate) fpr: IfName,
+    pub(crate) fg: IfName,
+    /// The port on the fixed IP's subnet, and its address.
+    pub(crate) qr: (IfName, IpNet),
+    /// A port of the router on another subnet.
+    pub(crate) other_qr: Option<IfName>,
+    /// The pair: rfp's address and fpr's.
+    pub(crate) pair: (IpNet, IpNet),
+}
+
+impl<'n> Site<'n> {
+    /// The distributed floating IPs of a node.
+    pub(crate) fn all(snapshot: &'n Snapshot) -> Vec<Self> {
+        let topology = Topology::of(snapshot);
+        let fips = topology.floating_ips.iter().filter(|fip| fip.kind == FipKind::Distributed);
+        fips.filter_map(|fip| {
+            let router = topology.router(&fip.router)?;
+            let network =
+                topology.external_networks.iter().find(|one| Some(&one.id) == fip.external_network.as_ref())?;
+            let fixed = fip.fixed_ip?;
+            let (rfp, fpr) = (router.rtr_2_fip.as_ref()?, router.fip_2_rtr.as_ref()?);
+            let holds = |port: &&InternalPort| port.addresses.iter().any(|net| net.contains(&fixed));
+            let qr = router.internal.iter().find(holds)?;
+            Some(Self {
+                snapshot,
+                layout: router.layout?,
+                router: router.id.clone(),
+                floating: fip.floating_ip?,
+                fixed,
+                qrouter: router.namespace.clone()?,
+                fip: network.namespace.clone(),
+                rfp: rfp.device.clone(),
+                fpr: fpr.device.clone(),
+                fg: network.gateway_port.as_ref()?.device.clone(),
+                qr: (qr.device.clone(), *qr.addresses.iter().find(|net| net.contains(&fixed))?),
+                other_qr: router.internal.iter().find(|port| !holds(port)).map(|port| port.device.clone()),
+                pair: (rfp.address?, fpr.address?),
+            })
+        })
+        .collect()
+    }
+
+    /// The same on a node that was changed since.
+    pub(crate) fn on<'m>(&self, snapshot: &'m Snapshot) -> Site<'m> {
+        Site {
+            snapshot,
+            router: self.router.clone(),
+            qrouter: self.qrouter.clone(),
+            fip: self.fip.clone(),
+            rfp: self.rfp.clone(),
+            fpr: self.fpr.clone(),
+            fg: self.fg.clone(),
+            qr: self.qr.clone(),
+            other_qr: self.other_qr.clone(),
+            ..*self
+        }
+    }
+
+    /// The external network's namespace.
+    pub(crate) fn network(&self) -> &NetnsName {
+        &self.fip
+    }
+
+    pub(crate) fn netns(&self, name: &NetnsName) -> &'n Netns {
+        self.snapshot.netns(name).unwrap()
+    }
+
+    pub(crate) fn find<T: Clone>(
+        &self,
+        name: &NetnsName,
+        list: fn(&Netns) -> &[T],
+        is_it: impl Fn(&T) -> bool,
+    ) -> Option<T> {
+        list(self.netns(name)).iter().find(|one| is_it(one)).cloned()
+    }
+
+    /// A number that no other floating IP of the router has.
+    pub(crate) fn number(&self) -> u32 {
+        match self.fixed {
+            IpAddr::V4(address) => u32::from(address.octets()[3]),
+            IpAddr::V6(_) => 0,
+        }
+    }
+
+    /// An address near another, which nobody has.
+    pub(crate) fn near(&self, address: IpAddr) -> IpAddr {
+        match address {
+            IpAddr::V4(address) => std::net::Ipv4Addr::from_bits(address.to_bits() ^ 0x60).into(),
+            IpAddr::V6(_) => address,
+        }
+    }
+
+    pub(crate) fn nobody(&self) -> IpAddr {
+        self.near(self.fixed)
+    }
+
+    /// A next hop on the fixed IP's subnet.
+    pub(crate) fn beside(&self) -> IpAddr {
+        self.near(self.qr.1.addr())
+    }
+
+    pub(crate) fn change(&self, name: &NetnsName, before: Option<Object>, after: Option<Object>) -> Change {
+        Change::new(Some(name.clone()), before, after)
+    }
+
+    pub(crate) fn gone(&self, name: &NetnsName, found: impl Fn(&'n Netns) -> Option<Object>) -> Vec<Change> {
+        found(self.netns(name)).map(|object| self.change(name, Some(object), None)).into_iter().collect()
+    }
+
+    pub(crate) fn rule(&self, netns: &Netns) -> Option<Rule> {
+        let own = IpNet::from(self.fixed);
+        netns.rules().iter().find(|rule| rule.from == Some(own) && rule.table() == Some(FIP_TABLE)).cloned()
+    }
+
+    pub(crate) fn route(&self, netns: &Netns) -> Option<Route> {
+        let own = IpNet::from(self.floating);
+        netns.routes().iter().find(|route| route.dst == own && route.dev() == Some(&self.fpr)).cloned()
+    }
+
+    pub(crate) fn without_default(&self, name: &NetnsName, table: TableId) -> Vec<Change> {
+        let is_it = |route: &Route| route.is_default() && route.table == table && route.dst.addr().is_ipv4();
+        self.gone(name, |netns| one(netns.routes(), is_it, route_object))
+    }
+
+    pub(crate) fn set(&self, name: &NetnsName, key: &str, value: i64) -> Vec<Change> {
+        let before = self.netns(name).sysctls.get(key).cloned().map(|old| Object::Sysctl(key.to_owned(), old));
+        vec![self.change(name, before, Some(Object::Sysctl(key.to_owned(), Observed::Seen(value))))]
+    }
+
+    /// A device switched off, or off and on, and what the kernel does with it.
+    pub(crate) fn switched(&self, name: &NetnsName, dev: &IfName, states: &[bool]) -> Vec<Change> {
+        let mut plan = Plan::new("a fault");
+        for state in states {
+            let action = Action::SetLink { dev: dev.clone(), to: LinkSetting::Up(*state), from: None };
+            plan.push(&Place::Netns(name.clone()), action);
+        }
+        changes(self.snapshot, &simulate(&plan, self.snapshot))
+    }
+
+    /// The floating IP as an address of a device, with the kernel's route for it.
+    pub(crate) fn held(&self, name: &NetnsName, dev: &IfName) -> Vec<Change> {
+        let address = IpNet::from(self.floating);
+        let like = self.netns(name).addrs().first().unwrap().clone();
+        let addr = Addr { dev: dev.clone(), address, peer: None, broadcast: None, scope: 0, ..like };
+        let local = Route {
+            kind: RouteKind::Local,
+            scope: 254,
+            protocol: 2,
+            pref_src: Some(self.floating),
+            ..Route::unicast(TableId::LOCAL, address, None, dev)
+        };
+        [Object::Addr(addr), route_object(local)].map(|object| self.change(name, None, Some(object))).into()
+    }
+
+    /// A chain of one of the agent's tables.
+    pub(crate) fn chain(
+        &self,
+        name: &NetnsName,
+        table: &str,
+        chain: impl Fn(&AgentPrefix) -> String,
+    ) -> Option<(TableAt, &'n Chain)> {
+        let netfilter = self.netns(name).netfilter.seen()?;
+        let tables = netfilter.nft.seen()?.iter().filter(|one| one.family == NfFamily::Ip && one.name == table);
+        let mut found = tables.filter_map(|one| Some((one, AgentPrefix::detect(one)?)));
+        let (found, prefix) = found.next()?;
+        Some((at(table), found.chain(&chain(&prefix))?))
+    }
+
+    pub(crate) fn nf(
+        &self,
+        name: &NetnsName,
+        at: &TableAt,
+        chain: &str,
+        position: usize,
+        rule: &NfRule,
+        comes: bool,
+    ) -> Change {
+        let at = RuleAt { at: at.clone(), chain: chain.to_owned(), position };
+        let object = Some(Object::NfRule(at, Box::new(rule.clone())));
+        if comes { self.change(name, None, object) } else { self.change(name, object, None) }
+    }
+
+    /// Without the first rule of an agent's chain whose line has these words.
+    pub(crate) fn without_nat(&self, chain: &str, words: &str) -> Option<Vec<Change>> {
+        let (at, chain) = self.chain(&self.qrouter, "nat", |prefix| prefix.chain(chain))?;
+        let has = |rule: &NfRule| rule.line(&chain.name, NfFamily::Ip).to_string().contains(words);
+        let position = chain.rules.iter().position(has)?;
+        Some(vec![self.nf(&self.qrouter, &at, &chain.name, position, &chain.rules[position], false)])
+    }
+
+    /// One rule more at the end of an agent's chain.
+    pub(crate) fn with_nat(&self, chain: &str, words: &str) -> Option<Vec<Change>> {
+        let (at, chain) = self.chain(&self.qrouter, "nat", |prefix| prefix.chain(chain))?;
+        let (_, rule) = parse_rule(&format!("-A {} {words}", chain.name)).ok()?;
+        Some(vec![self.nf(&self.qrouter, &at, &chain.name, chain.rules.len(), &rule, true)])
+    }
+
+    /// A rule of nobody's that drops the instance's packets, in a table that comes
+    /// with it where there is none.
+    pub(crate) fn drop_forwarded(&self) -> Change {
+        let (_, rule) = parse_rule(&format!("-A FORWARD -d {}/32 -j DROP", self.fixed)).unwrap();
+        let netfilter = self.netns(&self.qrouter).netfilter.seen().unwrap();
+        let filter =
+            netfilter.nft.seen().unwrap().iter().find(|one| one.family == NfFamily::Ip && one.name == "filter");
+        if filter.is_some_and(|table| table.chain("FORWARD").is_some()) {
+            return self.nf(&self.qrouter, &at("filter"), "FORWARD", 0, &rule, true);
+        }
+        let (kind, policy) = ("filter".to_owned(), Policy::Accept);
+        let base = Some(BaseChain { hook: Hook::Forward, priority: 0, kind, policy, device: None });
+        let chain = Chain { name: "FORWARD".to_owned(), base, counters: None, rules: vec![rule] };
+        if filter.is_some() {
+            return self.change(&self.qrouter, None, Some(Object::Chain(at("filter"), Box::new(chain))));
+        }
+        let (family, name) = (NfFamily::Ip, "filter".to_owned());
+        let table = Table { family, name, dormant: false, chains: vec![chain], others: Vec::new() };
+        self.change(&self.qrouter, None, Some(Object::Table(Backend::Nft, Box::new(table))))
+    }
+}
+
+fn at(table: &str) -> TableAt {
+    TableAt { backend: Backend::Nft, family: NfFamily::Ip, table: table.to_owned() }
+}
+
+pub(crate) fn one<T: Clone>(list: &[T], is_it: impl Fn(&T) -> bool, object: impl Fn(T) -> Object) -> Option<Object> {
+    list.iter().find(|one| is_it(one)).cloned().map(object)
+}
+
+pub(crate) fn rule_object(rule: Rule) -> Object {
+    Object::Rule(Box::new(rule))
+}
+
+pub(crate) fn route_object(route: Route) -> Object {
+    Object::Route(Box::new(route))
+}
+
+pub(crate) fn everything() -> IpNet {
+    "0.0.0.0/0".parse().unwrap()
+}
