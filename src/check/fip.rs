@@ -5,13 +5,12 @@ mod routes;
 mod settings;
 mod tables;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::{AgentDoes, Check, Code, DecidedBy, Findings, Scene, Severity, Subject};
 use crate::net::{Netns, NetnsName, Observed, Route, TableId};
 use crate::neutron::LinkLocalPair;
-use crate::topology::{ExternalNetwork, FactSource, FipKind, FloatingIp, ObjectKind, ObjectRef, Router};
+use crate::topology::{ExternalNetwork, FactSource, FloatingIp, ObjectKind, ObjectRef, Router};
 
 pub(super) use prefixes::not_covered;
 pub(super) use tables::{Defaults, covers_something, default_via};
@@ -161,18 +160,10 @@ pub(super) fn object(kind: ObjectKind, key: impl Into<String>) -> ObjectRef {
 }
 
 /// The distributed floating IPs, each with the external network it is on.
-pub(super) fn floating<'s>(
-    scene: &Scene<'_, 's>,
-) -> impl Iterator<Item = (&'s FloatingIp, &'s Router, &'s ExternalNetwork)> {
-    let routers: HashMap<&str, &Router> =
-        scene.topology.routers.iter().map(|router| (router.id.as_str(), router)).collect();
-    let networks: HashMap<&str, &ExternalNetwork> =
-        scene.topology.external_networks.iter().map(|network| (network.id.as_str(), network)).collect();
-    let of = move |fip: &'s FloatingIp| {
-        let network = networks.get(fip.external_network.as_deref()?)?;
-        Some((fip, *routers.get(fip.router.as_str())?, *network))
-    };
-    scene.topology.floating_ips.iter().filter(|fip| fip.kind == FipKind::Distributed).filter_map(of)
+pub(super) fn floating<'v, 's>(
+    scene: &'v Scene<'_, 's>,
+) -> impl Iterator<Item = (&'s FloatingIp, &'s Router, &'s ExternalNetwork)> + use<'v, 's> {
+    scene.index().distributed.iter().copied()
 }
 
 /// True where something on the node says it; the file alone is a hint.

@@ -75,7 +75,7 @@ impl<'a, 's> Scene<'a, 's> {
 
     /// The router of a floating IP.
     pub fn router_of(&self, fip: &FloatingIp) -> Option<&'s Router> {
-        self.topology.router(&fip.router)
+        self.index().routers.get(fip.router.as_str()).copied()
     }
 
     /// The external network with an id.

@@ -7,10 +7,14 @@ use ipnet::IpNet;
 
 use crate::net::{IfName, Link, NetnsName, OvsPort, Route, Snapshot, TableId};
 use crate::neutron::DEAD_VLAN;
-use crate::topology::{FipKind, FloatingIp, Topology};
+use crate::topology::{ExternalNetwork, FipKind, FloatingIp, Router, Topology};
 
 /// The look-ups.
 pub(in crate::check) struct Index<'s> {
+    /// Routers by id.
+    pub(in crate::check) routers: HashMap<&'s str, &'s Router>,
+    /// The distributed floating IPs, each with its router and external network.
+    pub(in crate::check) distributed: Vec<(&'s FloatingIp, &'s Router, &'s ExternalNetwork)>,
     /// Floating IPs by router.
     pub(in crate::check) fips: HashMap<&'s str, Vec<&'s FloatingIp>>,
     /// Devices by namespace and name.
@@ -30,6 +34,8 @@ pub(in crate::check) struct Index<'s> {
 impl<'s> Index<'s> {
     pub(super) fn of(snapshot: &'s Snapshot, topology: &'s Topology) -> Self {
         let mut index = Self {
+            routers: topology.routers.iter().map(|router| (router.id.as_str(), router)).collect(),
+            distributed: Vec::new(),
             fips: HashMap::new(),
             links: HashMap::new(),
             hosts: HashMap::new(),
@@ -37,8 +43,15 @@ impl<'s> Index<'s> {
             ports: HashMap::new(),
             tagged: HashSet::new(),
         };
+        let networks: HashMap<&str, &ExternalNetwork> =
+            topology.external_networks.iter().map(|network| (network.id.as_str(), network)).collect();
         for fip in &topology.floating_ips {
             index.fips.entry(&fip.router).or_default().push(fip);
+            let router = index.routers.get(fip.router.as_str());
+            let network = fip.external_network.as_deref().and_then(|id| networks.get(id));
+            if let (FipKind::Distributed, Some(router), Some(network)) = (fip.kind, router, network) {
+                index.distributed.push((fip, router, network));
+            }
         }
         let read = snapshot.namespaces.iter().filter_map(|(name, netns)| Some((name, netns.seen()?)));
         for (name, netns) in read {
