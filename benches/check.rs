@@ -55,7 +55,7 @@ fn time(snapshot: &Snapshot, runs: u32) -> Duration {
     for _ in 0..runs {
         black_box(judge(snapshot, &topology));
     }
-    (on_cpu() - began) / runs
+    on_cpu().saturating_sub(began) / runs
 }
 
 /// How long this thread has run: a busy machine takes others' time away from it.

@@ -104,7 +104,7 @@ fn has_later_marks(node: &Node, router: &RouterParts) -> bool {
         || router
             .pair
             .addresses
-            .is_some_and(|pair| stays(&qrouter, rfp.as_str(), pair.fpr()) || stays(&fip, fpr.as_str(), pair.rfp()))
+            .is_some_and(|pair| stays(qrouter, rfp.as_str(), pair.fpr()) || stays(fip, fpr.as_str(), pair.rfp()))
 }
 
 /// Step 6.

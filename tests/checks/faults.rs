@@ -51,19 +51,19 @@ pub(super) static FAULTS: &[Fault] = &[
     of(WholeRouter, 205, |site| {
         let old = site.find(&site.qrouter, Netns::addrs, |addr| addr.address == site.pair.0)?;
         let new = Addr { address: "169.254.99.0/31".parse().ok()?, ..old.clone() };
-        Some(vec![site.change(&site.qrouter, Some(Object::Addr(old)), Some(Object::Addr(new)))])
+        Some(vec![Site::change(&site.qrouter, Some(Object::Addr(old)), Some(Object::Addr(new)))])
     }),
     of(WholeRouter, 208, |site| {
         let old = site.find(&site.qrouter, Netns::neighs, |neigh| neigh.dev == site.rfp && neigh.mac.is_some())?;
         let new = Neigh { mac: Some(Mac([2, 0, 0, 0, 0, 0x99])), ..old.clone() };
-        Some(vec![site.change(&site.qrouter, Some(Object::Neigh(old)), Some(Object::Neigh(new)))])
+        Some(vec![Site::change(&site.qrouter, Some(Object::Neigh(old)), Some(Object::Neigh(new)))])
     }),
     of(Router, 209, |site| {
         let old = site.find(&site.qrouter, Netns::links, |link| link.name == site.rfp)?;
         let mut new = old.clone();
         new.mtu = old.mtu - 100;
         let link = |link| Some(Object::Link(Box::new(link)));
-        Some(vec![site.change(&site.qrouter, link(old), link(new))])
+        Some(vec![Site::change(&site.qrouter, link(old), link(new))])
     }),
     of(FloatingIp, 211, |site| (site.layout > Layout::Juno).then(|| site.held(&site.qrouter, &site.rfp))),
     of(WholeRouter, 212, |site| {
@@ -74,14 +74,14 @@ pub(super) static FAULTS: &[Fault] = &[
         let old = site.rule(site.netns(&site.qrouter))?;
         let new = Rule { action: RuleAction::Lookup(TableId(17)), ..old.clone() };
         Some(vec![
-            site.change(&site.qrouter, Some(rule_object(old)), None),
-            site.change(&site.qrouter, None, Some(rule_object(new))),
+            Site::change(&site.qrouter, Some(rule_object(old)), None),
+            Site::change(&site.qrouter, None, Some(rule_object(new))),
         ])
     }),
     of(FloatingIp, 303, |site| {
         let old = site.rule(site.netns(&site.qrouter))?;
         let new = Rule { priority: RulePriority(72_000 + site.number()), ..old };
-        Some(vec![site.change(&site.qrouter, None, Some(rule_object(new)))])
+        Some(vec![Site::change(&site.qrouter, None, Some(rule_object(new)))])
     }),
     of(FloatingIp, 304, |site| {
         let table = TableId(4000 + site.number());
@@ -92,14 +92,14 @@ pub(super) static FAULTS: &[Fault] = &[
         };
         let route = Route::unicast(table, everything(), Some(site.beside()), &site.qr.0);
         Some(vec![
-            site.change(&site.qrouter, None, Some(Object::Route(Box::new(route)))),
-            site.change(&site.qrouter, None, Some(rule_object(rule))),
+            Site::change(&site.qrouter, None, Some(Object::Route(Box::new(route)))),
+            Site::change(&site.qrouter, None, Some(rule_object(rule))),
         ])
     }),
     of(Router, 305, |site| Some(site.without_default(&site.qrouter, FIP_TABLE))),
     of(Router, 306, |site| {
         let route = Route::unicast(TableId::MAIN, everything(), Some(site.beside()), &site.qr.0);
-        Some(vec![site.change(&site.qrouter, None, Some(Object::Route(Box::new(route))))])
+        Some(vec![Site::change(&site.qrouter, None, Some(Object::Route(Box::new(route))))])
     }),
     of(Router, 307, |site| Some(site.without_default(&site.qrouter, table_of(site.qr.1)))),
     of(Router, 311, |site| Some(site.set(&site.qrouter, "net.ipv4.ip_forward", 0))),
@@ -117,11 +117,11 @@ pub(super) static FAULTS: &[Fault] = &[
     }),
     of(Network, 410, |site| {
         let (at, chain) = site.chain(&site.fip, "raw", |prefix| prefix.chain("PREROUTING"))?;
-        Some(vec![site.nf(&site.fip, &at, &chain.name, 0, chain.rules.first()?, false)])
+        Some(vec![Site::nf(&site.fip, &at, &chain.name, 0, chain.rules.first()?, false)])
     }),
     of(Router, 411, |site| {
         let (at, chain) = site.chain(&site.qrouter, "nat", |_| "PREROUTING".to_owned())?;
-        Some(vec![site.nf(&site.qrouter, &at, &chain.name, 0, chain.rules.first()?, false)])
+        Some(vec![Site::nf(&site.qrouter, &at, &chain.name, 0, chain.rules.first()?, false)])
     }),
     of(FloatingIp, 412, |site| {
         let iface = if site.layout > Layout::Juno { format!("-i {} ", site.rfp) } else { String::new() };
@@ -132,22 +132,22 @@ pub(super) static FAULTS: &[Fault] = &[
     of(FloatingIp, 501, |site| Some(site.gone(&site.fip, |netns| site.route(netns).map(route_object)))),
     of(FloatingIp, 502, |site| {
         let old = site.route(site.netns(&site.fip))?;
-        let gateway = site.find(&site.fip, Netns::routes, |route| route.is_default())?.via()?;
+        let gateway = site.find(&site.fip, Netns::routes, Route::is_default)?.via()?;
         let new = Route {
             protocol: old.protocol,
             ..Route::unicast(TableId::MAIN, IpNet::from(site.floating), Some(gateway), &site.fg)
         };
-        Some(vec![site.change(&site.fip, Some(route_object(old)), Some(route_object(new)))])
+        Some(vec![Site::change(&site.fip, Some(route_object(old)), Some(route_object(new)))])
     }),
     of(FloatingIp, 503, |site| {
         let old = site.route(site.netns(&site.fip))?;
-        let new = Route { dst: IpNet::from(site.near(site.floating)), ..old };
-        Some(vec![site.change(&site.fip, None, Some(route_object(new)))])
+        let new = Route { dst: IpNet::from(Site::near(site.floating)), ..old };
+        Some(vec![Site::change(&site.fip, None, Some(route_object(new)))])
     }),
     of(Router, 504, |site| {
         let is_its = |rule: &Rule| rule.iif.as_ref() == Some(&site.fpr);
         let rule = site.find(&site.fip, Netns::rules, is_its).filter(|_| site.layout == Layout::Pike)?;
-        Some(vec![site.change(&site.fip, Some(rule_object(rule)), None)])
+        Some(vec![Site::change(&site.fip, Some(rule_object(rule)), None)])
     }),
     of(Router, 505, |site| {
         let found = site.without_default(&site.fip, table_of(site.pair.1));
@@ -158,7 +158,7 @@ pub(super) static FAULTS: &[Fault] = &[
         let mut new = old.clone();
         new.ipv4.as_mut()?.proxy_arp = false;
         let link = |link| Some(Object::Link(Box::new(link)));
-        Some(vec![site.change(&site.fip, link(old), link(new))])
+        Some(vec![Site::change(&site.fip, link(old), link(new))])
     }),
     of(Network, 510, |site| (site.layout > Layout::Juno).then(|| site.set(&site.fip, "net.ipv4.ip_nonlocal_bind", 0))),
     of(FloatingIp, 512, |site| Some(site.held(&site.fip, &site.fg))),
@@ -166,7 +166,7 @@ pub(super) static FAULTS: &[Fault] = &[
     of(FloatingIp, 703, |site| {
         let known = site.find(&site.qrouter, Netns::neighs, |neigh| neigh.address == site.fixed)?;
         let new = Neigh { dev: site.other_qr.clone()?, ..known };
-        Some(vec![site.change(&site.qrouter, None, Some(Object::Neigh(new)))])
+        Some(vec![Site::change(&site.qrouter, None, Some(Object::Neigh(new)))])
     }),
     of(WholeRouter, 710, |site| Some(site.switched(&site.qrouter, &site.qr.0, &[false]))),
     of(FloatingIp, 901, |site| {

@@ -62,8 +62,8 @@ fn each_fault_alone_is_found_and_mended() {
     let mut wrong = Vec::new();
     for bench in benches() {
         let sites = Site::all(&bench.healthy);
-        for fault in 0..FAULTS.len() {
-            let at = (0..sites.len()).find(|site| (FAULTS[fault].make)(&sites[*site]).is_some());
+        for (fault, broken) in FAULTS.iter().enumerate() {
+            let at = (0..sites.len()).find(|site| (broken.make)(&sites[*site]).is_some());
             let found = at.map(|site| bench.check(&[(fault, site)], &sites));
             if let Some(Err(why)) = found {
                 wrong.push(format!("{}: {why}", bench.name));
@@ -103,8 +103,8 @@ fn told_apart(most: usize, draws: u32) {
             let config =
                 Config { cases: draws / 4, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
             let mut runner = TestRunner::new_with_rng(config, rng);
-            let drawn = vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), most * 2);
-            let outcome = runner.run(&drawn, |drawn| {
+            let strategy = vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), most * 2);
+            let outcome = runner.run(&strategy, |drawn| {
                 let wanted = drawn.iter().map(|(fault, site)| (fault.index(FAULTS.len()), site.index(sites.len())));
                 let faults = compatible(wanted, &sites, most);
                 bench.check(&faults, &sites).map_err(TestCaseError::fail)
@@ -191,11 +191,11 @@ impl Bench {
             let under: Vec<_> = folded.map(|one| (one.id, one.because_of)).collect();
             return Err(format!("{words:?}: found too much {more:#?}, missed {less:#?}, folded {under:#?}"));
         }
-        self.mended(&node, &before).map_err(|why| format!("{words:?}: {why}"))
+        Self::mended(&node, &before).map_err(|why| format!("{words:?}: {why}"))
     }
 
     /// Mending all roots but those that are mended by hand clears all the others.
-    fn mended(&self, node: &Snapshot, before: &BTreeSet<String>) -> Result<(), String> {
+    fn mended(node: &Snapshot, before: &BTreeSet<String>) -> Result<(), String> {
         let found = judge(node);
         let helpless = |one: &&Finding| one.mend.is_empty() || BY_HAND.contains(&one.code.0);
         let helpless: BTreeSet<&str> = found.iter().filter(helpless).map(|one| one.id.as_str()).collect();

@@ -107,7 +107,7 @@ impl<'n> Site<'n> {
     }
 
     /// An address near another, which nobody has.
-    pub(crate) fn near(&self, address: IpAddr) -> IpAddr {
+    pub(crate) fn near(address: IpAddr) -> IpAddr {
         match address {
             IpAddr::V4(address) => std::net::Ipv4Addr::from_bits(address.to_bits() ^ 0x60).into(),
             IpAddr::V6(_) => address,
@@ -115,20 +115,20 @@ impl<'n> Site<'n> {
     }
 
     pub(crate) fn nobody(&self) -> IpAddr {
-        self.near(self.fixed)
+        Self::near(self.fixed)
     }
 
     /// A next hop on the fixed IP's subnet.
     pub(crate) fn beside(&self) -> IpAddr {
-        self.near(self.qr.1.addr())
+        Self::near(self.qr.1.addr())
     }
 
-    pub(crate) fn change(&self, name: &NetnsName, before: Option<Object>, after: Option<Object>) -> Change {
+    pub(crate) fn change(name: &NetnsName, before: Option<Object>, after: Option<Object>) -> Change {
         Change::new(Some(name.clone()), before, after)
     }
 
     pub(crate) fn gone(&self, name: &NetnsName, found: impl Fn(&'n Netns) -> Option<Object>) -> Vec<Change> {
-        found(self.netns(name)).map(|object| self.change(name, Some(object), None)).into_iter().collect()
+        found(self.netns(name)).map(|object| Self::change(name, Some(object), None)).into_iter().collect()
     }
 
     pub(crate) fn rule(&self, netns: &Netns) -> Option<Rule> {
@@ -148,7 +148,7 @@ impl<'n> Site<'n> {
 
     pub(crate) fn set(&self, name: &NetnsName, key: &str, value: i64) -> Vec<Change> {
         let before = self.netns(name).sysctls.get(key).cloned().map(|old| Object::Sysctl(key.to_owned(), old));
-        vec![self.change(name, before, Some(Object::Sysctl(key.to_owned(), Observed::Seen(value))))]
+        vec![Self::change(name, before, Some(Object::Sysctl(key.to_owned(), Observed::Seen(value))))]
     }
 
     /// A device switched off, or off and on, and what the kernel does with it.
@@ -173,7 +173,7 @@ impl<'n> Site<'n> {
             pref_src: Some(self.floating),
             ..Route::unicast(TableId::LOCAL, address, None, dev)
         };
-        [Object::Addr(addr), route_object(local)].map(|object| self.change(name, None, Some(object))).into()
+        [Object::Addr(addr), route_object(local)].map(|object| Self::change(name, None, Some(object))).into()
     }
 
     /// A chain of one of the agent's tables.
@@ -191,7 +191,6 @@ impl<'n> Site<'n> {
     }
 
     pub(crate) fn nf(
-        &self,
         name: &NetnsName,
         at: &TableAt,
         chain: &str,
@@ -201,7 +200,7 @@ impl<'n> Site<'n> {
     ) -> Change {
         let at = RuleAt { at: at.clone(), chain: chain.to_owned(), position };
         let object = Some(Object::NfRule(at, Box::new(rule.clone())));
-        if comes { self.change(name, None, object) } else { self.change(name, object, None) }
+        if comes { Self::change(name, None, object) } else { Self::change(name, object, None) }
     }
 
     /// Without the first rule of an agent's chain whose line has these words.
@@ -209,14 +208,14 @@ impl<'n> Site<'n> {
         let (at, chain) = self.chain(&self.qrouter, "nat", |prefix| prefix.chain(chain))?;
         let has = |rule: &NfRule| rule.line(&chain.name, NfFamily::Ip).to_string().contains(words);
         let position = chain.rules.iter().position(has)?;
-        Some(vec![self.nf(&self.qrouter, &at, &chain.name, position, &chain.rules[position], false)])
+        Some(vec![Self::nf(&self.qrouter, &at, &chain.name, position, &chain.rules[position], false)])
     }
 
     /// One rule more at the end of an agent's chain.
     pub(crate) fn with_nat(&self, chain: &str, words: &str) -> Option<Vec<Change>> {
         let (at, chain) = self.chain(&self.qrouter, "nat", |prefix| prefix.chain(chain))?;
         let (_, rule) = parse_rule(&format!("-A {} {words}", chain.name)).ok()?;
-        Some(vec![self.nf(&self.qrouter, &at, &chain.name, chain.rules.len(), &rule, true)])
+        Some(vec![Self::nf(&self.qrouter, &at, &chain.name, chain.rules.len(), &rule, true)])
     }
 
     /// A rule of nobody's that drops the instance's packets, in a table that comes
@@ -227,17 +226,17 @@ impl<'n> Site<'n> {
         let filter =
             netfilter.nft.seen().unwrap().iter().find(|one| one.family == NfFamily::Ip && one.name == "filter");
         if filter.is_some_and(|table| table.chain("FORWARD").is_some()) {
-            return self.nf(&self.qrouter, &at("filter"), "FORWARD", 0, &rule, true);
+            return Self::nf(&self.qrouter, &at("filter"), "FORWARD", 0, &rule, true);
         }
         let (kind, policy) = ("filter".to_owned(), Policy::Accept);
         let base = Some(BaseChain { hook: Hook::Forward, priority: 0, kind, policy, device: None });
         let chain = Chain { name: "FORWARD".to_owned(), base, counters: None, rules: vec![rule] };
         if filter.is_some() {
-            return self.change(&self.qrouter, None, Some(Object::Chain(at("filter"), Box::new(chain))));
+            return Self::change(&self.qrouter, None, Some(Object::Chain(at("filter"), Box::new(chain))));
         }
         let (family, name) = (NfFamily::Ip, "filter".to_owned());
         let table = Table { family, name, dormant: false, chains: vec![chain], others: Vec::new() };
-        self.change(&self.qrouter, None, Some(Object::Table(Backend::Nft, Box::new(table))))
+        Self::change(&self.qrouter, None, Some(Object::Table(Backend::Nft, Box::new(table))))
     }
 }
 
