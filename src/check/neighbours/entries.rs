@@ -1,6 +1,6 @@
 //! Neighbour entries on router ports.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -15,6 +15,10 @@ use crate::topology::{FactSource, FipKind, FloatingIp, InternalPort, ObjectKind,
 /// a distributed router for another node, so only the agent's entries serve there.
 /// An instance of this node answers: that its entry is gone is worth a note.
 pub(in crate::check) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
+    let mut fips: HashMap<&str, Vec<&FloatingIp>> = HashMap::new();
+    for fip in scene.topology.floating_ips.iter().filter(|fip| fip.kind == FipKind::Distributed) {
+        fips.entry(&fip.router).or_default().push(fip);
+    }
     for (router, namespace, netns) in distributed(scene) {
         for neigh in netns.neighs().iter().filter(|neigh| is_on_port(neigh) && is_silent(neigh)) {
             let key = format!("{} dev {}", neigh.address, neigh.dev);
@@ -26,14 +30,14 @@ pub(in crate::check) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) 
                 .applicability(Applicability::DisplayOnly);
         }
         redirect_targets(scene, findings, router, namespace, netns);
-        instances(scene, findings, router, namespace, netns);
+        let fips = fips.get(router.id.as_str()).map_or(&[][..], Vec::as_slice);
+        instances(fips, findings, router, namespace, netns);
     }
 }
 
 /// Instances whose floating IPs are here: the only ones that a node tells of.
-fn instances(scene: &Scene<'_, '_>, findings: &mut Findings, router: &Router, namespace: &NetnsName, netns: &Netns) {
-    let own = |fip: &&FloatingIp| fip.router == router.id && fip.kind == FipKind::Distributed;
-    for fip in scene.topology.floating_ips.iter().filter(own) {
+fn instances(fips: &[&FloatingIp], findings: &mut Findings, router: &Router, namespace: &NetnsName, netns: &Netns) {
+    for fip in fips {
         let Some(fixed) = fip.fixed_ip.filter(|_| fip.facts.iter().any(|fact| fact.source == FactSource::Dnat)) else {
             continue;
         };

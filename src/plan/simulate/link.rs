@@ -18,7 +18,6 @@ use super::{Effect, changes, come, gone};
 const IFF_RUNNING: u32 = 0x40;
 const CARRIES: u32 = IFF_LOWER_UP | IFF_RUNNING;
 /// `TC_H_ROOT`: the parent of a qdisc that has none.
-const ROOT: u32 = u32::MAX;
 
 /// Where a step happens.
 #[derive(Clone, Copy)]
