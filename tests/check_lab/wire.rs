@@ -127,7 +127,10 @@ fn reached(lab: &Lab) {
     let nowhere = reach("switch", None, outside, ReachBy::Echo);
     assert_eq!(nowhere, ReachAnswer::Unreachable { from: None });
     let stranger = reach("vm-10.0.0.4", Some([10, 0, 0, 5]), outside, ReachBy::Echo);
-    assert!(matches!(&stranger, ReachAnswer::NotSent(why) if why.contains("address of that namespace")), "{stranger:?}");
+    assert!(
+        matches!(&stranger, ReachAnswer::NotSent(why) if why.contains("address of that namespace")),
+        "{stranger:?}"
+    );
 }
 
 fn asked(lab: &Lab, node: &Snapshot) -> WireAnswers {
