@@ -221,7 +221,9 @@ fn entries_that_are_learned_are_not_asked_about() {
     let mut node = fixture("S1");
     edit(&mut node, QROUTER, |netns| {
         let Observed::Seen(neighs) = &mut netns.neighs else { panic!("not read") };
-        neighs.iter_mut().for_each(|neigh| neigh.state = NeighState::Stale);
+        for neigh in neighs {
+            neigh.state = NeighState::Stale;
+        }
     });
     assert_eq!(asked_for(&node, "DVR702"), []);
 }

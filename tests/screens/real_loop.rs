@@ -232,10 +232,12 @@ fn the_wire_is_asked_and_acknowledgements_are_kept_outside_the_loop() {
     let asker: Asker = Arc::new(|_: &[RouteQuestion]| Vec::new());
     // Nobody answers, the gateway neither.
     let prober: Prober = Arc::new(|questions: &[WireQuestion]| vec![WireAnswer::Silent; questions.len()]);
-    let keeper: Keeper = Arc::new(|_: &str, id: &str, revoke: bool| match revoke {
-        false => Ok(BTreeSet::from([id.to_owned()])),
-        true => Err("the disk is full".to_owned()),
-    });
+    let keeper: Keeper =
+        Arc::new(
+            |_: &str, id: &str, revoke: bool| {
+                if revoke { Err("the disk is full".to_owned()) } else { Ok(BTreeSet::from([id.to_owned()])) }
+            },
+        );
     let reach = Reach { asker: Some(asker), prober: Some(prober), keeper: Some(keeper), site: None };
     stage.console = stage.console.reaching(reach);
     stage.keys("");
