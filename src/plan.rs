@@ -17,6 +17,7 @@ mod refused;
 mod rehearsal;
 mod remove;
 pub mod repair;
+mod script;
 mod sentence;
 mod simulate;
 
@@ -103,6 +104,14 @@ impl Plan {
         let (description, undo) = (action.sentence(), action.inverse());
         let netns = netns.clone();
         self.steps.push(Step { id, netns, description, action, undo, already: false, agent: None });
+    }
+
+    /// The same plan with what is so already at the end, numbered anew.
+    fn already_last(self) -> Self {
+        let mut sorted = Self { steps: Vec::new(), ..self };
+        let (already, to_do): (Vec<Step>, Vec<Step>) = self.steps.into_iter().partition(|step| step.already);
+        to_do.into_iter().chain(already).for_each(|step| sorted.push_step(step));
+        sorted
     }
 
     /// Adds a step as it is, numbered on.

@@ -107,6 +107,7 @@ pub fn associate(snapshot: &Snapshot, topology: &Topology, wanted: &Associate) -
         let announced = Action::Announce { dev, address: floating_ip, mac: None, by: wanted.announce };
         plan.push(&work.site.fip_place(), announced);
     }
+    let mut plan = plan.already_last();
     let case = case(&work.site, wanted);
     foretell(&mut plan, case, work.site.agent_may_run());
     warn(&mut plan, &work, wanted, guessed);

@@ -64,6 +64,7 @@ pub fn remove(snapshot: &Snapshot, topology: &Topology, wanted: &Remove) -> Resu
     if plan.steps.iter().any(fit::lasts) {
         plan.push(&gone.site.router_place(), Action::Forget { address: wanted.floating_ip });
     }
+    let mut plan = plan.already_last();
     let (kind, told) = match wanted.neutron {
         Some(Neutron::Has) => (CaseKind::StillThere, Told::Given),
         Some(Neutron::HasNot) => (CaseKind::Dropped, Told::Given),

@@ -119,7 +119,11 @@ fn a_second_floating_ip_in_every_layout() {
         let found = news(&node, &after);
         assert!(found.iter().all(|id| id.starts_with("DVR7")), "{layout:?}: {found:?}");
         assert_eq!(undone(&plan, &after).settled(), node.settled(), "{layout:?}");
-        assert!(matches!(plan.steps.last().unwrap().action, Action::Announce { .. }));
+        assert!(matches!(plan.to_do().last().unwrap().action, Action::Announce { .. }));
+        assert_eq!(
+            plan.steps.iter().map(|step| step.id).collect::<Vec<_>>(),
+            (1..=plan.steps.len() as u32).collect::<Vec<_>>()
+        );
         assert!(
             todo(&plan).iter().all(|step| !step.contains("namespace") && !step.contains("veth")),
             "{:#?}",

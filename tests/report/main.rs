@@ -12,6 +12,7 @@
 mod article;
 mod check;
 mod json;
+mod plan;
 mod select;
 mod text;
 mod trace;

@@ -7,7 +7,7 @@ use super::{Head, document};
 use crate::check::Applicability;
 use crate::net::Snapshot;
 use crate::plan::journal::Past;
-use crate::plan::{Plan, Step};
+use crate::plan::{AgentCase, CaseKind, Plan, Step, Told};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -15,17 +15,37 @@ struct Document<'a> {
     head: Head<'a>,
     intent: &'a str,
     applicability: Applicability,
+    warnings: &'a [String],
+    agent: Option<Agent>,
     steps: &'a [Step],
+}
+
+/// What Neutron says of it.
+#[derive(Serialize)]
+struct Agent {
+    case: CaseKind,
+    told: Told,
+    sentence: String,
+}
+
+impl From<AgentCase> for Agent {
+    fn from(case: AgentCase) -> Self {
+        Self { case: case.kind, told: case.told, sentence: case.sentence() }
+    }
 }
 
 /// The plan that takes a change back.
 pub fn undo_plan(at: Timestamp, past: &Past, plan: &Plan) -> String {
     let head = Head { schema: "fipscope.plan/1", node: &past.node, taken_at: at };
-    document(&Document { head, intent: &plan.intent, applicability: Applicability::Safe, steps: &plan.steps })
+    whole(head, plan, Applicability::Safe)
 }
 
 /// A plan, before it is carried out.
 pub fn plan(snapshot: &Snapshot, plan: &Plan, applicability: Applicability) -> String {
-    let head = Head::new("fipscope.plan/1", snapshot);
-    document(&Document { head, intent: &plan.intent, applicability, steps: &plan.steps })
+    whole(Head::new("fipscope.plan/1", snapshot), plan, applicability)
+}
+
+fn whole(head: Head<'_>, plan: &Plan, applicability: Applicability) -> String {
+    let Plan { intent, warnings, steps, .. } = plan;
+    document(&Document { head, intent, applicability, warnings, agent: plan.agent.map(Agent::from), steps })
 }

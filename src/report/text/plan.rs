@@ -2,19 +2,48 @@
 
 use super::count;
 use crate::check::Finding;
-use crate::plan::Plan;
+use crate::plan::{AgentWill, Plan, Step, Undo};
 use crate::report::style::{Style, Tone, finding_mark};
 use crate::report::subject;
 
-/// What it is for, then each step with the command that does the same.
+/// What it is for and what to know before, then each step with the command that
+/// does the same, then what is so already.
 pub fn plan(plan: &Plan, style: Style) -> String {
-    let mut out = style.heading(&format!("{}: {}", plan.intent, count(plan.steps.len(), "step")));
-    for step in &plan.steps {
-        out += &style.block(&format!("{:>3} ", step.id), 4, Tone::Plain, &step.description);
-        for line in step.command().lines() {
-            // Not wrapped, so that it can be copied.
-            out += &format!("    {}\n", style.paint(Tone::Good, line));
+    let to_do = plan.to_do().count();
+    let mut out = match (to_do, plan.steps.len()) {
+        (0, 1..) => style.heading(&format!("{}: all of it is so already", plan.intent)),
+        _ => style.heading(&format!("{}: {}", plan.intent, count(to_do, "step"))),
+    };
+    if to_do > 0 {
+        let known = plan.agent.map(|case| case.sentence());
+        for sentence in known.iter().chain(&plan.warnings) {
+            out += &style.block("  ! ", 4, Tone::Warning, sentence);
         }
+    }
+    for step in plan.to_do() {
+        out += &one(step, style);
+    }
+    let already: Vec<&Step> = plan.steps.iter().filter(|step| step.already).collect();
+    if !already.is_empty() {
+        out += &style.heading("Already so");
+    }
+    for step in already {
+        out += &style.block("    ", 4, Tone::Plain, &format!("{}: {}", step.netns, step.description));
+    }
+    out
+}
+
+fn one(step: &Step, style: Style) -> String {
+    let mut out = style.block(&format!("{:>3} ", step.id), 4, Tone::Plain, &step.description);
+    for line in step.command().lines() {
+        // Not wrapped, so that it can be copied.
+        out += &format!("    {}\n", style.paint(Tone::Good, line));
+    }
+    if let Undo::Nothing(why) = &step.undo {
+        out += &style.block("    ", 4, Tone::Plain, &format!("nothing takes it back: {why}"));
+    }
+    if let Some(will) = step.agent.filter(|will| !matches!(will, AgentWill::Keep | AgentWill::NotApplicable)) {
+        out += &style.block("    ", 4, Tone::Warning, &format!("the L3 agent {}", will.sentence()));
     }
     out
 }
@@ -28,7 +57,7 @@ pub fn cause(root: &Finding, plan_of: &Plan, by_hand: &[String], style: Style) -
     for sentence in by_hand {
         out += &style.block("    ", 4, Tone::Warning, &format!("by hand: {sentence}"));
     }
-    if !plan_of.steps.is_empty() {
+    if plan_of.to_do().next().is_some() {
         out += &plan(plan_of, style);
     }
     out
