@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use fipscope::check::{Code, judge};
+use fipscope::check::{Code, Finding, judge};
 use fipscope::exec::{self, Error as ExecError, Order, Site};
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::lab::{Lab, LabOptions};
@@ -48,7 +48,9 @@ pub(crate) fn mend(layout: Layout, faults: &[u16]) {
     let results: Vec<Value> =
         String::from_utf8(mended.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(!results.is_empty() && results.iter().all(|one| one["applied"] == true && one["verified"] == true));
-    results.iter().for_each(|one| valid("result", one));
+    for one in &results {
+        valid("result", one);
+    }
     let check = fipscope(&lab, &["check"]);
     assert_eq!(check.status.code(), Some(0), "{}", said(&check));
     for (from, to) in [("outside", "192.168.1.3"), ("vm-10.0.0.4", "198.51.100.7")] {
@@ -233,7 +235,7 @@ fn broken_is_gone(what: &str, left: &BTreeSet<String>) -> bool {
 
 fn judge_of(snapshot: &Snapshot) -> BTreeSet<String> {
     let findings = judge(snapshot, &Topology::of(snapshot));
-    findings.into_iter().filter(|finding| finding.is_fault()).map(|finding| finding.id).collect()
+    findings.into_iter().filter(Finding::is_fault).map(|finding| finding.id).collect()
 }
 
 /// The last line of the journal was not written.
