@@ -9,25 +9,23 @@ impl Plan {
     /// ending with the first that fails. What is so already is left out. Every
     /// word from the node is quoted; what could end a comment is made printable.
     pub fn script(&self) -> String {
-        let mut script = format!("#!/bin/sh\n# {}\n", printable(&self.intent, 300));
-        for warning in &self.warnings {
-            script.push_str(&format!("# {}\n", printable(warning, 500)));
-        }
-        script.push_str("set -eu\n");
+        let mut lines = vec!["#!/bin/sh".to_owned(), format!("# {}", printable(&self.intent, 300))];
+        lines.extend(self.warnings.iter().map(|warning| format!("# {}", printable(warning, 500))));
+        lines.push("set -eu".to_owned());
         for step in self.to_do() {
-            script.push_str(&format!("\n# {}: {}\n", step.id, printable(&step.description, 500)));
+            lines.push(format!("\n# {}: {}", step.id, printable(&step.description, 500)));
             if let Undo::Nothing(why) = &step.undo {
-                script.push_str(&format!("# Nothing takes this back: {why}\n"));
+                lines.push(format!("# Nothing takes this back: {why}"));
             }
             let command = step.command();
-            script.push_str(&match &step.action {
+            lines.push(match &step.action {
                 // That there was nothing to forget, or nobody who heard, is no failure.
-                Action::Forget { .. } | Action::Announce { .. } => format!("{{ {command}; }} || :\n"),
+                Action::Forget { .. } | Action::Announce { .. } => format!("{{ {command}; }} || :"),
                 // A shell does not end where the first of two commands fails.
-                Action::Add(Object::OvsPort(_)) => format!("{{ {command}; }} || exit 1\n"),
-                _ => format!("{command}\n"),
+                Action::Add(Object::OvsPort(_)) => format!("{{ {command}; }} || exit 1"),
+                _ => command,
             });
         }
-        script
+        lines.join("\n") + "\n"
     }
 }

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::net::Netns;
 use crate::neutron::NamespaceKind;
 use crate::topology::{FipKind, FloatingIp};
 
@@ -93,7 +94,7 @@ fn floating(site: &Site<'_>, wanted: &Associate, floating_ip: Ipv4Addr) -> Resul
     let fip = NamespaceKind::Fip.name(&site.network);
     let near = [(&fip, site.outer), (site.qrouter, Some(site.inner))];
     for (name, netns) in near {
-        let owner = netns.into_iter().flat_map(|netns| netns.addrs()).find(|addr| addr.address.addr() == address);
+        let owner = netns.into_iter().flat_map(Netns::addrs).find(|addr| addr.address.addr() == address);
         // In Juno's layout a floating IP is an address of rfp.
         let owner = owner.filter(|addr| Some(&addr.dev) != site.router.rtr_2_fip.as_ref().map(|end| &end.device));
         if let Some(addr) = owner {

@@ -139,7 +139,7 @@ fn by_id<'s>(topology: &'s Topology, id: &str) -> Result<&'s Router, Refused> {
         return Ok(router);
     }
     let fitting: Vec<&Router> = here().filter(|router| router.id.starts_with(id)).collect();
-    one_of(fitting, || Refused::NoRouter(format!("has the id {id}")))
+    one_of(&fitting, || Refused::NoRouter(format!("has the id {id}")))
 }
 
 fn by_subnet(topology: &Topology, fixed_ip: Ipv4Addr) -> Result<&Router, Refused> {
@@ -149,11 +149,11 @@ fn by_subnet(topology: &Topology, fixed_ip: Ipv4Addr) -> Result<&Router, Refused
         router.namespace.is_some() && nets.any(|net| net.contains(&fixed_ip))
     };
     let fitting: Vec<&Router> = topology.routers.iter().filter(has).collect();
-    one_of(fitting, || Refused::NoRouter(format!("has a subnet with {fixed_ip}")))
+    one_of(&fitting, || Refused::NoRouter(format!("has a subnet with {fixed_ip}")))
 }
 
-fn one_of<'s>(fitting: Vec<&'s Router>, none: impl FnOnce() -> Refused) -> Result<&'s Router, Refused> {
-    match fitting[..] {
+fn one_of<'s>(fitting: &[&'s Router], none: impl FnOnce() -> Refused) -> Result<&'s Router, Refused> {
+    match *fitting {
         [] => Err(none()),
         [router] => Ok(router),
         _ => Err(Refused::Ambiguous {

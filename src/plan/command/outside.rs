@@ -35,32 +35,30 @@ pub(super) fn announce(place: &Place, dev: &IfName, address: Ipv4Addr, by: Annou
 
 pub(super) fn switch_port(verb: &str, port: &SwitchPort) -> String {
     let (bridge, name) = (quote(port.bridge.as_str()), quote(port.name.as_str()));
-    let mut command = format!("ovs-vsctl {verb}-port {bridge} {name}");
     if verb != "add" {
-        return command;
+        return format!("ovs-vsctl {verb}-port {bridge} {name}");
     }
-    if let Some(tag) = port.tag {
-        command.push_str(&format!(" tag={tag}"));
-    }
+    let tag = port.tag.map(|tag| format!(" tag={tag}")).unwrap_or_default();
+    let mut command = vec![format!("ovs-vsctl add-port {bridge} {name}{tag}")];
     let mut settings: Vec<String> = Vec::new();
     settings.extend(port.internal.then(|| "type=internal".to_owned()));
     settings.extend(port.external_ids.iter().map(|(key, value)| quote(&format!("external_ids:{key}={value}"))));
     if !settings.is_empty() {
-        command.push_str(&format!(" -- set Interface {name} {}", settings.join(" ")));
+        command.push(format!(" -- set Interface {name} {}", settings.join(" ")));
     }
     if !port.internal {
-        return command;
+        return command.concat();
     }
     if let Place::Netns(netns) = &port.netns {
-        command.push_str(&format!(" && ip link set {name} netns {}", quote(netns.as_str())));
+        command.push(format!(" && ip link set {name} netns {}", quote(netns.as_str())));
     }
     let mac = port.mac.map(|mac| format!(" address {mac}"));
     let mtu = port.mtu.map(|mtu| format!(" mtu {mtu}"));
     if mac.is_some() || mtu.is_some() {
         let (mac, mtu) = (mac.unwrap_or_default(), mtu.unwrap_or_default());
-        command.push_str(&format!(" && {} link set {name}{mac}{mtu}", ip(&port.netns, Family::V4)));
+        command.push(format!(" && {} link set {name}{mac}{mtu}", ip(&port.netns, Family::V4)));
     }
-    command
+    command.concat()
 }
 
 pub(super) fn file_line(verb: &str, path: &Path, line: &str) -> String {
