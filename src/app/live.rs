@@ -37,7 +37,7 @@ impl Live {
     }
 
     /// Watches this node, on two threads. They end when this is dropped.
-    pub(super) fn start(options: ReadOptions) -> io::Result<Self> {
+    pub fn start(options: ReadOptions) -> io::Result<Self> {
         let desk = Arc::new(Desk::default());
         let (sender, messages) = channel(1);
         let (watched, judged, handle) = (desk.clone(), desk.clone(), desk.clone());
@@ -61,7 +61,7 @@ impl Live {
     }
 
     /// The next message; `None` where no more will come.
-    pub(super) async fn next(&mut self) -> Option<Msg> {
+    pub async fn next(&mut self) -> Option<Msg> {
         let message = self.messages.recv().await;
         self.expected = false;
         message
