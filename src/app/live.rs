@@ -23,7 +23,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const MOST_WAITING: usize = 20_000;
 
 /// What is acknowledged on the node of a name, by identity.
-pub(super) type Accepted = Box<dyn Fn(&str) -> BTreeSet<String> + Send>;
+pub type Accepted = Box<dyn Fn(&str) -> BTreeSet<String> + Send>;
 
 /// What the console hears of the watched node.
 pub struct Live {
@@ -42,7 +42,7 @@ impl Live {
 
     /// Watches this node, on two threads. They end when this is dropped.
     /// `accepted` gives what is acknowledged on the node of that name.
-    pub(super) fn start(options: ReadOptions, accepted: Accepted) -> io::Result<Self> {
+    pub fn start(options: ReadOptions, accepted: Accepted) -> io::Result<Self> {
         let desk = Arc::new(Desk::default());
         let (sender, messages) = channel(1);
         let (watched, judged, handle) = (desk.clone(), desk.clone(), desk.clone());
@@ -66,7 +66,7 @@ impl Live {
     }
 
     /// The next message; `None` where no more will come.
-    pub(super) async fn next(&mut self) -> Option<Msg> {
+    pub async fn next(&mut self) -> Option<Msg> {
         let message = self.messages.recv().await;
         self.expected = false;
         message

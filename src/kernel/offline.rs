@@ -133,7 +133,7 @@ fn recorded(bytes: &[u8], from: usize, path: &Path) -> Result<Vec<Recorded>, Off
             Ok(line) => return Err(other_schema(path, &line.schema)),
             Err(error) if error.is_eof() => break,
             Err(error) => {
-                let above = bytes[..from].iter().filter(|byte| **byte == b'\n').count();
+                let above = bytes[..from].split(|byte| *byte == b'\n').count() - 1;
                 return Err(malformed(bytes, path, &error, above + error.line()));
             }
         }

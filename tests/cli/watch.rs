@@ -50,7 +50,9 @@ fn changes_and_findings_are_told_as_they_turn_and_recorded() {
         assert!(text.contains(line), "{line}\n{all}");
     }
     let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    lines.iter().for_each(|line| valid("watch", line));
+    for line in &lines {
+        valid("watch", line);
+    }
     let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
     assert!(kinds.contains(&"change") && kinds.contains(&"raised") && kinds.contains(&"cleared"), "{kinds:?}");
     let gone = lines.iter().find(|line| line["kind"] == "change" && line["after"].is_null()).unwrap();
