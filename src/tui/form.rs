@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::state::Node;
 use super::words::count;
-use crate::net::{NeighState, printable};
+use crate::net::{NeighState, Netns, printable};
 use crate::neutron::DeviceKind;
 use crate::plan::{Associate, Neutron, associate};
 
@@ -166,15 +166,14 @@ impl Form {
                 let wanted = self.text(Field::Router);
                 let routers = topology.routers.iter().filter(|router| router.id.starts_with(wanted));
                 let inside = routers.filter_map(|router| node.snapshot.netns(router.namespace.as_ref()?));
-                let neighs = inside.flat_map(|netns| netns.neighs()).filter(|neigh| {
+                let neighs = inside.flat_map(Netns::neighs).filter(|neigh| {
                     DeviceKind::Internal.is(&neigh.dev)
                         && neigh.address.is_ipv4()
                         && matches!(neigh.state, NeighState::Permanent | NeighState::Reachable | NeighState::Stale)
                 });
                 // The snat namespace's ports answer there as well, and are no instances.
                 let all = node.snapshot.namespaces.values().filter_map(|netns| netns.seen());
-                let own: BTreeSet<IpAddr> =
-                    all.flat_map(|netns| netns.addrs()).map(|addr| addr.address.addr()).collect();
+                let own: BTreeSet<IpAddr> = all.flat_map(Netns::addrs).map(|addr| addr.address.addr()).collect();
                 let taken: BTreeSet<IpAddr> = topology.floating_ips.iter().filter_map(|fip| fip.fixed_ip).collect();
                 let has_none = |address: &IpAddr| !taken.contains(address) && !own.contains(address);
                 let mut addresses: Vec<IpAddr> = neighs.map(|neigh| neigh.address).filter(has_none).collect();

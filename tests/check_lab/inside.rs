@@ -55,7 +55,7 @@ pub(crate) fn run(layout: &str, backend: &str, number: usize) -> ExitCode {
         return ExitCode::from(u8::try_from(super::UNDECIDED).unwrap());
     }
     fault.prepare_lab(&options).unwrap_or_else(|error| panic!("{error}"));
-    let before = read(&lab, code);
+    let before = read(&lab);
     let whole = findings(&before);
     if !fault.needs.is_empty() {
         // What stands beside the article's node works.
@@ -67,7 +67,7 @@ pub(crate) fn run(layout: &str, backend: &str, number: usize) -> ExitCode {
     }
     fault.break_lab(&options).unwrap_or_else(|error| panic!("{error}"));
     thread::sleep(LINK_WATCH);
-    let broken = read(&lab, code);
+    let broken = read(&lab);
     let found = findings(&broken);
     let ours = compare(&super::title(fault), &options, code, &whole, &found);
     let wanted: Vec<&Finding> = ours.iter().flat_map(|root| repair::together(root, &found)).collect();
@@ -77,7 +77,7 @@ pub(crate) fn run(layout: &str, backend: &str, number: usize) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     mend(&lab, code, &plan, &found, &broken);
-    let pinged = ping(&read(&lab, code), |fip| ours.iter().any(|root| concerns(root, fip)));
+    let pinged = ping(&read(&lab), |fip| ours.iter().any(|root| concerns(root, fip)));
     println!("found, {MENDED} in {} steps, {pinged} answers", plan.steps.len());
     ExitCode::SUCCESS
 }
@@ -125,7 +125,7 @@ fn mend(lab: &Lab, code: Code, plan: &Plan, found: &[Finding], broken: &Snapshot
         assert!(status.success(), "{command}");
     }
     thread::sleep(LINK_WATCH);
-    gone(found, &read(lab, code), code, &format!("in the lab: {commands:#?}"));
+    gone(found, &read(lab), code, &format!("in the lab: {commands:#?}"));
 }
 
 /// Whether a finding is about a floating IP, its router or its network.
@@ -141,8 +141,13 @@ fn concerns(root: &Finding, fip: &FloatingIp) -> bool {
 /// Pings floating IPs, both ways; gives how many pings.
 fn ping(node: &Snapshot, concerned: impl Fn(&FloatingIp) -> bool) -> usize {
     let topology = Topology::of(node);
-    let fips = topology.floating_ips.iter().filter(|fip| concerned(fip));
-    let pairs: BTreeSet<(IpAddr, IpAddr)> = fips.filter_map(|fip| Some((fip.floating_ip?, fip.fixed_ip?))).collect();
+    let whole = || topology.floating_ips.iter().filter_map(|fip| Some((fip, (fip.floating_ip?, fip.fixed_ip?))));
+    let own = whole().filter(|(fip, _)| concerned(fip));
+    let mut pairs: BTreeSet<(IpAddr, IpAddr)> = own.map(|(_, pair)| pair).collect();
+    if pairs.is_empty() {
+        // It is about one that is none any more: the others are to go on.
+        pairs = whole().map(|(_, pair)| pair).collect();
+    }
     for (floating, fixed) in &pairs {
         for (from, to) in [("outside", floating.to_string()), (&*format!("vm-{fixed}"), "198.51.100.7".to_owned())] {
             let ping = ["netns", "exec", from, "ping", "-q", "-c", "1", "-W", "3", &to];
@@ -176,10 +181,8 @@ fn findings(snapshot: &Snapshot) -> Vec<Finding> {
     judge(snapshot, &Topology::of(snapshot))
 }
 
-pub(crate) fn read(lab: &Lab, code: Code) -> Snapshot {
+pub(crate) fn read(lab: &Lab) -> Snapshot {
     let netns_dir = lab.netns_dir().path().to_owned();
-    // Connections are read where they are asked for.
-    let conntrack = code == Code(406);
     let state_path = lab.given_state_path().map(std::path::Path::to_owned);
-    read_node(&ReadOptions { netns_dir, state_path, conntrack }).unwrap()
+    read_node(&ReadOptions { netns_dir, state_path, conntrack: true }).unwrap()
 }

@@ -21,7 +21,7 @@ const MANNER: Manner =
 
 /// A broken lab: the code is the only root.
 pub(crate) fn run(lab: &Lab, code: Code) -> ExitCode {
-    let node = read(lab, code);
+    let node = read(lab);
     let found = told(lab, &node);
     let roots: Vec<&Finding> = found.iter().filter(|finding| counts(finding)).collect();
     let said: Vec<String> = roots.iter().map(|root| format!("{} {}", root.id, root.message)).collect();
@@ -38,7 +38,7 @@ pub(crate) fn run(lab: &Lab, code: Code) -> ExitCode {
         let status = Command::new("sh").args(["-ec", &command]).env("PATH", PATH).status().unwrap();
         assert!(status.success(), "{command}");
     }
-    let left = told(lab, &read(lab, code));
+    let left = told(lab, &read(lab));
     let left: Vec<&Finding> = left.iter().filter(|finding| counts(finding)).collect();
     assert!(left.is_empty(), "after the repair: {left:#?}");
     let ping = ["netns", "exec", "outside", "ping", "-q", "-c", "1", "-W", "3", "192.168.1.3"];
@@ -49,7 +49,7 @@ pub(crate) fn run(lab: &Lab, code: Code) -> ExitCode {
 
 /// A lab that nobody broke: instances and gateways answer, nobody else does.
 pub(crate) fn whole(lab: &Lab) -> ExitCode {
-    let before = read(lab, Code(0));
+    let before = read(lab);
     let answers = asked(lab, &before);
     let topology = Topology::of(&before);
     let found = judge_with(&before, &topology, &answers);
@@ -60,7 +60,7 @@ pub(crate) fn whole(lab: &Lab) -> ExitCode {
     let heard = count(|answer| matches!(answer, WireAnswer::Answered(replies) if replies.len() == 1));
     let silent = count(|answer| *answer == WireAnswer::Silent);
     assert!(heard >= 5 && silent >= 4 && heard + silent == answers.len(), "{answers:#?}");
-    let after = read(lab, Code(0));
+    let after = read(lab);
     let changed = changes(&before, &after);
     // The kernel is still at its own probes for IPv6 addresses.
     let is_six = |change: &&Change| change.to_string().contains("::");

@@ -17,8 +17,6 @@ use super::{Effect, changes, come, gone};
 /// `IFF_RUNNING`: it carries packets, as the driver says.
 const IFF_RUNNING: u32 = 0x40;
 const CARRIES: u32 = IFF_LOWER_UP | IFF_RUNNING;
-/// `TC_H_ROOT`: the parent of a qdisc that has none.
-
 /// Where a step happens.
 #[derive(Clone, Copy)]
 pub(super) struct Here<'s> {
