@@ -144,6 +144,16 @@ impl FindingsView {
         changes
     }
 
+    /// Marks the root under the cursor for a repair with others, or no more.
+    pub fn toggle_mark(&mut self, judged: &Judged) {
+        let root = self.current().and_then(|row| judged.findings.get(judged.root(row.at())));
+        if let Some(root) = root
+            && !self.marked.remove(&root.id)
+        {
+            self.marked.insert(root.id.clone());
+        }
+    }
+
     fn remember(&mut self, judged: &Judged) {
         let finding = self.current().and_then(|row| judged.findings.get(row.at()));
         self.selected = finding.map(FindingId::from);

@@ -17,6 +17,7 @@ use super::{Effect, changes, come, gone};
 /// `IFF_RUNNING`: it carries packets, as the driver says.
 const IFF_RUNNING: u32 = 0x40;
 const CARRIES: u32 = IFF_LOWER_UP | IFF_RUNNING;
+
 /// Where a step happens.
 #[derive(Clone, Copy)]
 pub(super) struct Here<'s> {

@@ -131,6 +131,13 @@ pub(super) fn acknowledged(state: &mut State, result: Result<BTreeSet<String>, S
     }
 }
 
+/// The commands that mend it; where nothing does, the command that shows it.
+fn commands(node: &Node, finding: &Finding) -> Option<String> {
+    let mend = node.judged.mend(&node.snapshot, finding);
+    let look = finding.namespace.as_ref().map(|name| finding.object.command(name));
+    if mend.is_empty() { look } else { Some(mend.join("\n")) }
+}
+
 fn probe(state: &mut State) -> Vec<Effect> {
     let why = match (state.live, state.probing) {
         (true, false) => {
@@ -184,24 +191,14 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
                 open(state, Screen::Page(Page::of(finding.code)));
             }
         }
-        Command::MarkRow => {
-            let root = &judged.findings[judged.root(row.map_or(0, FindingRow::at))].id;
-            if !view.marked.remove(root) {
-                view.marked.insert(root.clone());
-            }
-        }
+        Command::MarkRow => view.toggle_mark(judged),
         Command::Explain => open(state, Screen::Page(Page::of(finding.code))),
         Command::OpenChain => chain(state, node, finding),
         Command::OpenNamespace => match &finding.namespace {
             Some(name) => open_namespace_at(state, name.clone(), tab_of(finding.object.kind), &finding.object.key),
             None => state.notice = Some("it stands on the host itself, in no namespace".to_owned()),
         },
-        Command::CopyCommand => {
-            // Where nothing mends it, the command that shows it.
-            let mend = judged.mend(&node.snapshot, finding);
-            let look = finding.namespace.as_ref().map(|name| finding.object.command(name));
-            return copy(state, if mend.is_empty() { look } else { Some(mend.join("\n")) });
-        }
+        Command::CopyCommand => return copy(state, commands(node, finding)),
         Command::Acknowledge => {
             // What follows goes with its cause.
             let root = row.and_then(|row| judged.findings.get(judged.root(row.at()))).unwrap_or(finding);
