@@ -36,7 +36,7 @@ pub(super) fn repair(which: &RepairArgs, settings: &Settings) -> Result<Exit, Ap
     let mut node = Node::read(settings)?;
     let wanted = node.wanted(which, &pick)?;
     let causes = node.causes(&wanted);
-    let Some(shown) = node.show(&causes, settings, which.consent.dry_run)? else { return Ok(node.left(&causes)) };
+    let Some(shown) = node.show(&causes, settings, which.consent.dry_run)? else { return Ok(left(&causes)) };
     if which.consent.dry_run {
         return Ok(Exit::Done);
     }
@@ -49,7 +49,7 @@ pub(super) fn repair(which: &RepairArgs, settings: &Settings) -> Result<Exit, Ap
         let causes = node.causes(&shown.ids);
         let Some(cause) = causes.iter().find(|cause| !cause.plan.steps.is_empty() && !tried.contains(&cause.root.id))
         else {
-            return Ok(node.left(&causes));
+            return Ok(left(&causes));
         };
         tried.insert(cause.root.id.clone());
         let aim = Aim { gone: cause.mended(node.snapshot), deliver: Vec::new() };
@@ -201,14 +201,6 @@ impl Node {
         });
         Ok(Some(Shown { ids: every.iter().map(|finding| finding.id.clone()).collect(), word }))
     }
-
-    /// Whether anything of it is left, and what that is.
-    fn left(&self, causes: &[Cause]) -> Exit {
-        for cause in causes {
-            note(&format!("fipscope: {} {} is still there: {}", cause.root.code, cause.root.name, cause.root.message));
-        }
-        if causes.is_empty() { Exit::Done } else { Exit::Found }
-    }
 }
 
 impl Cause {
@@ -230,4 +222,12 @@ impl Cause {
         }
         gone
     }
+}
+
+/// Whether anything of it is left, and what that is.
+fn left(causes: &[Cause]) -> Exit {
+    for cause in causes {
+        note(&format!("fipscope: {} {} is still there: {}", cause.root.code, cause.root.name, cause.root.message));
+    }
+    if causes.is_empty() { Exit::Done } else { Exit::Found }
 }

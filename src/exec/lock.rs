@@ -98,9 +98,10 @@ impl AgentLock {
         let failed = |source| Cause::Io { what: path.display().to_string(), source };
         let file = open(folder, &path).map_err(failed)?;
         let begin = Instant::now();
+        let short = |number: libc::c_int| libc::c_short::try_from(number).unwrap_or_default();
         let whole = libc::flock {
-            l_type: libc::F_WRLCK as libc::c_short,
-            l_whence: libc::SEEK_SET as libc::c_short,
+            l_type: short(libc::F_WRLCK),
+            l_whence: short(libc::SEEK_SET),
             l_start: 0,
             l_len: 0,
             l_pid: 0,

@@ -16,6 +16,7 @@ pub use read::{Past, PastStep, State, StepState, read};
 use super::{Action, Place, Plan, Step, Undo};
 
 /// A line of the journal.
+#[expect(clippy::large_enum_variant, reason = "one at a time")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "kebab-case")]
 pub enum Entry {
@@ -114,7 +115,6 @@ pub enum Event {
 }
 
 /// What takes a step back: [`Undo`] in a form that can be read back.
-#[expect(clippy::large_enum_variant, reason = "nearly every one is an action")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Back {

@@ -109,7 +109,8 @@ impl Rehearsal {
                     edit.table
                 ));
             }
-            (any_so, any_due) = (any_so | is_so, any_due | !is_so);
+            any_so |= is_so;
+            any_due |= !is_so;
         }
         match (any_so, any_due) {
             (_, false) => Due::Already,

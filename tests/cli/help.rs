@@ -9,7 +9,8 @@ fn help() {
     let short = run(["-h"]);
     assert_eq!(short.code, 0);
     insta::assert_snapshot!("short", short.out);
-    for command in ["show", "check", "explain", "acknowledge", "trace", "snapshot", "lab"] {
+    for command in ["show", "check", "explain", "acknowledge", "trace", "repair", "undo", "journal", "snapshot", "lab"]
+    {
         insta::assert_snapshot!(command, run([command, "-h"]).out);
     }
 }
@@ -24,6 +25,9 @@ fn help_fits_eighty_columns() {
         "check",
         "explain",
         "acknowledge",
+        "repair",
+        "undo",
+        "journal",
         "trace",
         "snapshot",
         "diff",
@@ -41,7 +45,7 @@ fn help_fits_eighty_columns() {
 
 #[test]
 fn commands_of_later_are_not_offered() {
-    for command in ["associate", "repair", "traffic", "watch"] {
+    for command in ["associate", "remove", "traffic", "watch"] {
         let answer = run([command]);
         assert_eq!((answer.code, answer.out.as_str()), (2, ""), "{command}");
     }

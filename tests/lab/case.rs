@@ -13,7 +13,8 @@ use fipscope::netns::{self, enter};
 use fipscope::neutron::Layout;
 use fipscope::plan::{Action, Object, Place};
 
-use crate::{change, lines};
+use crate::change;
+use crate::lines;
 
 pub(crate) const LAYOUTS: [Layout; 3] = [Layout::Juno, Layout::Newton, Layout::Pike];
 pub(crate) const BACKENDS: [Backend; 2] = [Backend::Nft, Backend::Legacy];
