@@ -114,7 +114,6 @@ fn stage(place: &Place, action: &Action) -> u8 {
         Action::Add(Object::Netns(_) | Object::Veth(_) | Object::Bridge(_))
         | Action::SetLink { .. }
         | Action::Sysctl { .. } => 3,
-        Action::Add(Object::Addr(_)) => 4,
         Action::Add(Object::Neigh(_)) => 5,
         Action::Add(Object::Route(route)) | Action::ReplaceRoute { to: route, .. } => {
             let is_host = route.dst.prefix_len() == route.dst.max_prefix_len();
@@ -122,7 +121,7 @@ fn stage(place: &Place, action: &Action) -> u8 {
         }
         Action::Add(Object::Rule(_)) => 7,
         Action::Netfilter(_) => 8,
-        Action::Add(Object::OvsPort(_) | Object::FileLine { .. }) => 4,
+        Action::Add(_) => 4,
         Action::Forget { .. } => 10,
         Action::Announce { .. } => 11,
     }
