@@ -28,6 +28,8 @@ enum Scope {
     Router,
     FloatingIp,
     Namespace,
+    /// Both are about one object of one namespace.
+    Object,
 }
 
 /// One thing that findings are about.
@@ -38,9 +40,10 @@ enum About<'f> {
     Floating(IpAddr),
     Fixed(IpAddr),
     Namespace(&'f str),
+    Object(&'f str, &'f str),
 }
 
-use Scope::{FloatingIp, Namespace, Network, Router, WholeNetwork};
+use Scope::{FloatingIp, Namespace, Network, Object, Router, WholeNetwork};
 
 /// From far-reaching causes to near ones.
 const CAUSES: &[Cause] = &[
@@ -96,6 +99,7 @@ const CAUSES: &[Cause] = &[
     Cause { code: 505, within: Router, explains: &[312] },
     Cause { code: 401, within: FloatingIp, explains: &[503] },
     Cause { code: 502, within: FloatingIp, explains: &[405] },
+    Cause { code: 411, within: Object, explains: &[404] },
     Cause { code: 412, within: FloatingIp, explains: &[405, 502, 503] },
     Cause { code: 503, within: FloatingIp, explains: &[607] },
     Cause { code: 804, within: FloatingIp, explains: &[607] },
@@ -183,6 +187,9 @@ fn abouts(finding: &Finding, within: Scope) -> impl Iterator<Item = About<'_>> {
         Router => (finding.router.as_deref().map(About::Router), None),
         FloatingIp => (finding.floating_ip.map(About::Floating), finding.fixed_ip.map(About::Fixed)),
         Namespace => (finding.namespace.as_ref().map(|name| About::Namespace(name.as_str())), None),
+        Object => {
+            (finding.namespace.as_ref().map(|name| About::Object(name.as_str(), finding.object.key.as_str())), None)
+        }
     };
     one.into_iter().chain(other)
 }

@@ -67,6 +67,21 @@ pub struct Netns {
     pub gaps: Vec<Gap>,
 }
 
+/// The lists of a namespace whose order is promised.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum List {
+    Links,
+    Addrs,
+    Rules,
+    Routes,
+    Neighs,
+}
+
+impl List {
+    /// All of them.
+    pub(super) const ALL: [Self; 5] = [Self::Links, Self::Addrs, Self::Rules, Self::Routes, Self::Neighs];
+}
+
 /// Something that a part which was read does not say.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Gap {
@@ -142,22 +157,25 @@ impl Netns {
 
     /// Puts every list into its promised order.
     pub fn sort(&mut self) {
-        if let Observed::Seen(links) = &mut self.links {
-            links.sort_by_key(|link| link.index);
-        }
-        if let Observed::Seen(addrs) = &mut self.addrs {
-            addrs.sort();
-        }
-        if let Observed::Seen(rules) = &mut self.rules {
+        List::ALL.into_iter().for_each(|list| self.sort_list(list));
+    }
+
+    /// Puts one list into its promised order.
+    pub(super) fn sort_list(&mut self, list: List) {
+        match list {
+            List::Links => sort(&mut self.links, |links| links.sort_by_key(|link| link.index)),
+            List::Addrs => sort(&mut self.addrs, <[_]>::sort),
             // The kernel keeps insertion order among equal priorities; so do we.
-            rules.sort_by_key(|rule| (rule.family, rule.priority));
+            List::Rules => sort(&mut self.rules, |rules| rules.sort_by_key(|rule| (rule.family, rule.priority))),
+            List::Routes => sort(&mut self.routes, Route::sort),
+            List::Neighs => sort(&mut self.neighs, <[_]>::sort),
         }
-        if let Observed::Seen(routes) = &mut self.routes {
-            Route::sort(routes);
-        }
-        if let Observed::Seen(neighs) = &mut self.neighs {
-            neighs.sort();
-        }
+    }
+}
+
+fn sort<T>(observed: &mut Observed<Vec<T>>, by: impl FnOnce(&mut [T])) {
+    if let Observed::Seen(list) = observed {
+        by(list);
     }
 }
 

@@ -36,8 +36,10 @@ pub(in crate::check) fn internal_traffic(scene: &Scene<'_, '_>, findings: &mut F
                 if let Some(rule) = translated(scene, router, fip) {
                     let message = "traffic between the router's subnets is translated before the guard sees it";
                     let expected = guard.expected.clone().or_else(|| guard.actual.clone()).unwrap_or_default();
+                    // Its object is the rule, as it is DVR411's where that speaks of it too.
+                    let object = ObjectRef { kind: ObjectKind::Nat, key: rule.clone() };
                     findings
-                        .fire(&subject, Some(&guard.namespace), object(), message)
+                        .fire(&subject, Some(&guard.namespace), object, message)
                         .values(format!("{expected}, before any translation"), rule)
                         .inferred();
                 }

@@ -1,24 +1,31 @@
 //! Carrying changes out on a snapshot.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::list::remove_first;
 use super::{Backend, Change, Fact, FileName, Object, Part, TableAt};
 use crate::net::netfilter::{Chain, Netfilter, NfRule, Table};
 use crate::net::normal::{same_link, same_nf_rule};
+use crate::net::snapshot::List;
 use crate::net::{AllocationFile, Host, IfName, Neigh, Netns, NetnsName, Observed, Ovs, Route, Rule, Snapshot};
 
 impl Snapshot {
-    /// Carries changes out, one after the other, then puts every list into its
-    /// order. A change inside a namespace or part that is not there to be seen
-    /// has no effect; inside a part that is absent it makes the part.
+    /// Carries changes out, one after the other, then puts the lists that they
+    /// touched into their order; others are left as they are. A change inside a
+    /// namespace or part that is not there to be seen has no effect; inside a part
+    /// that is absent it makes the part.
     pub fn apply(&mut self, changes: &[Change]) {
         for change in changes {
             self.apply_one(change);
         }
-        for netns in self.namespaces.values_mut().chain([&mut self.host.netns]) {
-            if let Observed::Seen(netns) = netns {
-                netns.sort();
+        let touched = changes.iter().flat_map(|change| {
+            let lists = change.object().map_or(&[][..], lists_of);
+            lists.iter().map(|list| (change.netns.as_ref(), *list))
+        });
+        for (place, list) in touched.collect::<BTreeSet<_>>() {
+            if let Some(netns) = self.seen_mut(place) {
+                netns.sort_list(list);
             }
         }
     }
@@ -97,6 +104,27 @@ impl Snapshot {
                 }
             }
         }
+    }
+}
+
+/// The lists with an order that a change of an object touches.
+fn lists_of(object: &Object) -> &'static [List] {
+    match object {
+        Object::Netns(_) => &List::ALL,
+        Object::Link(_) => &[List::Links],
+        Object::Addr(_) => &[List::Addrs],
+        Object::Rule(_) => &[List::Rules],
+        Object::Route(_) => &[List::Routes],
+        Object::Neigh(_) => &[List::Neighs],
+        Object::Part(part) => match **part {
+            Part::Links(_) => &[List::Links],
+            Part::Addrs(_) => &[List::Addrs],
+            Part::Rules(_) => &[List::Rules],
+            Part::Routes(_) => &[List::Routes],
+            Part::Neighs(_) => &[List::Neighs],
+            _ => &[],
+        },
+        _ => &[],
     }
 }
 

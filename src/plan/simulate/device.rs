@@ -9,7 +9,6 @@ use crate::net::{
 use crate::neutron::DeviceKind;
 
 use super::super::{Place, SwitchPort, Veth, VethEnd};
-use super::namespace::no_queue;
 use super::{Effect, come, gone};
 
 /// `IFF_BROADCAST` and `IFF_MULTICAST`: a device that is off.
@@ -115,7 +114,7 @@ fn device(netns: &Netns, name: &IfName, kind: &str, index: u32) -> Link {
         master: None,
         group: 0,
         ipv4: Some(Ipv4Conf { forwarding, send_redirects: true, ..Ipv4Conf::default() }),
-        qdiscs: vec![no_queue()],
+        qdiscs: Vec::new(),
         filters: Vec::new(),
     }
 }

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::net::{
-    Addr, AddrFlags, Change, IFF_LOWER_UP, IFF_UP, IfName, Link, NetnsName, Object as Thing, OperState, Peer,
+    Addr, AddrFlags, Change, IFF_LOWER_UP, IFF_UP, IfName, Link, NetnsName, Object as Thing, OperState, Peer, Qdisc,
 };
 use crate::net::{NeighState, Netns, Snapshot};
 
@@ -17,6 +17,8 @@ use super::{Effect, changes, come, gone};
 /// `IFF_RUNNING`: it carries packets, as the driver says.
 const IFF_RUNNING: u32 = 0x40;
 const CARRIES: u32 = IFF_LOWER_UP | IFF_RUNNING;
+/// Kinds of devices that have no queue.
+const VIRTUAL: [&str; 3] = ["veth", "bridge", "openvswitch"];
 
 /// Where a step happens.
 #[derive(Clone, Copy)]
@@ -81,6 +83,12 @@ fn on(here: Here<'_>, link: &Link) -> Vec<Effect> {
     let carries = peer_of(here, link).is_none_or(|(_, _, peer)| peer.flags & IFF_UP != 0);
     let mut after = carrying(netns, link, carries);
     after.flags |= IFF_UP;
+    let is_virtual = link.is_loopback() || link.kind.as_deref().is_some_and(|kind| VIRTUAL.contains(&kind));
+    if is_virtual && link.qdiscs.is_empty() {
+        // Nothing stands at its root before it is switched on for the first time
+        // (`attach_default_qdiscs` of `net/sched/sch_generic.c`).
+        after.qdiscs.push(Qdisc { kind: "noqueue".to_owned(), handle: 0, parent: u32::MAX });
+    }
     let mut addrs: Vec<Addr> = addr::of(netns, link).cloned().collect();
     let mut effects = Vec::new();
     if link.is_loopback() && addrs.is_empty() {

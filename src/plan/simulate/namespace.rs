@@ -3,7 +3,7 @@
 use crate::net::netfilter::Netfilter;
 use crate::net::{
     Change, ConntrackFill, Family, IFF_LOOPBACK, IfName, Ipv4Conf, Link, LinkStats, Mac, Netns, NetnsName,
-    Object as Thing, Observed, OperState, Peer, Qdisc, Rule, Snapshot, Sysctls, TableId,
+    Object as Thing, Observed, OperState, Peer, Rule, Snapshot, Sysctls, TableId,
 };
 
 use super::device;
@@ -112,12 +112,7 @@ fn loopback(forwards: bool) -> Link {
         master: None,
         group: 0,
         ipv4: Some(Ipv4Conf { forwarding: forwards, send_redirects: true, ..Ipv4Conf::default() }),
-        qdiscs: vec![no_queue()],
+        qdiscs: Vec::new(),
         filters: Vec::new(),
     }
-}
-
-/// What virtual devices have at their root.
-pub(super) fn no_queue() -> Qdisc {
-    Qdisc { kind: "noqueue".to_owned(), handle: 0, parent: u32::MAX }
 }
