@@ -142,11 +142,10 @@ pub(super) fn foretell(plan: &mut Plan, case: AgentCase, may_run: bool) {
         };
         let will = match (step.action.owner(), case.kind) {
             (Owner::L2Agent | Owner::Kernel | Owner::Neighbourhood, _) => AgentWill::NotApplicable,
-            (Owner::L3Agent, CaseKind::Missed | CaseKind::Dropped) => AgentWill::Keep,
+            (Owner::L3Agent, CaseKind::StillThere) => AgentWill::UndoAtUpdate,
             (Owner::L3Agent, CaseKind::Foreign) if is_new => AgentWill::UndoAtRestart,
             (Owner::L3Agent, CaseKind::Foreign) if compares(&step.action) => AgentWill::UndoAtUpdate,
-            (Owner::L3Agent, CaseKind::Foreign) => AgentWill::Keep,
-            (Owner::L3Agent, CaseKind::StillThere) => AgentWill::UndoAtUpdate,
+            (Owner::L3Agent, CaseKind::Foreign | CaseKind::Missed | CaseKind::Dropped) => AgentWill::Keep,
         };
         // One that does not run takes nothing back before it is started.
         let late = will == AgentWill::UndoAtUpdate && !may_run;
