@@ -161,7 +161,10 @@ fn mending(roots: &[&Finding], node: &Node) -> Result<Order, String> {
     }
     let mut notes: Vec<String> = by_hand.collect();
     for root in roots {
-        let sentence = format!("The L3 agent {}.", root.agent.sentence());
+        let sentence = match roots {
+            [_] => format!("The L3 agent {}.", root.agent.sentence()),
+            _ => format!("{}: the L3 agent {}.", root.code, root.agent.sentence()),
+        };
         if !notes.contains(&sentence) {
             notes.push(sentence);
         }
@@ -245,8 +248,8 @@ impl Proposal {
         }
         match (entry, &mut self.past) {
             (Entry::Begin(begin), _) => self.past = Some(Past::from(*begin)),
-            (entry, Some(past)) => past.take(entry),
-            (_, None) => {}
+            (entry, Some(past)) if past.id == entry.id() => past.take(entry),
+            _ => {}
         }
     }
 
