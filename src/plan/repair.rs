@@ -6,6 +6,7 @@
 //! node answer ARP for it, so it goes first and comes late.
 
 mod convert;
+mod mending;
 mod position;
 mod veth;
 
@@ -17,6 +18,7 @@ use crate::neutron::{NamespaceKind, parse_namespace};
 use super::simulate::{Simulation, netns_of};
 use super::{Action, Object, Place, Plan};
 use convert::Converted;
+pub use mending::{Mending, roots};
 use position::Chains;
 
 /// A step to be, and the rules of its chain that a new rule goes before.

@@ -56,7 +56,7 @@ commands! {
     Left Right OtherDirection CopyCommand
     Findings Explain Fold Unfold OpenChain CopyId Probe Acknowledge
     Trace OpenRouter Play WayBack Protocol Entrance AskKernel
-    Associate Repair Remove Undo Journal Apply Save MarkRow TakeBack CompleteChange
+    Associate Repair Remove Undo Journal Apply Save WithPair MarkRow TakeBack CompleteChange
     NextField PreviousField
     NextTab PreviousTab PickTab CopyLine
     Accept Cancel Complete Next Previous Erase EraseWord EraseAll
@@ -152,11 +152,12 @@ pub const BINDINGS: &[Binding] = &[
     bind(Findings, &["y"], C::CopyCommand, "copy-finding", "copy the commands of its repair", Some("copy")),
     bind(Findings, &["Y"], C::CopyId, "copy-finding-id", "copy the finding's id", None),
     bind(Proposal, &["enter"], C::Apply, "apply", "carry the plan out", Some("apply")),
+    bind(Proposal, &["P"], C::WithPair, "with-pair", "take the router's pair along, or leave it", None),
     bind(Proposal, &["n"], C::OpenNamespace, "step-namespace", "show the step's namespace, raw", Some("raw")),
     bind(Proposal, &["y"], C::CopyCommand, "copy-plan", "copy the plan as a shell script", Some("copy")),
     bind(Proposal, &["w"], C::Save, "save-plan", "save the plan as a shell script", Some("save")),
     bind(Journal, &["u"], C::TakeBack, "take-back", "plan to take the change back", Some("take back")),
-    bind(Journal, &["c"], C::CompleteChange, "complete-change", "do the rest of a change without an end", None),
+    bind(Journal, &["c"], C::CompleteChange, "complete-change", "do the rest of a change without an end", Some("complete")),
     bind(Journal, &["y"], C::CopyCommand, "copy-change", "copy its commands", Some("copy")),
     bind(Form, &["enter"], C::Accept, "form-accept", "show the plan, or go to the next field", Some("plan")),
     bind(Form, &["tab"], C::NextField, "next-field", "the next field", Some("next field")),

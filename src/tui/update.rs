@@ -38,14 +38,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             settle(state);
             Vec::new()
         }
-        Msg::Tick(now) => {
-            state.now = now;
-            let age = state.read_at.map(|then| now.duration_since(then).as_secs());
-            let due =
-                state.refresh.zip(age).is_some_and(|(every, age)| age >= i64::try_from(every).unwrap_or(i64::MAX));
-            walk::tick(state);
-            if due && state.watching.is_none() { refresh(state) } else { Vec::new() }
-        }
+        Msg::Tick(now) => tick(state, now),
         Msg::Node(result) => node(state, result),
         Msg::Live(live) => {
             state.watching = Some(live.watching);
@@ -71,26 +64,29 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             journal::read(state, &result);
             Vec::new()
         }
-        Msg::Saved(result) => {
-            state.notice = Some(match result {
-                Ok(path) => format!("saved: {}", printable(&path, 200)),
-                Err(why) => printable(&why, 200),
-            });
-            Vec::new()
-        }
+        Msg::Saved(result) => notice(state, result.map(|path| format!("saved: {}", printable(&path, 200)))),
         Msg::Probed(result) => findings::probed(state, result),
         Msg::Acknowledged(result) => {
             findings::acknowledged(state, result);
             Vec::new()
         }
-        Msg::Copied(result) => {
-            state.notice = Some(match result {
-                Ok(text) => format!("copied: {}", printable(&text, 120)),
-                Err(why) => printable(&why, 200),
-            });
-            Vec::new()
-        }
+        Msg::Copied(result) => notice(state, result.map(|text| format!("copied: {}", printable(&text, 120)))),
     }
+}
+
+/// Tells what became of something, until the next key.
+fn notice(state: &mut State, result: Result<String, String>) -> Vec<Effect> {
+    state.notice = Some(result.unwrap_or_else(|why| printable(&why, 200)));
+    Vec::new()
+}
+
+/// Time has passed: the packet moves, and what is too old is read again.
+fn tick(state: &mut State, now: jiff::Timestamp) -> Vec<Effect> {
+    state.now = now;
+    let age = state.read_at.map(|then| now.duration_since(then).as_secs());
+    let due = state.refresh.zip(age).is_some_and(|(every, age)| age >= i64::try_from(every).unwrap_or(i64::MAX));
+    walk::tick(state);
+    if due && state.watching.is_none() { refresh(state) } else { Vec::new() }
 }
 
 /// A terminal sends Alt-q and a quick Esc, q alike: what is not bound as the
@@ -185,6 +181,7 @@ fn settle(state: &mut State) {
     }
     router::settle(state);
     findings::settle(state);
+    proposal::settle(state);
     let height = usize::from(layout::namespace(body).list.height);
     for screen in &mut state.above {
         if let Screen::Namespace(namespace) = screen {

@@ -22,7 +22,7 @@ pub(super) use findings::detail_lines;
 pub(super) use help::ROWS as HELP_ROWS;
 pub(super) use namespace::tab_spans;
 pub(super) use overview::columns;
-pub(super) use proposal::notices;
+pub(super) use proposal::{answer_lines, notices};
 pub(super) use router::cost;
 
 use ratatui::Frame;

@@ -1,5 +1,7 @@
 //! A plan, before it is carried out.
 
+use std::fmt::Write as _;
+
 use super::count;
 use crate::check::Finding;
 use crate::plan::{AgentCase, AgentWill, Plan, Step, Undo};

@@ -38,7 +38,7 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
                     Screen::Findings(_) => "findings".to_owned(),
                     Screen::Page(page) => page.code.to_string(),
                     Screen::Form(_) => "associate".to_owned(),
-                    Screen::Proposal(shown) => shown.wanted.title(),
+                    Screen::Proposal(_) => "plan".to_owned(),
                     Screen::Journal(_) => "journal".to_owned(),
                 };
                 pen.write(" › ", theme.dim).fit(&place, theme.text);
@@ -73,7 +73,7 @@ pub(super) fn error(state: &State, area: Rect, buffer: &mut Buffer) {
             let first = why.lines().next().unwrap_or_default();
             (Mark::Broken, format!("the node could not be read: {first}{old}"))
         }
-        (None, Some(why)) => (Mark::Degraded, format!("not live: {why}; r reads again")),
+        (None, Some(why)) => (Mark::Degraded, format!("not live: {why}; R reads again")),
         (None, None) => return,
     };
     let theme = &state.theme;
