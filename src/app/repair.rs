@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::commands::{find, judged, lasting};
-use super::consent::{can_ask, given, refused, site};
+use super::consent::{allowed, given, refused};
 use super::error::AppError;
 use super::exit::Exit;
 use super::output::{note, print, style};
@@ -25,13 +25,7 @@ pub(super) fn repair(which: &RepairArgs, settings: &Settings) -> Result<Exit, Ap
         return Err(AppError::Usage("say what to repair: an address, --finding ID, --select CODES, or --all"));
     }
     let pick = super::check::pick(&CheckArgs { select: which.select.clone(), ..CheckArgs::default() })?;
-    let site = site(settings)?;
-    if !which.consent.dry_run {
-        if settings.read_only {
-            return Err(exec::Error::ReadOnly.into());
-        }
-        can_ask(which.consent)?;
-    }
+    let site = allowed(which.consent, settings)?;
     let mut node = Node::read(settings)?;
     let wanted = node.wanted(which, &pick)?;
     let causes = node.causes(&wanted);
@@ -54,7 +48,7 @@ pub(super) fn repair(which: &RepairArgs, settings: &Settings) -> Result<Exit, Ap
         let aim = cause.aim(node.snapshot);
         let order = Order { plan: &cause.plan, seen: node.snapshot, aim: &aim };
         let carried = exec::change(&order, &site, &mut |_| {})?;
-        tell(&carried, cause.plan.applicability, settings)?;
+        tell(&carried, cause.plan.applicability, &cause.plan.warnings, settings)?;
         match carried.outcome() {
             Outcome::Done => node = Node::read(settings)?,
             Outcome::RolledBack | Outcome::Undone | Outcome::Settled => return Ok(Exit::Found),
@@ -64,11 +58,16 @@ pub(super) fn repair(which: &RepairArgs, settings: &Settings) -> Result<Exit, Ap
 }
 
 /// What became of a change.
-pub(super) fn tell(carried: &Carried, applicability: Applicability, settings: &Settings) -> Result<(), AppError> {
+pub(super) fn tell(
+    carried: &Carried,
+    applicability: Applicability,
+    warnings: &[String],
+    settings: &Settings,
+) -> Result<(), AppError> {
     let result = report::json::Result {
         past: &carried.past,
         applicability,
-        warnings: &[],
+        warnings,
         verified: carried.verified,
         failure: carried.failure.as_deref(),
     };

@@ -1,6 +1,5 @@
 //! A plan, before it is carried out.
 
-use std::fmt::Write as _;
 
 use super::count;
 use crate::check::Finding;
