@@ -12,6 +12,7 @@ pub mod console;
 mod effects;
 mod error;
 mod exit;
+pub mod listener;
 pub mod live;
 mod log;
 mod output;
