@@ -1,7 +1,11 @@
 //! Where things stand on the screen, by its size alone: drawing, paging and the
 //! mouse all ask here, so they cannot disagree.
 
+mod traffic;
+
 use ratatui::layout::Rect;
+
+pub(super) use traffic::traffic;
 
 use super::chain::{Chain, rows};
 use super::diagram;
@@ -330,6 +334,7 @@ pub(super) fn page(state: &State) -> usize {
         Some(Screen::Page(_)) => code_page(body).text.height,
         Some(Screen::Proposal(shown)) => proposal(shown, body).list.height,
         Some(Screen::Journal(view)) => journal(view.rows().len(), body).list.height,
+        Some(Screen::Traffic(_)) => traffic(body).list.height,
         Some(Screen::Form(_)) => form(body).offers.height,
         Some(Screen::Chain(_) | Screen::Walk(_)) => body.height / 2,
     };

@@ -8,6 +8,7 @@ mod prompt;
 mod proposal;
 mod router;
 mod screens;
+mod traffic;
 mod walk;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
@@ -55,6 +56,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             walk::routes(state, &answers);
             Vec::new()
         }
+        Msg::Heard(result) => traffic::heard(state, result),
         Msg::Told(entry) => {
             proposal::told(state, entry);
             Vec::new()
@@ -170,6 +172,7 @@ fn renew(state: &mut State, node: Node) -> Vec<Effect> {
     rebuild_chains(state);
     proposal::rebuild(state);
     form::rebuild(state);
+    traffic::renew(state);
     walk::rebuild(state)
 }
 
@@ -182,6 +185,7 @@ fn settle(state: &mut State) {
     router::settle(state);
     findings::settle(state);
     proposal::settle(state);
+    traffic::rebuild(state);
     let height = usize::from(layout::namespace(body).list.height);
     for screen in &mut state.above {
         if let Screen::Namespace(namespace) = screen {
@@ -207,6 +211,7 @@ fn back(state: &mut State) {
             namespace.view_mut().filter.clear();
             namespace.rebuild(node.as_ref(), page);
         }
+        Some(Screen::Traffic(view)) if !view.filter.is_empty() => traffic::set_filter(state, ""),
         Some(Screen::Findings(view)) if !view.filter.is_empty() => {
             view.filter.clear();
             if let Some(node) = node {
@@ -305,6 +310,7 @@ fn go(state: &mut State, target: Target) -> Vec<Effect> {
             }
         }
         Target::Journal => return journal::open_journal(state),
+        Target::Traffic => return traffic::open_traffic(state),
         Target::Page(code) => open(state, Screen::Page(Page::of(code))),
         Target::Overview => state.above.clear(),
         Target::Help => state.help = Some(0),

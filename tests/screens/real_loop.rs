@@ -238,7 +238,7 @@ fn the_wire_is_asked_and_acknowledgements_are_kept_outside_the_loop() {
                 if revoke { Err("the disk is full".to_owned()) } else { Ok(BTreeSet::from([id.to_owned()])) }
             },
         );
-    let reach = Reach { asker: Some(asker), prober: Some(prober), keeper: Some(keeper), site: None };
+    let reach = Reach { asker: Some(asker), prober: Some(prober), keeper: Some(keeper), ..Reach::default() };
     stage.console = stage.console.reaching(reach);
     stage.keys("");
     stage.keys("fp");

@@ -4,7 +4,7 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
-use super::screens;
+use super::{screens, traffic};
 use crate::topology::FloatingIp;
 use crate::tui::chain::{Chain, ChainRow, opposite, rows};
 use crate::tui::diagram;
@@ -16,7 +16,7 @@ use crate::tui::namespace::{Line, Namespace};
 use crate::tui::overview::{Row, SortKey};
 use crate::tui::router::{RouterView, WayRow};
 use crate::tui::state::{Effect, Node, Screen, State};
-use crate::tui::view::{columns, tab_spans};
+use crate::tui::view::{beside, columns, tab_spans};
 use crate::tui::walk::{self, Walking};
 
 /// Rows that one notch of the wheel moves.
@@ -65,6 +65,11 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
         Some(Screen::Walk(walking)) => click_walk(walking, body, at).then_some(Command::OpenNamespace),
         Some(Screen::Findings(view)) => click_findings(view, node, body, at).then_some(Command::Open),
         Some(Screen::Page(_)) => None,
+        Some(Screen::Traffic(view)) => {
+            let list = layout::traffic(body).list;
+            let row = row_at(list, at, view.list.offset);
+            row.is_some_and(|row| traffic::click(view, node, row, list.height.into())).then_some(Command::Open)
+        }
         Some(Screen::Proposal(shown)) => {
             let list = layout::proposal(shown, body).list;
             if let Some(row) = row_at(list, at, shown.list.offset) {
@@ -223,6 +228,6 @@ fn row_at(list: Rect, at: Position, offset: usize) -> Option<usize> {
 }
 
 fn column_at(state: &State, titles: Rect, at: Position) -> Option<SortKey> {
-    let all = columns(titles, state.overview.widths);
+    let all = columns(beside(state, titles).0, state.overview.widths);
     all.into_iter().find(|(_, column)| column.contains(at)).map(|(key, _)| key)
 }

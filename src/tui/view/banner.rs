@@ -40,6 +40,7 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
                     Screen::Form(_) => "associate".to_owned(),
                     Screen::Proposal(_) => "plan".to_owned(),
                     Screen::Journal(_) => "journal".to_owned(),
+                    Screen::Traffic(_) => "traffic".to_owned(),
                 };
                 pen.write(" › ", theme.dim).fit(&place, theme.text);
             }
@@ -107,6 +108,7 @@ fn facts(state: &State, node: &Node) -> Vec<String> {
         Observed::Unreadable(_) => "agent unknown".to_owned(),
     });
     facts.push(reading_age(state, node));
+    facts.extend(super::traffic::header(state));
     let source = &node.snapshot.source;
     if !source.is_empty() && source != "kernel" {
         facts.push(format!("from {}", printable(source, 40)));
