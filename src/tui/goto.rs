@@ -31,6 +31,8 @@ pub(super) enum Target {
     Findings,
     /// The changes of the past.
     Journal,
+    /// What changed on the node.
+    Events,
     /// The page of a code.
     Page(Code),
     /// The overview.
@@ -50,6 +52,7 @@ pub(super) const WORDS: &[(&str, &str)] = &[
     ("router", "a router's classes of traffic"),
     ("trace", "a packet on its way: FROM TO [tcp 443]"),
     ("findings", "what is wrong, and why"),
+    ("events", "what changed on the node"),
     ("explain", "a code's page: DVR301"),
     ("journal", "changes made on this node"),
     ("overview", "all floating IPs"),
@@ -66,6 +69,7 @@ pub(super) fn resolve(node: Option<&Node>, input: &str) -> Result<Target, String
         ("help", "") => return Ok(Target::Help),
         ("findings", "") => return Ok(Target::Findings),
         ("journal", "") => return Ok(Target::Journal),
+        ("events", "") => return Ok(Target::Events),
         ("explain", code) => return explain(code),
         ("refresh", "") => return Ok(Target::Refresh),
         ("quit" | "q", "") => return Ok(Target::Quit),

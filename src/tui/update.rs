@@ -8,6 +8,7 @@ mod prompt;
 mod proposal;
 mod router;
 mod screens;
+mod timeline;
 mod walk;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
@@ -46,12 +47,13 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             walk::tick(state);
             if due && state.watching.is_none() { refresh(state) } else { Vec::new() }
         }
-        Msg::Node(result) => node(state, result),
+        Msg::Node(result) => {
+            timeline::read(state, &result);
+            node(state, result)
+        }
         Msg::Live(live) => {
-            state.watching = Some(live.watching);
-            state.unwatched = None;
-            let live = findings::carried_over(state, live.node);
-            node(state, Ok(live))
+            let live = timeline::heard(state, *live);
+            node(state, Ok(findings::carried_over(state, live)))
         }
         Msg::Watching(watching) => {
             state.watching = Some(watching);
@@ -126,6 +128,7 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
             state.help = Some(0);
             Vec::new()
         }
+        Command::Back if timeline::leads_out(state) => timeline::thaw(state),
         Command::Back => {
             back(state);
             Vec::new()
@@ -151,7 +154,7 @@ fn node(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
         }
         Ok(node) => {
             state.error = None;
-            renew(state, node)
+            timeline::shown(state, node)
         }
     }
 }
@@ -185,6 +188,7 @@ fn settle(state: &mut State) {
     }
     router::settle(state);
     findings::settle(state);
+    timeline::settle(state);
     let height = usize::from(layout::namespace(body).list.height);
     for screen in &mut state.above {
         if let Screen::Namespace(namespace) = screen {
@@ -206,6 +210,7 @@ fn back(state: &mut State) {
     let page = layout::page(state);
     let node = state.node.clone();
     match state.above.last_mut() {
+        Some(Screen::Events(view)) if !view.filter.is_empty() => view.narrow("", &state.timeline, page),
         Some(Screen::Namespace(namespace)) if !namespace.view().filter.is_empty() => {
             namespace.view_mut().filter.clear();
             namespace.rebuild(node.as_ref(), page);
@@ -308,6 +313,11 @@ fn go(state: &mut State, target: Target) -> Vec<Effect> {
             }
         }
         Target::Journal => return journal::open_journal(state),
+        Target::Events => {
+            if let Some(node) = state.node.clone() {
+                timeline::open_events(state, &node);
+            }
+        }
         Target::Page(code) => open(state, Screen::Page(Page::of(code))),
         Target::Overview => state.above.clear(),
         Target::Help => state.help = Some(0),

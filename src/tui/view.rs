@@ -16,6 +16,7 @@ mod page;
 mod pen;
 mod proposal;
 mod router;
+mod timeline;
 mod walk;
 
 pub(super) use findings::detail_lines;
@@ -63,6 +64,7 @@ fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         (Some(Screen::Form(form)), Some(_)) => form::draw(state, form, outer.body, buffer),
         (Some(Screen::Proposal(shown)), Some(_)) => proposal::draw(state, shown, outer.body, buffer),
         (Some(Screen::Journal(view)), Some(_)) => journal::draw(state, view, outer.body, buffer),
+        (Some(Screen::Events(view)), Some(_)) => timeline::draw(state, view, outer.body, buffer),
         (Some(Screen::Walk(walking)), Some(node)) => walk::draw(state, walking, node, outer.body, buffer),
     }
     if let Some(offset) = state.help {

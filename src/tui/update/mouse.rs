@@ -114,6 +114,15 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
                 view.step(by, usize::from(list.height));
             }
         }
+        Some(Screen::Events(view)) => {
+            let list = layout::events(body).list;
+            if let Some(row) = row_at(list, at, view.list.offset).filter(|row| *row < view.rows.len()) {
+                if row == view.list.cursor {
+                    return screens::command(state, Command::OpenNamespace, key);
+                }
+                view.go(row, usize::from(list.height));
+            }
+        }
         Some(Screen::Form(form)) => {
             let fields = layout::form(body).fields;
             if let Some(row) = row_at(fields, at, 0) {

@@ -40,6 +40,7 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
                     Screen::Form(_) => "associate".to_owned(),
                     Screen::Proposal(shown) => shown.wanted.title(),
                     Screen::Journal(_) => "journal".to_owned(),
+                    Screen::Events(_) => "events".to_owned(),
                 };
                 pen.write(" › ", theme.dim).fit(&place, theme.text);
             }
@@ -67,13 +68,16 @@ fn counted(node: &Node, width: u16) -> Vec<(Mark, String)> {
 }
 
 pub(super) fn error(state: &State, area: Rect, buffer: &mut Buffer) {
+    if let Some(frozen) = &state.frozen {
+        return super::timeline::banner(state, frozen, area, buffer);
+    }
     let (mark, text) = match (&state.error, &state.unwatched) {
         (Some(why), _) => {
             let old = if state.node.is_some() { "; what is shown is older" } else { "" };
             let first = why.lines().next().unwrap_or_default();
             (Mark::Broken, format!("the node could not be read: {first}{old}"))
         }
-        (None, Some(why)) => (Mark::Degraded, format!("not live: {why}; r reads again")),
+        (None, Some(why)) => (Mark::Degraded, format!("not live: {why}; R reads again")),
         (None, None) => return,
     };
     let theme = &state.theme;
@@ -115,6 +119,9 @@ fn facts(state: &State, node: &Node) -> Vec<String> {
 }
 
 fn reading_age(state: &State, node: &Node) -> String {
+    if let Some(frozen) = &state.frozen {
+        return format!("frozen {}", ago(frozen.at, state.now));
+    }
     if state.reading {
         return "reading…".to_owned();
     }

@@ -78,6 +78,7 @@ fn typing(state: &State, prompt: &Prompt, area: Rect, buffer: &mut Buffer) {
 fn listed(state: &State) -> String {
     let count = match state.above.last() {
         Some(Screen::Findings(view)) => view.rows.len(),
+        Some(Screen::Events(view)) => view.rows.len(),
         Some(Screen::Namespace(namespace)) => namespace.lines.iter().filter(|line| line.selectable()).count(),
         _ => state.overview.rows.iter().filter(|row| row.selectable()).count(),
     };
@@ -103,6 +104,7 @@ fn place(state: &State) -> String {
         Some(Screen::Findings(view)) => (view.list.cursor, view.rows.len()),
         Some(Screen::Proposal(shown)) => (shown.list.cursor, shown.steps().len()),
         Some(Screen::Journal(view)) => (view.list.cursor, view.rows().len()),
+        Some(Screen::Events(view)) => (view.list.cursor, view.rows.len()),
         Some(_) => return String::new(),
     };
     if count > crate::tui::layout::page(state) { format!("{} of {count}", cursor + 1) } else { String::new() }

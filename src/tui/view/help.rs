@@ -22,12 +22,13 @@ enum Row<'a> {
 /// context, a blank between two.
 pub(in crate::tui) const ROWS: usize = BINDINGS.len() + 2 * CONTEXTS.len() - 1;
 
-const CONTEXTS: [Context; 9] = [
+const CONTEXTS: [Context; 10] = [
     Context::Overview,
     Context::Chain,
     Context::Walk,
     Context::Router,
     Context::Findings,
+    Context::Events,
     Context::Page,
     Context::Namespace,
     Context::Global,
