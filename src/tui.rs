@@ -24,6 +24,7 @@ mod router;
 mod state;
 pub mod svg;
 pub mod theme;
+mod timeline;
 mod traffic;
 mod update;
 mod view;
@@ -42,7 +43,8 @@ pub use overview::{FipId, Heading, Overview, Row, RowId, Section, Sort, SortKey,
 pub use page::Page;
 pub use proposal::{Order, Proposal, Stage, Wanted};
 pub use router::{Band, RouterView, WayId, WayRow};
-pub use state::{Effect, Msg, Node, Over, Prompt, Purpose, Screen, State};
+pub use state::{Effect, Frozen, Msg, Node, Over, Prompt, Purpose, Screen, State};
+pub use timeline::{Event, EventRow, EventsView, MOST_CHANGES, MOST_WEIGHT, Moment, Timeline};
 pub use traffic::{Heard, Hearing, Said, TrafficId, TrafficRow, TrafficView};
 pub use update::update;
 pub use view::view;

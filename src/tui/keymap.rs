@@ -30,6 +30,8 @@ pub enum Context {
     Journal,
     /// What flows.
     Traffic,
+    /// What changed on the node.
+    Events,
     /// The form for an association.
     Form,
     /// One namespace, raw.
@@ -62,6 +64,7 @@ commands! {
     Associate Repair Remove Undo Journal Apply Save WithPair MarkRow TakeBack CompleteChange
     NextField PreviousField
     NextTab PreviousTab PickTab CopyLine
+    Events StepBack StepForward Freeze ShowThen
     Accept Cancel Complete Next Previous Erase EraseWord EraseAll
 }
 
@@ -95,7 +98,7 @@ const fn bind(
 
 use Command as C;
 use Context::{
-    Chain, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router, Traffic, Walk,
+    Chain, Events, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router, Traffic, Walk,
 };
 
 const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
@@ -136,7 +139,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Walk, &["tab", "shift-tab"], C::OtherDirection, "new-direction", "a new packet from the other end", Some("direction")),
     bind(Walk, &["p"], C::Protocol, "protocol", "the next protocol: TCP, UDP, ICMP", Some("protocol")),
     bind(Walk, &["v"], C::AskKernel, "ask-kernel", "ask the kernel's own lookups again", Some("ask the kernel")),
-    bind(Walk, &["e"], C::Entrance, "entrance", "the next place where it could enter", None),
+    bind(Walk, &["i"], C::Entrance, "entrance", "the next place where it could enter", None),
     bind(Walk, &["enter", "n"], C::OpenNamespace, "station-namespace", "show where the station stands, raw", Some("raw")),
     bind(Walk, &["y"], C::CopyCommand, "copy-lookup", "copy the command that asks the kernel", None),
     bind(Router, &["enter"], C::Open, "open-way", "open the way's chain, or its namespace", Some("open")),
@@ -174,6 +177,12 @@ pub const BINDINGS: &[Binding] = &[
     bind(Traffic, &["t"], C::Trace, "trace-traffic", "watch such a packet on its way", Some("trace")),
     bind(Traffic, &["s"], C::StopListening, "stop-listening", "listen no more, and go back", Some("stop listening")),
     bind(Traffic, &["T"], C::Traffic, "traffic-again", "listen again where that failed", None),
+    bind(Events, &["enter"], C::OpenNamespace, "event-namespace", "show the object as the kernel has it", Some("raw")),
+    bind(Events, &["space"], C::ShowThen, "show-then", "show the node as it was after the change", Some("as it was")),
+    bind(Events, &["/"], C::Filter, "filter-events", "filter by text, code or address", Some("filter")),
+    bind(Events, &["x"], C::Explain, "explain-event", "explain the finding's code", None),
+    bind(Events, &["y"], C::CopyLine, "copy-event", "copy the line", Some("copy")),
+    bind(Events, &["w"], C::Save, "save-events", "save what is listed", Some("save")),
     bind(Form, &["enter"], C::Accept, "form-accept", "show the plan, or go to the next field", Some("plan")),
     bind(Form, &["tab"], C::NextField, "next-field", "the next field", Some("next field")),
     bind(Form, &["shift-tab"], C::PreviousField, "previous-field", "the field before", None),
@@ -191,6 +200,10 @@ pub const BINDINGS: &[Binding] = &[
     bind(Namespace, &["y"], C::CopyLine, "copy-line", "copy the line", Some("copy")),
     bind(Global, &[":"], C::Goto, "goto", "go anywhere by name", Some("go to")),
     bind(Global, &["f"], C::Findings, "findings", "show what is wrong, and why", Some("findings")),
+    bind(Global, &["e"], C::Events, "events", "show what changed on the node", Some("events")),
+    bind(Global, &["["], C::StepBack, "change-back", "show the node as it was one change before", None),
+    bind(Global, &["]"], C::StepForward, "change-forward", "show it one change later", None),
+    bind(Global, &["L"], C::Freeze, "freeze", "freeze the picture, or go back to live", None),
     bind(Global, &["J"], C::Journal, "journal", "show the changes made on this node", None),
     bind(Global, &["u"], C::Undo, "undo", "plan to take the last change back", None),
     bind(Global, &["R", "f5"], C::Refresh, "refresh", "read the node again", Some("read")),
@@ -311,6 +324,7 @@ impl Context {
             Proposal => "plan",
             Journal => "journal",
             Traffic => "traffic",
+            Events => "events",
             Form => "form",
             Namespace => "namespace",
             Prompt => "input line",

@@ -8,6 +8,7 @@ mod prompt;
 mod proposal;
 mod router;
 mod screens;
+mod timeline;
 mod traffic;
 mod walk;
 
@@ -40,12 +41,13 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Tick(now) => tick(state, now),
-        Msg::Node(result) => node(state, result),
+        Msg::Node(result) => {
+            timeline::read(state, &result);
+            node(state, result)
+        }
         Msg::Live(live) => {
-            state.watching = Some(live.watching);
-            state.unwatched = None;
-            let live = findings::carried_over(state, live.node);
-            node(state, Ok(live))
+            let live = timeline::heard(state, *live);
+            node(state, Ok(findings::carried_over(state, live)))
         }
         Msg::Watching(watching) => {
             state.watching = Some(watching);
@@ -124,6 +126,7 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
             state.help = Some(0);
             Vec::new()
         }
+        Command::Back if timeline::leads_out(state) => timeline::thaw(state),
         Command::Back => {
             back(state);
             Vec::new()
@@ -149,7 +152,7 @@ fn node(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
         }
         Ok(node) => {
             state.error = None;
-            renew(state, node)
+            timeline::shown(state, node)
         }
     }
 }
@@ -186,6 +189,7 @@ fn settle(state: &mut State) {
     findings::settle(state);
     proposal::settle(state);
     traffic::rebuild(state);
+    timeline::settle(state);
     let height = usize::from(layout::namespace(body).list.height);
     for screen in &mut state.above {
         if let Screen::Namespace(namespace) = screen {
@@ -207,6 +211,7 @@ fn back(state: &mut State) {
     let page = layout::page(state);
     let node = state.node.clone();
     match state.above.last_mut() {
+        Some(Screen::Events(view)) if !view.filter.is_empty() => view.narrow("", &state.timeline, page),
         Some(Screen::Namespace(namespace)) if !namespace.view().filter.is_empty() => {
             namespace.view_mut().filter.clear();
             namespace.rebuild(node.as_ref(), page);
@@ -311,6 +316,11 @@ fn go(state: &mut State, target: Target) -> Vec<Effect> {
         }
         Target::Journal => return journal::open_journal(state),
         Target::Traffic => return traffic::open_traffic(state),
+        Target::Events => {
+            if let Some(node) = state.node.clone() {
+                timeline::open_events(state, &node);
+            }
+        }
         Target::Page(code) => open(state, Screen::Page(Page::of(code))),
         Target::Overview => state.above.clear(),
         Target::Help => state.help = Some(0),

@@ -89,6 +89,11 @@ fn all(state: &mut State) -> impl Iterator<Item = &mut FindingsView> {
 /// about that reading as well.
 pub(super) fn probed(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
     state.probing = false;
+    if let (Ok(probed), Some(frozen)) = (&result, &mut state.frozen) {
+        frozen.live = frozen.live.clone().probed(probed.answers.clone());
+        state.probed_at = Some(state.now);
+        return Vec::new();
+    }
     let (probed, node) = match (result, state.node.take()) {
         (Ok(probed), Some(node)) => (probed, node),
         (result, node) => {
@@ -110,7 +115,7 @@ pub(super) fn probed(state: &mut State, result: Result<Node, String>) -> Vec<Eff
 /// A node that changed keeps what is accepted on it, and for a while what the
 /// wire answered.
 pub(super) fn carried_over(state: &State, node: Node) -> Node {
-    let Some(old) = &state.node else { return node };
+    let Some(old) = state.newest() else { return node };
     let accepted = old.judged.acknowledged().clone();
     let is_recent = |at| state.now.duration_since(at).as_secs() < ANSWERS_HOLD;
     let keeps = !old.answers.is_empty() && state.probed_at.is_some_and(is_recent);
@@ -122,6 +127,9 @@ pub(super) fn carried_over(state: &State, node: Node) -> Node {
 pub(super) fn acknowledged(state: &mut State, result: Result<BTreeSet<String>, String>) {
     match result {
         Ok(ids) => {
+            if let Some(frozen) = &mut state.frozen {
+                frozen.live = frozen.live.clone().accepting(ids.clone());
+            }
             state.node = state.node.take().map(|node| node.accepting(ids));
             // The cursor stays where it is: the next one is there now.
             all(state).for_each(|view| view.selected = None);
@@ -140,6 +148,7 @@ fn commands(node: &Node, finding: &Finding) -> Option<String> {
 
 fn probe(state: &mut State) -> Vec<Effect> {
     let why = match (state.live, state.probing) {
+        _ if state.frozen.is_some() => "what is shown is the past: there is no wire to ask; L goes back to live",
         (true, false) => {
             state.probing = true;
             return vec![Effect::Probe];

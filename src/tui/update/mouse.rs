@@ -85,6 +85,15 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
             }
             None
         }
+        Some(Screen::Events(view)) => {
+            let list = layout::events(body).list;
+            let row = row_at(list, at, view.list.offset).filter(|row| *row < view.rows.len());
+            let here = row == Some(view.list.cursor);
+            if let Some(row) = row {
+                view.go(row, usize::from(list.height));
+            }
+            here.then_some(Command::OpenNamespace)
+        }
         Some(Screen::Form(form)) => {
             let fields = layout::form(body).fields;
             if let Some(field) = row_at(fields, at, 0).and_then(|row| Field::ALL.get(row)) {

@@ -1,6 +1,6 @@
 //! What a command does on the screen in sight.
 
-use super::{findings, form, journal, open, open_chain, open_namespace, proposal, router, traffic, walk};
+use super::{findings, form, journal, open, open_chain, open_namespace, proposal, router, timeline, traffic, walk};
 use crate::net::NetnsName;
 use crate::topology::{Direction, ObjectKind};
 use crate::tui::chain::{Chain, command as shell_command};
@@ -38,6 +38,13 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
         Command::Journal => return journal::open_journal(state),
         Command::Undo => return journal::undo_last(state),
         Command::Traffic => return traffic::open_traffic(state),
+        Command::Events => {
+            timeline::open_events(state, &node);
+            return Vec::new();
+        }
+        Command::StepBack => return timeline::step(state, true),
+        Command::StepForward => return timeline::step(state, false),
+        Command::Freeze => return timeline::freeze(state),
         _ => {}
     }
     match state.above.last() {
@@ -54,6 +61,7 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
         Some(Screen::Proposal(_)) => proposal::command(state, &node, command),
         Some(Screen::Journal(_)) => journal::command(state, &node, command),
         Some(Screen::Traffic(_)) => traffic::command(state, &node, command),
+        Some(Screen::Events(_)) => timeline::command(state, &node, command),
         // It takes every key itself.
         Some(Screen::Form(_)) => Vec::new(),
     }
@@ -79,6 +87,7 @@ fn filter(state: &mut State) {
         Some(Screen::Namespace(namespace)) => namespace.view().filter.clone(),
         Some(Screen::Findings(view)) => view.filter.clone(),
         Some(Screen::Traffic(view)) => view.filter.clone(),
+        Some(Screen::Events(view)) => view.filter.clone(),
         Some(_) => return,
     };
     state.prompt = Some(Prompt { purpose: Purpose::Filter { before: before.clone() }, input: before, chosen: None });

@@ -29,6 +29,10 @@ pub(super) fn rebuild(state: &mut State) -> Vec<Effect> {
 
 /// The kernel answered.
 pub(super) fn routes(state: &mut State, answers: &[Answered]) {
+    // They are about the node as it is, not about the one that is shown.
+    if state.frozen.is_some() {
+        return;
+    }
     all(state).for_each(|walking| walking.witnessed(answers));
 }
 
@@ -63,7 +67,8 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
         Command::OtherDirection => return watch(state, node, Asked::turned),
         Command::Protocol => return watch(state, node, Asked::next_protocol),
         Command::Entrance => return entrance(state, node),
-        Command::AskKernel if state.live => return ask(state),
+        Command::AskKernel if state.is_now() => return ask(state),
+        Command::AskKernel if state.live => state.notice = Some("the kernel cannot be asked about the past".to_owned()),
         Command::AskKernel => state.notice = Some("what is shown is a file: there is no kernel to ask".to_owned()),
         Command::OpenNamespace => station_namespace(state),
         Command::CopyCommand => return copy_lookup(state),
@@ -158,7 +163,8 @@ fn copy_lookup(state: &mut State) -> Vec<Effect> {
 
 /// Asks the kernel about all walks that are open.
 fn ask(state: &mut State) -> Vec<Effect> {
-    if !state.live {
+    if !state.is_now() {
+        all(state).for_each(|walking| walking.asking = false);
         return Vec::new();
     }
     let mut questions = Vec::new();
