@@ -64,7 +64,10 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
         view.step(by, height);
         return Vec::new();
     }
-    let Some(past) = JournalView::current(view).cloned() else { return Vec::new() };
+    let Some(past) = JournalView::current(view).cloned() else {
+        state.notice = Some("there is no change here".to_owned());
+        return Vec::new();
+    };
     match command {
         Command::TakeBack => match past.state {
             PastState::Done | PastState::Unfinished => take_back(state, node, &past, false),
