@@ -12,6 +12,7 @@ use crate::tui::chain::Chain;
 use crate::tui::findings::{FindingRow, FindingsView};
 use crate::tui::keymap::Command;
 use crate::tui::layout;
+use crate::tui::list::List;
 use crate::tui::overview::FipId;
 use crate::tui::page::Page;
 use crate::tui::state::{Effect, Node, Screen, State};
@@ -31,7 +32,7 @@ pub(super) fn open_findings(state: &mut State, node: &Node) {
     }
     let judged = &node.judged;
     let finding = in_sight(state, node).and_then(|fip| judged.worst_of(&node.topology, fip));
-    let view = FindingsView::at(judged, finding, usize::MAX);
+    let view = FindingsView::at(judged, finding, List::UNKNOWN);
     open(state, Screen::Findings(Box::new(view)));
     settle(state);
 }
@@ -57,7 +58,7 @@ pub(super) fn rebuild(state: &mut State) {
     let body = layout::outer(state, state.area()).body;
     for view in all(state) {
         // How much room the list has follows from how much there is to list.
-        view.rebuild(&node.judged, usize::MAX);
+        view.rebuild(&node.judged, List::UNKNOWN);
         let height = usize::from(layout::findings(view.rows.len(), body).list.height);
         view.list.reveal(height, view.rows.len());
     }
