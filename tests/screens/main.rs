@@ -24,5 +24,6 @@ mod proposal;
 mod real_loop;
 mod router;
 mod screens;
+mod traffic;
 mod walk;
 mod walks;

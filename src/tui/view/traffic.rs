@@ -52,7 +52,7 @@ pub(super) fn draw(state: &State, view: &TrafficView, node: &Node, body: Rect, b
 /// How much is heard, and how well.
 fn counters(theme: &Theme, view: &TrafficView, hearing: &Hearing, heard: &Heard, area: Rect, buffer: &mut Buffer) {
     let interval = &heard.interval;
-    let packets: u64 = interval.classes.iter().map(|count| count.packets).sum();
+    let packets = interval.classes.iter().fold(0_u64, |sum, count| sum.saturating_add(count.packets));
     let mut pen = Pen::new(buffer, area);
     pen.write("   ", theme.text);
     if view.paused.is_some() {
