@@ -4,6 +4,7 @@
 //! The console side: [`console`].
 
 mod acknowledged;
+mod associate;
 mod changer;
 mod check;
 mod commands;
@@ -12,6 +13,7 @@ pub mod console;
 mod effects;
 mod error;
 mod exit;
+pub mod listener;
 pub mod live;
 mod log;
 mod output;
@@ -70,6 +72,8 @@ fn dispatch(command: &Command, settings: &Settings) -> Result<Exit, AppError> {
         Command::Explain(code) => check::explain(code.as_deref(), settings),
         Command::Acknowledge { finding, revoke } => check::acknowledge(finding, *revoke, settings),
         Command::Trace(packet) => trace::trace(packet, settings),
+        Command::Associate(which) => associate::associate(which, settings),
+        Command::Remove(which) => associate::remove(which, settings),
         Command::Repair(which) => repair::repair(which, settings),
         Command::Undo(which) => past::undo(which, settings),
         Command::Journal(what) => past::journal(what, settings),

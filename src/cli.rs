@@ -44,7 +44,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Typed, clap::E
         Command::Diff { .. } => Some("diff compares the two files that it is given"),
         Command::Traffic(_) => Some("traffic listens on this node"),
         Command::Lab(_) => Some("the lab builds a node of its own"),
-        Command::Repair(_) | Command::Undo(_) | Command::Journal(_) => {
+        Command::Associate(_) | Command::Remove(_) | Command::Repair(_) | Command::Undo(_) | Command::Journal(_) => {
             Some("it changes this node, and a file cannot be changed")
         }
         Command::Watch(_) => Some("a file does not change"),
@@ -117,6 +117,13 @@ mod tests {
             "fipscope check --select DVR3011",
             "fipscope check --ignore bananas",
             "fipscope acknowledge",
+            "fipscope associate 192.168.1.4",
+            "fipscope associate 192.168.1.4 10.0.0.5 --gateway-port-id x",
+            "fipscope associate 192.168.1.4 10.0.0.5 --bridge a/b",
+            "fipscope associate 192.168.1.4 10.0.0.5 --vlan 4095",
+            "fipscope --from x associate 192.168.1.4 10.0.0.5",
+            "fipscope remove",
+            "fipscope remove 192.168.1.4 --neutron perhaps",
             "fipscope repair bananas",
             "fipscope repair 10.0.0.4 --all",
             "fipscope undo last",
@@ -168,6 +175,8 @@ mod tests {
                 "check",
                 "explain",
                 "acknowledge",
+                "associate",
+                "remove",
                 "repair",
                 "undo",
                 "journal",

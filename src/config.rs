@@ -4,19 +4,22 @@
 //! over the configuration file, that over the default. [`LowArgs`] is what was
 //! typed, nothing more; [`Settings`] is what holds.
 
+mod change;
 mod environment;
 mod file;
 mod near;
 mod settings;
 mod typed;
 
+pub use crate::net::Mac;
 pub use crate::net::netfilter::Backend;
+pub use change::{AnnounceArg, AssociateArgs, Consent, GatewayPortArgs, JournalArgs, RemoveArgs, RepairArgs, UndoArgs};
 pub use environment::Environment;
 pub use file::FileSettings;
 pub use settings::Settings;
 pub use typed::{
-    CheckArgs, ColorChoice, Command, Consent, Format, JournalArgs, LabArgs, LowArgs, RepairArgs, ShowArgs, Shown,
-    SnapshotArgs, TCP, TraceArgs, TrafficArgs, UDP, UndoArgs, WatchArgs, protocol,
+    CheckArgs, ColorChoice, Command, Format, LabArgs, LowArgs, ShowArgs, Shown, SnapshotArgs, TCP, TraceArgs,
+    TrafficArgs, UDP, WatchArgs, protocol,
 };
 
 use std::path::PathBuf;

@@ -5,6 +5,7 @@
 //! the step's namespace. When a step fails, what was done before it is taken
 //! back in reverse order, and every error is told.
 
+mod announce;
 mod change;
 mod error;
 mod file;
@@ -23,6 +24,7 @@ mod sysctl;
 mod verify;
 mod writer;
 
+pub use announce::{AnnounceError, Round, announce_again};
 pub use change::{Order, change};
 pub use error::{Cause, Error, StepError};
 pub use past::{complete, history, settle_by_hand, undo};

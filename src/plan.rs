@@ -143,12 +143,12 @@ impl Plan {
                 }
                 _ => None,
             };
-            match key.as_ref().and_then(|key| first.get(key)).and_then(|at: &usize| gathered.steps.get_mut(*at)) {
-                Some(earlier) => earlier.take_in(step),
-                None => {
-                    first.extend(key.map(|key| (key, gathered.steps.len())));
-                    gathered.push_step(step);
-                }
+            let earlier = key.as_ref().and_then(|key| first.get(key)).copied();
+            if let Some(earlier) = earlier.and_then(|at: usize| gathered.steps.get_mut(at)) {
+                earlier.take_in(step);
+            } else {
+                first.extend(key.map(|key| (key, gathered.steps.len())));
+                gathered.push_step(step);
             }
         }
         gathered

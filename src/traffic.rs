@@ -22,7 +22,7 @@ mod site;
 mod state;
 mod stop;
 
-pub use count::{CLASSES, Count};
+pub use count::{CLASSES, Count, short};
 pub use interval::{FipTraffic, FlowTraffic, Interval, RouterTraffic};
 pub use meter::{Memory, Meter, Sighting};
 pub use pcapng::Pcapng;

@@ -6,10 +6,22 @@ use super::error::AppError;
 use super::output::note;
 use crate::config::Consent;
 use crate::config::Settings;
-use crate::exec::Site;
+use crate::exec::{self, Site};
 use crate::netns::NetnsDir;
 
-/// The node that is to be changed.
+/// The node that is to be changed, where that is allowed and can be asked about.
+pub(super) fn allowed(consent: Consent, settings: &Settings) -> Result<Site, AppError> {
+    let site = site(settings)?;
+    if !consent.dry_run {
+        if settings.read_only {
+            return Err(exec::Error::ReadOnly.into());
+        }
+        can_ask(consent)?;
+    }
+    Ok(site)
+}
+
+/// The node, and where what was changed on it is written down.
 pub(super) fn site(settings: &Settings) -> Result<Site, AppError> {
     let Some(folder) = settings.state_dir.clone() else {
         return Err(AppError::Usage("there is nowhere to keep the journal: set XDG_STATE_HOME or HOME"));
@@ -23,7 +35,7 @@ pub(super) fn site(settings: &Settings) -> Result<Site, AppError> {
 }
 
 /// Refuses where nobody can be asked, before anything is shown or read.
-pub(super) fn can_ask(consent: Consent) -> Result<(), AppError> {
+fn can_ask(consent: Consent) -> Result<(), AppError> {
     if consent.yes || consent.dry_run || io::stdin().is_terminal() {
         return Ok(());
     }

@@ -18,6 +18,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::changer::{self, Changer};
 use super::effects;
+use super::listener::{Ears, Listener};
 use super::live::Live;
 use super::terminal::{Guard, Signals};
 use super::worker::Worker;
@@ -54,6 +55,8 @@ pub struct Reach {
     pub prober: Option<Prober>,
     /// What is acknowledged.
     pub keeper: Option<Keeper>,
+    /// What flows.
+    pub ears: Option<Ears>,
     /// The node, where it may be changed.
     pub site: Option<Site>,
 }
@@ -114,6 +117,7 @@ pub struct Console<B: Backend> {
     worker: Worker,
     reach: Reach,
     changer: Changer,
+    listener: Listener,
     live: Option<Live>,
     begun: bool,
     clock: fn() -> Timestamp,
@@ -178,8 +182,9 @@ impl<B: Backend> Console<B> {
         state.keymap = settings.keymap;
         state.refresh = settings.refresh;
         let worker = Worker::start(source).map_err(ConsoleError::Start)?;
-        let (reach, changer) = (Reach::default(), Changer::new(None));
-        Ok(Self { terminal, state, worker, reach, changer, live: None, begun: false, clock, clipboard, dirty: true })
+        let (reach, changer, listener) = (Reach::default(), Changer::new(None), Listener::default());
+        let (live, begun, dirty) = (None, false, true);
+        Ok(Self { terminal, state, worker, reach, changer, listener, live, begun, clock, clipboard, dirty })
     }
 
     /// Told what changes, instead of reading now and then.
@@ -240,6 +245,7 @@ impl<B: Backend> Console<B> {
                 },
                 answer = self.worker.answer() => self.answer(answer)?,
                 news = self.changer.next() => quit |= self.send(news)?,
+                heard = self.listener.next() => quit |= self.send(heard)?,
                 news = next(&mut self.live) => self.news(news)?,
                 _ = ticks.tick() => quit |= self.send(Msg::Tick((self.clock)()))?,
             }
@@ -261,7 +267,8 @@ impl<B: Backend> Console<B> {
     }
 
     fn is_busy(&self) -> bool {
-        self.worker.is_busy() || self.changer.is_busy() || self.live.as_ref().is_some_and(Live::is_busy)
+        let under_way = self.worker.is_busy() || self.changer.is_busy() || self.listener.is_busy();
+        under_way || self.live.as_ref().is_some_and(Live::is_busy)
     }
 
     /// The watched node's news; `None` where there will be no more.
@@ -305,6 +312,9 @@ impl<B: Backend> Console<B> {
         self.send(Msg::Tick((self.clock)()))?;
         let old = self.state.node.clone().filter(|_| matches!(answer, Msg::Node(_) | Msg::Live(_)));
         self.send(answer)?;
+        if let Some(node) = self.state.node.as_ref().filter(|_| old.is_some()) {
+            self.listener.follow(node);
+        }
         self.worker.discard(old);
         Ok(())
     }
@@ -329,6 +339,11 @@ impl<B: Backend> Console<B> {
                     (Some(prober), Some(node)) => self.worker.probe(prober, node.clone()),
                     _ => quit |= self.send(Msg::Probed(Err("there is no wire to ask".to_owned())))?,
                 },
+                Effect::Listen => match (&self.reach.ears, &self.state.node) {
+                    (Some(ears), Some(node)) => self.listener.start(ears, node.clone()),
+                    _ => quit |= self.send(Msg::Heard(Err("there is nothing to listen to".to_owned())))?,
+                },
+                Effect::StopListening => self.listener.stop(),
                 Effect::Acknowledge { node, id, revoke } => match &self.reach.keeper {
                     Some(keeper) => self.worker.keep(keeper, node, id, revoke),
                     None => quit |= self.send(Msg::Acknowledged(Err("there is nowhere to keep it".to_owned())))?,

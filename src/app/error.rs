@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::exit::Exit;
 use crate::config::ConfigError;
 use crate::exec::Error as ExecError;
+use crate::plan::Refused;
 
 /// Why a command came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,9 @@ pub(super) enum AppError {
     /// Nothing was changed, or not as it was meant.
     #[error(transparent)]
     Exec(#[from] ExecError),
+    /// What is wanted cannot be, or not from what is known.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// What the command does not need could not be given up.
     #[error("cannot give up privileges: {0}\nplease report it")]
     Privileges(String),
@@ -159,11 +163,15 @@ impl AppError {
         match self {
             Self::Exec(ExecError::Half { .. }) => Exit::Half,
             Self::Exec(ExecError::ReadOnly)
+            | Self::Refused(
+                Refused::Ipv6(_) | Refused::Ambiguous { .. } | Refused::Needs { .. } | Refused::Layout { .. },
+            )
             | Self::Config(_)
             | Self::Usage(_)
             | Self::NoCode { .. }
             | Self::Ambiguous { .. } => Exit::Usage,
             Self::Read(_)
+            | Self::Refused(Refused::Unreadable { .. })
             | Self::Exec(ExecError::Read(_))
             | Self::Capture(_)
             | Self::NoEntry { .. }
@@ -178,6 +186,7 @@ impl AppError {
             | Self::Silent { .. }
             | Self::Signals { .. }
             | Self::Acknowledged { .. }
+            | Self::Refused(_)
             | Self::Exec(_)
             | Self::Privileges(_)
             | Self::Lab(_)

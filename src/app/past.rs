@@ -1,6 +1,6 @@
 //! `fipscope undo` and `fipscope journal`.
 
-use super::consent::{can_ask, given, refused, site};
+use super::consent::{allowed, given, refused, site};
 use super::error::AppError;
 use super::exit::Exit;
 use super::output::{note, print, style};
@@ -13,13 +13,7 @@ use crate::report;
 
 /// `fipscope undo`.
 pub(super) fn undo(which: &UndoArgs, settings: &Settings) -> Result<Exit, AppError> {
-    let site = site(settings)?;
-    if !which.consent.dry_run {
-        if settings.read_only {
-            return Err(exec::Error::ReadOnly.into());
-        }
-        can_ask(which.consent)?;
-    }
+    let site = allowed(which.consent, settings)?;
     let all = exec::history(&site)?;
     let past = chosen(&all, which.id)?;
     let (plan, nothing) = past.way_back();
@@ -39,7 +33,7 @@ pub(super) fn undo(which: &UndoArgs, settings: &Settings) -> Result<Exit, AppErr
         return Ok(Exit::Found);
     }
     let carried = exec::undo(past.id, &site, &mut |_| {})?;
-    tell(&carried, Applicability::Safe, settings)?;
+    tell(&carried, Applicability::Safe, &[], settings)?;
     Ok(exit(&carried))
 }
 
@@ -48,13 +42,13 @@ pub(super) fn journal(what: &JournalArgs, settings: &Settings) -> Result<Exit, A
     let site = site(settings)?;
     if let Some(id) = what.complete {
         let carried = exec::complete(id, &site, &mut |_| {})?;
-        tell(&carried, Applicability::Safe, settings)?;
+        tell(&carried, Applicability::Safe, &[], settings)?;
         return Ok(exit(&carried));
     }
     if let Some(id) = what.settle {
         let past = exec::settle_by_hand(id, &site)?;
         let carried = Carried { past, verified: false, failure: None };
-        tell(&carried, Applicability::Safe, settings)?;
+        tell(&carried, Applicability::Safe, &[], settings)?;
         return Ok(Exit::Done);
     }
     let all = exec::history(&site)?;
@@ -84,7 +78,7 @@ fn chosen(all: &[Past], id: Option<u64>) -> Result<&Past, AppError> {
     })
 }
 
-fn exit(carried: &Carried) -> Exit {
+pub(super) fn exit(carried: &Carried) -> Exit {
     match carried.outcome() {
         Outcome::Done if carried.verified => Exit::Done,
         Outcome::Undone | Outcome::Settled => Exit::Done,

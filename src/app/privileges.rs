@@ -29,7 +29,9 @@ impl Needs {
             Command::Lab(_) => Self::Everything,
             Command::Snapshot(_) | Command::Traffic(_) | Command::Watch(_) => Self::Files,
             _ if settings.read_only => Self::Reading,
-            Command::Console | Command::Repair(_) | Command::Undo(_) => Self::Writing,
+            Command::Console | Command::Associate(_) | Command::Remove(_) | Command::Repair(_) | Command::Undo(_) => {
+                Self::Writing
+            }
             Command::Journal(what) if *what != JournalArgs::default() => Self::Writing,
             Command::Acknowledge { .. } => Self::Files,
             _ => Self::Reading,

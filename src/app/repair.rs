@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::commands::{find, judged, lasting};
-use super::consent::{can_ask, given, refused, site};
+use super::consent::{allowed, given, refused};
 use super::error::AppError;
 use super::exit::Exit;
 use super::output::{note, print, style};
@@ -13,9 +13,8 @@ use crate::check::{Applicability, Finding, Pick, standing};
 use crate::config::{CheckArgs, Format, RepairArgs, Settings};
 use crate::exec::{self, Carried, Order};
 use crate::net::Snapshot;
-use crate::plan::journal::{Aim, Outcome};
-use crate::plan::repair::{by_hand, plan, together};
-use crate::plan::{Plan, simulate};
+use crate::plan::journal::Outcome;
+use crate::plan::repair::{Mending, roots};
 use crate::report::{self, Judged, Query};
 use crate::topology::Topology;
 
@@ -26,13 +25,7 @@ pub(super) fn repair(which: &RepairArgs, settings: &Settings) -> Result<Exit, Ap
         return Err(AppError::Usage("say what to repair: an address, --finding ID, --select CODES, or --all"));
     }
     let pick = super::check::pick(&CheckArgs { select: which.select.clone(), ..CheckArgs::default() })?;
-    let site = site(settings)?;
-    if !which.consent.dry_run {
-        if settings.read_only {
-            return Err(exec::Error::ReadOnly.into());
-        }
-        can_ask(which.consent)?;
-    }
+    let site = allowed(which.consent, settings)?;
     let mut node = Node::read(settings)?;
     let wanted = node.wanted(which, &pick)?;
     let causes = node.causes(&wanted);
@@ -47,15 +40,15 @@ pub(super) fn repair(which: &RepairArgs, settings: &Settings) -> Result<Exit, Ap
     let mut tried: BTreeSet<String> = BTreeSet::new();
     loop {
         let causes = node.causes(&shown.ids);
-        let Some(cause) = causes.iter().find(|cause| !cause.plan.steps.is_empty() && !tried.contains(&cause.root.id))
+        let Some(cause) = causes.iter().find(|cause| !cause.plan.steps.is_empty() && !tried.contains(root_id(cause)))
         else {
             return Ok(left(&causes));
         };
-        tried.insert(cause.root.id.clone());
-        let aim = Aim { gone: cause.mended(node.snapshot), deliver: Vec::new() };
+        tried.insert(root_id(cause).to_owned());
+        let aim = cause.aim(node.snapshot);
         let order = Order { plan: &cause.plan, seen: node.snapshot, aim: &aim };
         let carried = exec::change(&order, &site, &mut |_| {})?;
-        tell(&carried, cause.applicability(), settings)?;
+        tell(&carried, cause.plan.applicability, &cause.plan.warnings, settings)?;
         match carried.outcome() {
             Outcome::Done => node = Node::read(settings)?,
             Outcome::RolledBack | Outcome::Undone | Outcome::Settled => return Ok(Exit::Found),
@@ -65,11 +58,16 @@ pub(super) fn repair(which: &RepairArgs, settings: &Settings) -> Result<Exit, Ap
 }
 
 /// What became of a change.
-pub(super) fn tell(carried: &Carried, applicability: Applicability, settings: &Settings) -> Result<(), AppError> {
+pub(super) fn tell(
+    carried: &Carried,
+    applicability: Applicability,
+    warnings: &[String],
+    settings: &Settings,
+) -> Result<(), AppError> {
     let result = report::json::Result {
         past: &carried.past,
         applicability,
-        warnings: &[],
+        warnings,
         verified: carried.verified,
         failure: carried.failure.as_deref(),
     };
@@ -86,12 +84,8 @@ struct Node {
     judged: Judged<'static>,
 }
 
-/// A root cause with what follows from it, and what mends both.
-struct Cause {
-    root: &'static Finding,
-    findings: Vec<&'static Finding>,
-    plan: Plan,
-}
+/// One root cause with what follows from it, and what mends both.
+type Cause = Mending<'static>;
 
 /// What an operator has seen and said yes to.
 struct Shown {
@@ -138,53 +132,23 @@ impl Node {
     /// The root causes behind these findings, each once, the worst first.
     fn causes(&self, wanted: &BTreeSet<String>) -> Vec<Cause> {
         let all = self.judged.findings;
-        let root_of = |finding: &'static Finding| {
-            let mut root = finding;
-            // No chain of causes is longer than all findings.
-            for _ in 0..all.len() {
-                let cause = root.because_of.as_ref().and_then(|id| all.iter().find(|other| other.id == *id));
-                match cause {
-                    Some(cause) => root = cause,
-                    None => break,
-                }
-            }
-            root
-        };
-        let mut causes: Vec<Cause> = Vec::new();
-        for finding in all.iter().filter(|finding| wanted.contains(&finding.id) && finding.is_fault()) {
-            let root = root_of(finding);
-            if causes.iter().any(|cause| cause.root.id == root.id) {
-                continue;
-            }
-            let findings = together(root, all);
-            let plan = match root.applicability {
-                Applicability::DisplayOnly => Plan::new("To be done elsewhere"),
-                _ => plan(&findings, self.snapshot),
-            };
-            causes.push(Cause { root, findings, plan });
-        }
-        causes
+        let roots = roots(all, |finding| wanted.contains(&finding.id) && finding.is_fault());
+        roots.into_iter().map(|root| Mending::of(&[root], all, self.snapshot)).collect()
     }
 
     /// Shows what will be done; `None` where there is nothing to do.
     fn show(&self, causes: &[Cause], settings: &Settings, dry_run: bool) -> Result<Option<Shown>, AppError> {
         let with_steps: Vec<&Cause> = causes.iter().filter(|cause| !cause.plan.steps.is_empty()).collect();
-        let every: Vec<&Finding> = with_steps.iter().flat_map(|cause| cause.findings.iter().copied()).collect();
-        let whole = plan(&every, self.snapshot);
-        let most = with_steps.iter().map(|cause| cause.applicability()).max().unwrap_or(Applicability::Safe);
+        let roots: Vec<&Finding> = with_steps.iter().flat_map(|cause| cause.roots.iter().copied()).collect();
+        let whole = Mending::of(&roots, self.judged.findings, self.snapshot);
         if settings.format == Format::Json {
             if dry_run || with_steps.is_empty() {
-                print(&report::json::plan(self.snapshot, &whole, most))?;
+                print(&report::json::plan(self.snapshot, &whole.plan, whole.plan.applicability))?;
             }
         } else {
             let mut text = String::new();
-            for cause in causes {
-                text += &report::text::cause(
-                    cause.root,
-                    &cause.plan,
-                    &by_hand(&cause.findings, self.snapshot),
-                    style(settings),
-                );
+            for (cause, root) in causes.iter().flat_map(|cause| cause.roots.iter().map(move |root| (cause, root))) {
+                text += &report::text::cause(root, &cause.plan, &cause.by_hand(self.snapshot), style(settings));
             }
             if causes.is_empty() {
                 "Nothing to repair was found.\n".clone_into(&mut text);
@@ -194,40 +158,20 @@ impl Node {
         if with_steps.is_empty() {
             return Ok(None);
         }
-        let typed = with_steps.iter().find(|cause| cause.applicability() == Applicability::NeedsConsent);
-        let word = typed.map(|cause| match cause.root.floating_ip.or(cause.root.fixed_ip) {
-            Some(address) => address.to_string(),
-            None => cause.root.code.to_string(),
-        });
-        Ok(Some(Shown { ids: every.iter().map(|finding| finding.id.clone()).collect(), word }))
+        let word = with_steps.iter().find_map(|cause| cause.word());
+        Ok(Some(Shown { ids: whole.findings.iter().map(|finding| finding.id.clone()).collect(), word }))
     }
 }
 
-impl Cause {
-    /// The worst of its findings' repairs.
-    fn applicability(&self) -> Applicability {
-        let own = self.findings.iter().filter(|finding| !finding.mend.is_empty());
-        own.map(|finding| finding.applicability).max().unwrap_or(Applicability::Safe)
-    }
-
-    /// The identities that the plan takes away, as the simulation has it; the
-    /// root's at the least.
-    fn mended(&self, snapshot: &Snapshot) -> Vec<String> {
-        let after = simulate(&self.plan, snapshot);
-        let left = crate::check::judge(&after, &Topology::of(&after));
-        let goes = |finding: &&&Finding| !left.iter().any(|left| left.id == finding.id);
-        let mut gone: Vec<String> = self.findings.iter().filter(goes).map(|finding| finding.id.clone()).collect();
-        if !gone.contains(&self.root.id) {
-            gone.push(self.root.id.clone());
-        }
-        gone
-    }
+/// The identity of its root.
+fn root_id(cause: &Cause) -> &str {
+    cause.roots.first().map_or("", |root| root.id.as_str())
 }
 
 /// Whether anything of it is left, and what that is.
 fn left(causes: &[Cause]) -> Exit {
-    for cause in causes {
-        note(&format!("fipscope: {} {} is still there: {}", cause.root.code, cause.root.name, cause.root.message));
+    for root in causes.iter().flat_map(|cause| &cause.roots) {
+        note(&format!("fipscope: {} {} is still there: {}", root.code, root.name, root.message));
     }
     if causes.is_empty() { Exit::Done } else { Exit::Found }
 }

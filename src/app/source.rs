@@ -11,6 +11,7 @@ use super::error::AppError;
 use super::exit::Exit;
 use super::live::Live;
 use super::output::style;
+use super::traffic::ears;
 use crate::check::Code;
 use crate::config::{LabArgs, Settings};
 use crate::kernel::{self, ReadOptions};
@@ -58,6 +59,7 @@ pub(super) fn console(settings: &Settings) -> Result<Exit, AppError> {
         asker: asker(settings),
         prober: prober(settings),
         keeper: Some(keeper(settings.clone())),
+        ears: settings.from.is_none().then(|| ears(NetnsDir::new(&settings.netns_dir))),
         site: if settings.from.is_none() { super::consent::site(settings).ok() } else { None },
     };
     Ok(Exit::Other(console::run(Arc::new(read), reach, live, looks)?.code().into()))

@@ -1,9 +1,11 @@
 //! `fipscope traffic`: listen, count, tell every interval, until the time is over
 //! or somebody interrupts.
 
+mod ears;
 mod file;
 mod listen;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -26,6 +28,7 @@ use crate::report::{self, Query, Selection};
 use crate::topology::{FloatingIp, Topology};
 use crate::traffic::{Interval, Memory, Meter, Traffic};
 
+pub(super) use ears::ears;
 use file::CaptureFile;
 use listen::{Clock, Ear, Ended};
 
@@ -68,8 +71,11 @@ pub(super) fn traffic(asked: &TrafficArgs, settings: &Settings) -> Result<Exit, 
         let names = ear.capture.names();
         let mut meter = Meter::new(&node, &reading.snapshot, &reading.topology, &names, &mut traffic, memory);
         let about = (&reading.snapshot, reading.only.as_ref());
-        let tell = |interval: Interval| tell(interval, about, settings);
-        let ended = ear.listen(&mut meter, &mut traffic, &mut file, about, tell)?;
+        let mut tell = |interval: Interval| {
+            let read = tell(interval, about, settings)?;
+            Ok(if read { ControlFlow::Continue(()) } else { ControlFlow::Break(Ended::Done) })
+        };
+        let ended = ear.listen(&mut meter, &mut traffic, &mut file, about, &mut tell)?;
         memory = meter.into_memory();
         if let Ended::NodeChanged = ended {
             drop(node);
@@ -115,18 +121,24 @@ impl Reading {
     /// one floating IP alone.
     fn namespaces(&self) -> Vec<NetnsName> {
         use NamespaceKind::{Fip, Router, Snat};
-        let of_agent = |name: &&NetnsName| matches!(parse_namespace(name), Some((Router | Fip | Snat, _)));
-        let agents = self.snapshot.namespaces.keys().filter(of_agent);
-        let Some(fip) = &self.only else { return agents.cloned().collect() };
+        let agents = agents(&self.snapshot);
+        let Some(fip) = &self.only else { return agents };
         let router = self.topology.router(&fip.router);
         let network = fip.external_network.as_deref().or_else(|| router?.external_network.as_deref());
-        let of_fip = |name: &&NetnsName| match parse_namespace(name) {
+        let of_fip = |name: &NetnsName| match parse_namespace(name) {
             Some((Router | Snat, id)) => id == fip.router,
             Some((Fip, id)) => Some(id) == network,
             _ => false,
         };
-        agents.filter(of_fip).cloned().collect()
+        agents.into_iter().filter(of_fip).collect()
     }
+}
+
+/// The namespaces of routers and external networks.
+fn agents(snapshot: &Snapshot) -> Vec<NetnsName> {
+    use NamespaceKind::{Fip, Router, Snat};
+    let of_agent = |name: &&NetnsName| matches!(parse_namespace(name), Some((Router | Fip | Snat, _)));
+    snapshot.namespaces.keys().filter(of_agent).cloned().collect()
 }
 
 fn query(asked: &TrafficArgs) -> Option<Query> {

@@ -1,5 +1,6 @@
 //! Commands and options, with their help.
 
+mod associate;
 mod change;
 mod check;
 mod trace;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use self::associate::{Associate, Remove};
 use self::change::{Journal, Repair, Undo};
 use self::check::{Acknowledge, Check};
 use self::trace::Trace;
@@ -150,6 +152,12 @@ otherwise, 2 ambiguous where it comes in, 3 could not tell.")]
     /// Accept a finding on this node: it is listed apart from then on
     #[command(after_help = check::ACKNOWLEDGE)]
     Acknowledge(Acknowledge),
+    /// Wire a floating IP as the L3 agent would, the plan shown first
+    #[command(after_help = associate::ASSOCIATE)]
+    Associate(Associate),
+    /// Take a floating IP away, the plan shown first
+    #[command(after_help = associate::REMOVE)]
+    Remove(Remove),
     /// Mend what the checks find, the plan shown first
     #[command(after_help = change::REPAIR)]
     Repair(Repair),
@@ -323,6 +331,8 @@ impl From<Command> for config::Command {
             Command::Explain { code } => Self::Explain(code),
             Command::Acknowledge(Acknowledge { finding, revoke }) => Self::Acknowledge { finding, revoke },
             Command::Trace(trace) => Self::Trace(Box::new(trace.into())),
+            Command::Associate(associate) => Self::Associate(Box::new(associate.into())),
+            Command::Remove(remove) => Self::Remove(Box::new(remove.into())),
             Command::Repair(repair) => Self::Repair(Box::new(repair.into())),
             Command::Undo(undo) => Self::Undo(undo.into()),
             Command::Journal(journal) => Self::Journal(journal.into()),

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::change::{AssociateArgs, JournalArgs, RemoveArgs, RepairArgs, UndoArgs};
 use crate::net::netfilter::{Backend, protocol_number};
 use crate::neutron::Layout;
 
@@ -57,6 +58,10 @@ pub enum Command {
     },
     /// A packet's walk.
     Trace(Box<TraceArgs>),
+    /// A floating IP is wired.
+    Associate(Box<AssociateArgs>),
+    /// A floating IP is taken away.
+    Remove(Box<RemoveArgs>),
     /// What the checks found is mended.
     Repair(Box<RepairArgs>),
     /// A past change is taken back.
@@ -106,52 +111,6 @@ pub struct CheckArgs {
     pub ignore: Vec<String>,
     /// Also ask the wire.
     pub probe: bool,
-}
-
-/// Whether what changes the node is asked about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Consent {
-    /// The plan is shown and nothing done.
-    pub dry_run: bool,
-    /// It is not asked about.
-    pub yes: bool,
-}
-
-/// What is to be mended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RepairArgs {
-    /// What concerns these floating or fixed IPs.
-    pub addresses: Vec<IpAddr>,
-    /// The findings of these identities.
-    pub findings: Vec<String>,
-    /// Everything.
-    pub all: bool,
-    /// Codes, or beginnings of codes; empty is all.
-    pub select: Vec<String>,
-    /// The first characters of the router's id.
-    pub router: Option<String>,
-    /// The first characters of the external network's id.
-    pub external_network: Option<String>,
-    /// Whether it is asked about.
-    pub consent: Consent,
-}
-
-/// Which change is taken back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct UndoArgs {
-    /// Its number; `None` is the last one.
-    pub id: Option<u64>,
-    /// Whether it is asked about.
-    pub consent: Consent,
-}
-
-/// What is done about the journal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct JournalArgs {
-    /// The rest of this change is done.
-    pub complete: Option<u64>,
-    /// This change is taken for settled.
-    pub settle: Option<u64>,
 }
 
 /// What `show` can show.

@@ -142,11 +142,10 @@ pub(super) fn foretell(plan: &mut Plan, case: AgentCase, may_run: bool) {
         };
         let will = match (step.action.owner(), case.kind) {
             (Owner::L2Agent | Owner::Kernel | Owner::Neighbourhood, _) => AgentWill::NotApplicable,
-            (Owner::L3Agent, CaseKind::Missed | CaseKind::Dropped) => AgentWill::Keep,
-            (Owner::L3Agent, CaseKind::Foreign) if is_new => AgentWill::UndoAtRestart,
-            (Owner::L3Agent, CaseKind::Foreign) if compares(&step.action) => AgentWill::UndoAtUpdate,
-            (Owner::L3Agent, CaseKind::Foreign) => AgentWill::Keep,
             (Owner::L3Agent, CaseKind::StillThere) => AgentWill::UndoAtUpdate,
+            (Owner::L3Agent, CaseKind::Foreign) if is_new => AgentWill::UndoAtRestart,
+            (Owner::L3Agent, CaseKind::Foreign) => compared(&step.action),
+            (Owner::L3Agent, CaseKind::Missed | CaseKind::Dropped) => AgentWill::Keep,
         };
         // One that does not run takes nothing back before it is started.
         let late = will == AgentWill::UndoAtUpdate && !may_run;
@@ -158,16 +157,18 @@ pub(super) fn foretell(plan: &mut Plan, case: AgentCase, may_run: bool) {
     }
 }
 
-/// What the agent compares with what Neutron told it, at every update: the
-/// translations, the floating IPs' routes, and (in Juno's layout) their addresses.
-fn compares(action: &Action) -> bool {
+/// What the agent compares with what Neutron told it, at every update, goes then:
+/// the translations, the floating IPs' routes, and (in Juno's layout) their
+/// addresses.
+fn compared(action: &Action) -> AgentWill {
     let is_host = |net: IpNet| net.prefix_len() == net.max_prefix_len();
-    match action {
+    let is_compared = match action {
         Action::Netfilter(edit) => edit.table == "nat",
         Action::Add(Object::Route(route)) | Action::ReplaceRoute { to: route, .. } => {
             is_host(route.dst) && route.via().is_some()
         }
         Action::Add(Object::Addr(addr)) => is_host(addr.address),
         _ => false,
-    }
+    };
+    if is_compared { AgentWill::UndoAtUpdate } else { AgentWill::Keep }
 }

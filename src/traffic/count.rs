@@ -18,6 +18,18 @@ pub struct Count {
     pub bytes: u64,
 }
 
+/// A rate in few characters: `12`, `1.2k`, `14M`.
+pub fn short(number: f64) -> String {
+    match number {
+        n if n < 1e3 => format!("{n:.0}"),
+        n if n < 1e4 => format!("{:.1}k", n / 1e3),
+        n if n < 1e6 => format!("{:.0}k", n / 1e3),
+        n if n < 1e7 => format!("{:.1}M", n / 1e6),
+        n if n < 1e9 => format!("{:.0}M", n / 1e6),
+        n => format!("{:.1}G", n / 1e9),
+    }
+}
+
 impl Count {
     /// The larger of two counts of the same packets.
     #[must_use]

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use super::judged::{Judged, name};
 use super::list::List;
 use crate::check::Finding;
+use crate::net::printable;
 
 /// The findings of the node.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,6 +76,15 @@ impl From<&Finding> for FindingId {
 }
 
 impl FindingId {
+    /// Its code and what it is about, for a title.
+    pub fn label(&self) -> String {
+        let (code, object) = self.id.split_once('@').unwrap_or((&self.id, ""));
+        match self.floating_ip {
+            Some(address) => format!("{} of {address}", printable(code, 16)),
+            None => printable(&format!("{code} {object}"), 40),
+        }
+    }
+
     pub(super) fn is(&self, finding: &Finding) -> bool {
         self.id == finding.id && self.floating_ip == finding.floating_ip
     }

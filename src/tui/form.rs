@@ -91,7 +91,12 @@ impl Form {
     pub fn turn(&mut self, by: isize, node: &Node) {
         let count = Field::ALL.len();
         let next = (self.field.index() + count).saturating_add_signed(by) % count;
-        self.field = Field::ALL[next];
+        self.go(Field::ALL[next], node);
+    }
+
+    /// Goes to that field.
+    pub fn go(&mut self, field: Field, node: &Node) {
+        self.field = field;
         self.judge(node);
     }
 
@@ -141,7 +146,15 @@ impl Form {
         Ok(wanted)
     }
 
-    /// Another reading, or another text.
+    /// Another reading: what is being chosen from stays.
+    pub fn renew(&mut self, node: &Node) {
+        if self.chosen.is_none() {
+            self.offers = self.offers(node);
+        }
+        self.verdict = self.planned(node);
+    }
+
+    /// Another field, or another text.
     pub fn judge(&mut self, node: &Node) {
         self.chosen = None;
         self.offers = self.offers(node);

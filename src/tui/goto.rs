@@ -31,6 +31,8 @@ pub(super) enum Target {
     Findings,
     /// The changes of the past.
     Journal,
+    /// What flows.
+    Traffic,
     /// The page of a code.
     Page(Code),
     /// The overview.
@@ -51,6 +53,7 @@ pub(super) const WORDS: &[(&str, &str)] = &[
     ("trace", "a packet on its way: FROM TO [tcp 443]"),
     ("findings", "what is wrong, and why"),
     ("explain", "a code's page: DVR301"),
+    ("traffic", "what flows, and where it stops"),
     ("journal", "changes made on this node"),
     ("overview", "all floating IPs"),
     ("refresh", "read the node again"),
@@ -65,6 +68,7 @@ pub(super) fn resolve(node: Option<&Node>, input: &str) -> Result<Target, String
         ("overview", "") => return Ok(Target::Overview),
         ("help", "") => return Ok(Target::Help),
         ("findings", "") => return Ok(Target::Findings),
+        ("traffic", "") => return Ok(Target::Traffic),
         ("journal", "") => return Ok(Target::Journal),
         ("explain", code) => return explain(code),
         ("refresh", "") => return Ok(Target::Refresh),

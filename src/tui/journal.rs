@@ -39,6 +39,13 @@ impl JournalView {
         self.selected = self.current().map(|past| past.id);
     }
 
+    /// Moves the cursor to a row.
+    pub fn go(&mut self, to: usize, height: usize) {
+        let count = self.rows().len();
+        self.list.go(to, height, count, |_| true);
+        self.selected = self.current().map(|past| past.id);
+    }
+
     /// Another reading of the journal.
     pub fn read(&mut self, past: Result<Vec<Past>, String>, height: usize) {
         self.past = Some(past);

@@ -28,6 +28,8 @@ pub enum Context {
     Proposal,
     /// The changes of the past.
     Journal,
+    /// What flows.
+    Traffic,
     /// The form for an association.
     Form,
     /// One namespace, raw.
@@ -55,8 +57,9 @@ commands! {
     Open Find Sort SortReverse OpenNamespace CopyFloatingIp CopyFixedIp
     Left Right OtherDirection CopyCommand
     Findings Explain Fold Unfold OpenChain CopyId Probe Acknowledge
+    Traffic StopListening
     Trace OpenRouter Play WayBack Protocol Entrance AskKernel
-    Associate Repair Remove Undo Journal Apply Save MarkRow TakeBack CompleteChange
+    Associate Repair Remove Undo Journal Apply Save WithPair MarkRow TakeBack CompleteChange
     NextField PreviousField
     NextTab PreviousTab PickTab CopyLine
     Accept Cancel Complete Next Previous Erase EraseWord EraseAll
@@ -91,7 +94,9 @@ const fn bind(
 }
 
 use Command as C;
-use Context::{Chain, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router, Walk};
+use Context::{
+    Chain, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router, Traffic, Walk,
+};
 
 const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
@@ -109,6 +114,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Overview, &["r"], C::Repair, "repair", "plan the repair of the floating IP", Some("repair")),
     bind(Overview, &["d"], C::Remove, "remove", "plan to take the floating IP away", None),
     bind(Overview, &["/"], C::Filter, "filter", "filter what is listed", Some("filter")),
+    bind(Overview, &["T"], C::Traffic, "traffic", "listen to what flows", Some("traffic")),
     bind(Overview, &["y"], C::CopyFloatingIp, "copy-floating-ip", "copy the floating IP", None),
     bind(Overview, &["Y"], C::CopyFixedIp, "copy-fixed-ip", "copy the fixed IP", None),
     bind(Chain, &["left", "h"], C::Left, "left", "select the link to the left", Some("link")),
@@ -120,6 +126,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Chain, &["d"], C::Remove, "remove-chain", "plan to take the floating IP away", None),
     bind(Chain, &["c"], C::OpenRouter, "router-chain", "show the router's classes of traffic", None),
     bind(Chain, &["enter", "n"], C::OpenNamespace, "link-namespace", "show where the link stands, raw", Some("raw")),
+    bind(Chain, &["T"], C::Traffic, "traffic-chain", "listen to what flows", Some("traffic")),
     bind(Chain, &["y"], C::CopyCommand, "copy-command", "copy the command that shows the link", Some("copy")),
     bind(Chain, &["Y"], C::CopyFloatingIp, "copy-chain-address", "copy the floating IP", None),
     bind(Walk, &["space"], C::Play, "play", "let the packet move, or stop it", Some("play")),
@@ -136,6 +143,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Router, &["left", "h"], C::Left, "class-before", "the class before", Some("class")),
     bind(Router, &["right", "l"], C::Right, "next-class", "the next class", Some("class")),
     bind(Router, &["t"], C::Trace, "trace-way", "watch a packet leave as the floating IP", Some("trace")),
+    bind(Router, &["T"], C::Traffic, "traffic-router", "listen to what flows", Some("traffic")),
     bind(Router, &["a"], C::Associate, "associate-router", "associate a floating IP of this router", Some("associate")),
     bind(Router, &["n"], C::OpenNamespace, "way-namespace", "show the way's first namespace, raw", Some("raw")),
     bind(Findings, &["enter"], C::Open, "open-finding", "show what follows, then the code's page", Some("open")),
@@ -152,12 +160,20 @@ pub const BINDINGS: &[Binding] = &[
     bind(Findings, &["y"], C::CopyCommand, "copy-finding", "copy the commands of its repair", Some("copy")),
     bind(Findings, &["Y"], C::CopyId, "copy-finding-id", "copy the finding's id", None),
     bind(Proposal, &["enter"], C::Apply, "apply", "carry the plan out", Some("apply")),
+    bind(Proposal, &["P"], C::WithPair, "with-pair", "take the router's pair along, or leave it", None),
     bind(Proposal, &["n"], C::OpenNamespace, "step-namespace", "show the step's namespace, raw", Some("raw")),
     bind(Proposal, &["y"], C::CopyCommand, "copy-plan", "copy the plan as a shell script", Some("copy")),
     bind(Proposal, &["w"], C::Save, "save-plan", "save the plan as a shell script", Some("save")),
     bind(Journal, &["u"], C::TakeBack, "take-back", "plan to take the change back", Some("take back")),
-    bind(Journal, &["c"], C::CompleteChange, "complete-change", "do the rest of a change without an end", None),
+    bind(Journal, &["c"], C::CompleteChange, "complete-change", "do the rest of a change without an end", Some("complete")),
     bind(Journal, &["y"], C::CopyCommand, "copy-change", "copy its commands", Some("copy")),
+    bind(Traffic, &["enter"], C::Open, "open-flow", "open the floating IP's chain, the flow's walk", Some("open")),
+    bind(Traffic, &["tab", "shift-tab"], C::OtherDirection, "other-list", "turn to the flows, or the floating IPs", Some("flows")),
+    bind(Traffic, &["space"], C::Play, "pause", "let the screen stand still, or go on", Some("pause")),
+    bind(Traffic, &["/"], C::Filter, "filter-traffic", "filter: class, address, :port, in, out", Some("filter")),
+    bind(Traffic, &["t"], C::Trace, "trace-traffic", "watch such a packet on its way", Some("trace")),
+    bind(Traffic, &["s"], C::StopListening, "stop-listening", "listen no more, and go back", Some("stop listening")),
+    bind(Traffic, &["T"], C::Traffic, "traffic-again", "listen again where that failed", None),
     bind(Form, &["enter"], C::Accept, "form-accept", "show the plan, or go to the next field", Some("plan")),
     bind(Form, &["tab"], C::NextField, "next-field", "the next field", Some("next field")),
     bind(Form, &["shift-tab"], C::PreviousField, "previous-field", "the field before", None),
@@ -294,6 +310,7 @@ impl Context {
             Page => "page of a code",
             Proposal => "plan",
             Journal => "journal",
+            Traffic => "traffic",
             Form => "form",
             Namespace => "namespace",
             Prompt => "input line",

@@ -1,7 +1,11 @@
 //! Where things stand on the screen, by its size alone: drawing, paging and the
 //! mouse all ask here, so they cannot disagree.
 
+mod traffic;
+
 use ratatui::layout::Rect;
+
+pub(super) use traffic::traffic;
 
 use super::chain::{Chain, rows};
 use super::diagram;
@@ -120,6 +124,8 @@ pub(super) struct FormParts {
     pub title: Rect,
     /// The fields.
     pub fields: Rect,
+    /// What helps with the field that is typed into.
+    pub hint: Rect,
     /// What the plan says.
     pub verdict: Rect,
     /// What could stand in the field.
@@ -202,16 +208,19 @@ pub(super) fn journal(rows: usize, body: Rect) -> FindingsParts {
 }
 
 /// The parts of a change's screen within a body: what to know before takes up
-/// to a third of it, the selected step what is left.
+/// to two fifths of it, the selected step what is left.
 pub(super) fn proposal(shown: &Proposal, body: Rect) -> ProposalParts {
     let mut rest = body;
     let title = take(&mut rest, u16::from(body.height >= 4));
-    let answer = take(&mut rest, if body.height >= 16 { 3 } else { u16::from(body.height >= 2) });
+    let said = super::view::answer_lines(shown, body.width).len().clamp(1, 4);
+    let said = u16::try_from(said).unwrap_or(1);
+    let answer = take(&mut rest, if body.height >= 12 { said } else { u16::from(body.height >= 2) });
+    let _blank = take(&mut rest, u16::from(body.height >= 20));
     let said = u16::try_from(super::view::notices(shown, body.width).len()).unwrap_or(u16::MAX);
-    let warnings = take(&mut rest, said.min(body.height / 3));
+    let warnings = take(&mut rest, said.min(body.height * 2 / 5));
     let _blank = take(&mut rest, u16::from(said > 0 && body.height >= 16));
     let steps = u16::try_from(shown.steps().len()).unwrap_or(u16::MAX);
-    let wanted = if rest.height >= 8 { (rest.height / 3).max(rest.height.saturating_sub(steps + 1)) } else { 0 };
+    let wanted = if rest.height >= 8 { (rest.height / 2).max(rest.height.saturating_sub(steps + 1)) } else { 0 };
     let for_list = steps.min(rest.height - wanted);
     let list = take(&mut rest, for_list);
     let _blank = take(&mut rest, u16::from(wanted > 0));
@@ -224,9 +233,10 @@ pub(super) fn form(body: Rect) -> FormParts {
     let title = take(&mut rest, u16::from(body.height >= 8));
     let _blank = take(&mut rest, u16::from(body.height >= 14));
     let fields = take(&mut rest, 4);
+    let hint = take(&mut rest, u16::from(body.height >= 9));
     let _blank = take(&mut rest, u16::from(body.height >= 12));
     let verdict = take(&mut rest, if body.height >= 12 { 3 } else { 1 });
-    FormParts { title, fields, verdict, offers: rest }
+    FormParts { title, fields, hint, verdict, offers: rest }
 }
 
 /// The parts of a code's page within a body: a column that reads well.
@@ -324,6 +334,7 @@ pub(super) fn page(state: &State) -> usize {
         Some(Screen::Page(_)) => code_page(body).text.height,
         Some(Screen::Proposal(shown)) => proposal(shown, body).list.height,
         Some(Screen::Journal(view)) => journal(view.rows().len(), body).list.height,
+        Some(Screen::Traffic(_)) => traffic(body).list.height,
         Some(Screen::Form(_)) => form(body).offers.height,
         Some(Screen::Chain(_) | Screen::Walk(_)) => body.height / 2,
     };

@@ -22,6 +22,7 @@ use super::page::Page;
 use super::proposal::{Order, Proposal};
 use super::router::RouterView;
 use super::theme::Theme;
+use super::traffic::{Heard, Hearing, TrafficView};
 use super::walk::{Answered, PACE, Walking};
 use crate::check::{Finding, judge, judge_with};
 use crate::net::{RouteQuestion, Snapshot, WireAnswers};
@@ -68,6 +69,8 @@ pub struct State {
     pub probing: bool,
     /// When the wire answered last.
     pub probed_at: Option<Timestamp>,
+    /// What flows, while somebody listens.
+    pub hearing: Option<Hearing>,
     /// Why the last reading failed.
     pub error: Option<String>,
     /// The overview: always there, below all else.
@@ -111,6 +114,8 @@ pub enum Screen {
     Proposal(Box<Proposal>),
     /// The changes of the past.
     Journal(Box<JournalView>),
+    /// What flows.
+    Traffic(Box<TrafficView>),
 }
 
 /// The input line.
@@ -171,6 +176,8 @@ pub enum Msg {
     Copied(Result<String, String>),
     /// What the kernel's own lookups answer.
     Routes(Vec<Answered>),
+    /// What flowed in an interval, or why nothing can be heard.
+    Heard(Result<Box<Heard>, String>),
     /// A line was written to the journal of changes.
     Told(Entry),
     /// A change is over, or was refused before anything was done.
@@ -203,6 +210,10 @@ pub enum Effect {
         /// No longer.
         revoke: bool,
     },
+    /// Listen to what flows.
+    Listen,
+    /// Listen no more.
+    StopListening,
     /// Put the text into the clipboard.
     Copy(String),
     /// Write a new file into the current folder.
@@ -301,6 +312,7 @@ impl State {
             unwatched: None,
             probing: false,
             probed_at: None,
+            hearing: None,
             error: None,
             overview: Overview::default(),
             above: Vec::new(),
@@ -333,6 +345,7 @@ impl State {
             (None, Some(Screen::Form(_))) => Context::Form,
             (None, Some(Screen::Proposal(_))) => Context::Proposal,
             (None, Some(Screen::Journal(_))) => Context::Journal,
+            (None, Some(Screen::Traffic(_))) => Context::Traffic,
         }
     }
 

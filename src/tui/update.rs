@@ -8,6 +8,7 @@ mod prompt;
 mod proposal;
 mod router;
 mod screens;
+mod traffic;
 mod walk;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
@@ -38,14 +39,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             settle(state);
             Vec::new()
         }
-        Msg::Tick(now) => {
-            state.now = now;
-            let age = state.read_at.map(|then| now.duration_since(then).as_secs());
-            let due =
-                state.refresh.zip(age).is_some_and(|(every, age)| age >= i64::try_from(every).unwrap_or(i64::MAX));
-            walk::tick(state);
-            if due && state.watching.is_none() { refresh(state) } else { Vec::new() }
-        }
+        Msg::Tick(now) => tick(state, now),
         Msg::Node(result) => node(state, result),
         Msg::Live(live) => {
             state.watching = Some(live.watching);
@@ -62,6 +56,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             walk::routes(state, &answers);
             Vec::new()
         }
+        Msg::Heard(result) => traffic::heard(state, result),
         Msg::Told(entry) => {
             proposal::told(state, entry);
             Vec::new()
@@ -71,26 +66,29 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             journal::read(state, &result);
             Vec::new()
         }
-        Msg::Saved(result) => {
-            state.notice = Some(match result {
-                Ok(path) => format!("saved: {}", printable(&path, 200)),
-                Err(why) => printable(&why, 200),
-            });
-            Vec::new()
-        }
+        Msg::Saved(result) => notice(state, result.map(|path| format!("saved: {}", printable(&path, 200)))),
         Msg::Probed(result) => findings::probed(state, result),
         Msg::Acknowledged(result) => {
             findings::acknowledged(state, result);
             Vec::new()
         }
-        Msg::Copied(result) => {
-            state.notice = Some(match result {
-                Ok(text) => format!("copied: {}", printable(&text, 120)),
-                Err(why) => printable(&why, 200),
-            });
-            Vec::new()
-        }
+        Msg::Copied(result) => notice(state, result.map(|text| format!("copied: {}", printable(&text, 120)))),
     }
+}
+
+/// Tells what became of something, until the next key.
+fn notice(state: &mut State, result: Result<String, String>) -> Vec<Effect> {
+    state.notice = Some(result.unwrap_or_else(|why| printable(&why, 200)));
+    Vec::new()
+}
+
+/// Time has passed: the packet moves, and what is too old is read again.
+fn tick(state: &mut State, now: jiff::Timestamp) -> Vec<Effect> {
+    state.now = now;
+    let age = state.read_at.map(|then| now.duration_since(then).as_secs());
+    let due = state.refresh.zip(age).is_some_and(|(every, age)| age >= i64::try_from(every).unwrap_or(i64::MAX));
+    walk::tick(state);
+    if due && state.watching.is_none() { refresh(state) } else { Vec::new() }
 }
 
 /// A terminal sends Alt-q and a quick Esc, q alike: what is not bound as the
@@ -174,6 +172,7 @@ fn renew(state: &mut State, node: Node) -> Vec<Effect> {
     rebuild_chains(state);
     proposal::rebuild(state);
     form::rebuild(state);
+    traffic::renew(state);
     walk::rebuild(state)
 }
 
@@ -185,6 +184,8 @@ fn settle(state: &mut State) {
     }
     router::settle(state);
     findings::settle(state);
+    proposal::settle(state);
+    traffic::rebuild(state);
     let height = usize::from(layout::namespace(body).list.height);
     for screen in &mut state.above {
         if let Screen::Namespace(namespace) = screen {
@@ -210,6 +211,7 @@ fn back(state: &mut State) {
             namespace.view_mut().filter.clear();
             namespace.rebuild(node.as_ref(), page);
         }
+        Some(Screen::Traffic(view)) if !view.filter.is_empty() => traffic::set_filter(state, ""),
         Some(Screen::Findings(view)) if !view.filter.is_empty() => {
             view.filter.clear();
             if let Some(node) = node {
@@ -308,6 +310,7 @@ fn go(state: &mut State, target: Target) -> Vec<Effect> {
             }
         }
         Target::Journal => return journal::open_journal(state),
+        Target::Traffic => return traffic::open_traffic(state),
         Target::Page(code) => open(state, Screen::Page(Page::of(code))),
         Target::Overview => state.above.clear(),
         Target::Help => state.help = Some(0),

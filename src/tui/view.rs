@@ -16,14 +16,16 @@ mod page;
 mod pen;
 mod proposal;
 mod router;
+mod traffic;
 mod walk;
 
 pub(super) use findings::detail_lines;
 pub(super) use help::ROWS as HELP_ROWS;
 pub(super) use namespace::tab_spans;
 pub(super) use overview::columns;
-pub(super) use proposal::notices;
+pub(super) use proposal::{answer_lines, notices};
 pub(super) use router::cost;
+pub(super) use traffic::beside;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -63,6 +65,7 @@ fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         (Some(Screen::Form(form)), Some(_)) => form::draw(state, form, outer.body, buffer),
         (Some(Screen::Proposal(shown)), Some(_)) => proposal::draw(state, shown, outer.body, buffer),
         (Some(Screen::Journal(view)), Some(_)) => journal::draw(state, view, outer.body, buffer),
+        (Some(Screen::Traffic(view)), Some(node)) => traffic::draw(state, view, node, outer.body, buffer),
         (Some(Screen::Walk(walking)), Some(node)) => walk::draw(state, walking, node, outer.body, buffer),
     }
     if let Some(offset) = state.help {

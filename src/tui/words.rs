@@ -252,6 +252,20 @@ pub(super) fn count(number: usize, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
 }
 
+/// Several lines as one.
+pub(super) fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    for more in text.lines().map(str::trim).filter(|more| !more.is_empty()) {
+        line.push_str(match line.chars().last() {
+            None => "",
+            Some(':') => " ",
+            Some(_) => "; ",
+        });
+        line.push_str(more);
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

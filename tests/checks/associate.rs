@@ -120,10 +120,7 @@ fn a_second_floating_ip_in_every_layout() {
         assert!(found.iter().all(|id| id.starts_with("DVR7")), "{layout:?}: {found:?}");
         assert_eq!(undone(&plan, &after).settled(), node.settled(), "{layout:?}");
         assert!(matches!(plan.to_do().last().unwrap().action, Action::Announce { .. }));
-        assert_eq!(
-            plan.steps.iter().map(|step| step.id).collect::<Vec<_>>(),
-            (1..=plan.steps.len() as u32).collect::<Vec<_>>()
-        );
+        assert!(plan.steps.iter().zip(1..).all(|(step, number)| step.id == number));
         assert!(
             todo(&plan).iter().all(|step| !step.contains("namespace") && !step.contains("veth")),
             "{:#?}",
@@ -209,7 +206,7 @@ fn the_real_agents_second_and_third_floating_ip() {
     let sources = |node: &Snapshot| {
         let netns = node.netns(&super::common::namespace(node, "qrouter-")).unwrap();
         let rules = netns.rules().iter().filter(|rule| rule.table() == Some(fipscope::net::TableId(16)));
-        let mut all: Vec<String> = rules.map(|rule| rule.selector()).collect();
+        let mut all: Vec<String> = rules.map(fipscope::net::Rule::selector).collect();
         all.sort();
         all
     };

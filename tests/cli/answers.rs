@@ -78,7 +78,10 @@ fn without_privilege_it_says_what_to_do() {
     if nix::unistd::geteuid().is_root() {
         // Somebody else may not be able to reach the program where it was built.
         let copy = folder.join("fipscope");
-        fs::copy(env!("CARGO_BIN_EXE_fipscope"), &copy).unwrap();
+        // By another process: one that we start meanwhile would hold our copy open for
+        // writing, and what is open for writing cannot be run.
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_fipscope")).arg(&copy).status().unwrap();
+        assert!(copied.success());
         program = crate::program_at(&copy);
         program.uid(65534).gid(65534);
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use fipscope::check::{Code, Finding, Severity, judge};
 use fipscope::kernel::{ReadOptions, read_node};
-use fipscope::lab::faults::FAULTS;
+use fipscope::lab::faults::faults;
 use fipscope::lab::{LabOptions, STATE_PATH};
 use fipscope::net::{Change, NetnsName, Object as Thing, Observed, Snapshot, changes};
 use fipscope::neutron::Layout;
@@ -179,10 +179,9 @@ impl Broken<'_> {
             805 => return vec![format!("ip -n {snat} addr del 192.168.1.9/32 dev {qg}")],
             _ => {}
         }
-        let fault = FAULTS.iter().find(|fault| fault.code == code).unwrap();
+        let fault = faults().find(|fault| fault.code == code).unwrap();
         let state = self.node.state_path.display().to_string();
-        let lab_priority = fipscope::lab::faults::FAULTS
-            .iter()
+        let lab_priority = faults()
             .find(|fault| fault.code == 302)
             .and_then(|fault| fault.commands(&options).last()?.split(' ').next_back().map(str::to_owned))
             .unwrap();

@@ -141,11 +141,11 @@ fn refresh_reads_again_and_a_failure_is_told() {
         _ => Ok(article::healthy()),
     }));
     stage.keys("");
-    stage.keys("r");
+    stage.keys("R");
     assert!(stage.screen().contains("could not be read: the namespace folder is gone"), "{}", stage.screen());
-    stage.keys("r");
+    stage.keys("R");
     assert!(stage.screen().contains("the reader failed (a reader that fails)"), "{}", stage.screen());
-    stage.keys("r");
+    stage.keys("R");
     assert!(stage.screen().contains("The one floating IP holds"), "{}", stage.screen());
     assert_eq!(count.load(Ordering::SeqCst), 4);
 }
@@ -175,9 +175,9 @@ fn a_watched_node_is_not_read_and_changes_by_itself() {
     stage.keys("");
     assert!(stage.screen().contains("The one floating IP holds"), "{}", stage.screen());
     assert!(stage.screen().contains("live 2.3s"), "{}", stage.screen());
-    // The answer to `r` is the next that the watcher tells.
+    // The answer to `R` is the next that the watcher tells.
     sender.try_send(news(article::node(), 0)).unwrap();
-    stage.keys("r");
+    stage.keys("R");
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     assert!(!stage.console.state().reading);
 }
@@ -190,7 +190,7 @@ fn a_watcher_that_fails_leaves_readings_and_its_reason() {
     sender.try_send(news(article::healthy(), 0)).unwrap();
     sender.try_send(Msg::Unwatched("no descriptors are left\nraise the limit".to_owned())).unwrap();
     stage.keys("");
-    assert!(stage.screen().contains("not live: no descriptors are left; r reads again"), "{}", stage.screen());
+    assert!(stage.screen().contains("not live: no descriptors are left; R reads again"), "{}", stage.screen());
     assert!(stage.screen().contains("1 of 4 floating IPs is broken"), "{}", stage.screen());
     assert!(!stage.screen().contains("live 0."), "{}", stage.screen());
 }
@@ -212,7 +212,7 @@ fn a_walk_asks_the_kernel_by_itself() {
     assert!(stage.screen().contains("kernel not reached"), "{}", stage.screen());
     let before = questions_seen.lock().unwrap().len();
     stage.keys("v");
-    stage.keys("r");
+    stage.keys("R");
     assert_eq!(questions_seen.lock().unwrap().len(), 3 * before, "asked again by hand, and for a new reading");
 }
 
@@ -238,7 +238,7 @@ fn the_wire_is_asked_and_acknowledgements_are_kept_outside_the_loop() {
                 if revoke { Err("the disk is full".to_owned()) } else { Ok(BTreeSet::from([id.to_owned()])) }
             },
         );
-    let reach = Reach { asker: Some(asker), prober: Some(prober), keeper: Some(keeper), site: None };
+    let reach = Reach { asker: Some(asker), prober: Some(prober), keeper: Some(keeper), ..Reach::default() };
     stage.console = stage.console.reaching(reach);
     stage.keys("");
     stage.keys("fp");

@@ -1,5 +1,6 @@
 //! Listening: frames into counts, interval after interval.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -88,7 +89,7 @@ impl Ear {
         (self.read_at, self.left) = (now(), false);
     }
 
-    /// Counts and tells until something ends it. `about` is what was read of the
+    /// Counts and tells until something, or who is told, ends it. `about` is what was read of the
     /// node, and the one floating IP that is wanted.
     pub(super) fn listen(
         &mut self,
@@ -96,7 +97,7 @@ impl Ear {
         traffic: &mut Traffic,
         file: &mut Option<CaptureFile>,
         about: (&Snapshot, Option<&FloatingIp>),
-        tell: impl Fn(Interval) -> Result<bool, AppError>,
+        tell: &mut impl FnMut(Interval) -> Result<ControlFlow<Ended>, AppError>,
     ) -> Result<Ended, AppError> {
         loop {
             let interrupted = self.over.load(Ordering::Relaxed);
@@ -116,8 +117,8 @@ impl Ear {
             }
             let unplaced = traffic.unplaced() > 0;
             let end = traffic.end();
-            if !tell(self.close(traffic))? {
-                return Ok(Ended::Done);
+            if let ControlFlow::Break(ended) = tell(self.close(traffic))? {
+                return Ok(ended);
             }
             if let Some(file) = file {
                 file.flush()?;

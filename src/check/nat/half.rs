@@ -31,8 +31,8 @@ pub(in crate::check) fn half_done(scene: &Scene<'_, '_>, findings: &mut Findings
         findings
             .fire(&Subject::floating_ip(fip), namespace, object, message)
             .values(format!("all or none; missing: {}", missing.join("; ")), format!("there: {}", standing.join("; ")))
-            // The parts have findings of their own, which mend what can be told.
-            .applicability(Applicability::DisplayOnly);
+            // The parts have findings of their own, which complete it where Neutron still wants it.
+            .applicability(Applicability::NeedsConsent);
     }
 }
 

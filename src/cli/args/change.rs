@@ -41,7 +41,7 @@ $XDG_STATE_HOME/fipscope or ~/.local/state/fipscope.";
 
 /// Whether it is asked about.
 #[derive(Debug, Args)]
-struct Ask {
+pub(super) struct Ask {
     /// Show the plan and stop
     #[arg(long)]
     dry_run: bool,

@@ -122,6 +122,11 @@ impl Past {
         self.steps.iter().rev().filter(|step| step.state.is_left())
     }
 
+    /// The steps of [`Past::way_back`]'s plan, as they were done.
+    pub fn ways_back(&self) -> impl Iterator<Item = &PastStep> {
+        self.left().filter(|step| matches!(step.back, Some(Back::Action(_))))
+    }
+
     /// The plan that takes back what is left of it, and what nothing takes
     /// back, in sentences.
     pub fn way_back(&self) -> (Plan, Vec<String>) {

@@ -46,13 +46,11 @@ fn within(table: &Table, at: TableAt, edit: &ChainEdit) -> Option<Vec<Effect>> {
         }
         ChainEdit::Add { chain, at: place, rule } => {
             let mut effects = Vec::new();
-            let length = match table.chain(chain) {
-                Some(there) => there.rules.len(),
-                None => {
-                    effects.push(come(Thing::Chain(at.clone(), Box::new(built_in(&table.name, chain)?))));
-                    0
-                }
-            };
+            let there = table.chain(chain);
+            if there.is_none() {
+                effects.push(come(Thing::Chain(at.clone(), Box::new(built_in(&table.name, chain)?))));
+            }
+            let length = there.map_or(0, |there| there.rules.len());
             let position = place.map_or(length, |place| place.saturating_sub(1) as usize);
             let rule = parsed(chain, rule)?;
             let at = RuleAt { at, chain: chain.clone(), position };

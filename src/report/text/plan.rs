@@ -1,8 +1,9 @@
 //! A plan, before it is carried out.
 
+
 use super::count;
 use crate::check::Finding;
-use crate::plan::{AgentWill, Plan, Step, Undo};
+use crate::plan::{AgentCase, AgentWill, Plan, Step, Undo};
 use crate::report::style::{Style, Tone, finding_mark};
 use crate::report::subject;
 
@@ -15,7 +16,7 @@ pub fn plan(plan: &Plan, style: Style) -> String {
         _ => style.heading(&format!("{}: {}", plan.intent, count(to_do, "step"))),
     };
     if to_do > 0 {
-        let known = plan.agent.map(|case| case.sentence());
+        let known = plan.agent.map(AgentCase::sentence);
         for sentence in known.iter().chain(&plan.warnings) {
             out += &style.block("  ! ", 4, Tone::Warning, sentence);
         }
@@ -37,7 +38,7 @@ fn one(step: &Step, style: Style) -> String {
     let mut out = style.block(&format!("{:>3} ", step.id), 4, Tone::Plain, &step.description);
     for line in step.command().lines() {
         // Not wrapped, so that it can be copied.
-        out += &format!("    {}\n", style.paint(Tone::Good, line));
+        out.extend(["    ", &style.paint(Tone::Good, line), "\n"]);
     }
     if let Undo::Nothing(why) = &step.undo {
         out += &style.block("    ", 4, Tone::Plain, &format!("nothing takes it back: {why}"));

@@ -5,7 +5,7 @@ use crate::net::netfilter::protocol_word;
 use crate::report::style::{Style, Tone};
 use crate::report::table::{Cell, Column, Shrink, Table};
 use crate::topology::{Direction, FipKind};
-use crate::traffic::{FipTraffic, FlowTraffic, Hop, Interval, StopsAt};
+use crate::traffic::{FipTraffic, FlowTraffic, Hop, Interval, StopsAt, short};
 
 /// Floating IPs and flows of an interval; JSON has more.
 const FIPS: usize = 16;
@@ -120,16 +120,4 @@ fn flows(all: &[FlowTraffic], style: Style) -> String {
 
 fn packets(fip: &FipTraffic) -> u64 {
     fip.hops.iter().flatten().map(|count| count.packets).max().unwrap_or(0)
-}
-
-/// `12`, `1.2k`, `14M`.
-fn short(number: f64) -> String {
-    match number {
-        n if n < 1e3 => format!("{n:.0}"),
-        n if n < 1e4 => format!("{:.1}k", n / 1e3),
-        n if n < 1e6 => format!("{:.0}k", n / 1e3),
-        n if n < 1e7 => format!("{:.1}M", n / 1e6),
-        n if n < 1e9 => format!("{:.0}M", n / 1e6),
-        n => format!("{:.1}G", n / 1e9),
-    }
 }

@@ -145,9 +145,10 @@ fn where_the_node_changes_classes_do() {
     let mut bench = Bench::new();
     bench.count(&node, &way_out(OUTSIDE));
     let broken = node.without_rule(QROUTER, "lookup 16");
-    bench.count(&broken, &way_out(OUTSIDE)[..1]);
+    bench.count(&broken, &way_out(OUTSIDE).map(|shot| shot.at(20))[..1]);
     let interval = bench.close();
-    assert_eq!(classes(&interval), [0, 1, 1, 0, 0]);
+    // The word fits the rule of the subnet as well (table 167772161): nothing routes the packet any more.
+    assert_eq!(classes(&interval), [0, 0, 1, 0, 1]);
     assert_eq!(hops(&interval, FLOATING, Direction::Outbound), (vec![2, 1, 1, 1], Some("qr")));
 }
 

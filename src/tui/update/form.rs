@@ -56,9 +56,7 @@ pub(super) fn rebuild(state: &mut State) {
     let Some(node) = state.node.clone() else { return };
     for screen in &mut state.above {
         if let Screen::Form(form) = screen {
-            let chosen = form.chosen;
-            form.judge(&node);
-            form.chosen = chosen.filter(|at| *at < form.offers.len());
+            form.renew(&node);
         }
     }
 }

@@ -3,11 +3,13 @@
 use super::open;
 use super::proposal::{last, take_back};
 use super::screens::{copy, distance};
+use crate::net::printable;
 use crate::plan::journal::{Past, State as PastState};
 use crate::tui::journal::JournalView;
 use crate::tui::keymap::Command;
 use crate::tui::layout;
 use crate::tui::state::{Effect, Node, Screen, State};
+use crate::tui::words::one_line;
 
 /// Opens the journal and has it read.
 pub(super) fn open_journal(state: &mut State) -> Vec<Effect> {
@@ -49,7 +51,7 @@ pub(super) fn read(state: &mut State, past: &Result<Vec<Past>, String>) {
     match past.as_ref().map(|all| last(all)) {
         Ok(Some(past)) => take_back(state, &node, past, false),
         Ok(None) => state.notice = Some("the journal holds no change that could be taken back".to_owned()),
-        Err(why) => state.notice = Some(why.replace('\n', "; ")),
+        Err(why) => state.notice = Some(printable(&one_line(why), 300)),
     }
 }
 

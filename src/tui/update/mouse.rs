@@ -4,17 +4,19 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
-use super::screens;
+use super::{screens, traffic};
 use crate::topology::FloatingIp;
 use crate::tui::chain::{Chain, ChainRow, opposite, rows};
 use crate::tui::diagram;
+use crate::tui::findings::FindingsView;
+use crate::tui::form::Field;
 use crate::tui::keymap::{Command, Key};
 use crate::tui::layout::{self, ChainParts};
 use crate::tui::namespace::{Line, Namespace};
 use crate::tui::overview::{Row, SortKey};
 use crate::tui::router::{RouterView, WayRow};
 use crate::tui::state::{Effect, Node, Screen, State};
-use crate::tui::view::{columns, tab_spans};
+use crate::tui::view::{beside, columns, tab_spans};
 use crate::tui::walk::{self, Walking};
 
 /// Rows that one notch of the wheel moves.
@@ -49,81 +51,87 @@ fn wheel(state: &mut State, command: Command) -> Vec<Effect> {
     (0..NOTCH).flat_map(|_| screens::command(state, command, key)).collect()
 }
 
+/// A click selects what it is on; on what is selected already it does what the
+/// command says that comes back.
 fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
     let body = layout::outer(state, state.area()).body;
-    let key = Key { code: crossterm::event::KeyCode::Null, ctrl: false, alt: false };
-    match state.above.last_mut() {
-        None => {
-            let parts = layout::overview(body);
-            let height = usize::from(parts.list.height);
-            if let Some(row) = row_at(parts.list, at, state.overview.list.offset) {
-                if row == state.overview.list.cursor {
-                    return screens::command(state, Command::Open, key);
-                }
-                if state.overview.rows.get(row).is_some_and(Row::selectable) {
-                    state.overview.go(row, &node.topology, height);
-                }
-            } else if parts.titles.contains(at)
-                && let Some(sort) = column_at(state, parts.titles, at)
-            {
-                let order = &mut state.overview.sort;
-                order.reverse = order.key == sort && !order.reverse;
-                order.key = sort;
-                state.overview.rebuild(&node.topology, height);
-            }
+    let command = match state.above.last_mut() {
+        None => click_overview(state, node, body, at),
+        Some(Screen::Chain(chain)) => chain.fip.find(&node.topology).and_then(|fip| {
+            let parts = layout::chain(chain, fip, body);
+            click_chain(chain, fip, &parts, at).then_some(Command::OpenNamespace)
+        }),
+        Some(Screen::Router(view)) => click_router(view, body, at).then_some(Command::Open),
+        Some(Screen::Walk(walking)) => click_walk(walking, body, at).then_some(Command::OpenNamespace),
+        Some(Screen::Findings(view)) => click_findings(view, node, body, at).then_some(Command::Open),
+        Some(Screen::Page(_)) => None,
+        Some(Screen::Traffic(view)) => {
+            let list = layout::traffic(body).list;
+            let row = row_at(list, at, view.list.offset);
+            row.is_some_and(|row| traffic::click(view, node, row, list.height.into())).then_some(Command::Open)
         }
-        Some(Screen::Chain(chain)) => {
-            if let Some(fip) = chain.fip.find(&node.topology) {
-                let parts = layout::chain(chain, fip, body);
-                if click_chain(chain, fip, &parts, at) {
-                    return screens::command(state, Command::OpenNamespace, key);
-                }
-            }
-        }
-        Some(Screen::Router(view)) => {
-            if click_router(view, body, at) {
-                return screens::command(state, Command::Open, key);
-            }
-        }
-        Some(Screen::Walk(walking)) => {
-            if click_walk(walking, body, at) {
-                return screens::command(state, Command::OpenNamespace, key);
-            }
-        }
-        Some(Screen::Findings(view)) => {
-            let list = layout::findings(view.rows.len(), body).list;
-            if let Some(row) = row_at(list, at, view.list.offset).filter(|row| *row < view.rows.len()) {
-                if row == view.list.cursor {
-                    return screens::command(state, Command::Open, key);
-                }
-                view.go(row, &node.judged, usize::from(list.height));
-            }
-        }
-        Some(Screen::Page(_)) => {}
         Some(Screen::Proposal(shown)) => {
             let list = layout::proposal(shown, body).list;
             if let Some(row) = row_at(list, at, shown.list.offset) {
                 let count = shown.steps().len();
                 shown.list.go(row, usize::from(list.height), count, |_| true);
             }
+            None
         }
         Some(Screen::Journal(view)) => {
             let list = layout::journal(view.rows().len(), body).list;
             if let Some(row) = row_at(list, at, view.list.offset) {
-                let by = isize::try_from(row).unwrap_or(0) - isize::try_from(view.list.cursor).unwrap_or(0);
-                view.step(by, usize::from(list.height));
+                view.go(row, usize::from(list.height));
             }
+            None
         }
         Some(Screen::Form(form)) => {
             let fields = layout::form(body).fields;
-            if let Some(row) = row_at(fields, at, 0) {
-                let by = isize::try_from(row).unwrap_or(0) - form.field as isize;
-                form.turn(by, node);
+            if let Some(field) = row_at(fields, at, 0).and_then(|row| Field::ALL.get(row)) {
+                form.go(*field, node);
             }
+            None
         }
-        Some(Screen::Namespace(namespace)) => click_namespace(namespace, node, body, at),
+        Some(Screen::Namespace(namespace)) => {
+            click_namespace(namespace, node, body, at);
+            None
+        }
+    };
+    let key = Key { code: crossterm::event::KeyCode::Null, ctrl: false, alt: false };
+    command.map_or_else(Vec::new, |command| screens::command(state, command, key))
+}
+
+/// Selects the row that was clicked, or sorts by the column.
+fn click_overview(state: &mut State, node: &Node, body: Rect, at: Position) -> Option<Command> {
+    let parts = layout::overview(body);
+    let height = usize::from(parts.list.height);
+    if let Some(row) = row_at(parts.list, at, state.overview.list.offset) {
+        if row == state.overview.list.cursor {
+            return Some(Command::Open);
+        }
+        if state.overview.rows.get(row).is_some_and(Row::selectable) {
+            state.overview.go(row, &node.topology, height);
+        }
+    } else if parts.titles.contains(at)
+        && let Some(sort) = column_at(state, parts.titles, at)
+    {
+        let order = &mut state.overview.sort;
+        order.reverse = order.key == sort && !order.reverse;
+        order.key = sort;
+        state.overview.rebuild(&node.topology, height);
     }
-    Vec::new()
+    None
+}
+
+/// Selects the finding that was clicked; true where it was selected already.
+fn click_findings(view: &mut FindingsView, node: &Node, body: Rect, at: Position) -> bool {
+    let list = layout::findings(view.rows.len(), body).list;
+    let Some(row) = row_at(list, at, view.list.offset).filter(|row| *row < view.rows.len()) else { return false };
+    let here = row == view.list.cursor;
+    if !here {
+        view.go(row, &node.judged, usize::from(list.height));
+    }
+    here
 }
 
 /// Turns to the kind of object, or selects the line, that was clicked.
@@ -220,6 +228,6 @@ fn row_at(list: Rect, at: Position, offset: usize) -> Option<usize> {
 }
 
 fn column_at(state: &State, titles: Rect, at: Position) -> Option<SortKey> {
-    let all = columns(titles, state.overview.widths);
+    let all = columns(beside(state, titles).0, state.overview.widths);
     all.into_iter().find(|(_, column)| column.contains(at)).map(|(key, _)| key)
 }

@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyCode;
 
-use super::{form, go, open_chain, proposal};
+use super::{form, go, open_chain, proposal, traffic};
 use crate::tui::goto::{self, Target};
 use crate::tui::keymap::{Command, Key};
 use crate::tui::layout;
@@ -104,6 +104,7 @@ fn set_filter(state: &mut State, filter: &str) {
                 view.rebuild(&node.judged, page);
             }
         }
+        Some(Screen::Traffic(_)) => traffic::set_filter(state, filter),
         Some(_) => {}
     }
 }
@@ -144,6 +145,7 @@ fn choose(state: &mut State, by: isize) {
                 (None, Some(node)) => state.overview.step(by, &node.topology, page),
                 (Some(Screen::Namespace(namespace)), _) => namespace.step(by, page),
                 (Some(Screen::Findings(view)), Some(node)) => view.step(by, &node.judged, page),
+                (Some(Screen::Traffic(view)), Some(node)) => view.step(by, &node, page),
                 _ => {}
             }
         }

@@ -3,15 +3,17 @@
 
 use super::open;
 use super::screens::{copy, distance, tab_of};
+use crate::net::printable;
 use crate::plan::journal::{Entry, Past, State as PastState};
-use crate::plan::{Neutron, Remove};
+use crate::plan::{Neutron, Plan, Remove};
 use crate::topology::ObjectKind;
 use crate::tui::findings::FindingId;
 use crate::tui::keymap::Command;
 use crate::tui::layout;
 use crate::tui::overview::FipId;
-use crate::tui::proposal::{Proposal, Stage, Wanted};
+use crate::tui::proposal::{Chained, Proposal, Stage, Wanted};
 use crate::tui::state::{Effect, Node, Over, Prompt, Purpose, Screen, State};
+use crate::tui::words::one_line;
 
 /// Shows the plan for what is wanted.
 pub(super) fn propose(state: &mut State, node: &Node, wanted: Wanted) {
@@ -89,18 +91,35 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
         return Vec::new();
     }
     match command {
+        Command::Apply if matches!(shown.stage, Stage::Over(_, None)) => {
+            let chain = shown.chain();
+            open_result(state, node, chain);
+            Vec::new()
+        }
         Command::Apply => apply(state),
+        Command::WithPair => {
+            match (&mut shown.wanted, &shown.stage) {
+                (Wanted::Removed(wanted), Stage::Shown(_)) => {
+                    wanted.with_pair = !wanted.with_pair;
+                    let wanted = shown.wanted.clone();
+                    **shown = Proposal::of(wanted, node);
+                }
+                _ => state.notice = Some("only a removal can take the router's pair along".to_owned()),
+            }
+            Vec::new()
+        }
         Command::CopyCommand => {
-            let script = shown.order.as_ref().ok().map(|order| order.plan.script());
+            let script = shown.plan().map(Plan::script);
             copy(state, script)
         }
-        Command::Save => match &shown.order {
-            Ok(order) => {
-                let name = file_name(&shown.wanted.title());
-                vec![Effect::Save { name, text: order.plan.script() }]
-            }
-            Err(_) => Vec::new(),
-        },
+        Command::Save => {
+            let name = file_name(&shown.wanted.title());
+            let Some(plan) = shown.plan() else {
+                state.notice = Some("there is no plan to save".to_owned());
+                return Vec::new();
+            };
+            vec![Effect::Save { name, text: plan.script() }]
+        }
         Command::OpenNamespace => {
             let name = shown.steps().get(shown.list.cursor).and_then(|step| step.netns.name().cloned());
             match name.filter(|name| node.snapshot.namespaces.contains_key(name)) {
@@ -110,6 +129,20 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
             Vec::new()
         }
         _ => Vec::new(),
+    }
+}
+
+/// Opens the chain of the floating IP that a change was about.
+fn open_result(state: &mut State, node: &Node, chain: Option<Chained>) {
+    let all = &node.topology.floating_ips;
+    let fip = match chain {
+        Some(Chained::Fip(fip)) => Some(fip),
+        Some(Chained::Address(address)) => all.iter().find(|fip| fip.floating_ip == Some(address)).map(FipId::from),
+        None => None,
+    };
+    match fip {
+        Some(fip) => super::open_chain(state, fip),
+        None => state.notice = Some("it is over; Esc goes back".to_owned()),
     }
 }
 
@@ -145,7 +178,7 @@ pub(super) fn consented(state: &mut State, word: &str, typed: &str) -> Vec<Effec
     if typed.trim() == word {
         return carry_out(state);
     }
-    state.notice = Some(format!("nothing was done: {word} was not typed"));
+    state.notice = Some(format!("nothing was done: that was not {word}"));
     Vec::new()
 }
 
@@ -182,8 +215,8 @@ pub(super) fn over(state: &mut State, result: Result<Over, String>) -> Vec<Effec
     state.changing = false;
     let text = match &result {
         Ok(over) if over.failure.is_none() => format!("change {} is done", over.past.id),
-        Ok(over) => format!("change {} failed", over.past.id),
-        Err(why) => format!("nothing was done: {}", why.lines().next().unwrap_or_default()),
+        Ok(over) => format!("change {} failed; J shows it", over.past.id),
+        Err(why) => format!("nothing was done: {}", printable(&one_line(why), 300)),
     };
     match running(state) {
         Some(shown) => {
@@ -204,12 +237,43 @@ pub(super) fn over(state: &mut State, result: Result<Over, String>) -> Vec<Effec
     effects
 }
 
-/// Another reading.
+/// Another reading. A word that is being typed was meant for the plan before.
 pub(super) fn rebuild(state: &mut State) {
     let Some(node) = state.node.clone() else { return };
+    let body = layout::outer(state, state.area()).body;
+    let mut in_sight = None;
     for screen in &mut state.above {
+        in_sight = None;
         if let Screen::Proposal(shown) = screen {
+            let before = shown.order.clone();
             shown.rebuild(&node);
+            let height = usize::from(layout::proposal(shown, body).list.height);
+            let count = shown.steps().len();
+            shown.list.go(shown.list.cursor, height, count, |_| true);
+            in_sight = Some(before.ok().map(|order| order.plan.clone()) != shown.plan().cloned());
+        }
+    }
+    let asks = matches!(&state.prompt, Some(Prompt { purpose: Purpose::Consent { .. }, .. }));
+    if asks && in_sight == Some(true) {
+        state.prompt = None;
+        state.notice = Some("the node changed and the plan was made anew: nothing was done".to_owned());
+    }
+}
+
+/// Brings scroll offsets in line with the size.
+pub(super) fn settle(state: &mut State) {
+    let body = layout::outer(state, state.area()).body;
+    for screen in &mut state.above {
+        match screen {
+            Screen::Proposal(shown) => {
+                let (height, count) = (layout::proposal(shown, body).list.height, shown.steps().len());
+                shown.list.reveal(usize::from(height), count);
+            }
+            Screen::Journal(view) => {
+                let count = view.rows().len();
+                view.list.reveal(usize::from(layout::journal(count, body).list.height), count);
+            }
+            _ => {}
         }
     }
 }

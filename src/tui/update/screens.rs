@@ -1,6 +1,6 @@
 //! What a command does on the screen in sight.
 
-use super::{findings, form, journal, open, open_chain, open_namespace, proposal, router, walk};
+use super::{findings, form, journal, open, open_chain, open_namespace, proposal, router, traffic, walk};
 use crate::net::NetnsName;
 use crate::topology::{Direction, ObjectKind};
 use crate::tui::chain::{Chain, command as shell_command};
@@ -37,6 +37,7 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
         Command::Remove => return proposal::remove(state, &node),
         Command::Journal => return journal::open_journal(state),
         Command::Undo => return journal::undo_last(state),
+        Command::Traffic => return traffic::open_traffic(state),
         _ => {}
     }
     match state.above.last() {
@@ -52,6 +53,7 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
         Some(Screen::Page(_)) => findings::page_command(state, command),
         Some(Screen::Proposal(_)) => proposal::command(state, &node, command),
         Some(Screen::Journal(_)) => journal::command(state, &node, command),
+        Some(Screen::Traffic(_)) => traffic::command(state, &node, command),
         // It takes every key itself.
         Some(Screen::Form(_)) => Vec::new(),
     }
@@ -76,6 +78,7 @@ fn filter(state: &mut State) {
         None => state.overview.filter.clone(),
         Some(Screen::Namespace(namespace)) => namespace.view().filter.clone(),
         Some(Screen::Findings(view)) => view.filter.clone(),
+        Some(Screen::Traffic(view)) => view.filter.clone(),
         Some(_) => return,
     };
     state.prompt = Some(Prompt { purpose: Purpose::Filter { before: before.clone() }, input: before, chosen: None });

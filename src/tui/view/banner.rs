@@ -38,8 +38,9 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
                     Screen::Findings(_) => "findings".to_owned(),
                     Screen::Page(page) => page.code.to_string(),
                     Screen::Form(_) => "associate".to_owned(),
-                    Screen::Proposal(shown) => shown.wanted.title(),
+                    Screen::Proposal(_) => "plan".to_owned(),
                     Screen::Journal(_) => "journal".to_owned(),
+                    Screen::Traffic(_) => "traffic".to_owned(),
                 };
                 pen.write(" › ", theme.dim).fit(&place, theme.text);
             }
@@ -73,7 +74,7 @@ pub(super) fn error(state: &State, area: Rect, buffer: &mut Buffer) {
             let first = why.lines().next().unwrap_or_default();
             (Mark::Broken, format!("the node could not be read: {first}{old}"))
         }
-        (None, Some(why)) => (Mark::Degraded, format!("not live: {why}; r reads again")),
+        (None, Some(why)) => (Mark::Degraded, format!("not live: {why}; R reads again")),
         (None, None) => return,
     };
     let theme = &state.theme;
@@ -107,6 +108,7 @@ fn facts(state: &State, node: &Node) -> Vec<String> {
         Observed::Unreadable(_) => "agent unknown".to_owned(),
     });
     facts.push(reading_age(state, node));
+    facts.extend(super::traffic::header(state));
     let source = &node.snapshot.source;
     if !source.is_empty() && source != "kernel" {
         facts.push(format!("from {}", printable(source, 40)));

@@ -38,7 +38,7 @@ pub(super) fn draw(state: &State, view: &FindingsView, node: &Node, body: Rect, 
         let Some(finding) = node.judged.findings.get(content.at()) else { continue };
         item(theme, *content, finding, row, buffer);
         if view.marked.contains(&finding.id) {
-            Pen::new(buffer, row).write("*", theme.key);
+            Pen::new(buffer, row).to(2).write("*", theme.key);
         }
         if at == view.list.cursor {
             overview::select(state, row, buffer);

@@ -9,6 +9,7 @@ use super::pen::Pen;
 use crate::tui::goto::{WORDS, candidates as completions, find};
 use crate::tui::keymap::{Command, Context, Keymap, keys_text};
 use crate::tui::state::{Prompt, Purpose, Screen, State};
+use crate::tui::traffic::TrafficRow;
 
 /// Matches that are listed at most.
 const LISTED: usize = 8;
@@ -78,6 +79,10 @@ fn typing(state: &State, prompt: &Prompt, area: Rect, buffer: &mut Buffer) {
 fn listed(state: &State) -> String {
     let count = match state.above.last() {
         Some(Screen::Findings(view)) => view.rows.len(),
+        Some(Screen::Traffic(view)) => {
+            let is_heading = |row: &&TrafficRow| matches!(row, TrafficRow::Fips(..) | TrafficRow::Flows(_));
+            view.rows.len() - view.rows.iter().filter(is_heading).count()
+        }
         Some(Screen::Namespace(namespace)) => namespace.lines.iter().filter(|line| line.selectable()).count(),
         _ => state.overview.rows.iter().filter(|row| row.selectable()).count(),
     };
@@ -103,6 +108,7 @@ fn place(state: &State) -> String {
         Some(Screen::Findings(view)) => (view.list.cursor, view.rows.len()),
         Some(Screen::Proposal(shown)) => (shown.list.cursor, shown.steps().len()),
         Some(Screen::Journal(view)) => (view.list.cursor, view.rows().len()),
+        Some(Screen::Traffic(view)) => (view.list.cursor, view.rows.len()),
         Some(_) => return String::new(),
     };
     if count > crate::tui::layout::page(state) { format!("{} of {count}", cursor + 1) } else { String::new() }

@@ -9,7 +9,7 @@ use crate::net::printable;
 use crate::tui::form::{Field, Form};
 use crate::tui::layout;
 use crate::tui::state::State;
-use crate::tui::words::{Mark, count};
+use crate::tui::words::{Mark, count, one_line};
 
 /// The column of what is typed.
 const VALUE: u16 = 17;
@@ -26,13 +26,11 @@ pub(super) fn draw(state: &State, form: &Form, body: Rect, buffer: &mut Buffer) 
         if here && field != Field::Neutron {
             pen.write("▏", theme.prompt);
         }
-        if here {
-            pen.write("  ", theme.text).fit(&hint(form), theme.dim);
-        }
     }
+    Pen::new(buffer, parts.hint).to(3).fit(&hint(form), theme.dim);
     let (mark, text) = match &form.verdict {
         Ok(text) => (Mark::Ok, text.clone()),
-        Err(why) => (Mark::None, why.replace('\n', "; ")),
+        Err(why) => (Mark::None, one_line(why)),
     };
     let width = usize::from(parts.verdict.width.saturating_sub(4));
     for (at, (row, line)) in lines(parts.verdict).zip(wrap(&printable(&text, 600), width)).enumerate() {
@@ -53,10 +51,13 @@ pub(super) fn draw(state: &State, form: &Form, body: Rect, buffer: &mut Buffer) 
 /// What helps with the field.
 fn hint(form: &Form) -> String {
     match form.field {
-        Field::FloatingIp => "of the external network's subnet".to_owned(),
+        Field::FloatingIp => "a free address of the external network's subnet".to_owned(),
         Field::FixedIp if form.offers.is_empty() => "of an instance in one of the router's subnets".to_owned(),
-        Field::FixedIp => format!("{} without a floating IP: ↓", count(form.offers.len(), "neighbour", "neighbours")),
-        Field::Router => "empty: the one that has the fixed IP's subnet".to_owned(),
-        Field::Neutron => "↓ says what it has; it decides what the L3 agent does later".to_owned(),
+        Field::FixedIp => {
+            let offers = count(form.offers.len(), "neighbour has", "neighbours have");
+            format!("of an instance; {offers} no floating IP: ↓")
+        }
+        Field::Router => "empty: the one that has the fixed IP's subnet; ↓ offers all".to_owned(),
+        Field::Neutron => "what Neutron has decides what the L3 agent does later: ↓".to_owned(),
     }
 }

@@ -22,13 +22,16 @@ enum Row<'a> {
 /// context, a blank between two.
 pub(in crate::tui) const ROWS: usize = BINDINGS.len() + 2 * CONTEXTS.len() - 1;
 
-const CONTEXTS: [Context; 9] = [
+const CONTEXTS: [Context; 12] = [
     Context::Overview,
     Context::Chain,
     Context::Walk,
     Context::Router,
     Context::Findings,
     Context::Page,
+    Context::Proposal,
+    Context::Form,
+    Context::Journal,
     Context::Namespace,
     Context::Global,
     Context::Prompt,

@@ -10,14 +10,14 @@ use crate::plan::journal::Past;
 use crate::tui::journal::{JournalView, mark};
 use crate::tui::layout;
 use crate::tui::state::State;
-use crate::tui::words::{Mark, ago, count};
+use crate::tui::words::{Mark, ago, count, one_line};
 
 pub(super) fn draw(state: &State, view: &JournalView, body: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
     match &view.past {
         None => return empty::paragraph(theme, body, buffer, None, "reading the journal…", &[]),
         Some(Err(why)) => {
-            let text = format!("The journal could not be read: {}", why.replace('\n', ": "));
+            let text = format!("The journal could not be read: {}", one_line(why));
             return empty::paragraph(theme, body, buffer, Some(Mark::Broken), &text, &[]);
         }
         Some(Ok(all)) if all.is_empty() => {

@@ -6,7 +6,7 @@ use ratatui::style::{Color, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::pen::{Pen, lines};
-use super::{banner, empty};
+use super::{banner, empty, traffic};
 use crate::check::Finding;
 use crate::net::printable;
 use crate::topology::{ExternalNetwork, FipState, FloatingIp, NodeKind, Router, Topology};
@@ -30,7 +30,8 @@ pub(super) fn draw(state: &State, node: &Node, body: Rect, buffer: &mut Buffer) 
         return;
     }
     titles(state, parts.titles, buffer);
-    let columns = columns(parts.list, state.overview.widths);
+    let (plain, rates) = traffic::beside(state, parts.list);
+    let columns = columns(plain, state.overview.widths);
     let list = &state.overview.list;
     for (at, row) in lines(parts.list).zip(list.offset..) {
         match state.overview.rows.get(row) {
@@ -38,6 +39,10 @@ pub(super) fn draw(state: &State, node: &Node, body: Rect, buffer: &mut Buffer) 
             Some(Row::Heading(heading)) => section(state, topology, *heading, at, buffer),
             Some(content) => {
                 item(state, node, content, &columns, at, buffer);
+                if let Row::Fip(fip) = content {
+                    let rates = Rect { y: at.y, height: 1, ..rates };
+                    traffic::rates_of(state, topology.floating_ips.get(*fip), rates, buffer);
+                }
                 if row == list.cursor {
                     select(state, at, buffer);
                 }
@@ -75,7 +80,9 @@ pub(in crate::tui) fn columns(area: Rect, widths: Widths) -> Vec<(SortKey, Rect)
 
 fn titles(state: &State, area: Rect, buffer: &mut Buffer) {
     let sort = state.overview.sort;
-    for (key, column) in columns(area, state.overview.widths) {
+    let (plain, rates) = traffic::beside(state, area);
+    traffic::rates_of(state, None, rates, buffer);
+    for (key, column) in columns(plain, state.overview.widths) {
         let mut pen = Pen::new(buffer, column);
         if key == sort.key {
             pen.write(key.title(), state.theme.key).write(if sort.reverse { " ▼" } else { " ▲" }, state.theme.key);

@@ -8,8 +8,8 @@ use ratatui::style::Style;
 use super::overview;
 use super::pen::{Pen, lines, wrap};
 use crate::net::printable;
-use crate::plan::Undo;
 use crate::plan::journal::StepState;
+use crate::plan::{AgentCase, Undo};
 use crate::tui::layout;
 use crate::tui::proposal::{Proposal, Stage};
 use crate::tui::state::State;
@@ -27,24 +27,44 @@ pub(super) fn draw(state: &State, shown: &Proposal, body: Rect, buffer: &mut Buf
     let parts = layout::proposal(shown, body);
     let mut pen = Pen::new(buffer, parts.title);
     pen.write(" ", theme.text).fit(&shown.wanted.title(), theme.name);
-    let (mark, text) = shown.answer();
-    let width = usize::from(parts.answer.width.saturating_sub(4));
-    for (at, (row, line)) in lines(parts.answer).zip(wrap(&printable(&text, LIMIT), width)).enumerate() {
+    let (mark, _) = shown.answer();
+    for (at, (row, line)) in lines(parts.answer).zip(answer_lines(shown, body.width)).enumerate() {
         let mut pen = Pen::new(buffer, row);
         if at == 0 {
             pen.write(" ", theme.text).mark(mark, theme);
         }
-        pen.to(3).write(&line, mark.style(theme));
+        pen.to(3).write(&line, if mark == Mark::None { theme.text } else { mark.style(theme) });
     }
-    for (row, (is_first, line)) in lines(parts.warnings).zip(notices(shown, parts.warnings.width)) {
+    let told = notices(shown, parts.warnings.width);
+    let hidden = told.len().saturating_sub(usize::from(parts.warnings.height));
+    for (row, notice) in lines(parts.warnings).zip(&told) {
         let mut pen = Pen::new(buffer, row);
-        if is_first {
-            pen.write(" ", theme.text).mark(Mark::Degraded, theme);
+        if let Some(mark) = notice.mark {
+            pen.write(" ", theme.text).mark(mark, theme);
         }
-        pen.to(3).write(&line, theme.text);
+        pen.to(3).write(&notice.line, theme.text);
     }
+    below(theme, hidden, "a higher terminal shows them", parts.warnings, buffer);
+    list(state, shown, parts.list, buffer);
+    detail(theme, shown, parts.detail, buffer);
+}
+
+/// The answer, broken into lines.
+pub(in crate::tui) fn answer_lines(shown: &Proposal, width: u16) -> Vec<String> {
+    wrap(&printable(&shown.answer().1, LIMIT), usize::from(width.saturating_sub(4)))
+}
+
+/// A line of what to know before.
+pub(in crate::tui) struct Notice {
+    /// Where a sentence begins: a warning, or good to know.
+    mark: Option<Mark>,
+    line: String,
+}
+
+fn list(state: &State, shown: &Proposal, area: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
     let steps = shown.steps();
-    for (row, (at, step)) in lines(parts.list).zip(steps.iter().enumerate().skip(shown.list.offset)) {
+    for (row, (at, step)) in lines(area).zip(steps.iter().enumerate().skip(shown.list.offset)) {
         let came = shown.state(at);
         let mut pen = Pen::new(buffer, row);
         let netns = step.netns.name().map_or_else(|| "host".to_owned(), |name| short_netns(name.as_str()));
@@ -56,23 +76,34 @@ pub(super) fn draw(state: &State, shown: &Proposal, body: Rect, buffer: &mut Buf
             overview::select(state, row, buffer);
         }
     }
-    detail(theme, shown, parts.detail, buffer);
 }
 
-/// What to know before, broken into lines; true where a sentence begins.
-pub(in crate::tui) fn notices(shown: &Proposal, width: u16) -> Vec<(bool, String)> {
+/// What to know before, broken into lines.
+pub(in crate::tui) fn notices(shown: &Proposal, width: u16) -> Vec<Notice> {
     let Ok(order) = &shown.order else { return Vec::new() };
     if !matches!(shown.stage, Stage::Shown(_)) {
         return Vec::new();
     }
-    let case = order.plan.agent.map(crate::plan::AgentCase::sentence);
     let width = usize::from(width.saturating_sub(4));
-    let all = order.plan.warnings.iter().cloned().chain(case);
-    let broken = |text: String| {
-        let lines = wrap(&printable(&text, LIMIT), width);
-        lines.into_iter().enumerate().map(|(at, line)| (at == 0, line)).collect::<Vec<_>>()
+    let warnings = order.plan.warnings.iter().map(|text| (Mark::Degraded, text.clone()));
+    let case = order.plan.agent.map(AgentCase::sentence);
+    let known = case.into_iter().chain(order.notes.iter().cloned()).map(|text| (Mark::None, text));
+    let broken = |(mark, text): (Mark, String)| {
+        let lines = wrap(&printable(&text, LIMIT), width).into_iter().enumerate();
+        lines.map(|(at, line)| Notice { mark: (at == 0).then_some(mark), line }).collect::<Vec<_>>()
     };
-    all.flat_map(broken).collect()
+    warnings.chain(known).flat_map(broken).collect()
+}
+
+/// Says at the end of an area how many lines it has no room for.
+fn below(theme: &Theme, hidden: usize, how: &str, area: Rect, buffer: &mut Buffer) {
+    if hidden == 0 || area.height == 0 {
+        return;
+    }
+    let text = format!(" {hidden} more: {how} ");
+    let width = u16::try_from(text.len()).unwrap_or(u16::MAX).min(area.width);
+    let at = Rect { x: area.right() - width, y: area.bottom() - 1, width, height: 1 };
+    Pen::new(buffer, at).write(&text, theme.dim);
 }
 
 fn mark_of(state: StepState) -> Mark {
@@ -89,7 +120,7 @@ fn mark_of(state: StepState) -> Mark {
 fn detail(theme: &Theme, shown: &Proposal, area: Rect, buffer: &mut Buffer) {
     let at = shown.list.cursor;
     let Some(step) = shown.steps().get(at) else { return };
-    let mut said: Vec<(&str, String, Style)> = Vec::new();
+    let mut said: Vec<(&'static str, String, Style)> = Vec::new();
     said.push(("command", step.command(), theme.key));
     said.push(match &step.undo {
         Undo::Action(_) => ("undo", step.undo_command().unwrap_or_default(), theme.text),
@@ -102,16 +133,14 @@ fn detail(theme: &Theme, shown: &Proposal, area: Rect, buffer: &mut Buffer) {
     said.extend(shown.error(at).map(|why| ("error", why.to_owned(), theme.broken)));
     said.extend(step.agent.map(|will| ("L3 agent", will.sentence().to_owned(), theme.dim)));
     let width = usize::from(area.width.saturating_sub(VALUE + 1));
-    let mut rows = lines(area);
-    for (label, text, style) in said {
-        let text: Vec<String> = text.lines().flat_map(|line| wrap(&printable(line, LIMIT), width)).collect();
-        for (nth, line) in text.iter().enumerate() {
-            let Some(row) = rows.next() else { return };
-            let mut pen = Pen::new(buffer, row);
-            if nth == 0 {
-                pen.to(3).write(label, theme.title);
-            }
-            pen.to(VALUE).write(line, style);
-        }
+    let broken = |(label, text, style): (&'static str, String, Style)| {
+        let lines = text.lines().flat_map(|line| wrap(&printable(line, LIMIT), width)).enumerate();
+        lines.map(|(at, line)| (if at == 0 { label } else { "" }, line, style)).collect::<Vec<_>>()
+    };
+    let all: Vec<(&str, String, Style)> = said.into_iter().flat_map(broken).collect();
+    for (row, (label, line, style)) in lines(area).zip(&all) {
+        Pen::new(buffer, row).to(3).write(label, theme.title).to(VALUE).write(line, *style);
     }
+    let hidden = all.len().saturating_sub(usize::from(area.height));
+    below(theme, hidden, "y copies the plan", area, buffer);
 }

@@ -1,0 +1,161 @@
+//! The form for an association: typed, offered, judged as one types.
+
+use fipscope::net::{IfName, Neigh, NeighState, Observed};
+use fipscope::neutron::Layout;
+use fipscope::topology::scenario::{QR, QROUTER, ROUTER, Scenario};
+use fipscope::tui::theme::Theme;
+use fipscope::tui::{Effect, Field, Form, Msg, Node, Screen, Wanted};
+use insta::assert_snapshot;
+
+use crate::desk::Desk;
+use crate::proposal::{live, shown as plan};
+
+/// The article's node with three instances, one of which has a floating IP.
+fn node() -> Node {
+    let neigh = |address: &str, state| Neigh {
+        dev: IfName::from(QR),
+        address: address.parse().unwrap(),
+        mac: Some("fa:16:3e:11:22:33".parse().unwrap()),
+        state,
+        proxy: false,
+    };
+    let scenario = Scenario::article(Layout::Pike).with_second_router(Layout::Pike).edit(QROUTER, |netns| {
+        if let Observed::Seen(neighs) = &mut netns.neighs {
+            neighs.push(neigh("10.0.0.77", NeighState::Permanent));
+            neighs.push(neigh("10.0.0.78", NeighState::Reachable));
+            neighs.push(neigh("10.0.0.79", NeighState::Failed));
+        }
+    });
+    Node::of(scenario.snapshot)
+}
+
+fn desk(width: u16, height: u16) -> Desk {
+    live(width, height, node()).keys("192.168.1.3<enter><esc>a")
+}
+
+fn form(desk: &Desk) -> &Form {
+    match desk.state.above.last() {
+        Some(Screen::Form(form)) => form,
+        other => panic!("no form but {other:?}"),
+    }
+}
+
+#[test]
+fn the_form_at_every_size() {
+    for (width, height) in [(40, 10), (60, 20), (80, 24), (140, 40)] {
+        let desk = desk(width, height).keys("192.168.1.77<tab>10.0.0.7<down>");
+        assert_snapshot!(format!("form-{width}x{height}"), desk.screen());
+    }
+    assert_snapshot!("form-refused-80x24", desk(80, 24).keys("192.168.1.3<tab>10.0.0.77").screen());
+    assert_snapshot!("form-neutron-80x24", desk(80, 24).keys("192.168.1.77<tab>10.0.0.77<tab><tab><down>").screen());
+}
+
+#[test]
+fn ascii_and_no_colour_say_the_same() {
+    let keys = "192.168.1.77<tab>10.0.0.7<down>";
+    let mut plain = desk(80, 24);
+    plain.state.theme = Theme::plain();
+    assert_eq!(plain.keys(keys).screen(), desk(80, 24).keys(keys).screen());
+    let mut ascii = desk(80, 24);
+    ascii.state.theme.ascii = true;
+    assert!(ascii.keys(keys).screen().is_ascii());
+}
+
+#[test]
+fn it_opens_with_the_router_in_sight() {
+    assert_eq!(form(&desk(80, 24)).text(Field::Router), ROUTER);
+    let chain = live(80, 24, node()).keys("192.168.1.33<enter>:router b047<enter>a");
+    assert!(form(&chain).text(Field::Router).starts_with("b047c241"), "{:?}", form(&chain));
+}
+
+#[test]
+fn instances_without_a_floating_ip_are_offered() {
+    let desk = desk(80, 24).keys("192.168.1.77<tab>");
+    assert_eq!(form(&desk).offers, ["10.0.0.77", "10.0.0.78"]);
+    let desk = desk.keys("<down><down>");
+    assert_eq!(form(&desk).text(Field::FixedIp), "10.0.0.78");
+    assert_eq!(form(&desk).chosen, Some(1));
+    // What is chosen stays where the node is read again.
+    let mut desk = desk;
+    desk.send(Msg::Node(Ok(node())));
+    assert_eq!((form(&desk).chosen, form(&desk).offers.len()), (Some(1), 2));
+    // Typed, it narrows them.
+    let desk = desk.keys("<ctrl-u>10.0.0.77");
+    assert_eq!(form(&desk).offers, ["10.0.0.77"]);
+    let desk = desk.keys("<tab><ctrl-u><up>");
+    assert_eq!(form(&desk).offers.len(), 2, "routers");
+}
+
+#[test]
+fn enter_shows_the_plan_once_there_is_one() {
+    // Nothing is typed: Enter goes on to the next field.
+    let desk = desk(100, 30).keys("<enter>");
+    assert_eq!(form(&desk).field, Field::FixedIp);
+    let desk = desk.keys("<shift-tab>192.168.1.77<enter>10.0.0.77");
+    assert!(form(&desk).verdict.is_ok(), "{:?}", form(&desk).verdict);
+    let desk = desk.keys("<enter>");
+    let Wanted::Associated(wanted) = &plan(&desk).wanted else { panic!("{:?}", plan(&desk).wanted) };
+    assert_eq!(
+        (wanted.floating_ip.to_string(), wanted.fixed_ip.to_string()),
+        ("192.168.1.77".into(), "10.0.0.77".into())
+    );
+    assert_snapshot!("plan-associate-100x30", desk.screen());
+    // Esc goes back to the form as it was left, and from there to the screen before.
+    let desk = desk.keys("<esc>");
+    assert_eq!(form(&desk).text(Field::FixedIp), "10.0.0.77");
+    assert!(desk.keys("<esc>").state.above.is_empty());
+}
+
+#[test]
+fn an_association_is_carried_out_when_its_word_is_typed() {
+    let desk = desk(100, 30).keys("192.168.1.77<tab>10.0.0.77<tab><tab><down><enter>");
+    let order = plan(&desk).order.clone().unwrap();
+    let keys = if order.consent().is_some() { "<enter>192.168.1.77<enter>" } else { "<enter>" };
+    assert_eq!(order.aim.deliver, ["192.168.1.77".parse::<std::net::IpAddr>().unwrap()]);
+    assert_eq!(desk.keys(keys).effects, [Effect::Apply(order)]);
+}
+
+#[test]
+fn what_cannot_be_is_said_as_one_types() {
+    for (keys, said) in [
+        ("", "type the floating IP"),
+        ("192.168.1.x", "192.168.1.x is no address"),
+        ("192.168.1.3<tab>10.0.0.77", "associated with 10.0.0.4 already"),
+        ("192.168.1.77<tab>10.0.0.4", "has the floating IP 192.168.1.3 already"),
+        ("8.8.8.8<tab>10.0.0.77", "in no subnet of the external network"),
+        ("192.168.1.77<tab>10.9.9.9", "is in no subnet of the router"),
+        ("192.168.1.77<tab>10.0.0.77<tab><ctrl-u>nobody", "no router of this node nobody"),
+    ] {
+        let desk = desk(140, 30).keys(keys);
+        assert!(desk.screen().contains(said), "{keys}: {}", desk.screen());
+        let after = desk.keys("<enter>");
+        assert!(matches!(after.state.above.last(), Some(Screen::Form(_))), "{keys}");
+    }
+}
+
+#[test]
+fn every_key_is_text_here_and_pastes_go_into_the_field() {
+    let mut desk = desk(80, 24).keys("q?:/rdf");
+    assert_eq!(form(&desk).text(Field::FloatingIp), "q?:/rdf");
+    assert!(desk.effects.is_empty() && desk.state.help.is_none() && desk.state.prompt.is_none());
+    desk = desk.keys("<ctrl-u>");
+    desk.send(Msg::Paste(" 192.168.1.77\u{1b}[2J\n".to_owned()));
+    assert_eq!(form(&desk).text(Field::FloatingIp), "192.168.1.77[2J");
+    assert!(!desk.screen().contains('\u{1b}'));
+    desk.send(Msg::Paste("9".repeat(10_000)));
+    assert!(form(&desk).text(Field::FloatingIp).chars().count() <= 64);
+    // A click goes to a field.
+    let desk = desk.click(20, 5);
+    assert_eq!(form(&desk).field, Field::Router);
+}
+
+#[test]
+fn offers_of_a_node_cannot_steer_the_terminal() {
+    let mut node = node();
+    let mut topology = (*node.topology).clone();
+    "\u{1b}c\u{202e}".clone_into(&mut topology.routers[0].id);
+    node.topology = std::sync::Arc::new(topology);
+    let desk = live(80, 24, node).keys("a<tab><tab><ctrl-u><down>");
+    let screen = desk.screen();
+    assert!(!screen.contains(|c: char| c != '\n' && c.is_control()) && !screen.contains('\u{202e}'), "{screen}");
+}
