@@ -125,7 +125,12 @@ fn marked_findings_are_mended_together() {
     let roots = all.state.node.as_ref().unwrap().judged.findings.iter().filter(|one| one.because_of.is_none()).count();
     assert!(roots >= 2, "{roots}");
     let marked = all.keys("mjm");
-    assert_eq!(marked.screen().lines().filter(|line| line.chars().nth(2) == Some('*')).count(), 2, "{}", marked.screen());
+    assert_eq!(
+        marked.screen().lines().filter(|line| line.chars().nth(2) == Some('*')).count(),
+        2,
+        "{}",
+        marked.screen()
+    );
     let desk = marked.keys("r");
     assert!(matches!(&shown(&desk).wanted, Wanted::Mended(ids) if ids.len() == 2));
     assert!(desk.screen().contains("repair 2 findings"), "{}", desk.screen());

@@ -1,6 +1,5 @@
 //! A plan, before it is carried out.
 
-
 use super::count;
 use crate::check::Finding;
 use crate::plan::{AgentCase, AgentWill, Plan, Step, Undo};
