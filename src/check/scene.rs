@@ -10,7 +10,7 @@ use index::Index;
 use super::view::Views;
 use crate::net::{IfName, Link, Netns, NetnsName, OvsPort, Snapshot};
 use crate::path::Node;
-use crate::topology::{ExternalNetwork, FloatingIp, Router, Topology};
+use crate::topology::{ChainLink, Direction, ExternalNetwork, FloatingIp, LinkName, Router, Topology};
 
 /// A node as the checks see it.
 pub struct Scene<'a, 's> {
@@ -58,6 +58,17 @@ impl<'a, 's> Scene<'a, 's> {
         self.index().fips.get(router.id.as_str()).map_or(&[], Vec::as_slice)
     }
 
+    /// The links that are not as they should be or could not be judged, of that
+    /// name on the way of that direction, with their floating IPs.
+    pub(super) fn amiss(
+        &self,
+        direction: Direction,
+        name: LinkName,
+    ) -> impl Iterator<Item = (&'s FloatingIp, &'s ChainLink)> {
+        let all = self.index().amiss.iter();
+        all.filter(move |(_, way, link)| *way == direction && link.link == name).map(|(fip, _, link)| (*fip, *link))
+    }
+
     /// A device of a namespace.
     pub fn link(&self, namespace: &NetnsName, device: &IfName) -> Option<&'s Link> {
         self.index().links.get(&(namespace, device)).copied()
@@ -76,6 +87,11 @@ impl<'a, 's> Scene<'a, 's> {
     /// The router of a floating IP.
     pub fn router_of(&self, fip: &FloatingIp) -> Option<&'s Router> {
         self.index().routers.get(fip.router.as_str()).copied()
+    }
+
+    /// The router with an id.
+    pub fn router(&self, id: &str) -> Option<&'s Router> {
+        self.index().routers.get(id).copied()
     }
 
     /// The external network with an id.

@@ -118,8 +118,7 @@ impl<'s> View<'s> {
         written: Option<LinkLocalPair>,
     ) -> Self {
         let prefix = RouterPrefix::of(&router.id);
-        let inner = ByDevice::of(netns);
-        let rfp = inner.end(prefix.rfp());
+        let rfp = End::of(netns, prefix.rfp());
         let mut fpr = outer.as_ref().map_or_else(|| End::missing(prefix.fpr()), |(_, index)| index.end(prefix.fpr()));
         if router.fip_2_rtr.is_none() {
             // One of that name may stand there, but it is another router's.
@@ -176,6 +175,19 @@ impl<'s> View<'s> {
     pub(super) fn subnets(&self) -> impl Iterator<Item = (&'s IfName, &'s Addr)> {
         let is_port = |addr: &&Addr| DeviceKind::Internal.is(&addr.dev) && addr.address.addr().is_ipv4();
         self.netns.addrs().iter().filter(is_port).map(|addr| (&addr.dev, addr))
+    }
+}
+
+impl<'s> End<'s> {
+    /// Of a namespace that is looked into once: no index is worth its while.
+    fn of(netns: &'s Netns, name: IfName) -> Self {
+        Self {
+            link: netns.link(&name),
+            addrs: netns.addrs().iter().filter(|addr| addr.dev == name).collect(),
+            routes: netns.routes().iter().filter(|route| route.dev() == Some(&name)).collect(),
+            neighs: netns.neighs().iter().filter(|neigh| neigh.dev == name).collect(),
+            name,
+        }
     }
 }
 

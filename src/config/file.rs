@@ -222,12 +222,12 @@ mod tests {
 
     #[test]
     fn keys_and_theme_are_kept_by_name() {
-        let text = "[theme]\nascii = true\nok = 'bold green'\n[keys]\nquit = 'z'\nrefresh = ['R', 'f5']\n";
+        let text = "[theme]\nascii = true\nok = 'bold green'\n[keys]\nquit = 'z'\nrefresh = ['F', 'f6']\n";
         let found = FileSettings::parse(Path::new("/c.toml"), text).unwrap();
         assert_eq!(found.ascii, Some(true));
         assert_eq!(found.theme["ok"], "bold green");
         let means = |key: &str| found.keymap.lookup(Context::Overview, key.parse().unwrap());
         assert_eq!((means("z"), means("q")), (Some(Command::Quit), None));
-        assert_eq!((means("R"), means("r")), (Some(Command::Refresh), None));
+        assert_eq!((means("F"), means("R")), (Some(Command::Refresh), None));
     }
 }

@@ -137,6 +137,11 @@ impl Fault {
         self.commands.iter().filter_map(|command| resolved(command, options)).collect()
     }
 
+    /// Whether the node has to be made one that can have it.
+    pub fn is_prepared(&self) -> bool {
+        !self.prepare.is_empty()
+    }
+
     /// Makes the lab that this process is in one that can have it, and is whole.
     pub fn prepare_lab(&self, options: &LabOptions) -> Result<(), Error> {
         self.run(self.prepare, options)

@@ -159,7 +159,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Findings, &["m"], C::MarkRow, "mark", "mark it for a repair together", Some("mark")),
     bind(Findings, &["/"], C::Filter, "filter-findings", "filter by text, code, router or address", Some("filter")),
     bind(Findings, &["p"], C::Probe, "probe", "ask the wire what only that decides", Some("probe")),
-    bind(Findings, &["A"], C::Acknowledge, "acknowledge", "accept the finding on this node, or no more", None),
+    bind(Findings, &["A"], C::Acknowledge, "acknowledge", "accept the finding, or no longer", None),
     bind(Findings, &["y"], C::CopyCommand, "copy-finding", "copy the commands of its repair", Some("copy")),
     bind(Findings, &["Y"], C::CopyId, "copy-finding-id", "copy the finding's id", None),
     bind(Proposal, &["enter"], C::Apply, "apply", "carry the plan out", Some("apply")),

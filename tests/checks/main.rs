@@ -21,6 +21,7 @@ mod many;
 mod nat;
 mod neighbours;
 mod outside;
+mod pages;
 mod pair;
 mod policy;
 mod real;

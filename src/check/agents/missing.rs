@@ -16,11 +16,11 @@ type Witness = (Option<String>, Option<String>, Vec<String>);
 /// and none of those that stand here has ever heard of it.
 pub(super) fn fip_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
     for router in scene.topology.routers.iter().filter(|router| is_distributed(router)) {
-        let Some(namespace) = &router.namespace else { continue };
+        let Some(namespace) = router.namespace.as_ref().filter(|_| router.fip_2_rtr.is_none()) else { continue };
         let Some(netns) = scene.netns(namespace) else { continue };
         let is_ghost = leads_nowhere(Some(netns), router.rtr_2_fip.as_ref());
         let translated = translated(scene, router);
-        if router.fip_2_rtr.is_some() || is_ghost || translated.is_empty() {
+        if is_ghost || translated.is_empty() {
             continue;
         }
         let prefix = RouterPrefix::of(&router.id);

@@ -230,11 +230,16 @@ fn once<'s>(
     name: LinkName,
 ) -> impl Iterator<Item = (&'s FloatingIp, &'s Router, &'s ExternalNetwork, &'s ChainLink)> {
     let mut seen = BTreeSet::new();
-    let links = floating(scene).filter_map(move |(fip, router, network)| {
+    // Those of a router follow each other: no need to look for the link again.
+    let mut last: Option<(&Router, &ExternalNetwork)> = None;
+    floating(scene).filter_map(move |(fip, router, network)| {
+        if last.is_some_and(|(one, other)| std::ptr::eq(one, router) && std::ptr::eq(other, network)) {
+            return None;
+        }
         let link = fip.outbound.iter().chain(&fip.inbound).find(|link| link.link == name)?;
-        Some((fip, router, network, link))
-    });
-    links.filter(move |(_, router, network, _)| seen.insert((router.id.clone(), network.namespace.clone())))
+        last = Some((router, network));
+        seen.insert((router.id.as_str(), &network.namespace)).then_some((fip, router, network, link))
+    })
 }
 
 fn is_at_fault(link: &ChainLink) -> bool {

@@ -1,6 +1,5 @@
 //! DVR404: packets between subnets that are translated.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::Place;
@@ -14,10 +13,10 @@ use crate::topology::{Direction, FipKind, FloatingIp, LinkName, LinkState, Objec
 /// DVR404: the guard is missing, names another device, or comes too late. Once
 /// for each router.
 pub(in crate::check) fn internal_traffic(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let mut seen = BTreeSet::new();
-    let fips = scene.topology.floating_ips.iter().filter(|fip| fip.kind == FipKind::Distributed);
-    for fip in fips.filter(|fip| fip.floating_ip.is_some()) {
-        let Some(router) = scene.router_of(fip).filter(|router| seen.insert(&router.id)) else { continue };
+    for router in &scene.topology.routers {
+        let mut fips = scene.fips_of(router).iter();
+        let one = fips.find(|fip| fip.kind == FipKind::Distributed && fip.floating_ip.is_some());
+        let Some(fip) = one else { continue };
         let link = |name| fip.links(Direction::Outbound).iter().find(|link| link.link == name);
         let Some(guard) = link(LinkName::Guard) else { continue };
         let object = || ObjectRef { kind: ObjectKind::Nat, key: format!("guard {}", guard.object.key) };

@@ -32,30 +32,40 @@ type Taken<'s> = BTreeMap<String, (Stranger<'s>, Vec<&'s FloatingIp>)>;
 
 /// Looks at the namespaces whose jumps stand, in both directions.
 pub(super) fn intercepted(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let mut by_place: BTreeMap<(&NetnsName, Direction), Vec<&FloatingIp>> = BTreeMap::new();
-    for fip in scene.topology.floating_ips.iter().filter(|fip| is_associated(fip)) {
-        for direction in [Direction::Outbound, Direction::Inbound] {
-            if let Some(namespace) = translating(fip, direction) {
-                by_place.entry((namespace, direction)).or_default().push(fip);
+    for router in scene.topology.routers.iter().filter(|router| !scene.fips_of(router).is_empty()) {
+        let spaces: BTreeSet<&NetnsName> = router.namespace.iter().chain(&router.snat_namespace).collect();
+        for namespace in spaces {
+            let netfilter = scene.netns(namespace).and_then(|netns| netns.netfilter.seen());
+            let Some(netfilter) = netfilter else { continue };
+            for direction in [Direction::Outbound, Direction::Inbound] {
+                let strangers = strangers(netfilter, direction);
+                if !strangers.is_empty() {
+                    by_strangers(scene, findings, router, (namespace, direction), &strangers);
+                }
             }
         }
     }
-    for ((namespace, direction), fips) in by_place {
-        let netfilter = scene.netns(namespace).and_then(|netns| netns.netfilter.seen());
-        let Some(netfilter) = netfilter else { continue };
-        let strangers = strangers(netfilter, direction);
-        let mut taken = Taken::new();
-        for fip in fips.iter().filter(|_| !strangers.is_empty()) {
-            let Some(router) = scene.router_of(fip) else { continue };
-            let by = strangers.iter().find(|stranger| takes(scene, router, fip, **stranger, (namespace, direction)));
-            if let Some(stranger) = by {
-                let entry = taken.entry(line(&stranger.chain.name, stranger.rule));
-                entry.or_insert_with(|| (*stranger, Vec::new())).1.push(fip);
-            }
+}
+
+/// Says of each of these rules which of the router's floating IPs it takes.
+fn by_strangers(
+    scene: &Scene<'_, '_>,
+    findings: &mut Findings,
+    router: &Router,
+    (namespace, direction): (&NetnsName, Direction),
+    strangers: &[Stranger<'_>],
+) {
+    let is_its = |fip: &&&FloatingIp| is_associated(fip) && translating(fip, direction) == Some(namespace);
+    let mut taken = Taken::new();
+    for fip in scene.fips_of(router).iter().filter(is_its) {
+        let by = strangers.iter().find(|stranger| takes(scene, router, fip, **stranger, (namespace, direction)));
+        if let Some(stranger) = by {
+            let entry = taken.entry(line(&stranger.chain.name, stranger.rule));
+            entry.or_insert_with(|| (*stranger, Vec::new())).1.push(fip);
         }
-        for (line, (stranger, fips)) in taken {
-            fire(scene, findings, namespace, &line, stranger, &fips);
-        }
+    }
+    for (line, (stranger, fips)) in taken {
+        fire(scene, findings, namespace, &line, stranger, &fips);
     }
 }
 
@@ -80,12 +90,13 @@ fn strangers(netfilter: &Netfilter, direction: Direction) -> Vec<Stranger<'_>> {
     };
     let mut found = Vec::new();
     for (backend, table) in tables(netfilter).filter(|(_, table)| is_of_ipv4(table)) {
-        let prefix = AgentPrefix::detect(table);
         let is_base = |chain: &&Chain| match &chain.base {
             Some(base) => base.hook == hook && base.kind == "nat",
             None => table.name == "nat" && chain.name == name,
         };
-        for chain in table.chains.iter().filter(is_base) {
+        let mut chains = table.chains.iter().filter(is_base).peekable();
+        let prefix = chains.peek().and_then(|_| AgentPrefix::detect(table));
+        for chain in chains {
             let own = |rule: &NfRule| plain_jump(rule).is_some_and(|to| is_agents(to, prefix.as_ref()));
             // Behind the last of the agent's jumps nothing comes first.
             let end = chain.rules.iter().rposition(own).unwrap_or(chain.rules.len());

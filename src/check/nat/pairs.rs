@@ -10,12 +10,12 @@ use crate::net::netfilter::{NfRule, RuleWords, Target, parse_rule};
 use crate::net::{Change, NetnsName};
 use crate::neutron::{Layout, RouterPrefix};
 use crate::topology::{
-    ChainLink, Direction, FactSource, FipKind, FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef,
+    ChainLink, Direction, FactSource, FipKind, FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef, Router,
 };
 
 /// DVR401: the floating IP does not become the fixed IP on the way in.
 pub(in crate::check) fn dnat(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for (fip, link) in translated(scene, Direction::Inbound, LinkName::Dnat) {
+    for (fip, link) in amiss(scene, Direction::Inbound, LinkName::Dnat) {
         let Some(found) = judge(findings, fip, link, "nothing translates it to its fixed IP on the way in") else {
             continue;
         };
@@ -25,7 +25,7 @@ pub(in crate::check) fn dnat(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR402: the fixed IP does not become the floating IP on the way out.
 pub(in crate::check) fn float_snat(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for (fip, link) in translated(scene, Direction::Outbound, LinkName::FloatSnat) {
+    for (fip, link) in amiss(scene, Direction::Outbound, LinkName::FloatSnat) {
         let Some(found) = judge(findings, fip, link, "its fixed IP is not translated to it on the way out") else {
             continue;
         };
@@ -37,26 +37,39 @@ pub(in crate::check) fn float_snat(scene: &Scene<'_, '_>, findings: &mut Finding
 
 /// DVR403: DNAT that meets packets from everywhere, where the layout knows better.
 pub(in crate::check) fn dnat_from_everywhere(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for (fip, link) in translated(scene, Direction::Inbound, LinkName::Dnat) {
-        let layout = scene.router_of(fip).and_then(|router| router.layout);
-        if fip.kind != FipKind::Distributed || !matches!(layout, Some(Layout::Newton | Layout::Pike)) {
+    let knows_better = |router: &Router| matches!(router.layout, Some(Layout::Newton | Layout::Pike));
+    for (fip, link) in amiss(scene, Direction::Inbound, LinkName::Dnat) {
+        let is_asked = link.state == LinkState::Wrong && link.advisory && fip.kind == FipKind::Distributed;
+        if !is_asked || !scene.router_of(fip).is_some_and(knows_better) {
             continue;
         }
         let rfp = RouterPrefix::of(&fip.router).rfp();
-        if link.state == LinkState::Wrong && link.advisory {
-            let message = format!("the DNAT of {} does not ask for {rfp}", word(fip.floating_ip));
-            let found = findings.fire(&Subject::floating_ip(fip), Some(&link.namespace), link.object.clone(), message);
-            tell(found, link).mend(mend(scene, link, "PREROUTING", |words| is_dnat(words, fip.floating_ip)));
-        }
-        let Some(netns) = scene.netns(&link.namespace) else { continue };
-        let Some(place) = Place::of_agent(&link.namespace, netns, "nat") else { continue };
-        let Some(chain) = place.own_chain("OUTPUT") else { continue };
+        let message = format!("the DNAT of {} does not ask for {rfp}", word(fip.floating_ip));
+        let found = findings.fire(&Subject::floating_ip(fip), Some(&link.namespace), link.object.clone(), message);
+        tell(found, link).mend(mend(scene, link, "PREROUTING", |words| is_dnat(words, fip.floating_ip)));
+    }
+    for router in scene.topology.routers.iter().filter(|router| knows_better(router)) {
+        from_the_namespace_itself(scene, router, findings);
+    }
+}
+
+/// DNAT of distributed floating IPs in the chain of what the router namespace sends.
+fn from_the_namespace_itself(scene: &Scene<'_, '_>, router: &Router, findings: &mut Findings) {
+    let Some(namespace) = &router.namespace else { return };
+    let Some(place) = scene.netns(namespace).and_then(|netns| Place::of_agent(namespace, netns, "nat")) else { return };
+    let Some(chain) = place.own_chain("OUTPUT").filter(|chain| !chain.rules.is_empty()) else { return };
+    let is_its = |fip: &&&FloatingIp| {
+        let mut links = fip.links(Direction::Inbound).iter();
+        let stands = links.any(|link| link.link == LinkName::Dnat && link.namespace == *namespace);
+        stands && fip.kind == FipKind::Distributed && is_associated(fip)
+    };
+    for fip in scene.fips_of(router).iter().filter(is_its) {
         let meant = |rule: &NfRule| rule.body.words().is_some_and(|words| is_dnat(words, fip.floating_ip));
         let Some(rule) = chain.rules.iter().find(|rule| meant(rule)) else { continue };
         let object = ObjectRef { kind: ObjectKind::Nat, key: format!("OUTPUT DNAT {}", word(fip.floating_ip)) };
         let message = format!("packets of the namespace itself to {} are translated too", word(fip.floating_ip));
         findings
-            .fire(&Subject::floating_ip(fip), Some(&link.namespace), object, message)
+            .fire(&Subject::floating_ip(fip), Some(namespace), object, message)
             .values(format!("no DNAT in {}", chain.name), line(&chain.name, rule))
             .mend(place.delete_all(chain, meant));
     }
@@ -64,15 +77,14 @@ pub(in crate::check) fn dnat_from_everywhere(scene: &Scene<'_, '_>, findings: &m
 
 /// DVR412: the same floating IP of the same external network, for two fixed IPs.
 pub(in crate::check) fn twice(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let mut places: BTreeMap<(&str, IpAddr), Vec<&FloatingIp>> = BTreeMap::new();
-    for fip in scene.topology.floating_ips.iter().filter(|fip| fip.kind != FipKind::Centralized) {
-        if let (Some(floating), Some(network)) = (fip.floating_ip, &fip.external_network) {
-            places.entry((network, floating)).or_default().push(fip);
-        }
-    }
-    for ((_, floating), fips) in places {
-        let dnats = |fip: &&FloatingIp| fip.facts.iter().filter(|fact| fact.source == FactSource::Dnat).count();
-        let having: Vec<&FloatingIp> = fips.iter().copied().filter(|fip| dnats(fip) > 0).collect();
+    let dnats = |fip: &FloatingIp| fip.facts.iter().filter(|fact| fact.source == FactSource::Dnat).count();
+    let all = scene.topology.floating_ips.iter().filter(|fip| fip.kind != FipKind::Centralized && dnats(fip) > 0);
+    let mut places: Vec<(IpAddr, &str, &FloatingIp)> =
+        all.filter_map(|fip| Some((fip.floating_ip?, fip.external_network.as_deref()?, fip))).collect();
+    places.sort_by_key(|(floating, network, _)| (*floating, *network));
+    for group in places.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
+        let floating = group[0].0;
+        let having: Vec<&FloatingIp> = group.iter().map(|(_, _, fip)| *fip).collect();
         let Some(first) = having.first() else { continue };
         let lines: Vec<String> = having.iter().flat_map(|fip| dnat_targets(fip)).collect();
         if lines.len() < 2 {
@@ -100,11 +112,14 @@ fn dnat_targets(fip: &FloatingIp) -> Vec<String> {
     by_target.into_values().collect()
 }
 
-/// Floating IPs of which translation is known to be wanted, with a link of it:
-/// something else translates them, or both of rule and route stand.
-fn translated<'s>(scene: &Scene<'_, 's>, direction: Direction, name: LinkName) -> Vec<(&'s FloatingIp, &'s ChainLink)> {
-    let fips = scene.topology.floating_ips.iter().filter(|fip| is_associated(fip));
-    fips.filter_map(|fip| Some((fip, fip.links(direction).iter().find(|link| link.link == name)?))).collect()
+/// Links of translation that are amiss, of floating IPs of which it is known to be
+/// wanted: something else translates them, or both of rule and route stand.
+fn amiss<'s>(
+    scene: &Scene<'_, 's>,
+    direction: Direction,
+    name: LinkName,
+) -> impl Iterator<Item = (&'s FloatingIp, &'s ChainLink)> {
+    scene.amiss(direction, name).filter(|(fip, _)| is_associated(fip))
 }
 
 /// Both addresses are known, and two kinds of objects or more speak of them. An

@@ -16,13 +16,12 @@ use crate::topology::{
 /// both packet filters hold the agent's rules. Once for each namespace and direction.
 pub(in crate::check) fn chains(scene: &Scene<'_, '_>, findings: &mut Findings) {
     let mut seen = BTreeSet::new();
-    for fip in scene.topology.floating_ips.iter().filter(|fip| needs_jumps(fip)) {
-        for direction in [Direction::Outbound, Direction::Inbound] {
-            let links = fip.links(direction).iter().filter(|link| link.link == LinkName::NatJumps);
-            for link in links.filter(|link| seen.insert((&link.namespace, &link.object))) {
-                let subject = scene.router_of(fip).map_or_else(Subject::node, Subject::router);
-                judge(scene, findings, &subject, link);
-            }
+    let ways = [Direction::Outbound, Direction::Inbound].into_iter();
+    let links = ways.flat_map(|direction| scene.amiss(direction, LinkName::NatJumps));
+    for (fip, link) in links.filter(|(fip, _)| needs_jumps(fip)) {
+        if seen.insert((&link.namespace, &link.object)) {
+            let subject = scene.router_of(fip).map_or_else(Subject::node, Subject::router);
+            judge(scene, findings, &subject, link);
         }
     }
     super::intercept::intercepted(scene, findings);
@@ -97,12 +96,15 @@ fn both_filters(scene: &Scene<'_, '_>, findings: &mut Findings, router: &Router,
         }
         return;
     }
+    let places = Place::all(namespace, netns, "nat");
+    if places.len() < 2 {
+        return;
+    }
     let holding = |place: &Place<'_>| {
         let chains = ["PREROUTING", "POSTROUTING", "float-snat"].into_iter().filter_map(|name| place.own_chain(name));
         place.table.family == NfFamily::Ip && chains.flat_map(|chain| &chain.rules).next().is_some()
     };
-    let places: Vec<Place<'_>> = Place::all(namespace, netns, "nat").into_iter().filter(holding).collect();
-    let has = |backend| places.iter().any(|place| place.backend == backend);
+    let has = |backend| places.iter().any(|place| place.backend == backend && holding(place));
     if has(Backend::Nft) && has(Backend::Legacy) {
         findings
             .fire(

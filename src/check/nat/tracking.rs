@@ -117,11 +117,12 @@ fn setting(
 ) {
     let is_done_here = ReleaseRange::of(scene.snapshot).is_at_least(since);
     for (namespace, kind, netns) in namespaces(scene).filter(|(_, kind, _)| concerned(*kind)) {
-        let subject = subject(scene, namespace, kind);
-        let object = ObjectRef { kind: ObjectKind::Sysctl, key: name.to_owned() };
+        let subject = || subject(scene, namespace, kind);
+        let object = || ObjectRef { kind: ObjectKind::Sysctl, key: name.to_owned() };
         match netns.sysctls.get(name) {
             Some(Observed::Seen(value)) if *value != wanted => {
-                let found = findings.fire(&subject, Some(namespace), object, format!("{name} is {value}: it {harm}"));
+                let message = format!("{name} is {value}: it {harm}");
+                let found = findings.fire(&subject(), Some(namespace), object(), message);
                 found.values(wanted.to_string(), value.to_string());
                 let state = |value| Some(Object::Sysctl(name.to_owned(), Observed::Seen(value)));
                 found.mend([Change::new(Some(namespace.clone()), state(*value), state(wanted))]);
@@ -130,7 +131,7 @@ fn setting(
                 }
             }
             Some(Observed::Unreadable(why)) => {
-                findings.cannot_tell(&subject, Some(namespace), object, why.clone());
+                findings.cannot_tell(&subject(), Some(namespace), object(), why.clone());
             }
             Some(Observed::Seen(_) | Observed::Absent) | None => {}
         }
@@ -140,12 +141,12 @@ fn setting(
 /// DVR409: nine entries of ten are taken, or all.
 pub(in crate::check) fn full(scene: &Scene<'_, '_>, findings: &mut Findings) {
     for (namespace, kind, netns) in namespaces(scene) {
-        let subject = subject(scene, namespace, kind);
-        let object = ObjectRef { kind: ObjectKind::Sysctl, key: "net.netfilter.nf_conntrack_count".to_owned() };
+        let subject = || subject(scene, namespace, kind);
+        let object = || ObjectRef { kind: ObjectKind::Sysctl, key: "net.netfilter.nf_conntrack_count".to_owned() };
         match &netns.conntrack_fill {
             Observed::Seen(fill) if fill.max > 0 && fill.count.saturating_mul(10) >= fill.max.saturating_mul(9) => {
                 let message = format!("{} of {} entries for tracked connections are taken", fill.count, fill.max);
-                let found = findings.fire(&subject, Some(namespace), object, message);
+                let found = findings.fire(&subject(), Some(namespace), object(), message);
                 found.values(format!("less than {}", fill.max / 10 * 9), fill.count.to_string());
                 found.applicability(Applicability::DisplayOnly);
                 if fill.count < fill.max {
@@ -153,7 +154,7 @@ pub(in crate::check) fn full(scene: &Scene<'_, '_>, findings: &mut Findings) {
                 }
             }
             Observed::Unreadable(why) => {
-                findings.cannot_tell(&subject, Some(namespace), object, why.clone());
+                findings.cannot_tell(&subject(), Some(namespace), object(), why.clone());
             }
             Observed::Seen(_) | Observed::Absent => {}
         }
@@ -235,6 +236,6 @@ fn subject(scene: &Scene<'_, '_>, namespace: &NetnsName, kind: NamespaceKind) ->
     let id = parse_namespace(namespace).map_or("", |(_, id)| id);
     match kind {
         NamespaceKind::Fip => scene.network(id).map_or_else(Subject::node, Subject::network),
-        _ => scene.topology.router(id).map_or_else(Subject::node, Subject::router),
+        _ => scene.router(id).map_or_else(Subject::node, Subject::router),
     }
 }

@@ -14,11 +14,11 @@ pub(super) fn off(scene: &Scene<'_, '_>, findings: &mut Findings) {
         if !matches!(kind, NamespaceKind::Router | NamespaceKind::Fip | NamespaceKind::Snat) {
             continue;
         }
-        let subject = subject(scene, kind, id);
+        let subject = || subject(scene, kind, id);
         let netns = match netns {
             Observed::Seen(netns) => netns,
             Observed::Unreadable(why) => {
-                findings.cannot_tell(&subject, Some(name), setting(ALL), why.clone());
+                findings.cannot_tell(&subject(), Some(name), setting(ALL), why.clone());
                 continue;
             }
             Observed::Absent => continue,
@@ -26,18 +26,18 @@ pub(super) fn off(scene: &Scene<'_, '_>, findings: &mut Findings) {
         match netns.sysctls.get(ALL) {
             Some(Observed::Seen(0)) => {
                 let message = format!("{name} does not forward IPv4");
-                let finding = findings.fire(&subject, Some(name), setting(ALL), message);
+                let finding = findings.fire(&subject(), Some(name), setting(ALL), message);
                 finding.values(format!("{ALL} = 1"), "0").mend([on(name, ALL, 0)]);
             }
             Some(Observed::Unreadable(why)) => {
-                findings.cannot_tell(&subject, Some(name), setting(ALL), format!("{ALL} could not be read: {why}"));
+                findings.cannot_tell(&subject(), Some(name), setting(ALL), format!("{ALL} could not be read: {why}"));
             }
-            _ => devices(findings, &subject, name, netns),
+            _ => devices(findings, subject, name, netns),
         }
     }
 }
 
-fn devices(findings: &mut Findings, subject: &Subject, name: &NetnsName, netns: &Netns) {
+fn devices(findings: &mut Findings, subject: impl Fn() -> Subject, name: &NetnsName, netns: &Netns) {
     for link in netns.links() {
         use DeviceKind::{AgentGateway, FipToRouter, Internal, RouterGateway, RouterToFip, Snat};
         let kind = parse_device(&link.name).map(|(kind, _)| kind);
@@ -45,7 +45,7 @@ fn devices(findings: &mut Findings, subject: &Subject, name: &NetnsName, netns: 
         if carries && link.ipv4.is_some_and(|conf| !conf.forwarding) {
             let key = format!("net.ipv4.conf.{}.forwarding", link.name);
             let message = format!("{} does not forward what comes in by {}", name, link.name);
-            let finding = findings.fire(subject, Some(name), setting(&key), message);
+            let finding = findings.fire(&subject(), Some(name), setting(&key), message);
             finding.values(format!("{key} = 1"), "0").mend([on(name, &key, 0)]);
         }
     }
@@ -55,7 +55,7 @@ fn devices(findings: &mut Findings, subject: &Subject, name: &NetnsName, netns: 
 fn subject(scene: &Scene<'_, '_>, kind: NamespaceKind, id: &str) -> Subject {
     match kind {
         NamespaceKind::Fip => scene.network(id).map(Subject::network),
-        _ => scene.topology.router(id).map(Subject::router),
+        _ => scene.router(id).map(Subject::router),
     }
     .unwrap_or_default()
 }

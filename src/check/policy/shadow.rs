@@ -8,7 +8,7 @@ use super::rule::{is_plain, object, question};
 use crate::check::view::{View, each};
 use crate::check::{Findings, Scene, Subject};
 use crate::net::{Change, Object, Route, RouteAnswer, RouteQuestion, Rule, TableId};
-use crate::neutron::{FIP_TABLE, is_fip_priority};
+use crate::neutron::{FIP_PRIORITIES, FIP_TABLE, is_fip_priority};
 use crate::topology::{FloatingIp, ObjectKind, ObjectRef};
 
 /// An address that lies outside of everything here (RFC 5737).
@@ -19,7 +19,9 @@ const LOWER: Ipv4Addr = Ipv4Addr::new(45, 0, 0, 1);
 /// DVR304: the floating IP's rule stands, and the lookup comes to another's table.
 pub(super) fn by_rule(scene: &Scene<'_, '_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
-        for (fip, fixed, rule) in ruled(view) {
+        // Without a rule that could come first, one lookup tells of all of them.
+        let enough = if has_rivals(view) { usize::MAX } else { 1 };
+        for (fip, fixed, rule) in ruled(view).take(enough) {
             let question = question(scene, view, fixed);
             if question.iif.is_none() {
                 continue;
@@ -101,6 +103,17 @@ fn ruled<'s>(view: &View<'s>) -> impl Iterator<Item = (&'s FloatingIp, IpAddr, &
         let fixed = fip.fixed_ip?;
         Some((fip, fixed, *rules.get(&IpNet::from(fixed))?))
     })
+}
+
+/// Whether rules stand that could be asked before a floating IP's, and are none of
+/// those that every router has.
+fn has_rivals(view: &View<'_>) -> bool {
+    let is_ordinary = |rule: &Rule| {
+        let known = [TableId::LOCAL, TableId::MAIN, TableId::DEFAULT, FIP_TABLE];
+        rule.table().is_some_and(|table| known.contains(&table)) && rule.others.is_empty() && !rule.invert
+    };
+    let mut early = view.rules().filter(|rule| rule.priority.0 <= *FIP_PRIORITIES.end());
+    early.any(|rule| !is_ordinary(rule))
 }
 
 /// The rule before `own` that decides: the first that selects the instance's

@@ -17,6 +17,9 @@ use crate::topology::{
 /// DVR804: it is distributed here, and the snat namespace has it still.
 pub(in crate::check) fn left_behind(scene: &Scene<'_, '_>, findings: &mut Findings) {
     let all = &scene.topology.floating_ips;
+    if !all.iter().any(|fip| fip.kind == FipKind::Centralized) {
+        return;
+    }
     let twins = all
         .iter()
         .filter(|fip| fip.kind == FipKind::Distributed && (has(fip, FactSource::Route) || has(fip, FactSource::Dnat)));
