@@ -21,5 +21,6 @@ mod probe;
 mod real_loop;
 mod router;
 mod screens;
+mod timeline;
 mod walk;
 mod walks;
