@@ -220,7 +220,7 @@ fn enter_opens_the_object() {
     assert_eq!(shown.name.as_str(), QROUTER);
     assert_eq!(shown.current().unwrap().text, "61068: from 10.0.0.4 lookup 16");
     // What went is not there; the console says where it was.
-    let film = film.keys("<esc>g/<ctrl-u>rule -<enter><enter>");
+    let film = film.keys("<esc>/<ctrl-u>61068<enter>g<enter>");
     assert!(film.notice().starts_with("it went with that change"), "{}", film.notice());
 }
 
