@@ -25,5 +25,6 @@ mod real_loop;
 mod router;
 mod screens;
 mod traffic;
+mod timeline;
 mod walk;
 mod walks;

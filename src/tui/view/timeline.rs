@@ -54,11 +54,18 @@ pub(super) fn banner(state: &State, frozen: &Frozen, area: Rect, buffer: &mut Bu
     let mut pen = Pen::new(buffer, area);
     pen.write(" ", theme.text).mark(Mark::Degraded, theme).write(" ", theme.text);
     pen.write(&format!("as of {at} UTC, {since}"), theme.banner);
+    if state.error.is_some() || state.unwatched.is_some() {
+        pen.write("; not live any more", theme.banner);
+    }
     let way = format!(": {out} goes back to live");
-    if usize::from(pen.room()) >= way.len() {
-        pen.write(&way, theme.banner);
-    } else {
+    if usize::from(pen.room()) < way.len() {
         pen.fit("; L: live", theme.banner);
+        return;
+    }
+    pen.write(&way, theme.banner);
+    let more = ", [ and ] step";
+    if usize::from(pen.room()) >= more.len() {
+        pen.write(more, theme.banner);
     }
 }
 
