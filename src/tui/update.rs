@@ -43,8 +43,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             let age = state.read_at.map(|then| now.duration_since(then).as_secs());
             let due =
                 state.refresh.zip(age).is_some_and(|(every, age)| age >= i64::try_from(every).unwrap_or(i64::MAX));
-            walk::tick(state);
-            if due && state.watching.is_none() { refresh(state) } else { Vec::new() }
+            let mut effects = walk::tick(state);
+            if due && state.watching.is_none() {
+                effects.extend(refresh(state));
+            }
+            effects
         }
         Msg::Node(result) => node(state, result),
         Msg::Live(live) => {
