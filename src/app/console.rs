@@ -271,10 +271,15 @@ impl<B: Backend> Console<B> {
         under_way || self.live.as_ref().is_some_and(Live::is_busy)
     }
 
-    /// The watched node's news; `None` where there will be no more.
+    /// The watched node's news; `None` where there will be no more. That it is
+    /// still watched is drawn when the clock ticks.
     fn news(&mut self, news: Option<Msg>) -> Result<(), ConsoleError> {
         if matches!(news, None | Some(Msg::Unwatched(_))) {
             self.live = None;
+        }
+        if let Some(news @ Msg::Watching(_)) = news {
+            update(&mut self.state, news);
+            return Ok(());
         }
         self.answer(news.unwrap_or_else(|| Msg::Unwatched("the watcher is gone".to_owned())))
     }

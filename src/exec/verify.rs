@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::check::{Code, Finding, judge, standing, states};
+use crate::check::{Finding, judge, standing, states};
 use crate::kernel::ask_routes;
 use crate::net::{RouteQuestion, Snapshot};
 use crate::path::{Kernel, Node, Outcome, Walk};
@@ -17,8 +17,6 @@ use super::Site;
 
 /// The kernel's link watch, neighbours and the like get this long.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// What only tracked connections tell.
-const CONNECTIONS: Code = Code(406);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What is to be seen after a change.
@@ -130,10 +128,8 @@ pub(super) fn patiently(mut look: impl FnMut() -> Result<(), String>) -> Result<
     }
 }
 
-/// Tracked connections are not read here: whether there are any that could be
-/// stale changes with every packet.
 fn counts(finding: &Finding) -> bool {
-    finding.is_fault() || (finding.is_doubt() && finding.code != CONNECTIONS)
+    finding.is_fault() || finding.is_doubt()
 }
 
 fn words(fip: &FloatingIp) -> String {

@@ -89,8 +89,11 @@ fn tick(state: &mut State, now: jiff::Timestamp) -> Vec<Effect> {
     state.now = now;
     let age = state.read_at.map(|then| now.duration_since(then).as_secs());
     let due = state.refresh.zip(age).is_some_and(|(every, age)| age >= i64::try_from(every).unwrap_or(i64::MAX));
-    walk::tick(state);
-    if due && state.watching.is_none() { refresh(state) } else { Vec::new() }
+    let mut effects = walk::tick(state);
+    if due && state.watching.is_none() {
+        effects.extend(refresh(state));
+    }
+    effects
 }
 
 /// A terminal sends Alt-q and a quick Esc, q alike: what is not bound as the

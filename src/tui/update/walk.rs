@@ -1,5 +1,7 @@
 //! What keys, time and the kernel's answers do on the walk screen.
 
+use jiff::SignedDuration;
+
 use super::{open, open_namespace_at};
 use crate::net::{NetnsName, Route, RouteQuestion, TableId};
 use crate::path::{Hop, Stop};
@@ -11,6 +13,10 @@ use crate::tui::walk::{Answered, Asked, Stage, Walking, stations};
 
 /// Lines that the evidence scrolls by.
 const SCROLL: usize = 4;
+
+/// While the node is watched, and changes without end, the kernel is asked about
+/// open walks so often at most.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(1);
 
 /// Opens the walk of a packet; it moves, and the kernel is asked at once.
 pub(super) fn open_walk(state: &mut State, asked: Asked) -> Vec<Effect> {
@@ -24,6 +30,12 @@ pub(super) fn open_walk(state: &mut State, asked: Asked) -> Vec<Effect> {
 pub(super) fn rebuild(state: &mut State) -> Vec<Effect> {
     let Some(node) = state.node.clone() else { return Vec::new() };
     all(state).for_each(|walking| walking.rebuild(&node));
+    let now = state.now;
+    if state.watching.is_some() && all(state).any(|walking| walking.was_asked_since(now - PATIENCE)) {
+        // The clock asks, and until then nothing says that the kernel agrees.
+        all(state).for_each(|walking| (walking.asking, walking.put_off) = (true, true));
+        return Vec::new();
+    }
     ask(state)
 }
 
@@ -37,11 +49,13 @@ pub(super) fn routes(state: &mut State, answers: &[Answered]) {
 }
 
 /// Time has passed.
-pub(super) fn tick(state: &mut State) {
+pub(super) fn tick(state: &mut State) -> Vec<Effect> {
     let now = state.now;
     if let Some(Screen::Walk(walking)) = state.above.last_mut() {
         walking.tick(now);
     }
+    let is_due = all(state).any(|walking| walking.put_off && !walking.was_asked_since(now - PATIENCE));
+    if is_due { ask(state) } else { Vec::new() }
 }
 
 pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<Effect> {
@@ -167,8 +181,9 @@ fn ask(state: &mut State) -> Vec<Effect> {
         all(state).for_each(|walking| walking.asking = false);
         return Vec::new();
     }
-    let mut questions = Vec::new();
+    let (now, mut questions) = (state.now, Vec::new());
     for walking in all(state) {
+        (walking.asked_at, walking.put_off) = (Some(now), false);
         if let Ok(walks) = &walking.walks {
             questions.extend(walks.questions());
             walking.asking = true;
