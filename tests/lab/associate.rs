@@ -21,6 +21,8 @@ const FG: [&str; 10] = [
     "--bridge",
     "br-ex",
 ];
+/// In the later layouts it goes with the router's pair.
+const GATEWAY: [&str; 2] = ["--gateway", "192.168.1.1"];
 
 /// Wired from nothing, taken back; wired and removed; wired and removed where
 /// the rest of it stands already.
@@ -54,7 +56,7 @@ pub(crate) fn from_nothing(case: &str) {
     removed(&lab);
     let rest = quiet(&lab);
     in_use_elsewhere(&lab, &rest);
-    associated(&lab, &wanted);
+    associated(&lab, &[&wanted[..], &GATEWAY].concat());
     removed(&lab);
     same(&rest, &quiet(&lab), "removed");
     println!("wired three times, taken back and removed");
@@ -87,7 +89,7 @@ fn removed(lab: &Lab) {
 fn in_use_elsewhere(lab: &Lab, before: &Snapshot) {
     let address = |what| ["netns", "exec", "gateway", "ip", "addr", what, "192.168.1.77/24", "dev", "eth0"];
     assert!(run(lab, "ip", &address("add")).status.success());
-    let refused = fipscope(lab, &["associate", "192.168.1.77", "10.0.0.4", "--yes"]);
+    let refused = fipscope(lab, &[&["associate", "192.168.1.77", "10.0.0.4", "--yes"][..], &GATEWAY].concat());
     assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
     assert!(said(&refused).contains("in use on the external network"), "{}", said(&refused));
     assert!(run(lab, "ip", &address("del")).status.success());

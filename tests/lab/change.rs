@@ -271,7 +271,8 @@ pub(crate) fn quiet(lab: &Lab) -> Snapshot {
     let begin = Instant::now();
     loop {
         let snapshot = read(&site(lab));
-        let addrs = || snapshot.namespaces.values().filter_map(Observed::seen).flat_map(Netns::addrs);
+        let all = || snapshot.namespaces.values().chain([&snapshot.host.netns]);
+        let addrs = || all().filter_map(Observed::seen).flat_map(Netns::addrs);
         // IPv6 takes a second or two to see that nobody else has an address.
         if !addrs().any(|addr| addr.flags.tentative) || begin.elapsed() > Duration::from_secs(5) {
             return snapshot;
