@@ -32,6 +32,7 @@ pub use blame::blocked_by;
 pub use code::{Code, NotACode};
 pub use finding::{AgentDoes, Applicability, Confidence, Finding, Severity};
 pub use findings::Findings;
+pub use nat::Today;
 pub use pick::{Pattern, Pick};
 pub use registry::{Check, DecidedBy, check, checks};
 pub use scene::{Scene, Subject};

@@ -30,6 +30,8 @@ pub enum Context {
     Journal,
     /// What flows.
     Traffic,
+    /// The tracked connections of a floating IP.
+    Tracked,
     /// The form for an association.
     Form,
     /// One namespace, raw.
@@ -57,7 +59,7 @@ commands! {
     Open Find Sort SortReverse OpenNamespace CopyFloatingIp CopyFixedIp
     Left Right OtherDirection CopyCommand
     Findings Explain Fold Unfold OpenChain CopyId Probe Acknowledge
-    Traffic StopListening
+    Traffic StopListening Connections
     Trace OpenRouter Play WayBack Protocol Entrance AskKernel
     Associate Repair Remove Undo Journal Apply Save MarkRow TakeBack CompleteChange
     NextField PreviousField
@@ -95,7 +97,7 @@ const fn bind(
 
 use Command as C;
 use Context::{
-    Chain, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router, Traffic, Walk,
+    Chain, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router, Tracked, Traffic, Walk,
 };
 
 const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
@@ -127,6 +129,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Chain, &["c"], C::OpenRouter, "router-chain", "show the router's classes of traffic", None),
     bind(Chain, &["enter", "n"], C::OpenNamespace, "link-namespace", "show where the link stands, raw", Some("raw")),
     bind(Chain, &["T"], C::Traffic, "traffic-chain", "listen to what flows", Some("traffic")),
+    bind(Chain, &["C"], C::Connections, "connections", "show its tracked connections", None),
     bind(Chain, &["y"], C::CopyCommand, "copy-command", "copy the command that shows the link", Some("copy")),
     bind(Chain, &["Y"], C::CopyFloatingIp, "copy-chain-address", "copy the floating IP", None),
     bind(Walk, &["space"], C::Play, "play", "let the packet move, or stop it", Some("play")),
@@ -173,6 +176,8 @@ pub const BINDINGS: &[Binding] = &[
     bind(Traffic, &["t"], C::Trace, "trace-traffic", "watch such a packet on its way", Some("trace")),
     bind(Traffic, &["s"], C::StopListening, "stop-listening", "listen no more, and go back", Some("stop listening")),
     bind(Traffic, &["T"], C::Traffic, "traffic-again", "listen again where that failed", None),
+    bind(Tracked, &["v"], C::AskKernel, "read-connections", "read the connections again", Some("read again")),
+    bind(Tracked, &["y"], C::CopyCommand, "copy-connection", "copy the command that lists it", Some("copy")),
     bind(Form, &["enter"], C::Accept, "form-accept", "show the plan, or go to the next field", Some("plan")),
     bind(Form, &["tab"], C::NextField, "next-field", "the next field", Some("next field")),
     bind(Form, &["shift-tab"], C::PreviousField, "previous-field", "the field before", None),
@@ -310,6 +315,7 @@ impl Context {
             Proposal => "plan",
             Journal => "journal",
             Traffic => "traffic",
+            Tracked => "connections",
             Form => "form",
             Namespace => "namespace",
             Prompt => "input line",

@@ -2,6 +2,7 @@
 //! what is selected. No handles, no clock.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,10 +23,11 @@ use super::page::Page;
 use super::proposal::{Order, Proposal};
 use super::router::RouterView;
 use super::theme::Theme;
+use super::tracked::{Tracked, TrackedView};
 use super::traffic::{Heard, Hearing, TrafficView};
 use super::walk::{Answered, PACE, Walking};
 use crate::check::{Finding, judge, judge_with};
-use crate::net::{RouteQuestion, Snapshot, WireAnswers};
+use crate::net::{NetnsName, RouteQuestion, Snapshot, WireAnswers};
 use crate::plan::journal::{Entry, Past};
 use crate::topology::Topology;
 
@@ -116,6 +118,8 @@ pub enum Screen {
     Journal(Box<JournalView>),
     /// What flows.
     Traffic(Box<TrafficView>),
+    /// The tracked connections of a floating IP.
+    Tracked(Box<TrackedView>),
 }
 
 /// The input line.
@@ -178,6 +182,8 @@ pub enum Msg {
     Routes(Vec<Answered>),
     /// What flowed in an interval, or why nothing can be heard.
     Heard(Result<Box<Heard>, String>),
+    /// Tracked connections were read.
+    Tracked(Vec<Tracked>),
     /// A line was written to the journal of changes.
     Told(Entry),
     /// A change is over, or was refused before anything was done.
@@ -214,6 +220,14 @@ pub enum Effect {
     Listen,
     /// Listen no more.
     StopListening,
+    /// Read the tracked connections of some namespaces that have one of these
+    /// addresses.
+    ReadTracked {
+        /// Where.
+        namespaces: Vec<NetnsName>,
+        /// Which.
+        addresses: Vec<IpAddr>,
+    },
     /// Put the text into the clipboard.
     Copy(String),
     /// Write a new file into the current folder.
@@ -346,6 +360,7 @@ impl State {
             (None, Some(Screen::Proposal(_))) => Context::Proposal,
             (None, Some(Screen::Journal(_))) => Context::Journal,
             (None, Some(Screen::Traffic(_))) => Context::Traffic,
+            (None, Some(Screen::Tracked(_))) => Context::Tracked,
         }
     }
 

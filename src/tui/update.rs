@@ -8,6 +8,7 @@ mod prompt;
 mod proposal;
 mod router;
 mod screens;
+mod tracked;
 mod traffic;
 mod walk;
 
@@ -63,6 +64,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             walk::routes(state, &answers);
             Vec::new()
         }
+        Msg::Tracked(read) => tracked::read(state, &read),
         Msg::Heard(result) => traffic::heard(state, result),
         Msg::Told(entry) => {
             proposal::told(state, entry);
@@ -177,6 +179,7 @@ fn renew(state: &mut State, node: Node) -> Vec<Effect> {
     proposal::rebuild(state);
     form::rebuild(state);
     traffic::renew(state);
+    tracked::rebuild(state);
     walk::rebuild(state)
 }
 

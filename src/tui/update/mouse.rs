@@ -100,6 +100,12 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
             }
         }
         Some(Screen::Page(_)) => {}
+        Some(Screen::Tracked(view)) => {
+            let list = layout::findings(view.rows.len(), body).list;
+            if let Some(row) = row_at(list, at, view.list.offset) {
+                view.list.go(row, usize::from(list.height), view.rows.len(), |_| true);
+            }
+        }
         Some(Screen::Traffic(view)) => {
             let list = layout::traffic(body).list;
             if row_at(list, at, view.list.offset).is_some_and(|row| traffic::click(view, node, row, list.height.into()))

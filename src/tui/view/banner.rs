@@ -41,6 +41,7 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
                     Screen::Proposal(shown) => shown.wanted.title(),
                     Screen::Journal(_) => "journal".to_owned(),
                     Screen::Traffic(_) => "traffic".to_owned(),
+                    Screen::Tracked(_) => "connections".to_owned(),
                 };
                 pen.write(" › ", theme.dim).fit(&place, theme.text);
             }
