@@ -30,8 +30,13 @@ pub enum Context {
     Journal,
     /// What flows.
     Traffic,
+<<<<<<< HEAD
     /// What changed on the node.
     Events,
+=======
+    /// The tracked connections of a floating IP.
+    Tracked,
+>>>>>>> trafscreen
     /// The form for an association.
     Form,
     /// One namespace, raw.
@@ -59,7 +64,7 @@ commands! {
     Open Find Sort SortReverse OpenNamespace CopyFloatingIp CopyFixedIp
     Left Right OtherDirection CopyCommand
     Findings Explain Fold Unfold OpenChain CopyId Probe Acknowledge
-    Traffic StopListening
+    Traffic StopListening Connections
     Trace OpenRouter Play WayBack Protocol Entrance AskKernel
     Associate Repair Remove Undo Journal Apply Save WithPair MarkRow TakeBack CompleteChange
     NextField PreviousField
@@ -98,7 +103,11 @@ const fn bind(
 
 use Command as C;
 use Context::{
+<<<<<<< HEAD
     Chain, Events, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router, Traffic, Walk,
+=======
+    Chain, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router, Tracked, Traffic, Walk,
+>>>>>>> trafscreen
 };
 
 const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
@@ -130,6 +139,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Chain, &["c"], C::OpenRouter, "router-chain", "show the router's classes of traffic", None),
     bind(Chain, &["enter", "n"], C::OpenNamespace, "link-namespace", "show where the link stands, raw", Some("raw")),
     bind(Chain, &["T"], C::Traffic, "traffic-chain", "listen to what flows", Some("traffic")),
+    bind(Chain, &["C"], C::Connections, "connections", "show its tracked connections", None),
     bind(Chain, &["y"], C::CopyCommand, "copy-command", "copy the command that shows the link", Some("copy")),
     bind(Chain, &["Y"], C::CopyFloatingIp, "copy-chain-address", "copy the floating IP", None),
     bind(Walk, &["space"], C::Play, "play", "let the packet move, or stop it", Some("play")),
@@ -177,12 +187,17 @@ pub const BINDINGS: &[Binding] = &[
     bind(Traffic, &["t"], C::Trace, "trace-traffic", "watch such a packet on its way", Some("trace")),
     bind(Traffic, &["s"], C::StopListening, "stop-listening", "listen no more, and go back", Some("stop listening")),
     bind(Traffic, &["T"], C::Traffic, "traffic-again", "listen again where that failed", None),
+<<<<<<< HEAD
     bind(Events, &["enter"], C::OpenNamespace, "event-namespace", "show the object as the kernel has it", Some("raw")),
     bind(Events, &["space"], C::ShowThen, "show-then", "show the node as it was after the change", Some("as it was")),
     bind(Events, &["/"], C::Filter, "filter-events", "filter by text, code or address", Some("filter")),
     bind(Events, &["x"], C::Explain, "explain-event", "explain the finding's code", None),
     bind(Events, &["y"], C::CopyLine, "copy-event", "copy the line", Some("copy")),
     bind(Events, &["w"], C::Save, "save-events", "save what is listed", Some("save")),
+=======
+    bind(Tracked, &["v"], C::AskKernel, "read-connections", "read the connections again", Some("read again")),
+    bind(Tracked, &["y"], C::CopyCommand, "copy-connection", "copy the command that lists it", Some("copy")),
+>>>>>>> trafscreen
     bind(Form, &["enter"], C::Accept, "form-accept", "show the plan, or go to the next field", Some("plan")),
     bind(Form, &["tab"], C::NextField, "next-field", "the next field", Some("next field")),
     bind(Form, &["shift-tab"], C::PreviousField, "previous-field", "the field before", None),
@@ -324,7 +339,11 @@ impl Context {
             Proposal => "plan",
             Journal => "journal",
             Traffic => "traffic",
+<<<<<<< HEAD
             Events => "events",
+=======
+            Tracked => "connections",
+>>>>>>> trafscreen
             Form => "form",
             Namespace => "namespace",
             Prompt => "input line",

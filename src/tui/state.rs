@@ -2,6 +2,7 @@
 //! what is selected. No handles, no clock.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,11 +23,15 @@ use super::page::Page;
 use super::proposal::{Order, Proposal};
 use super::router::RouterView;
 use super::theme::Theme;
+<<<<<<< HEAD
 use super::timeline::{EventsView, Timeline};
+=======
+use super::tracked::{Tracked, TrackedView};
+>>>>>>> trafscreen
 use super::traffic::{Heard, Hearing, TrafficView};
 use super::walk::{Answered, PACE, Walking};
 use crate::check::{Finding, judge, judge_with};
-use crate::net::{RouteQuestion, Snapshot, WireAnswers};
+use crate::net::{NetnsName, RouteQuestion, Snapshot, WireAnswers};
 use crate::plan::journal::{Entry, Past};
 use crate::topology::Topology;
 
@@ -134,8 +139,13 @@ pub enum Screen {
     Journal(Box<JournalView>),
     /// What flows.
     Traffic(Box<TrafficView>),
+<<<<<<< HEAD
     /// What changed on the node, and what that did to the findings.
     Events(Box<EventsView>),
+=======
+    /// The tracked connections of a floating IP.
+    Tracked(Box<TrackedView>),
+>>>>>>> trafscreen
 }
 
 /// The input line.
@@ -198,6 +208,8 @@ pub enum Msg {
     Routes(Vec<Answered>),
     /// What flowed in an interval, or why nothing can be heard.
     Heard(Result<Box<Heard>, String>),
+    /// Tracked connections were read.
+    Tracked(Vec<Tracked>),
     /// A line was written to the journal of changes.
     Told(Entry),
     /// A change is over, or was refused before anything was done.
@@ -234,6 +246,14 @@ pub enum Effect {
     Listen,
     /// Listen no more.
     StopListening,
+    /// Read the tracked connections of some namespaces that have one of these
+    /// addresses.
+    ReadTracked {
+        /// Where.
+        namespaces: Vec<NetnsName>,
+        /// Which.
+        addresses: Vec<IpAddr>,
+    },
     /// Put the text into the clipboard.
     Copy(String),
     /// Write a new file into the current folder.
@@ -368,7 +388,11 @@ impl State {
             (None, Some(Screen::Proposal(_))) => Context::Proposal,
             (None, Some(Screen::Journal(_))) => Context::Journal,
             (None, Some(Screen::Traffic(_))) => Context::Traffic,
+<<<<<<< HEAD
             (None, Some(Screen::Events(_))) => Context::Events,
+=======
+            (None, Some(Screen::Tracked(_))) => Context::Tracked,
+>>>>>>> trafscreen
         }
     }
 

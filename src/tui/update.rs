@@ -8,7 +8,11 @@ mod prompt;
 mod proposal;
 mod router;
 mod screens;
+<<<<<<< HEAD
 mod timeline;
+=======
+mod tracked;
+>>>>>>> trafscreen
 mod traffic;
 mod walk;
 
@@ -58,6 +62,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             walk::routes(state, &answers);
             Vec::new()
         }
+        Msg::Tracked(read) => tracked::read(state, &read),
         Msg::Heard(result) => traffic::heard(state, result),
         Msg::Told(entry) => {
             proposal::told(state, entry);
@@ -179,6 +184,7 @@ fn renew(state: &mut State, node: Node) -> Vec<Effect> {
     proposal::rebuild(state);
     form::rebuild(state);
     traffic::renew(state);
+    tracked::rebuild(state);
     walk::rebuild(state)
 }
 

@@ -1,6 +1,10 @@
 //! What a command does on the screen in sight.
 
+<<<<<<< HEAD
 use super::{findings, form, journal, open, open_chain, open_namespace, proposal, router, timeline, traffic, walk};
+=======
+use super::{findings, form, journal, open, open_chain, open_namespace, proposal, router, tracked, traffic, walk};
+>>>>>>> trafscreen
 use crate::net::NetnsName;
 use crate::topology::{Direction, ObjectKind};
 use crate::tui::chain::{Chain, command as shell_command};
@@ -61,7 +65,11 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
         Some(Screen::Proposal(_)) => proposal::command(state, &node, command),
         Some(Screen::Journal(_)) => journal::command(state, &node, command),
         Some(Screen::Traffic(_)) => traffic::command(state, &node, command),
+<<<<<<< HEAD
         Some(Screen::Events(_)) => timeline::command(state, &node, command),
+=======
+        Some(Screen::Tracked(_)) => tracked::command(state, &node, command),
+>>>>>>> trafscreen
         // It takes every key itself.
         Some(Screen::Form(_)) => Vec::new(),
     }
@@ -197,6 +205,7 @@ fn chain_screen(state: &mut State, node: &Node, mut chain: Chain, command: Comma
             return Vec::new();
         }
         Command::Trace => return walk::open_walk(state, Asked::new(Ends::Fip { id: chain.fip, inbound })),
+        Command::Connections => return tracked::open_tracked(state, node, &chain),
         Command::CopyCommand => return copy(state, Some(shell_command(&fip.links(direction)[at]))),
         Command::CopyFloatingIp => return copy(state, fip.floating_ip.map(|address| address.to_string())),
         _ => return Vec::new(),

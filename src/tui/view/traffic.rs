@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 pub(in crate::tui) use rates::beside;
-pub(super) use rates::{header, rates_of};
+pub(super) use rates::{header, rates, rates_of};
 
 use super::pen::{Pen, lines};
 use super::{empty, overview};
