@@ -33,11 +33,8 @@ pub use blame::blocked_by;
 pub use code::{Code, NotACode};
 pub use finding::{AgentDoes, Applicability, Confidence, Finding, Severity};
 pub use findings::Findings;
-<<<<<<< HEAD
 pub use focus::Focus;
-=======
 pub use nat::Today;
->>>>>>> trafscreen
 pub use pick::{Pattern, Pick};
 pub use registry::{Check, DecidedBy, check, checks};
 pub use scene::{Scene, Subject};

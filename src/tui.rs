@@ -24,11 +24,8 @@ mod router;
 mod state;
 pub mod svg;
 pub mod theme;
-<<<<<<< HEAD
 mod timeline;
-=======
 mod tracked;
->>>>>>> trafscreen
 mod traffic;
 mod update;
 mod view;
@@ -47,13 +44,9 @@ pub use overview::{FipId, Heading, Overview, Row, RowId, Section, Sort, SortKey,
 pub use page::Page;
 pub use proposal::{Order, Proposal, Stage, Wanted};
 pub use router::{Band, RouterView, WayId, WayRow};
-<<<<<<< HEAD
 pub use state::{Effect, Frozen, Msg, Node, Over, Prompt, Purpose, Screen, State};
 pub use timeline::{Event, EventRow, EventsView, MOST_CHANGES, MOST_WEIGHT, Moment, Timeline};
-=======
-pub use state::{Effect, Msg, Node, Over, Prompt, Purpose, Screen, State};
 pub use tracked::{Tracked, TrackedRow, TrackedView};
->>>>>>> trafscreen
 pub use traffic::{Heard, Hearing, Said, TrafficId, TrafficRow, TrafficView};
 pub use update::update;
 pub use view::view;

@@ -30,13 +30,10 @@ pub enum Context {
     Journal,
     /// What flows.
     Traffic,
-<<<<<<< HEAD
     /// What changed on the node.
     Events,
-=======
     /// The tracked connections of a floating IP.
     Tracked,
->>>>>>> trafscreen
     /// The form for an association.
     Form,
     /// One namespace, raw.
@@ -103,11 +100,8 @@ const fn bind(
 
 use Command as C;
 use Context::{
-<<<<<<< HEAD
-    Chain, Events, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router, Traffic, Walk,
-=======
-    Chain, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router, Tracked, Traffic, Walk,
->>>>>>> trafscreen
+    Chain, Events, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router, Tracked,
+    Traffic, Walk,
 };
 
 const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
@@ -187,17 +181,14 @@ pub const BINDINGS: &[Binding] = &[
     bind(Traffic, &["t"], C::Trace, "trace-traffic", "watch such a packet on its way", Some("trace")),
     bind(Traffic, &["s"], C::StopListening, "stop-listening", "listen no more, and go back", Some("stop listening")),
     bind(Traffic, &["T"], C::Traffic, "traffic-again", "listen again where that failed", None),
-<<<<<<< HEAD
     bind(Events, &["enter"], C::OpenNamespace, "event-namespace", "show the object as the kernel has it", Some("raw")),
     bind(Events, &["space"], C::ShowThen, "show-then", "show the node as it was after the change", Some("as it was")),
     bind(Events, &["/"], C::Filter, "filter-events", "filter by text, code or address", Some("filter")),
     bind(Events, &["x"], C::Explain, "explain-event", "explain the finding's code", None),
     bind(Events, &["y"], C::CopyLine, "copy-event", "copy the line", Some("copy")),
     bind(Events, &["w"], C::Save, "save-events", "save what is listed", Some("save")),
-=======
     bind(Tracked, &["v"], C::AskKernel, "read-connections", "read the connections again", Some("read again")),
     bind(Tracked, &["y"], C::CopyCommand, "copy-connection", "copy the command that lists it", Some("copy")),
->>>>>>> trafscreen
     bind(Form, &["enter"], C::Accept, "form-accept", "show the plan, or go to the next field", Some("plan")),
     bind(Form, &["tab"], C::NextField, "next-field", "the next field", Some("next field")),
     bind(Form, &["shift-tab"], C::PreviousField, "previous-field", "the field before", None),
@@ -339,11 +330,8 @@ impl Context {
             Proposal => "plan",
             Journal => "journal",
             Traffic => "traffic",
-<<<<<<< HEAD
             Events => "events",
-=======
             Tracked => "connections",
->>>>>>> trafscreen
             Form => "form",
             Namespace => "namespace",
             Prompt => "input line",

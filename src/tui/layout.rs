@@ -348,11 +348,8 @@ pub(super) fn page(state: &State) -> usize {
         Some(Screen::Proposal(shown)) => proposal(shown, body).list.height,
         Some(Screen::Journal(view)) => journal(view.rows().len(), body).list.height,
         Some(Screen::Traffic(_)) => traffic(body).list.height,
-<<<<<<< HEAD
         Some(Screen::Events(_)) => events(body).list.height,
-=======
         Some(Screen::Tracked(view)) => findings(view.rows.len(), body).list.height,
->>>>>>> trafscreen
         Some(Screen::Form(_)) => form(body).offers.height,
         Some(Screen::Chain(_) | Screen::Walk(_)) => body.height / 2,
     };

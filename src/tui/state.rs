@@ -23,11 +23,8 @@ use super::page::Page;
 use super::proposal::{Order, Proposal};
 use super::router::RouterView;
 use super::theme::Theme;
-<<<<<<< HEAD
 use super::timeline::{EventsView, Timeline};
-=======
 use super::tracked::{Tracked, TrackedView};
->>>>>>> trafscreen
 use super::traffic::{Heard, Hearing, TrafficView};
 use super::walk::{Answered, PACE, Walking};
 use crate::check::{Finding, judge, judge_with};
@@ -139,13 +136,10 @@ pub enum Screen {
     Journal(Box<JournalView>),
     /// What flows.
     Traffic(Box<TrafficView>),
-<<<<<<< HEAD
     /// What changed on the node, and what that did to the findings.
     Events(Box<EventsView>),
-=======
     /// The tracked connections of a floating IP.
     Tracked(Box<TrackedView>),
->>>>>>> trafscreen
 }
 
 /// The input line.
@@ -388,11 +382,8 @@ impl State {
             (None, Some(Screen::Proposal(_))) => Context::Proposal,
             (None, Some(Screen::Journal(_))) => Context::Journal,
             (None, Some(Screen::Traffic(_))) => Context::Traffic,
-<<<<<<< HEAD
             (None, Some(Screen::Events(_))) => Context::Events,
-=======
             (None, Some(Screen::Tracked(_))) => Context::Tracked,
->>>>>>> trafscreen
         }
     }
 

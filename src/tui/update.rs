@@ -8,11 +8,8 @@ mod prompt;
 mod proposal;
 mod router;
 mod screens;
-<<<<<<< HEAD
 mod timeline;
-=======
 mod tracked;
->>>>>>> trafscreen
 mod traffic;
 mod walk;
 

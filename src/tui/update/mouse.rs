@@ -55,7 +55,6 @@ fn wheel(state: &mut State, command: Command) -> Vec<Effect> {
 /// command says that comes back.
 fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
     let body = layout::outer(state, state.area()).body;
-<<<<<<< HEAD
     let command = match state.above.last_mut() {
         None => click_overview(state, node, body, at),
         Some(Screen::Chain(chain)) => chain.fip.find(&node.topology).and_then(|fip| {
@@ -66,63 +65,13 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
         Some(Screen::Walk(walking)) => click_walk(walking, body, at).then_some(Command::OpenNamespace),
         Some(Screen::Findings(view)) => click_findings(view, node, body, at).then_some(Command::Open),
         Some(Screen::Page(_)) => None,
-=======
-    let key = Key { code: crossterm::event::KeyCode::Null, ctrl: false, alt: false };
-    match state.above.last_mut() {
-        None => {
-            let parts = layout::overview(body);
-            let height = usize::from(parts.list.height);
-            if let Some(row) = row_at(parts.list, at, state.overview.list.offset) {
-                if row == state.overview.list.cursor {
-                    return screens::command(state, Command::Open, key);
-                }
-                if state.overview.rows.get(row).is_some_and(Row::selectable) {
-                    state.overview.go(row, &node.topology, height);
-                }
-            } else if parts.titles.contains(at)
-                && let Some(sort) = column_at(state, parts.titles, at)
-            {
-                let order = &mut state.overview.sort;
-                order.reverse = order.key == sort && !order.reverse;
-                order.key = sort;
-                state.overview.rebuild(&node.topology, height);
-            }
-        }
-        Some(Screen::Chain(chain)) => {
-            if let Some(fip) = chain.fip.find(&node.topology) {
-                let parts = layout::chain(chain, fip, body);
-                if click_chain(chain, fip, &parts, at) {
-                    return screens::command(state, Command::OpenNamespace, key);
-                }
-            }
-        }
-        Some(Screen::Router(view)) => {
-            if click_router(view, body, at) {
-                return screens::command(state, Command::Open, key);
-            }
-        }
-        Some(Screen::Walk(walking)) => {
-            if click_walk(walking, body, at) {
-                return screens::command(state, Command::OpenNamespace, key);
-            }
-        }
-        Some(Screen::Findings(view)) => {
-            let list = layout::findings(view.rows.len(), body).list;
-            if let Some(row) = row_at(list, at, view.list.offset).filter(|row| *row < view.rows.len()) {
-                if row == view.list.cursor {
-                    return screens::command(state, Command::Open, key);
-                }
-                view.go(row, &node.judged, usize::from(list.height));
-            }
-        }
-        Some(Screen::Page(_)) => {}
         Some(Screen::Tracked(view)) => {
             let list = layout::findings(view.rows.len(), body).list;
             if let Some(row) = row_at(list, at, view.list.offset) {
                 view.list.go(row, usize::from(list.height), view.rows.len(), |_| true);
             }
+            None
         }
->>>>>>> trafscreen
         Some(Screen::Traffic(view)) => {
             let list = layout::traffic(body).list;
             let row = row_at(list, at, view.list.offset);

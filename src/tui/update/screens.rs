@@ -1,10 +1,8 @@
 //! What a command does on the screen in sight.
 
-<<<<<<< HEAD
-use super::{findings, form, journal, open, open_chain, open_namespace, proposal, router, timeline, traffic, walk};
-=======
-use super::{findings, form, journal, open, open_chain, open_namespace, proposal, router, tracked, traffic, walk};
->>>>>>> trafscreen
+use super::{
+    findings, form, journal, open, open_chain, open_namespace, proposal, router, timeline, tracked, traffic, walk,
+};
 use crate::net::NetnsName;
 use crate::topology::{Direction, ObjectKind};
 use crate::tui::chain::{Chain, command as shell_command};
@@ -65,11 +63,8 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
         Some(Screen::Proposal(_)) => proposal::command(state, &node, command),
         Some(Screen::Journal(_)) => journal::command(state, &node, command),
         Some(Screen::Traffic(_)) => traffic::command(state, &node, command),
-<<<<<<< HEAD
         Some(Screen::Events(_)) => timeline::command(state, &node, command),
-=======
         Some(Screen::Tracked(_)) => tracked::command(state, &node, command),
->>>>>>> trafscreen
         // It takes every key itself.
         Some(Screen::Form(_)) => Vec::new(),
     }

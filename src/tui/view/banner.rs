@@ -41,11 +41,8 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
                     Screen::Proposal(_) => "plan".to_owned(),
                     Screen::Journal(_) => "journal".to_owned(),
                     Screen::Traffic(_) => "traffic".to_owned(),
-<<<<<<< HEAD
                     Screen::Events(_) => "events".to_owned(),
-=======
                     Screen::Tracked(_) => "connections".to_owned(),
->>>>>>> trafscreen
                 };
                 pen.write(" › ", theme.dim).fit(&place, theme.text);
             }

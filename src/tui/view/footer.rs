@@ -110,11 +110,8 @@ fn place(state: &State) -> String {
         Some(Screen::Proposal(shown)) => (shown.list.cursor, shown.steps().len()),
         Some(Screen::Journal(view)) => (view.list.cursor, view.rows().len()),
         Some(Screen::Traffic(view)) => (view.list.cursor, view.rows.len()),
-<<<<<<< HEAD
         Some(Screen::Events(view)) => (view.list.cursor, view.rows.len()),
-=======
         Some(Screen::Tracked(view)) => (view.list.cursor, view.rows.len()),
->>>>>>> trafscreen
         Some(_) => return String::new(),
     };
     if count > crate::tui::layout::page(state) { format!("{} of {count}", cursor + 1) } else { String::new() }

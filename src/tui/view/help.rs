@@ -22,7 +22,7 @@ enum Row<'a> {
 /// context, a blank between two.
 pub(in crate::tui) const ROWS: usize = BINDINGS.len() + 2 * CONTEXTS.len() - 1;
 
-const CONTEXTS: [Context; 14] = [
+const CONTEXTS: [Context; 15] = [
     Context::Overview,
     Context::Chain,
     Context::Walk,
@@ -34,6 +34,7 @@ const CONTEXTS: [Context; 14] = [
     Context::Form,
     Context::Journal,
     Context::Traffic,
+    Context::Tracked,
     Context::Namespace,
     Context::Global,
     Context::Prompt,
