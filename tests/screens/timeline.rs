@@ -180,6 +180,7 @@ fn from_a_chain_only_its_own_events_are_listed() {
         other.from = Some("99.0.0.9/32".parse().unwrap());
         rules(snapshot).push(other);
     });
+    assert!(film.told.contains("99.0.0.9"), "{}", film.told);
     // A namespace that has nothing to do with it.
     film.change(|snapshot| {
         let other = netns(snapshot, FIP).clone();
@@ -189,6 +190,8 @@ fn from_a_chain_only_its_own_events_are_listed() {
     let own = film.events().text();
     assert!(own.contains("61068: from 10.0.0.4") && own.contains("fg-"), "{own}");
     assert!(!own.contains("qdhcp-1"), "{own}");
+    // Findings that name it, and those of its namespaces that name nobody.
+    assert!(own.contains("raised DVR301 192.168.1.3") && own.contains("raised DVR602"), "{own}");
     assert!(film.desk.screen().contains("around 192.168.1.3"), "{}", film.desk.screen());
     // What comes later is narrowed too.
     let mut film = film;

@@ -123,7 +123,7 @@ fn facts(state: &State, node: &Node) -> Vec<String> {
 
 fn reading_age(state: &State, node: &Node) -> String {
     if let Some(frozen) = &state.frozen {
-        return format!("frozen {}", ago(frozen.at, state.now));
+        return format!("frozen, as of {}", ago(frozen.at, state.now));
     }
     if state.reading {
         return "reading…".to_owned();

@@ -1,6 +1,8 @@
 //! The events: what changed on the node, line by line, and what that did to the
 //! findings; and the line that says that the picture is frozen.
 
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -82,17 +84,17 @@ fn answer(state: &State, view: &EventsView) -> (Mark, String) {
     }
     let mut text = count(changes, "change", "changes");
     if let Some((_, name)) = &view.focus {
-        text.push_str(&format!(" around {name}"));
+        let _ = write!(text, " around {name}");
     }
-    text.push_str(&format!(", findings: {raised} raised, {cleared} cleared"));
+    let _ = write!(text, ", findings: {raised} raised, {cleared} cleared");
     if let Some(row) = view.rows.first() {
-        text.push_str(&format!(", since {} UTC", row.moment.at.strftime("%H:%M:%S")));
+        let _ = write!(text, ", since {} UTC", row.moment.at.strftime("%H:%M:%S"));
     }
     if !view.filter.is_empty() {
         text.push_str("; filtered");
     }
     if state.timeline.forgotten() > 0 {
-        text.push_str(&format!("; {} older forgotten", state.timeline.forgotten()));
+        let _ = write!(text, "; {} older forgotten", state.timeline.forgotten());
     }
     if state.watching.is_none() {
         text.push_str("; not watched, only readings compared");
