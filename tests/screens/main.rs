@@ -21,6 +21,7 @@ mod probe;
 mod real_loop;
 mod router;
 mod screens;
+mod tracked;
 mod traffic;
 mod walk;
 mod walks;
