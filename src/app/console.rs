@@ -46,8 +46,7 @@ pub type Prober = Arc<dyn Fn(&[WireQuestion]) -> Vec<WireAnswer> + Send + Sync>;
 /// Gives all that are; the error is for the user.
 pub type Keeper = Arc<dyn Fn(&str, &str, bool) -> Result<BTreeSet<String>, String> + Send + Sync>;
 
-/// Reads the tracked connections of a namespace; the error is for the user. It
-/// is called on the thread of the readings.
+/// Reads a namespace's tracked connections, on the thread of the readings.
 pub type Tracker = Arc<dyn Fn(&NetnsName) -> Result<Vec<ConntrackEntry>, String> + Send + Sync>;
 
 /// What the console reaches besides readings; each where there is one.
@@ -355,11 +354,10 @@ impl<B: Backend> Console<B> {
                     _ => quit |= self.send(Msg::Heard(Err("there is nothing to listen to".to_owned())))?,
                 },
                 Effect::StopListening => self.listener.stop(),
-                Effect::ReadTracked { namespaces, addresses } => {
-                    if let Some(tracker) = &self.reach.tracker {
-                        self.worker.track(tracker, namespaces, addresses);
-                    }
-                }
+                Effect::ReadTracked { namespaces, addresses } => match &self.reach.tracker {
+                    Some(tracker) => self.worker.track(tracker, namespaces, addresses),
+                    None => quit |= self.send(Msg::Tracked(Vec::new()))?,
+                },
                 Effect::Acknowledge { node, id, revoke } => match &self.reach.keeper {
                     Some(keeper) => self.worker.keep(keeper, node, id, revoke),
                     None => quit |= self.send(Msg::Acknowledged(Err("there is nowhere to keep it".to_owned())))?,

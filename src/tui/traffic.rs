@@ -143,13 +143,12 @@ impl TrafficView {
         self.rows = self.listed(hearing, &heard.interval);
         let at =
             self.selected.as_ref().and_then(|id| self.rows.iter().position(|row| self.id(*row).as_ref() == Some(id)));
-        match at {
-            Some(at) => self.list.follow(at, height, self.rows.len()),
-            None => {
-                let wanted = self.about.as_ref().filter(|_| self.selected.is_none());
-                let first = wanted.and_then(|about| self.row_of(about));
-                self.go(first.unwrap_or(self.list.cursor), height);
-            }
+        if let Some(at) = at {
+            self.list.follow(at, height, self.rows.len());
+        } else {
+            let wanted = self.about.as_ref().filter(|_| self.selected.is_none());
+            let first = wanted.and_then(|about| self.row_of(about));
+            self.go(first.unwrap_or(self.list.cursor), height);
         }
         self.remember();
         self.explain(node);

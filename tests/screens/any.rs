@@ -15,6 +15,7 @@ enum Step {
     Wheel(bool),
     Paste(String),
     Read(u8),
+    Hear(u64),
     Beat,
 }
 
@@ -79,6 +80,10 @@ const KEYS: &[&str] = &[
     "L",
     "w",
     ":events<enter>",
+    "T",
+    "C",
+    ":traffic<enter>",
+    "<tab>",
 ];
 
 fn step() -> impl Strategy<Value = Step> {
@@ -89,6 +94,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Wheel),
         1 => ".{0,40}".prop_map(Step::Paste),
         1 => (0..4u8).prop_map(Step::Read),
+        2 => (0..9u64).prop_map(Step::Hear),
         2 => Just(Step::Beat),
     ]
 }
@@ -118,6 +124,7 @@ fn take(desk: &mut Desk, step: Step) {
             desk.send(Msg::Mouse(MouseEvent { kind, column: 0, row: 0, modifiers: KeyModifiers::NONE }));
         }
         Step::Paste(text) => desk.send(Msg::Paste(text)),
+        Step::Hear(packets) => desk.send(crate::traffic::heard(crate::traffic::interval(packets))),
         Step::Read(which) => desk.send(Msg::Node(reading(which))),
         Step::Beat => desk.send(Msg::Tick(desk.state.now + jiff::SignedDuration::from_millis(700))),
     }
@@ -131,6 +138,7 @@ proptest! {
         width in 1..200u16, height in 1..80u16, steps in prop::collection::vec(step(), 0..24),
     ) {
         let mut desk = Desk::article(width, height);
+        desk.state.live = width % 2 == 0;
         for step in steps {
             take(&mut desk, step);
             let screen = desk.screen();

@@ -25,6 +25,7 @@ mod real_loop;
 mod router;
 mod screens;
 mod timeline;
+mod tracked;
 mod traffic;
 mod walk;
 mod walks;

@@ -11,13 +11,14 @@ use std::task::{Context, Poll, Waker};
 
 use crossterm::event::Event;
 use fipscope::app::console::{Asker, Console, ConsoleError, Ended, Keeper, Prober, Reach, Settings, Source};
+use fipscope::app::listener::{Desk, Ears};
 use fipscope::app::live::Live as Feed;
 use fipscope::net::{RouteQuestion, WireAnswer, WireQuestion};
 use fipscope::neutron::Layout;
 use fipscope::topology::scenario::Scenario;
 use fipscope::tui::keymap::Keymap;
 use fipscope::tui::theme::Theme;
-use fipscope::tui::{Live, Msg, Node, Watching};
+use fipscope::tui::{Heard, Live, Msg, Node, Watching};
 use futures_util::Stream;
 use futures_util::stream::iter;
 use ratatui::backend::TestBackend;
@@ -271,6 +272,36 @@ fn the_journal_is_read_outside_the_loop() {
     assert!(stage.screen().contains("No change was made on this node"), "{}", stage.screen());
     stage.keys("<esc>u");
     assert!(stage.screen().contains("no change that could be taken back"), "{}", stage.screen());
+}
+
+#[test]
+fn what_is_heard_comes_in_by_itself_until_nobody_wants_it() {
+    let over = Arc::new(Mutex::new(None));
+    let seen = over.clone();
+    let ears: Ears = Arc::new(move |desk: &Desk, tell: &mut dyn FnMut(Heard) -> bool| {
+        *seen.lock().unwrap() = Some(desk.over().clone());
+        assert!(!desk.node().topology.routers.is_empty());
+        tell(Heard { namespaces: 3, ..Heard::default() });
+        while !desk.over().load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        Ok(())
+    });
+    let mut stage = Stage::new(article_source());
+    let asker: Asker = Arc::new(|_: &[RouteQuestion]| Vec::new());
+    stage.console = stage.console.reaching(Reach { asker: Some(asker), ears: Some(ears), ..Reach::default() });
+    stage.keys("");
+    stage.keys("T");
+    assert!(stage.screen().contains("3 namespaces"), "{}", stage.screen());
+    stage.keys("s");
+    let over = over.lock().unwrap().clone().unwrap();
+    assert!(over.load(Ordering::Relaxed));
+    // Ears that fail say why.
+    let ears: Ears = Arc::new(|_: &Desk, _: &mut dyn FnMut(Heard) -> bool| panic!("ears that fail"));
+    let asker: Asker = Arc::new(|_: &[RouteQuestion]| Vec::new());
+    stage.console = stage.console.reaching(Reach { asker: Some(asker), ears: Some(ears), ..Reach::default() });
+    stage.keys("T");
+    assert!(stage.screen().contains("ears that fail"), "{}", stage.screen());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use fipscope::net::NetnsName;
 use fipscope::path::{Class, Detail, Endpoint, ICMP, TCP, UDP};
 use fipscope::topology::{Direction, FipKind};
-use fipscope::traffic::{Count, FipId, FipTraffic, FlowTraffic, Hop, Interval, StopsAt};
+use fipscope::traffic::{Count, FipId, FipTraffic, FlowTraffic, Hop, Interval, RouterTraffic, StopsAt};
 use fipscope::tui::theme::Theme;
 use fipscope::tui::{Effect, Ends, Heard, Msg, Node, Screen};
 use insta::assert_snapshot;
@@ -58,7 +58,7 @@ fn flow(class: Class, proto: u8, ends: [Endpoint; 2], fip: Option<&FipId>, packe
 const NONE: [Option<u64>; 4] = [Some(0); 4];
 
 /// Broken outbound at qr; well; a silent instance. Flows of each class.
-fn interval(packets: u64) -> Interval {
+pub fn interval(packets: u64) -> Interval {
     let broken = id([192, 168, 1, 7], [10, 0, 0, 9], ROUTER);
     let well = id([192, 168, 1, 3], [10, 0, 0, 4], ROUTER);
     let silent = id([192, 168, 1, 33], [30, 0, 0, 4], SECOND);
@@ -86,7 +86,7 @@ fn interval(packets: u64) -> Interval {
     }
 }
 
-fn heard(interval: Interval) -> Msg {
+pub fn heard(interval: Interval) -> Msg {
     let flows = interval.flows.len();
     Msg::Heard(Ok(Box::new(Heard { interval, flows, namespaces: 5, deaf: Vec::new() })))
 }
@@ -271,6 +271,16 @@ fn enter_opens_the_chain_or_the_walk() {
 fn a_routers_traffic_is_its_own() {
     let desk = hearing(140, 45, ":router b047<enter>T");
     assert!(listed(&desk).iter().all(|row| row.contains("192.168.1.33")), "{}", desk.screen());
+}
+
+#[test]
+fn a_routers_picture_has_its_rates() {
+    let mut desk = live(110, 34, crate::findings::node()).keys("192.168.1.3<enter>cT");
+    let mut one = interval(271);
+    one.routers = vec![RouterTraffic { router: Some(ROUTER.to_owned()), classes: [7, 8, 9, 0, 0].map(count) }];
+    desk.send(heard(one));
+    let screen = desk.keys("<esc><esc>").screen();
+    assert!(screen.contains("9 packets/s") && screen.contains(" 8/s"), "{screen}");
 }
 
 #[test]
