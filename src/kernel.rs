@@ -26,7 +26,9 @@ mod watch;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::net::{IfName, Netns, NetnsName, Observed, Snapshot};
+use socket::Socket;
+
+use crate::net::{ConntrackEntry, IfName, Netns, NetnsName, Observed, Snapshot};
 pub use lookup::ask_routes;
 pub use offline::{OfflineError, load};
 pub use watch::{Handle, Health, Update, Watcher};
@@ -147,6 +149,17 @@ pub fn read_node(options: &ReadOptions) -> Result<Snapshot, Error> {
 pub fn read_netns(dir: &Path, name: &NetnsName) -> Observed<Netns> {
     let found = NetnsDir::new(dir).open(name).and_then(|ns| enter(&ns, || namespace::read_here(false)));
     outcome(found).unwrap_or(Observed::Absent)
+}
+
+/// The tracked connections of one namespace. Absent where it is gone.
+pub fn read_conntrack(dir: &NetnsDir, name: &NetnsName) -> Observed<Vec<ConntrackEntry>> {
+    let read = || Socket::netfilter().and_then(|mut socket| conntrack::dump_conntrack(&mut socket));
+    match dir.open(name).and_then(|ns| enter(&ns, read)) {
+        Ok(Ok(entries)) => Observed::Seen(entries),
+        Ok(Err(error)) => Observed::Unreadable(error.to_string()),
+        Err(NetnsError::Gone(_)) => Observed::Absent,
+        Err(error) => Observed::Unreadable(error.to_string()),
+    }
 }
 
 /// `None` for a namespace that vanished while we were on our way to it.

@@ -6,7 +6,6 @@
 //! [`style::Style`], in JSON by escaping.
 
 mod entry;
-mod focus;
 pub mod json;
 mod judged;
 mod repair;
@@ -15,10 +14,10 @@ pub mod style;
 mod table;
 pub mod text;
 
+pub use crate::check::Focus;
 use crate::net::Change;
 use crate::path::Walk;
 pub use entry::{Entry, EntryQuery, entry, entry_words};
-pub use focus::Focus;
 use judged::subject;
 pub use judged::{Counts, Group, Judged, Narrowed, Shown};
 pub use select::{Candidate, Query, Selection, addresses, select};

@@ -10,6 +10,7 @@
 )]
 
 use std::path::Path;
+use std::sync::Arc;
 
 use fipscope::kernel::offline::load;
 use fipscope::net::netfilter::{
@@ -19,6 +20,7 @@ use fipscope::net::{
     Addr, AddrFlags, Agent, AllocationFile, ConntrackFill, Family, Gap, IfName, Link, LinkStats, Neigh, NeighState,
     Netns, NetnsName, Observed, OperState, Ovs, OvsPort, Route, Rule, Snapshot, TableId, changes,
 };
+use fipscope::tui::Timeline;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
@@ -193,6 +195,33 @@ proptest! {
         prop_assert!(changes(&applied, &after).is_empty());
         for change in &list {
             prop_assert!(!change.to_string().contains('\n'));
+        }
+    }
+
+    #[test]
+    fn every_remembered_moment_is_that_node_again(nodes in vec(snapshot(), 2..8)) {
+        let mut timeline = Timeline::default();
+        let mut stood = Vec::new();
+        for (second, mut node) in (0..).zip(nodes) {
+            node.taken_at = jiff::Timestamp::from_second(second).unwrap();
+            let node = Arc::new(node);
+            timeline.read(&node, Vec::new());
+            // What differs in nothing that is told is no moment of its own.
+            stood.truncate(usize::try_from(timeline.end_position()).unwrap());
+            stood.push(node);
+        }
+        prop_assert_eq!(timeline.begin_position(), 0);
+        for (position, node) in (0..).zip(&stood) {
+            let again = timeline.node_at(position).unwrap();
+            prop_assert_eq!(canonical(&again), canonical(node));
+        }
+        // Back and forward go over the same positions.
+        let mut position = timeline.end_position();
+        while let Some(before) = timeline.back(position) {
+            prop_assert!(before < position);
+            prop_assert!(timeline.forward(before).is_some_and(|next| next <= position));
+            prop_assert!(timeline.told_since(before) >= timeline.told_since(position));
+            position = before;
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) fn check(which: &CheckArgs, settings: &Settings) -> Result<Exit, AppE
         note(why);
         return Ok(Exit::CannotTell);
     }
-    let snapshot = lasting(source::snapshot(settings, false)?);
+    let snapshot = lasting(source::snapshot(settings, true)?);
     let topology = lasting(Topology::of(snapshot));
     let floating_ip = match which.floating_ip {
         Some(address) => {

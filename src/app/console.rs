@@ -23,7 +23,7 @@ use super::live::Live;
 use super::terminal::{Guard, Signals};
 use super::worker::Worker;
 use crate::exec::Site;
-use crate::net::{RouteAnswer, RouteQuestion, WireAnswer, WireQuestion};
+use crate::net::{ConntrackEntry, NetnsName, RouteAnswer, RouteQuestion, WireAnswer, WireQuestion};
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::Theme;
 use crate::tui::{Effect, Msg, Node, State, update, view};
@@ -46,6 +46,10 @@ pub type Prober = Arc<dyn Fn(&[WireQuestion]) -> Vec<WireAnswer> + Send + Sync>;
 /// Gives all that are; the error is for the user.
 pub type Keeper = Arc<dyn Fn(&str, &str, bool) -> Result<BTreeSet<String>, String> + Send + Sync>;
 
+/// Reads the tracked connections of a namespace; the error is for the user. It
+/// is called on the thread of the readings.
+pub type Tracker = Arc<dyn Fn(&NetnsName) -> Result<Vec<ConntrackEntry>, String> + Send + Sync>;
+
 /// What the console reaches besides readings; each where there is one.
 #[derive(Clone, Default)]
 pub struct Reach {
@@ -55,6 +59,8 @@ pub struct Reach {
     pub prober: Option<Prober>,
     /// What is acknowledged.
     pub keeper: Option<Keeper>,
+    /// Tracked connections.
+    pub tracker: Option<Tracker>,
     /// What flows.
     pub ears: Option<Ears>,
     /// The node, where it may be changed.
@@ -271,10 +277,15 @@ impl<B: Backend> Console<B> {
         under_way || self.live.as_ref().is_some_and(Live::is_busy)
     }
 
-    /// The watched node's news; `None` where there will be no more.
+    /// The watched node's news; `None` where there will be no more. That it is
+    /// still watched is drawn when the clock ticks.
     fn news(&mut self, news: Option<Msg>) -> Result<(), ConsoleError> {
         if matches!(news, None | Some(Msg::Unwatched(_))) {
             self.live = None;
+        }
+        if let Some(news @ Msg::Watching(_)) = news {
+            update(&mut self.state, news);
+            return Ok(());
         }
         self.answer(news.unwrap_or_else(|| Msg::Unwatched("the watcher is gone".to_owned())))
     }
@@ -344,6 +355,11 @@ impl<B: Backend> Console<B> {
                     _ => quit |= self.send(Msg::Heard(Err("there is nothing to listen to".to_owned())))?,
                 },
                 Effect::StopListening => self.listener.stop(),
+                Effect::ReadTracked { namespaces, addresses } => {
+                    if let Some(tracker) = &self.reach.tracker {
+                        self.worker.track(tracker, namespaces, addresses);
+                    }
+                }
                 Effect::Acknowledge { node, id, revoke } => match &self.reach.keeper {
                     Some(keeper) => self.worker.keep(keeper, node, id, revoke),
                     None => quit |= self.send(Msg::Acknowledged(Err("there is nowhere to keep it".to_owned())))?,

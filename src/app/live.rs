@@ -11,9 +11,10 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::source::entered;
-use crate::check::turns;
+use crate::check::{judge as judge_all, turns};
 use crate::kernel::{Handle, Health, ReadOptions, Update, Watcher};
 use crate::net::changes;
+use crate::topology::Topology;
 use crate::tui::{Live as News, Msg, Node, Watching};
 
 /// The screen is told as often that the node is still watched.
@@ -185,7 +186,12 @@ fn judge(desk: &Desk, accepted: &Accepted, sender: &Sender<Msg>) {
 }
 
 fn news(update: Update, too_many: bool, accepted: &Accepted, last: &mut Option<Node>) -> News {
-    let mut node = Node::of(update.snapshot);
+    tracing::trace!(stage = "taken");
+    let topology = Topology::of(&update.snapshot);
+    tracing::trace!(stage = "understood");
+    let findings = judge_all(&update.snapshot, &topology);
+    tracing::trace!(stage = "judged");
+    let mut node = Node::new(update.snapshot, topology).with(findings);
     if last.is_none() {
         // The screen keeps it from then on.
         let ids = accepted(&node.snapshot.node);
@@ -197,6 +203,7 @@ fn news(update: Update, too_many: bool, accepted: &Accepted, last: &mut Option<N
         Some(old) if too_many => changes(&old.snapshot, &node.snapshot),
         _ => update.changes,
     };
+    tracing::trace!(stage = "sorted");
     News { at: update.at, changes: found, turns: turned, node, watching: watching(&update.health) }
 }
 

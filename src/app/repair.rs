@@ -97,7 +97,7 @@ struct Shown {
 
 impl Node {
     fn read(settings: &Settings) -> Result<Self, AppError> {
-        let snapshot = lasting(source::snapshot(settings, false)?);
+        let snapshot = lasting(source::snapshot(settings, true)?);
         let topology = lasting(Topology::of(snapshot));
         Ok(Self { snapshot, topology, judged: judged(snapshot, topology, settings) })
     }

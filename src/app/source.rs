@@ -16,7 +16,7 @@ use crate::check::Code;
 use crate::config::{LabArgs, Settings};
 use crate::kernel::{self, ReadOptions};
 use crate::lab::{self, Lab, LabOptions};
-use crate::net::{Observed, RouteQuestion, Snapshot, WireQuestion, printable};
+use crate::net::{NetnsName, Observed, RouteQuestion, Snapshot, WireQuestion, printable};
 use crate::netns::NetnsDir;
 use crate::probe;
 use crate::tui::Node;
@@ -59,6 +59,7 @@ pub(super) fn console(settings: &Settings) -> Result<Exit, AppError> {
         asker: asker(settings),
         prober: prober(settings),
         keeper: Some(keeper(settings.clone())),
+        tracker: tracker(settings),
         ears: settings.from.is_none().then(|| ears(NetnsDir::new(&settings.netns_dir))),
         site: if settings.from.is_none() { super::consent::site(settings).ok() } else { None },
     };
@@ -97,6 +98,17 @@ fn asker(settings: &Settings) -> Option<console::Asker> {
         answers.map(|answer| answer.map_err(|error| error.to_string())).collect()
     };
     settings.from.is_none().then(|| -> console::Asker { Arc::new(ask) })
+}
+
+/// The tracked connections of this node; a file's are not a running node's.
+fn tracker(settings: &Settings) -> Option<console::Tracker> {
+    let netns_dir = NetnsDir::new(&settings.netns_dir);
+    let read = move |name: &NetnsName| match kernel::read_conntrack(&netns_dir, name) {
+        Observed::Seen(entries) => Ok(entries),
+        Observed::Absent => Err("it is gone".to_owned()),
+        Observed::Unreadable(why) => Err(why),
+    };
+    settings.from.is_none().then(|| -> console::Tracker { Arc::new(read) })
 }
 
 /// The codes of what the lab is to have broken.

@@ -20,6 +20,10 @@ use crate::net::{Change, Recorded};
 use crate::report::{self, Focus, Judged, Query, Selection, json, text};
 use crate::tui::{Live as News, Msg, Node};
 
+/// A recording that has become so large (bytes) is told, and again whenever it
+/// has doubled: it grows for as long as something changes.
+const LARGE: usize = 64 << 20;
+
 /// `fipscope watch`.
 pub(super) fn watch(what: &WatchArgs, settings: &Settings) -> Result<Exit, AppError> {
     let failed = |source| AppError::Console(ConsoleError::Start(source));
@@ -153,12 +157,16 @@ impl<'a> Teller<'a> {
 struct Record {
     path: PathBuf,
     file: File,
+    size: usize,
+    /// It is told when the file has become so large.
+    told_at: usize,
 }
 
 impl Record {
     fn begin(path: &Path, node: &Node) -> Result<Self, AppError> {
         let failed = |source| AppError::Write { operation: "create", path: path.to_owned(), source };
-        let mut record = Self { path: path.to_owned(), file: File::create(path).map_err(failed)? };
+        let file = File::create(path).map_err(failed)?;
+        let mut record = Self { path: path.to_owned(), file, size: 0, told_at: LARGE };
         record.write(&json::snapshot(&node.snapshot))?;
         Ok(record)
     }
@@ -170,6 +178,12 @@ impl Record {
 
     fn write(&mut self, line: &str) -> Result<(), AppError> {
         let failed = |source| AppError::Write { operation: "write", path: self.path.clone(), source };
-        self.file.write_all(line.as_bytes()).map_err(failed)
+        self.file.write_all(line.as_bytes()).map_err(failed)?;
+        self.size += line.len();
+        if self.size >= self.told_at {
+            self.told_at = self.size * 2;
+            note(&format!("fipscope: the recording {} has grown to {} MiB", self.path.display(), self.size >> 20));
+        }
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! namespaces and may take their time, and the screen must go on.
 
 use std::io;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -9,10 +10,13 @@ use std::thread;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::console::{Asker, Keeper, Prober, Source};
+use super::console::{Asker, Keeper, Prober, Source, Tracker};
 use crate::check::{Pick, questions};
-use crate::net::RouteQuestion;
-use crate::tui::{Msg, Node};
+use crate::net::{NetnsName, RouteQuestion};
+use crate::tui::{Msg, Node, Tracked};
+
+/// Connections of a namespace that are told of.
+const CONNECTIONS: usize = 10_000;
 
 /// What the thread is to do.
 enum Job {
@@ -22,6 +26,8 @@ enum Job {
     Probe(Prober, Node),
     /// Remembers an acknowledgement: node, finding, and whether it is taken back.
     Keep(Keeper, [String; 2], bool),
+    /// Reads the tracked connections of namespaces that have one of these addresses.
+    Track(Tracker, Vec<NetnsName>, Vec<IpAddr>),
     /// Lets go of a reading that is over.
     Discard(Node),
 }
@@ -60,6 +66,11 @@ impl Worker {
     /// Wants an acknowledgement remembered, or forgotten.
     pub(super) fn keep(&mut self, keeper: &Keeper, node: String, id: String, revoke: bool) {
         self.give(Job::Keep(keeper.clone(), [node, id], revoke));
+    }
+
+    /// Wants the tracked connections of namespaces that have one of these addresses.
+    pub(super) fn track(&mut self, tracker: &Tracker, namespaces: Vec<NetnsName>, addresses: Vec<IpAddr>) {
+        self.give(Job::Track(tracker.clone(), namespaces, addresses));
     }
 
     /// Lets go of a reading that is over: a large one takes its time.
@@ -105,6 +116,10 @@ fn work(source: &Source, jobs: &Receiver<Job>, answers: &UnboundedSender<Msg>) {
             Job::Keep(keeper, [node, id], revoke) => {
                 Msg::Acknowledged(safely(|| keeper(&node, &id, revoke)).and_then(|kept| kept))
             }
+            Job::Track(tracker, namespaces, addresses) => {
+                let read = |namespace| track(&tracker, namespace, &addresses);
+                Msg::Tracked(namespaces.into_iter().map(read).collect())
+            }
             Job::Read => Msg::Node(safely(|| source()).and_then(|node| node)),
             Job::Ask(asker, questions) => {
                 let answers = safely(|| asker(&questions));
@@ -128,6 +143,23 @@ fn probe(prober: Prober, node: Node, answers: UnboundedSender<Msg>) -> io::Resul
     };
     let work = move || drop(answers.send(Msg::Probed(safely(ask))));
     thread::Builder::new().name("prober".to_owned()).spawn(work).map(drop)
+}
+
+/// A namespace's connections with one of these addresses, as many as a screen can
+/// hold.
+fn track(tracker: &Tracker, namespace: NetnsName, addresses: &[IpAddr]) -> Tracked {
+    let mut left_out = 0;
+    let entries = safely(|| tracker(&namespace)).and_then(|entries| entries).map(|mut entries| {
+        entries.retain(|entry| {
+            let ends = [entry.original.src, entry.original.dst, entry.reply.src, entry.reply.dst];
+            ends.iter().any(|end| addresses.contains(end))
+        });
+        left_out = entries.len().saturating_sub(CONNECTIONS);
+        entries.truncate(CONNECTIONS);
+        entries.shrink_to_fit();
+        entries
+    });
+    Tracked { namespace, entries, left_out }
 }
 
 /// What it gives, or how it failed.

@@ -8,9 +8,11 @@ mod metadata;
 mod pairs;
 mod place;
 mod reach;
+mod today;
 mod tracking;
 
 pub(super) use place::Place;
+pub use today::Today;
 
 use super::AgentDoes::{HealsOnRestart, HealsOnUpdate, Never, Partly};
 use super::DecidedBy::Snapshot;

@@ -1,6 +1,7 @@
 //! What two judgements differ by.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::Finding;
 
@@ -11,6 +12,21 @@ pub struct Turn {
     pub raised: bool,
     /// The finding, as it is or was last.
     pub finding: Finding,
+}
+
+impl Turn {
+    /// What became of which code, and what that is: `raised DVR301`,
+    /// ` 192.168.1.7 ⇄ 10.0.0.9: …`. Names from outside stand in it as they are.
+    pub fn words(&self) -> (String, String) {
+        let finding = &self.finding;
+        let word = if self.raised { "raised" } else { "cleared" };
+        let or_dash = |address: Option<IpAddr>| address.map_or_else(|| "–".to_owned(), |address| address.to_string());
+        let subject = match (finding.floating_ip, finding.fixed_ip) {
+            (None, None) => String::new(),
+            (floating, fixed) => format!(" {} ⇄ {}", or_dash(floating), or_dash(fixed)),
+        };
+        (format!("{word} {}", finding.code), format!("{subject}: {}", finding.message))
+    }
 }
 
 /// The findings that the second judgement has and the first has not, then those

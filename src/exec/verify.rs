@@ -77,9 +77,21 @@ impl Expected {
         for fip in &topology.floating_ips {
             let must = fip.floating_ip.is_some_and(|address| self.deliver.contains(&address));
             let concerned = self.concerned.contains(&(fip.floating_ip, fip.fixed_ip));
-            let is_whole = standing(&topology, fip, &findings).state == FipState::Ok;
+            let standing = standing(&topology, fip, &findings);
+            // What is no more than a warning, and was foreseen, does not stop packets.
+            let is_left = |finding: &&&Finding| counts(finding) && !self.known.contains(&finding.id);
+            let unforeseen = standing.findings.iter().find(is_left);
+            let is_whole = match standing.state {
+                FipState::Ok => true,
+                FipState::Degraded => must && unforeseen.is_none(),
+                FipState::Broken | FipState::Unknown => false,
+            };
             match (must, concerned, is_whole) {
-                (true, _, false) => wrong.push(format!("{} does not work", words(fip))),
+                (true, _, false) => {
+                    let worst = unforeseen.copied().or_else(|| standing.worst());
+                    let why = worst.map(|worst| format!(": {} {}", worst.code, worst.message)).unwrap_or_default();
+                    wrong.push(format!("{} does not work{why}", words(fip)));
+                }
                 (true, ..) | (_, true, true) => wrong.extend(walked(&node, fip, site)),
                 _ => {}
             }

@@ -36,6 +36,9 @@ use crate::netns::NetnsDir;
 
 /// The first change is read at once, those that follow at most so much later.
 const PACE: Duration = Duration::from_millis(15);
+/// Neighbours that the kernel looks for or gives up are told at once, but those
+/// that follow so much later: a scan of a subnet changes them without end.
+const LEARNING: Duration = Duration::from_secs(1);
 /// Learned neighbours that come and go are told so much later.
 const FLAPPING: Duration = Duration::from_secs(5);
 /// Counters and fill levels, where nothing else changed.
@@ -101,6 +104,8 @@ pub struct Watcher {
     heard_at: Option<Timestamp>,
     last: Option<Instant>,
     unsent: Vec<Change>,
+    /// When neighbours that were looked for or given up may be told again.
+    learning: Instant,
     /// Since when there is something that is told later.
     flapping: Option<Instant>,
     counters: Option<Instant>,
@@ -141,6 +146,7 @@ impl Watcher {
             heard_at: None,
             last: None,
             unsent: Vec::new(),
+            learning: begin,
             flapping: None,
             counters: None,
             forced: true,
@@ -242,6 +248,7 @@ impl Watcher {
         spot.hear(heard, Instant::now());
         self.overruns += u64::from(heard.overrun);
         if !heard.parts.is_empty() {
+            tracing::trace!(stage = "heard");
             self.heard_at.get_or_insert_with(Timestamp::now);
         }
     }
@@ -269,27 +276,34 @@ impl Watcher {
         let spots = self.spots.values().filter_map(|spot| spot.due(now));
         let reading = spots.chain(self.relist.then_some(now)).min();
         let paced = reading.map(|due| self.last.map_or(due, |last| due.max(last + PACE)));
+        let learning = self.unsent.iter().any(|change| !change.is_flapping()).then_some(self.learning);
         let flapping = self.flapping.map(|since| since + FLAPPING);
         let counters = self.counters.map(|since| since + COUNTERS);
-        [paced, self.poller.due(), flapping, counters].into_iter().flatten().min()
+        [paced, self.poller.due(), learning, flapping, counters].into_iter().flatten().min()
     }
 
     fn is_due(&self, now: Instant) -> bool {
         (self.forced && self.due_to_read(now).is_none())
-            || self.unsent.iter().any(|change| !change.is_flapping())
+            || self.unsent.iter().any(|change| !change.is_learning())
+            || (self.learning <= now && self.unsent.iter().any(|change| !change.is_flapping()))
             || self.flapping.is_some_and(|since| since + FLAPPING <= now)
             || self.counters.is_some_and(|since| since + COUNTERS <= now)
     }
 
     fn publish(&mut self) -> Update {
         (self.forced, self.flapping, self.counters) = (false, None, None);
+        if self.unsent.iter().any(|change| change.is_learning() && !change.is_flapping()) {
+            self.learning = Instant::now() + LEARNING;
+        }
         self.live.taken_at = Timestamp::now();
         tracing::debug!(changes = self.unsent.len(), "update");
-        Update {
+        let update = Update {
             at: self.heard_at.take().unwrap_or(self.live.taken_at),
             changes: take(&mut self.unsent),
             snapshot: Arc::new(self.live.clone()),
             health: self.health(),
-        }
+        };
+        tracing::trace!(stage = "copied");
+        update
     }
 }

@@ -9,6 +9,9 @@ pub enum Need {
     /// A second router on the article's external network and one on another, and
     /// in Pike's layout a centralized floating IP.
     More,
+    /// Nothing of the external network on the node: no fip namespace, no fg, no
+    /// pair; but a Linux bridge of the host's own that leads to it.
+    Unplugged,
     /// A legacy router with a floating IP.
     Legacy,
     /// A highly available legacy router with a floating IP, this node its primary.

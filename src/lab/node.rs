@@ -78,7 +78,7 @@ pub fn node(options: &LabOptions) -> Result<Node, Error> {
     let second = options.routers > 1 || options.has(Need::More);
     switch(&mut builder.plan, &bridges(options, second));
     gateway(&mut builder.plan, EXTERNAL_BRIDGE);
-    let mut vms = builder.article(options.fips)?;
+    let mut vms = builder.article(options)?;
     if second {
         gateway_leg(&mut builder.plan, "eth1", SECOND_GATEWAY, 16, SECOND_BRIDGE);
         let external = builder.second_external();
@@ -124,8 +124,9 @@ struct Builder {
 
 impl Builder {
     /// The article's router with its instances.
-    fn article(&mut self, fips: u32) -> Result<Vec<Vm>, Error> {
-        let vms = article_vms(fips);
+    fn article(&mut self, options: &LabOptions) -> Result<Vec<Vm>, Error> {
+        let is_unplugged = options.has(Need::Unplugged);
+        let vms = article_vms(if is_unplugged { 0 } else { options.fips });
         let (subnets, external) = (article::subnets(), article::external());
         let router = article::ROUTER;
         router_namespace(&mut self.plan, &self.forms, router);
@@ -141,13 +142,17 @@ impl Builder {
         }
         let sg = subnets.each_ref().map(|subnet| subnet.sg.clone());
         snat_namespace(&mut self.plan, &self.forms, router, &sg, &article::qg(), external.gateway);
-        fip_namespace(&mut self.plan, &self.forms, &external);
-        gateway_port(&mut self.plan, &self.forms, &external);
-        let pair = self.pair(router, &external, article::PAIR_MACS)?;
         for subnet in &subnets {
             let sg = (subnet.sg.address.addr(), subnet.sg.mac);
             redirect(&mut self.plan, &self.forms, router, &subnet.qr, sg);
         }
+        if is_unplugged {
+            self.uplink(EXTERNAL_BRIDGE);
+            return Ok(vms);
+        }
+        fip_namespace(&mut self.plan, &self.forms, &external);
+        gateway_port(&mut self.plan, &self.forms, &external);
+        let pair = self.pair(router, &external, article::PAIR_MACS)?;
         let wanted = vms.iter().filter_map(|vm| Some((vm.floating_ip?, vm.fixed_ip)));
         self.associate(&external, &pair, wanted);
         Ok(vms)

@@ -169,6 +169,18 @@ impl Change {
         calm(&self.before) && calm(&self.after) && !moved
     }
 
+    /// True for what the kernel learns from the wire by itself: neighbours that
+    /// it looks for, finds and loses. Flapping is among that; so is a neighbour
+    /// that does not answer, which on a busy node happens all the time.
+    pub fn is_learning(&self) -> bool {
+        let learned = |object: &Option<Object>| match object {
+            Some(Object::Neigh(neigh)) => !neigh.proxy && !neigh.state.is_given(),
+            Some(_) => false,
+            None => true,
+        };
+        learned(&self.before) && learned(&self.after)
+    }
+
     /// The object, as it is now or as it was last.
     pub fn object(&self) -> Option<&Object> {
         self.after.as_ref().or(self.before.as_ref())

@@ -58,6 +58,12 @@ impl Neigh {
 }
 
 impl NeighState {
+    /// True where somebody wrote it and the kernel never asks: it changes only
+    /// where somebody changes it.
+    pub fn is_given(self) -> bool {
+        matches!(self, Self::Permanent | Self::Noarp)
+    }
+
     /// True where the kernel would use the hardware address right away.
     pub fn is_usable(self) -> bool {
         !matches!(self, Self::Incomplete | Self::Failed | Self::None)

@@ -86,19 +86,19 @@ impl AgentCase {
     /// One sentence with a full stop.
     pub fn sentence(self) -> String {
         let what = match self.kind {
-            CaseKind::Missed => "Neutron has this floating IP here and the L3 agent missed it: what is made stays.",
+            CaseKind::Missed => "Neutron has this floating IP here and the L3 agent missed it: what is made stays",
             CaseKind::Foreign => {
                 "Neutron does not have this floating IP here: the L3 agent takes translation and route away again, \
-                 and leaves the rule, which then lets packets out with their private address."
+                 and leaves the rule, which then lets packets out with their private address"
             }
-            CaseKind::Dropped => "Neutron does not have this floating IP here any more: what is removed stays removed.",
-            CaseKind::StillThere => "Neutron still has this floating IP here: the L3 agent makes it again.",
+            CaseKind::Dropped => "Neutron does not have this floating IP here any more: what is removed stays removed",
+            CaseKind::StillThere => "Neutron still has this floating IP here: the L3 agent makes it again",
         };
         let told = match self.told {
             Told::Given => "as said",
             Told::Files => "as far as the agent's files tell",
         };
-        format!("{what} ({told})")
+        format!("{what} ({told}).")
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::state::Node;
 use super::words::count;
-use crate::net::{NeighState, Netns, printable};
+use crate::net::{NeighState, Netns, Route, printable};
 use crate::neutron::DeviceKind;
 use crate::plan::{Associate, Neutron, associate};
 
@@ -184,9 +184,12 @@ impl Form {
                         && neigh.address.is_ipv4()
                         && matches!(neigh.state, NeighState::Permanent | NeighState::Reachable | NeighState::Stale)
                 });
-                // The snat namespace's ports answer there as well, and are no instances.
-                let all = node.snapshot.namespaces.values().filter_map(|netns| netns.seen());
-                let own: BTreeSet<IpAddr> = all.flat_map(Netns::addrs).map(|addr| addr.address.addr()).collect();
+                // The snat namespace's ports answer there as well, here or elsewhere, and
+                // are no instances; elsewhere only the routes to them tell.
+                let all = || node.snapshot.namespaces.values().filter_map(|netns| netns.seen());
+                let here = all().flat_map(Netns::addrs).map(|addr| addr.address.addr());
+                let hops = all().flat_map(Netns::routes).filter_map(Route::via);
+                let own: BTreeSet<IpAddr> = here.chain(hops).collect();
                 let taken: BTreeSet<IpAddr> = topology.floating_ips.iter().filter_map(|fip| fip.fixed_ip).collect();
                 let has_none = |address: &IpAddr| !taken.contains(address) && !own.contains(address);
                 let mut addresses: Vec<IpAddr> = neighs.map(|neigh| neigh.address).filter(has_none).collect();

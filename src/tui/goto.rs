@@ -33,6 +33,8 @@ pub(super) enum Target {
     Journal,
     /// What flows.
     Traffic,
+    /// What changed on the node.
+    Events,
     /// The page of a code.
     Page(Code),
     /// The overview.
@@ -52,6 +54,7 @@ pub(super) const WORDS: &[(&str, &str)] = &[
     ("router", "a router's classes of traffic"),
     ("trace", "a packet on its way: FROM TO [tcp 443]"),
     ("findings", "what is wrong, and why"),
+    ("events", "what changed on the node"),
     ("explain", "a code's page: DVR301"),
     ("traffic", "what flows, and where it stops"),
     ("journal", "changes made on this node"),
@@ -70,6 +73,7 @@ pub(super) fn resolve(node: Option<&Node>, input: &str) -> Result<Target, String
         ("findings", "") => return Ok(Target::Findings),
         ("traffic", "") => return Ok(Target::Traffic),
         ("journal", "") => return Ok(Target::Journal),
+        ("events", "") => return Ok(Target::Events),
         ("explain", code) => return explain(code),
         ("refresh", "") => return Ok(Target::Refresh),
         ("quit" | "q", "") => return Ok(Target::Quit),

@@ -30,6 +30,10 @@ pub enum Context {
     Journal,
     /// What flows.
     Traffic,
+    /// What changed on the node.
+    Events,
+    /// The tracked connections of a floating IP.
+    Tracked,
     /// The form for an association.
     Form,
     /// One namespace, raw.
@@ -57,11 +61,12 @@ commands! {
     Open Find Sort SortReverse OpenNamespace CopyFloatingIp CopyFixedIp
     Left Right OtherDirection CopyCommand
     Findings Explain Fold Unfold OpenChain CopyId Probe Acknowledge
-    Traffic StopListening
+    Traffic StopListening Connections
     Trace OpenRouter Play WayBack Protocol Entrance AskKernel
     Associate Repair Remove Undo Journal Apply Save WithPair MarkRow TakeBack CompleteChange
     NextField PreviousField
     NextTab PreviousTab PickTab CopyLine
+    Events StepBack StepForward Freeze ShowThen
     Accept Cancel Complete Next Previous Erase EraseWord EraseAll
 }
 
@@ -95,7 +100,8 @@ const fn bind(
 
 use Command as C;
 use Context::{
-    Chain, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router, Traffic, Walk,
+    Chain, Events, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router, Tracked,
+    Traffic, Walk,
 };
 
 const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
@@ -127,6 +133,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Chain, &["c"], C::OpenRouter, "router-chain", "show the router's classes of traffic", None),
     bind(Chain, &["enter", "n"], C::OpenNamespace, "link-namespace", "show where the link stands, raw", Some("raw")),
     bind(Chain, &["T"], C::Traffic, "traffic-chain", "listen to what flows", Some("traffic")),
+    bind(Chain, &["C"], C::Connections, "connections", "show its tracked connections", None),
     bind(Chain, &["y"], C::CopyCommand, "copy-command", "copy the command that shows the link", Some("copy")),
     bind(Chain, &["Y"], C::CopyFloatingIp, "copy-chain-address", "copy the floating IP", None),
     bind(Walk, &["space"], C::Play, "play", "let the packet move, or stop it", Some("play")),
@@ -136,7 +143,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Walk, &["tab", "shift-tab"], C::OtherDirection, "new-direction", "a new packet from the other end", Some("direction")),
     bind(Walk, &["p"], C::Protocol, "protocol", "the next protocol: TCP, UDP, ICMP", Some("protocol")),
     bind(Walk, &["v"], C::AskKernel, "ask-kernel", "ask the kernel's own lookups again", Some("ask the kernel")),
-    bind(Walk, &["e"], C::Entrance, "entrance", "the next place where it could enter", None),
+    bind(Walk, &["i"], C::Entrance, "entrance", "the next place where it could enter", None),
     bind(Walk, &["enter", "n"], C::OpenNamespace, "station-namespace", "show where the station stands, raw", Some("raw")),
     bind(Walk, &["y"], C::CopyCommand, "copy-lookup", "copy the command that asks the kernel", None),
     bind(Router, &["enter"], C::Open, "open-way", "open the way's chain, or its namespace", Some("open")),
@@ -174,6 +181,14 @@ pub const BINDINGS: &[Binding] = &[
     bind(Traffic, &["t"], C::Trace, "trace-traffic", "watch such a packet on its way", Some("trace")),
     bind(Traffic, &["s"], C::StopListening, "stop-listening", "listen no more, and go back", Some("stop listening")),
     bind(Traffic, &["T"], C::Traffic, "traffic-again", "listen again where that failed", None),
+    bind(Events, &["enter"], C::OpenNamespace, "event-namespace", "show the object as the kernel has it", Some("raw")),
+    bind(Events, &["space"], C::ShowThen, "show-then", "show the node as it was after the change", Some("as it was")),
+    bind(Events, &["/"], C::Filter, "filter-events", "filter by text, code or address", Some("filter")),
+    bind(Events, &["x"], C::Explain, "explain-event", "explain the finding's code", None),
+    bind(Events, &["y"], C::CopyLine, "copy-event", "copy the line", Some("copy")),
+    bind(Events, &["w"], C::Save, "save-events", "save what is listed", Some("save")),
+    bind(Tracked, &["v"], C::AskKernel, "read-connections", "read the connections again", Some("read again")),
+    bind(Tracked, &["y"], C::CopyCommand, "copy-connection", "copy the command that lists it", Some("copy")),
     bind(Form, &["enter"], C::Accept, "form-accept", "show the plan, or go to the next field", Some("plan")),
     bind(Form, &["tab"], C::NextField, "next-field", "the next field", Some("next field")),
     bind(Form, &["shift-tab"], C::PreviousField, "previous-field", "the field before", None),
@@ -191,6 +206,10 @@ pub const BINDINGS: &[Binding] = &[
     bind(Namespace, &["y"], C::CopyLine, "copy-line", "copy the line", Some("copy")),
     bind(Global, &[":"], C::Goto, "goto", "go anywhere by name", Some("go to")),
     bind(Global, &["f"], C::Findings, "findings", "show what is wrong, and why", Some("findings")),
+    bind(Global, &["e"], C::Events, "events", "show what changed on the node", Some("events")),
+    bind(Global, &["["], C::StepBack, "change-back", "show the node as it was one change before", None),
+    bind(Global, &["]"], C::StepForward, "change-forward", "show it one change later", None),
+    bind(Global, &["L"], C::Freeze, "freeze", "freeze the picture, or go back to live", None),
     bind(Global, &["J"], C::Journal, "journal", "show the changes made on this node", None),
     bind(Global, &["u"], C::Undo, "undo", "plan to take the last change back", None),
     bind(Global, &["R", "f5"], C::Refresh, "refresh", "read the node again", Some("read")),
@@ -311,6 +330,8 @@ impl Context {
             Proposal => "plan",
             Journal => "journal",
             Traffic => "traffic",
+            Events => "events",
+            Tracked => "connections",
             Form => "form",
             Namespace => "namespace",
             Prompt => "input line",

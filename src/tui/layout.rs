@@ -163,7 +163,7 @@ fn take(rest: &mut Rect, rows: u16) -> Rect {
 pub(super) fn outer(state: &State, area: Rect) -> Outer {
     let mut rest = area;
     let header = take(&mut rest, u16::from(area.height >= 4));
-    let is_told = state.error.is_some() || state.unwatched.is_some();
+    let is_told = state.error.is_some() || state.unwatched.is_some() || state.frozen.is_some();
     let banner = take(&mut rest, u16::from(is_told && state.node.is_some() && area.height >= 5));
     let footer_rows = u16::from(area.height >= 5 || state.prompt.is_some()).min(rest.height);
     let footer = Rect { y: rest.bottom() - footer_rows, height: footer_rows, ..rest };
@@ -205,6 +205,19 @@ pub(super) fn findings(rows: usize, body: Rect) -> FindingsParts {
 /// The journal's parts within a body: as the findings'.
 pub(super) fn journal(rows: usize, body: Rect) -> FindingsParts {
     findings(rows, body)
+}
+
+/// The events' parts within a body: the list, and where there is room the whole
+/// of the selected line.
+pub(super) fn events(body: Rect) -> FindingsParts {
+    let mut rest = body;
+    let answer = take(&mut rest, u16::from(body.height >= 3));
+    let _blank = take(&mut rest, u16::from(body.height >= 14));
+    let for_detail = if rest.height >= 10 { 4 } else { 0 };
+    let for_list = rest.height - for_detail;
+    let list = take(&mut rest, for_list);
+    let _blank = take(&mut rest, u16::from(for_detail > 0));
+    FindingsParts { answer, list, detail: rest }
 }
 
 /// The parts of a change's screen within a body: what to know before takes up
@@ -335,6 +348,8 @@ pub(super) fn page(state: &State) -> usize {
         Some(Screen::Proposal(shown)) => proposal(shown, body).list.height,
         Some(Screen::Journal(view)) => journal(view.rows().len(), body).list.height,
         Some(Screen::Traffic(_)) => traffic(body).list.height,
+        Some(Screen::Events(_)) => events(body).list.height,
+        Some(Screen::Tracked(view)) => findings(view.rows.len(), body).list.height,
         Some(Screen::Form(_)) => form(body).offers.height,
         Some(Screen::Chain(_) | Screen::Walk(_)) => body.height / 2,
     };

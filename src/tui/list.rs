@@ -10,6 +10,10 @@ pub struct List {
 }
 
 impl List {
+    /// The height of a list whose room follows from its rows: what is in sight
+    /// is settled by the [`List::reveal`] that comes after.
+    pub const UNKNOWN: usize = usize::MAX;
+
     /// Puts the cursor on `to`, or on the nearest row that can be selected:
     /// first onward in the way of the move, then back.
     pub fn go(&mut self, to: usize, height: usize, count: usize, selectable: impl Fn(usize) -> bool) {
@@ -28,6 +32,9 @@ impl List {
 
     /// Scrolls as little as shows the cursor, and never past the end.
     pub fn reveal(&mut self, height: usize, count: usize) {
+        if height == Self::UNKNOWN {
+            return;
+        }
         let height = height.max(1);
         // The row above stays in sight, so that a group's heading does too.
         let above = if height > 2 { self.cursor.saturating_sub(1) } else { self.cursor };

@@ -10,7 +10,7 @@ use super::overview::FipId;
 use super::state::Node;
 use super::words::{Mark, count, one_line};
 use crate::check::{Applicability, Finding};
-use crate::net::{Snapshot, printable};
+use crate::net::Snapshot;
 use crate::plan::journal::{Aim, Entry, Outcome, Past, PastStep, State as PastState, StepState};
 use crate::plan::repair::Mending;
 use crate::plan::{Associate, Plan, Refused, Remove, Step, associate, remove};

@@ -11,7 +11,7 @@ pub(super) use lanes::{HEIGHT, Lane, Picture, picture};
 
 use super::list::List;
 use super::state::Node;
-use crate::path::{Glance, Way};
+use crate::path::{Class, Glance, Way};
 use crate::topology::{FloatingIp, Topology};
 
 /// One router at a glance.
@@ -58,6 +58,15 @@ pub struct WayId(Band, Option<IpNet>, Option<IpAddr>);
 impl Band {
     /// Every class, from the top.
     pub const ALL: [Self; 3] = [Self::EastWest, Self::Snat, Self::Fip];
+
+    /// The same in the words of the engine.
+    pub fn class(self) -> Class {
+        match self {
+            Self::EastWest => Class::EastWest,
+            Self::Snat => Class::Snat,
+            Self::Fip => Class::Fip,
+        }
+    }
 
     /// Its name.
     pub fn title(self) -> &'static str {

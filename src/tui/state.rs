@@ -2,6 +2,7 @@
 //! what is selected. No handles, no clock.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,10 +23,12 @@ use super::page::Page;
 use super::proposal::{Order, Proposal};
 use super::router::RouterView;
 use super::theme::Theme;
+use super::timeline::{EventsView, Timeline};
+use super::tracked::{Tracked, TrackedView};
 use super::traffic::{Heard, Hearing, TrafficView};
 use super::walk::{Answered, PACE, Walking};
 use crate::check::{Finding, judge, judge_with};
-use crate::net::{RouteQuestion, Snapshot, WireAnswers};
+use crate::net::{NetnsName, RouteQuestion, Snapshot, WireAnswers};
 use crate::plan::journal::{Entry, Past};
 use crate::topology::Topology;
 
@@ -40,6 +43,19 @@ pub struct Node {
     pub judged: Arc<Judged>,
     /// What the wire answered, where it was asked since the reading.
     pub answers: Arc<WireAnswers>,
+}
+
+/// The picture stands still, at a moment of the past.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frozen {
+    /// Which one, as a position of the timeline.
+    pub position: u64,
+    /// When the node came to be as it is shown.
+    pub at: Timestamp,
+    /// Screens that were open when it was frozen: back from there leads out of the past.
+    pub depth: usize,
+    /// The node as it is now; it goes on changing.
+    pub live: Node,
 }
 
 /// The console.
@@ -59,6 +75,10 @@ pub struct State {
     pub undo_wanted: bool,
     /// The last reading that worked; kept while a later one fails.
     pub node: Option<Node>,
+    /// What changed on it, as far back as that is remembered.
+    pub timeline: Timeline,
+    /// The screens show the node as it was: then `node` is that one.
+    pub frozen: Option<Frozen>,
     /// A reading is under way.
     pub reading: bool,
     /// The node is watched: what is shown is what stands there.
@@ -116,6 +136,10 @@ pub enum Screen {
     Journal(Box<JournalView>),
     /// What flows.
     Traffic(Box<TrafficView>),
+    /// What changed on the node, and what that did to the findings.
+    Events(Box<EventsView>),
+    /// The tracked connections of a floating IP.
+    Tracked(Box<TrackedView>),
 }
 
 /// The input line.
@@ -178,6 +202,8 @@ pub enum Msg {
     Routes(Vec<Answered>),
     /// What flowed in an interval, or why nothing can be heard.
     Heard(Result<Box<Heard>, String>),
+    /// Tracked connections were read.
+    Tracked(Vec<Tracked>),
     /// A line was written to the journal of changes.
     Told(Entry),
     /// A change is over, or was refused before anything was done.
@@ -214,6 +240,14 @@ pub enum Effect {
     Listen,
     /// Listen no more.
     StopListening,
+    /// Read the tracked connections of some namespaces that have one of these
+    /// addresses.
+    ReadTracked {
+        /// Where.
+        namespaces: Vec<NetnsName>,
+        /// Which.
+        addresses: Vec<IpAddr>,
+    },
     /// Put the text into the clipboard.
     Copy(String),
     /// Write a new file into the current folder.
@@ -307,6 +341,8 @@ impl State {
             changing: false,
             undo_wanted: false,
             node: None,
+            timeline: Timeline::default(),
+            frozen: None,
             reading: true,
             watching: None,
             unwatched: None,
@@ -346,6 +382,8 @@ impl State {
             (None, Some(Screen::Proposal(_))) => Context::Proposal,
             (None, Some(Screen::Journal(_))) => Context::Journal,
             (None, Some(Screen::Traffic(_))) => Context::Traffic,
+            (None, Some(Screen::Events(_))) => Context::Events,
+            (None, Some(Screen::Tracked(_))) => Context::Tracked,
         }
     }
 
@@ -355,6 +393,16 @@ impl State {
             Some(Screen::Walk(walking)) if walking.playing => PACE,
             _ => Duration::from_secs(1),
         }
+    }
+
+    /// The node as it is now, whatever is shown.
+    pub fn newest(&self) -> Option<&Node> {
+        self.frozen.as_ref().map(|frozen| &frozen.live).or(self.node.as_ref())
+    }
+
+    /// What is shown can be asked: the kernel, the wire.
+    pub fn is_now(&self) -> bool {
+        self.live && self.frozen.is_none()
     }
 
     /// What the node comes to, once read.

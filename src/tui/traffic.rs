@@ -117,6 +117,14 @@ impl Hearing {
         Some([rate(interval, &pair[1]), rate(interval, &pair[0])])
     }
 
+    /// A router's packets and bits a second of a class; none while nothing is known.
+    pub fn router_rates(&self, router: &str, class: Class) -> Option<[f64; 2]> {
+        let interval = &self.last.as_ref()?.interval;
+        let found = interval.routers.iter().find(|one| one.router.as_deref() == Some(router));
+        let count = found.map(|one| one.classes[class as usize]).unwrap_or_default();
+        Some([interval.rate(count.packets), interval.rate(count.bytes.saturating_mul(8))])
+    }
+
     /// Packets a second of a class, the oldest first.
     pub fn history(&self, class: Class) -> impl DoubleEndedIterator<Item = u64> + ExactSizeIterator {
         self.past.iter().map(move |rates| rates[class as usize])

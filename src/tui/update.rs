@@ -8,6 +8,8 @@ mod prompt;
 mod proposal;
 mod router;
 mod screens;
+mod timeline;
+mod tracked;
 mod traffic;
 mod walk;
 
@@ -40,12 +42,13 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Tick(now) => tick(state, now),
-        Msg::Node(result) => node(state, result),
+        Msg::Node(result) => {
+            timeline::read(state, &result);
+            node(state, result)
+        }
         Msg::Live(live) => {
-            state.watching = Some(live.watching);
-            state.unwatched = None;
-            let live = findings::carried_over(state, live.node);
-            node(state, Ok(live))
+            let live = timeline::heard(state, *live);
+            node(state, Ok(findings::carried_over(state, live)))
         }
         Msg::Watching(watching) => {
             state.watching = Some(watching);
@@ -56,6 +59,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             walk::routes(state, &answers);
             Vec::new()
         }
+        Msg::Tracked(read) => tracked::read(state, &read),
         Msg::Heard(result) => traffic::heard(state, result),
         Msg::Told(entry) => {
             proposal::told(state, entry);
@@ -87,8 +91,11 @@ fn tick(state: &mut State, now: jiff::Timestamp) -> Vec<Effect> {
     state.now = now;
     let age = state.read_at.map(|then| now.duration_since(then).as_secs());
     let due = state.refresh.zip(age).is_some_and(|(every, age)| age >= i64::try_from(every).unwrap_or(i64::MAX));
-    walk::tick(state);
-    if due && state.watching.is_none() { refresh(state) } else { Vec::new() }
+    let mut effects = walk::tick(state);
+    if due && state.watching.is_none() {
+        effects.extend(refresh(state));
+    }
+    effects
 }
 
 /// A terminal sends Alt-q and a quick Esc, q alike: what is not bound as the
@@ -124,6 +131,7 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
             state.help = Some(0);
             Vec::new()
         }
+        Command::Back if timeline::leads_out(state) => timeline::thaw(state),
         Command::Back => {
             back(state);
             Vec::new()
@@ -149,7 +157,7 @@ fn node(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
         }
         Ok(node) => {
             state.error = None;
-            renew(state, node)
+            timeline::shown(state, node)
         }
     }
 }
@@ -173,6 +181,7 @@ fn renew(state: &mut State, node: Node) -> Vec<Effect> {
     proposal::rebuild(state);
     form::rebuild(state);
     traffic::renew(state);
+    tracked::rebuild(state);
     walk::rebuild(state)
 }
 
@@ -186,6 +195,7 @@ fn settle(state: &mut State) {
     findings::settle(state);
     proposal::settle(state);
     traffic::rebuild(state);
+    timeline::settle(state);
     let height = usize::from(layout::namespace(body).list.height);
     for screen in &mut state.above {
         if let Screen::Namespace(namespace) = screen {
@@ -207,6 +217,7 @@ fn back(state: &mut State) {
     let page = layout::page(state);
     let node = state.node.clone();
     match state.above.last_mut() {
+        Some(Screen::Events(view)) if !view.filter.is_empty() => view.narrow("", &state.timeline, page),
         Some(Screen::Namespace(namespace)) if !namespace.view().filter.is_empty() => {
             namespace.view_mut().filter.clear();
             namespace.rebuild(node.as_ref(), page);
@@ -311,6 +322,11 @@ fn go(state: &mut State, target: Target) -> Vec<Effect> {
         }
         Target::Journal => return journal::open_journal(state),
         Target::Traffic => return traffic::open_traffic(state),
+        Target::Events => {
+            if let Some(node) = state.node.clone() {
+                timeline::open_events(state, &node);
+            }
+        }
         Target::Page(code) => open(state, Screen::Page(Page::of(code))),
         Target::Overview => state.above.clear(),
         Target::Help => state.help = Some(0),

@@ -16,6 +16,8 @@ mod page;
 mod pen;
 mod proposal;
 mod router;
+mod timeline;
+mod tracked;
 mod traffic;
 mod walk;
 
@@ -66,6 +68,8 @@ fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         (Some(Screen::Proposal(shown)), Some(_)) => proposal::draw(state, shown, outer.body, buffer),
         (Some(Screen::Journal(view)), Some(_)) => journal::draw(state, view, outer.body, buffer),
         (Some(Screen::Traffic(view)), Some(node)) => traffic::draw(state, view, node, outer.body, buffer),
+        (Some(Screen::Events(view)), Some(_)) => timeline::draw(state, view, outer.body, buffer),
+        (Some(Screen::Tracked(view)), Some(_)) => tracked::draw(state, view, outer.body, buffer),
         (Some(Screen::Walk(walking)), Some(node)) => walk::draw(state, walking, node, outer.body, buffer),
     }
     if let Some(offset) = state.help {

@@ -58,6 +58,10 @@ pub struct Walking {
     pub moved_at: Timestamp,
     /// The kernel was asked, and has not answered yet.
     pub asking: bool,
+    /// When it was asked last.
+    pub asked_at: Option<Timestamp>,
+    /// It is to be asked as soon as the last time is long enough ago.
+    pub put_off: bool,
     /// How many lines of the evidence are scrolled away.
     pub scroll: usize,
 }
@@ -194,7 +198,23 @@ impl Walking {
     /// The walk of a packet, from its beginning, moving.
     pub(super) fn of(asked: Asked, node: &Node, now: Timestamp) -> Self {
         let walks = walks(node, &asked);
-        Self { asked, walks, back: false, step: 0, playing: true, moved_at: now, asking: false, scroll: 0 }
+        Self {
+            asked,
+            walks,
+            back: false,
+            step: 0,
+            playing: true,
+            moved_at: now,
+            asking: false,
+            asked_at: None,
+            put_off: false,
+            scroll: 0,
+        }
+    }
+
+    /// The kernel was asked after that moment.
+    pub(super) fn was_asked_since(&self, then: Timestamp) -> bool {
+        self.asked_at.is_some_and(|at| at > then)
     }
 
     /// The walk in sight.

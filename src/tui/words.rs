@@ -258,7 +258,8 @@ pub(super) fn one_line(text: &str) -> String {
     for more in text.lines().map(str::trim).filter(|more| !more.is_empty()) {
         line.push_str(match line.chars().last() {
             None => "",
-            Some(':') => " ",
+            Some(':' | '.') => " ",
+            Some(_) if more.starts_with(char::is_uppercase) => ". ",
             Some(_) => "; ",
         });
         line.push_str(more);

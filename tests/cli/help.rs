@@ -17,6 +17,8 @@ fn help() {
         "trace",
         "traffic",
         "watch",
+        "associate",
+        "remove",
         "repair",
         "undo",
         "journal",
@@ -37,6 +39,8 @@ fn help_fits_eighty_columns() {
         "check",
         "explain",
         "acknowledge",
+        "associate",
+        "remove",
         "repair",
         "undo",
         "journal",
@@ -58,10 +62,16 @@ fn help_fits_eighty_columns() {
 }
 
 #[test]
-fn commands_of_later_are_not_offered() {
-    for command in ["associate", "remove"] {
-        let answer = run([command]);
-        assert_eq!((answer.code, answer.out.as_str()), (2, ""), "{command}");
+fn changes_are_refused_where_nobody_can_be_asked_or_nothing_may_be_written() {
+    let state = folder("changes");
+    let change = |words: &[&str]| answer(program().env("XDG_STATE_HOME", &state).args(words));
+    for words in [&["associate", "192.168.1.4", "10.0.0.5"][..], &["remove", "192.168.1.3"]] {
+        let unasked = change(words);
+        assert_eq!((unasked.code, unasked.out.as_str()), (2, ""), "{words:?}");
+        assert!(unasked.err.contains("--yes does not ask"), "{}", unasked.err);
+        let read_only = change(&[words, &["--yes", "--read-only"]].concat());
+        assert_eq!(read_only.code, 2, "{words:?}");
+        assert!(read_only.err.contains("--read-only"), "{}", read_only.err);
     }
 }
 

@@ -13,7 +13,7 @@ use fipscope::netns::{self, enter};
 use fipscope::neutron::Layout;
 use fipscope::plan::{Action, Object, Place};
 
-use crate::{change, lines, listening, private, traffic};
+use crate::{associate, change, lines, listening, private, traffic};
 
 pub(crate) const LAYOUTS: [Layout; 3] = [Layout::Juno, Layout::Newton, Layout::Pike];
 pub(crate) const BACKENDS: [Backend; 2] = [Backend::Nft, Backend::Legacy];
@@ -39,6 +39,7 @@ pub(crate) fn run(case: &str) {
         }
         "listening" => listening::program(),
         _ => match case.split_once(' ') {
+            Some(("wired", of)) => associate::from_nothing(of),
             Some(("count", layout)) => traffic::counts(layout),
             Some(("stops", layout)) => traffic::stops(layout),
             _ => every_class(case),
@@ -55,9 +56,7 @@ pub(crate) fn build(options: &LabOptions) -> Lab {
 
 /// Layout and backend: all classes, both directions, and the article's lines.
 fn every_class(case: &str) {
-    let (layout, backend) = case.split_once(' ').unwrap();
-    let layout = LAYOUTS.into_iter().find(|known| known.word() == layout).unwrap();
-    let backend = BACKENDS.into_iter().find(|known| known.word() == backend).unwrap();
+    let (layout, backend) = of(case);
     let lab = build(&LabOptions { layout, backend, ..LabOptions::default() });
     let vm = |address: [u8; 4]| (format!("vm-{}", Ipv4Addr::from(address)), Ipv4Addr::from(address));
     let (with, without, other) = (vm([10, 0, 0, 4]), vm([10, 0, 0, 5]), vm([20, 0, 0, 6]));
@@ -75,6 +74,13 @@ fn every_class(case: &str) {
         assert!(said.contains(" 0% packet loss"), "{from} → {to}: {said}");
     }
     lines::stand(&lab, layout, backend);
+}
+
+/// The layout and the backend that a case names.
+pub(crate) fn of(case: &str) -> (Layout, Backend) {
+    let (layout, backend) = case.split_once(' ').unwrap();
+    let layout = LAYOUTS.into_iter().find(|known| known.word() == layout).unwrap();
+    (layout, BACKENDS.into_iter().find(|known| known.word() == backend).unwrap())
 }
 
 /// Sends a question from one namespace to an address; the other namespace says

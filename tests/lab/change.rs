@@ -267,11 +267,12 @@ fn read(site: &Site) -> Snapshot {
 }
 
 /// The node, when its devices have settled.
-fn quiet(lab: &Lab) -> Snapshot {
+pub(crate) fn quiet(lab: &Lab) -> Snapshot {
     let begin = Instant::now();
     loop {
         let snapshot = read(&site(lab));
-        let addrs = || snapshot.namespaces.values().filter_map(Observed::seen).flat_map(Netns::addrs);
+        let all = || snapshot.namespaces.values().chain([&snapshot.host.netns]);
+        let addrs = || all().filter_map(Observed::seen).flat_map(Netns::addrs);
         // IPv6 takes a second or two to see that nobody else has an address.
         if !addrs().any(|addr| addr.flags.tentative) || begin.elapsed() > Duration::from_secs(5) {
             return snapshot;
@@ -282,7 +283,7 @@ fn quiet(lab: &Lab) -> Snapshot {
 
 /// The same but for what comes and goes by itself, and what the link watch has
 /// not got to yet.
-fn same(before: &Snapshot, after: &Snapshot, how: &str) {
+pub(crate) fn same(before: &Snapshot, after: &Snapshot, how: &str) {
     if before.same_as(after) {
         return;
     }
@@ -298,11 +299,11 @@ fn child(words: &[&str]) -> Child {
     command.spawn().unwrap()
 }
 
-fn fipscope(lab: &Lab, words: &[&str]) -> Output {
+pub(crate) fn fipscope(lab: &Lab, words: &[&str]) -> Output {
     run(lab, env!("CARGO_BIN_EXE_fipscope"), words)
 }
 
-fn run(lab: &Lab, program: &str, words: &[&str]) -> Output {
+pub(crate) fn run(lab: &Lab, program: &str, words: &[&str]) -> Output {
     let mut command = Command::new(program);
     // The program's own folder in there is what the tests call STATE.
     let home = Path::new(STATE).parent().unwrap().join("state-home");
@@ -316,11 +317,11 @@ fn run(lab: &Lab, program: &str, words: &[&str]) -> Output {
     command.env("FIPSCOPE_STATE_PATH", lab.state_path()).stdin(Stdio::null()).output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn valid(name: &str, document: &Value) {
+pub(crate) fn valid(name: &str, document: &Value) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("assets/schema/fipscope.{name}.1.json"));
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();

@@ -14,6 +14,7 @@
     reason = "a test starts programs, says what it does and fails by panicking"
 )]
 
+mod associate;
 mod breaks;
 mod case;
 mod change;
@@ -97,6 +98,9 @@ fn cases() -> Vec<(String, User)> {
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
     let changed = mended.chain(change::KILLED).chain(["busy", "refused"]);
     cases.extend(changed.map(|case| (case.to_owned(), user)));
+    for layout in LAYOUTS {
+        cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));
+    }
     cases
 }
 

@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 
 use serde_json::Value;
 
+use crate::associate;
 use crate::expect;
 use crate::faults;
 use crate::kernel;
@@ -65,6 +66,7 @@ pub(crate) fn run(scenario: &str, workdir: &Path) -> ExitCode {
     }
     if let Some(builder) = crate::builder() {
         wrong.extend(faults::found_and_mended(&node, workdir, &builder));
+        wrong.extend(associate::by_hand(&node, workdir, &builder));
     }
     for line in &wrong {
         println!("  {line}");

@@ -17,6 +17,7 @@
     reason = "a test reads files, starts programs and fails by panicking"
 )]
 
+mod associate;
 mod expect;
 mod faults;
 mod inside;

@@ -74,6 +74,11 @@ const KEYS: &[&str] = &[
     ":trace 1",
     "<shift-tab>",
     "<ctrl-w>",
+    "[",
+    "]",
+    "L",
+    "w",
+    ":events<enter>",
 ];
 
 fn step() -> impl Strategy<Value = Step> {
@@ -139,7 +144,7 @@ proptest! {
 
     #[test]
     fn every_size_from_one_by_one_is_drawn(width in 1..200u16, height in 1..80u16) {
-        for keys in ["", "192.168.1.7<enter>", "n", "?", ":ns ", "/x", "19", "t", "192.168.1.3<enter>tG", "c", ":router 7d<enter>"] {
+        for keys in ["", "192.168.1.7<enter>", "n", "?", ":ns ", "/x", "19", "t", "192.168.1.3<enter>tG", "c", ":router 7d<enter>", "e", "L"] {
             Desk::article(width, height).keys(keys).screen();
         }
     }

@@ -124,7 +124,7 @@ fn what_cannot_be_is_said_as_one_types() {
         ("192.168.1.77<tab>10.0.0.4", "has the floating IP 192.168.1.3 already"),
         ("8.8.8.8<tab>10.0.0.77", "in no subnet of the external network"),
         ("192.168.1.77<tab>10.9.9.9", "is in no subnet of the router"),
-        ("192.168.1.77<tab>10.0.0.77<tab><ctrl-u>nobody", "no router of this node nobody"),
+        ("192.168.1.77<tab>10.0.0.77<tab><ctrl-u>nobody", "has the id nobody"),
     ] {
         let desk = desk(140, 30).keys(keys);
         assert!(desk.screen().contains(said), "{keys}: {}", desk.screen());

@@ -129,7 +129,7 @@ fn a_row_under_the_cursor_does_not_jump() {
 
 #[test]
 fn a_failed_reading_keeps_what_there_was() {
-    let mut desk = Desk::article(80, 24).keys("r");
+    let mut desk = Desk::article(80, 24).keys("R");
     assert_eq!(desk.effects, [Effect::Reread]);
     desk.send(Msg::Node(Err("permission denied\nrun as root".to_owned())));
     let screen = desk.screen();
@@ -142,9 +142,9 @@ fn a_failed_reading_keeps_what_there_was() {
 
 #[test]
 fn reading_twice_at_once_is_not_asked_for() {
-    assert_eq!(Desk::article(80, 24).keys("rr").effects, [Effect::Reread]);
+    assert_eq!(Desk::article(80, 24).keys("RR").effects, [Effect::Reread]);
     // The first reading is under way from the start.
-    assert_eq!(Desk::blank(80, 24).keys("r").effects, []);
+    assert_eq!(Desk::blank(80, 24).keys("R").effects, []);
 }
 
 #[test]

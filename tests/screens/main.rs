@@ -24,5 +24,7 @@ mod proposal;
 mod real_loop;
 mod router;
 mod screens;
+mod timeline;
+mod traffic;
 mod walk;
 mod walks;

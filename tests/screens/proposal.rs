@@ -295,7 +295,7 @@ fn a_word_meant_for_another_plan_does_nothing() {
     let mut desk = live(100, 30, ruleless()).keys("192.168.1.3<enter>d<enter>192.168.1.");
     desk.send(Msg::Node(Ok(ruleless())));
     assert!(desk.state.prompt.is_some(), "the plan is the same");
-    desk.send(Msg::Node(Ok(broken())));
+    desk.send(Msg::Node(Ok(Node::of(Scenario::article(Layout::Pike).snapshot))));
     assert!(desk.state.prompt.is_none());
     assert!(desk.screen().contains("plan was made anew: nothing was done"), "{}", desk.screen());
     assert_eq!(desk.keys("3<enter>").effects, []);

@@ -258,6 +258,22 @@ fn the_wire_is_asked_and_acknowledgements_are_kept_outside_the_loop() {
 }
 
 #[test]
+fn the_journal_is_read_outside_the_loop() {
+    // No change was ever made there: it does not exist.
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-journal");
+    let netns_dir = fipscope::netns::NetnsDir::new(&folder);
+    let site = fipscope::exec::Site { netns_dir, state_path: None, folder, read_only: false };
+    let mut stage = Stage::new(article_source());
+    let asker: Asker = Arc::new(|_: &[RouteQuestion]| Vec::new());
+    stage.console = stage.console.reaching(Reach { asker: Some(asker), site: Some(site), ..Reach::default() });
+    stage.keys("");
+    stage.keys("J");
+    assert!(stage.screen().contains("No change was made on this node"), "{}", stage.screen());
+    stage.keys("<esc>u");
+    assert!(stage.screen().contains("no change that could be taken back"), "{}", stage.screen());
+}
+
+#[test]
 fn copying_reaches_the_terminal() {
     let mut stage = Stage::new(article_source());
     stage.keys("");

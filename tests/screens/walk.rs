@@ -167,7 +167,7 @@ fn t_watches_the_direction_in_sight() {
 fn typed_addresses_are_walked() {
     let desk = agent().keys(":trace 10.0.0.4 20.0.0.4 udp 53<enter>");
     assert_eq!(walking(&desk).walk().unwrap().class, Class::EastWest);
-    let desk = agent().keys(":tr<tab>10.0.0.4<tab> <down><enter>");
+    let desk = agent().keys(":trac<tab>10.0.0.4<tab> <down><enter>");
     assert_eq!(walking(&desk).walk().unwrap().sent.dst.to_string(), "198.51.100.7");
     let desk = agent().keys(":trace 10.0.0.4 10.0.0.9<enter>");
     assert!(desk.screen().contains("they reach each other without a router"), "{}", desk.screen());

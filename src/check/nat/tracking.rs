@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::Place;
+use super::{Place, Today};
 use crate::check::{Applicability, Findings, Scene, Severity, Subject};
 use crate::net::netfilter::{Hook, Match, NfRule, Target};
 use crate::net::{Change, ConntrackEntry, Netns, NetnsName, Object, Observed};
-use crate::neutron::{METADATA_ADDRESS, NamespaceKind, Release, ReleaseRange, parse_namespace, plain_jump};
-use crate::topology::{FactSource, ObjectKind, ObjectRef, Router};
+use crate::neutron::{NamespaceKind, Release, ReleaseRange, parse_namespace, plain_jump};
+use crate::topology::{ObjectKind, ObjectRef, Router};
 
 const LOOSE: &str = "net.netfilter.nf_conntrack_tcp_loose";
 const LIBERAL: &str = "net.netfilter.nf_conntrack_tcp_be_liberal";
@@ -21,7 +21,6 @@ const LIBERAL_SINCE: Release = Release::new(26, 0, 0);
 /// than a new one would be. The agent looks for them in the fip namespace, where
 /// nothing is tracked.
 pub(in crate::check) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let mut unasked = BTreeSet::new();
     for router in scene.topology.routers.iter().filter(|router| router.rtr_2_fip.is_some()) {
         let Some(namespace) = &router.namespace else { continue };
         let Some(netns) = scene.netns(namespace) else { continue };
@@ -32,16 +31,9 @@ pub(in crate::check) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
                 let subject = Subject::router(router);
                 findings.cannot_tell(&subject, Some(namespace), object("connections".to_owned()), why.clone());
             }
-            None if netns.conntrack_fill.seen().is_some_and(|fill| fill.count > 0) => {
-                unasked.insert(namespace);
-            }
+            // Nobody asked for them: that is no doubt about the node.
             Some(Observed::Absent) | None => {}
         }
-    }
-    if !unasked.is_empty() {
-        let why = format!("tracked connections of {} router namespaces were not read", unasked.len());
-        let object = ObjectRef { kind: ObjectKind::Nat, key: "connections".to_owned() };
-        findings.cannot_tell(&Subject::node(), None, object, why);
     }
 }
 
@@ -52,36 +44,13 @@ fn old_entries(
     namespace: &NetnsName,
     entries: &[ConntrackEntry],
 ) {
-    let fips = || scene.fips_of(router).iter();
-    let told = |source| fips().filter(move |fip| fip.facts.iter().any(|fact| fact.source == source));
-    let pairs = |source| -> BTreeSet<(IpAddr, IpAddr)> {
-        told(source).filter_map(|fip| Some((fip.floating_ip?, fip.fixed_ip?))).collect()
-    };
-    let (dnat, snat) = (pairs(FactSource::Dnat), pairs(FactSource::Snat));
-    let internal =
-        |address: IpAddr| router.internal.iter().flat_map(|port| &port.addresses).any(|net| net.contains(&address));
+    let today = Today::of(router, scene.fips_of(router).iter().copied());
     let mut old: BTreeMap<(IpAddr, IpAddr), usize> = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| entry.original.dst != IpAddr::V4(METADATA_ADDRESS)) {
-        let (original, reply) = (&entry.original, &entry.reply);
-        // In: to a floating IP, answered by the instance. Out: the answer goes to one.
-        let inward = (original.dst, reply.src);
-        if inward.0 != inward.1 && internal(inward.1) && !dnat.contains(&inward) {
-            *old.entry(inward).or_default() += 1;
-        }
-        let outward = (reply.dst, original.src);
-        if outward.0 != outward.1 && internal(outward.1) && !internal(outward.0) && !snat.contains(&outward) {
-            *old.entry(outward).or_default() += 1;
-        }
+    for pair in entries.iter().flat_map(|entry| today.outlived(entry)).flatten() {
+        *old.entry(pair).or_default() += 1;
     }
     for ((floating, fixed), count) in old {
-        let now: Vec<String> = dnat
-            .iter()
-            .chain(&snat)
-            .filter(|(known, _)| *known == floating)
-            .map(|(_, fixed)| fixed.to_string())
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
+        let now: Vec<String> = today.of_floating(floating).iter().map(ToString::to_string).collect();
         let now = if now.is_empty() { "nothing".to_owned() } else { now.join(", ") };
         let subject = Subject { floating_ip: Some(floating), fixed_ip: Some(fixed), ..Subject::router(router) };
         let object = ObjectRef { kind: ObjectKind::Nat, key: format!("connections {floating} {fixed}") };

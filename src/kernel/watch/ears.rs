@@ -45,6 +45,8 @@ pub(super) struct Ears {
 pub(super) struct Heard {
     /// What has to be read again at once.
     pub(super) parts: Parts,
+    /// Neighbours are looked for, were given up, or went.
+    pub(super) sought: bool,
     /// Neighbours were confirmed or grew old, as they do by themselves.
     pub(super) calm: bool,
     /// Messages were lost.
@@ -76,8 +78,9 @@ impl Ears {
     pub(super) fn listen(&self, buffer: &mut [u8]) -> Heard {
         let mut heard = Heard::default();
         drain(&self.route, buffer, &mut heard, |kind, payload, heard| match about(kind, payload) {
-            Some(parts) => heard.parts = heard.parts | parts,
-            None => heard.calm = true,
+            News::Of(parts) => heard.parts = heard.parts | parts,
+            News::Sought => heard.sought = true,
+            News::Calm => heard.calm = true,
         });
         if let Some(socket) = &self.netfilter {
             drain(socket, buffer, &mut heard, |_, _, heard| heard.parts = heard.parts | Parts::NETFILTER);
@@ -128,15 +131,23 @@ fn drain(socket: &Socket, buffer: &mut [u8], heard: &mut Heard, mut each: impl F
     }
 }
 
-/// What a message makes us read again (`RTM_*`); `None` where a neighbour was
-/// only confirmed or grew old.
-fn about(kind: u16, payload: &[u8]) -> Option<Parts> {
-    Some(match kind {
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    Of(Parts),
+    /// A neighbour is looked for, was given up, or went.
+    Sought,
+    /// A neighbour was only confirmed or grew old.
+    Calm,
+}
+
+/// What a message makes us read again (`RTM_*`).
+fn about(kind: u16, payload: &[u8]) -> News {
+    News::Of(match kind {
         // With an address or a device routes go that nobody announces (`fib_flush`).
         20 | 21 => Parts::ADDRS | Parts::ROUTES,
         24 | 25 | 104 | 105 => Parts::ROUTES,
-        28 if is_calm(payload) => return None,
-        28 | 29 => Parts::NEIGHS,
+        28 | 29 => return about_neighbour(kind, payload),
         32 | 33 => Parts::RULES,
         36 | 37 | 40 | 41 | 44 | 45 | 88 | 89 => Parts::LINKS,
         80 | 81 => Parts::LINKS | Parts::SYSCTLS,
@@ -145,10 +156,16 @@ fn about(kind: u16, payload: &[u8]) -> Option<Parts> {
 }
 
 /// `struct ndmsg`: a learned entry that can be used (`NUD_REACHABLE`,
-/// `NUD_STALE`, `NUD_DELAY`, `NUD_PROBE`).
-fn is_calm(payload: &[u8]) -> bool {
+/// `NUD_STALE`, `NUD_DELAY`, `NUD_PROBE`) can wait, one that cannot
+/// (`NUD_INCOMPLETE`, `NUD_FAILED`) not long. One that somebody takes away goes
+/// as failed, too (`neigh_delete`).
+fn about_neighbour(kind: u16, payload: &[u8]) -> News {
     let state = payload.get(8..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u16::from_ne_bytes(*bytes));
-    matches!(state, 0x02 | 0x04 | 0x08 | 0x10)
+    match state {
+        0x02 | 0x04 | 0x08 | 0x10 if kind == 28 => News::Calm,
+        0x01 | 0x02 | 0x04 | 0x08 | 0x10 | 0x20 => News::Sought,
+        _ => News::Of(Parts::NEIGHS),
+    }
 }
 
 #[cfg(test)]
@@ -164,20 +181,27 @@ mod tests {
             payload
         };
         for state in [0x02, 0x04, 0x08, 0x10] {
-            assert_eq!(about(28, &neighbour(state)), None);
+            assert_eq!(about(28, &neighbour(state)), News::Calm);
         }
-        for state in [0x01, 0x20, 0x40, 0x80] {
-            assert_eq!(about(28, &neighbour(state)), Some(Parts::NEIGHS), "{state:#x}");
+        for state in [0x01, 0x20] {
+            assert_eq!(about(28, &neighbour(state)), News::Sought, "{state:#x}");
         }
-        assert_eq!(about(29, &neighbour(0x02)), Some(Parts::NEIGHS), "one that went");
-        assert_eq!(about(28, &[]), Some(Parts::NEIGHS));
+        for state in [0x40, 0x80] {
+            assert_eq!(about(28, &neighbour(state)), News::Of(Parts::NEIGHS), "{state:#x}");
+        }
+        assert_eq!(about(29, &neighbour(0x02)), News::Sought, "one that went");
+        assert_eq!(about(28, &[]), News::Of(Parts::NEIGHS));
     }
 
     #[test]
     fn a_device_makes_everything_on_it_read_again() {
+        let about = |kind| match about(kind, &[]) {
+            News::Of(parts) => parts,
+            other => panic!("{other:?}"),
+        };
         for part in [Parts::LINKS, Parts::ADDRS, Parts::RULES, Parts::ROUTES, Parts::NEIGHS, Parts::SYSCTLS] {
-            assert!(about(16, &[]).is_some_and(|parts| parts.has(part)));
+            assert!(about(16).has(part));
         }
-        assert!(about(21, &[]).is_some_and(|parts| parts.has(Parts::ROUTES) && !parts.has(Parts::LINKS)));
+        assert!(about(21).has(Parts::ROUTES) && !about(21).has(Parts::LINKS));
     }
 }

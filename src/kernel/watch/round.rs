@@ -118,7 +118,9 @@ impl Watcher {
             self.list(now, &mut fresh);
         }
         self.read(now, &mut fresh);
+        tracing::trace!(stage = "read");
         self.take_fresh(fresh);
+        tracing::trace!(stage = "merged");
         self.last = Some(Instant::now());
     }
 

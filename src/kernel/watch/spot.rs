@@ -12,6 +12,9 @@ use crate::kernel::namespace::Parts;
 const ECHO: Duration = Duration::from_millis(30);
 /// Neighbours that are confirmed and grow old by themselves can wait.
 const CALM: Duration = Duration::from_secs(1);
+/// Those that are looked for or given up are read at once, the next ones of the
+/// same namespace so much later.
+const SOUGHT: Duration = Duration::from_secs(1);
 /// A name's file stands a moment before a namespace is mounted on it.
 const FIRST_RETRY: Duration = Duration::from_millis(1);
 const LAST_RETRY: Duration = Duration::from_secs(1);
@@ -26,6 +29,8 @@ pub(super) struct Spot {
     dirty: Parts,
     echo: Option<(Instant, Parts)>,
     calm: Option<Instant>,
+    /// When neighbours that are looked for may be read again.
+    sought: Instant,
     retry: Option<(Instant, Duration)>,
     /// The end of the last reading of any of its parts.
     pub(super) read_at: Instant,
@@ -42,6 +47,7 @@ impl Spot {
             dirty: Parts::ALL,
             echo: None,
             calm: None,
+            sought: now,
             retry: None,
             read_at: now,
             whole_at: now,
@@ -60,7 +66,15 @@ impl Spot {
             let parts = self.echo.map_or(Parts::NONE, |(_, parts)| parts);
             self.echo = Some((now + ECHO, parts | heard.parts));
         }
-        if heard.calm && self.calm.is_none() {
+        if heard.sought {
+            let due = self.sought.max(now);
+            if due == now {
+                // One that is taken away fails first, and goes a moment later.
+                let parts = self.echo.map_or(Parts::NONE, |(_, parts)| parts);
+                self.echo = Some((now + ECHO, parts | Parts::NEIGHS));
+            }
+            self.calm = Some(self.calm.map_or(due, |calm| calm.min(due)));
+        } else if heard.calm && self.calm.is_none() {
             self.calm = Some(now + CALM);
         }
     }
@@ -83,6 +97,7 @@ impl Spot {
         }
         if self.calm.take_if(|due| *due <= now).is_some() {
             self.mark(Parts::NEIGHS);
+            self.sought = now + SOUGHT;
         }
         match self.retry {
             Some((due, _)) if due > now => Parts::NONE,
@@ -146,6 +161,23 @@ mod tests {
         spot.hear(Heard { calm: true, ..Heard::default() }, start + CALM / 2);
         assert_eq!((spot.wants(start + CALM / 2), spot.due(start)), (Parts::NONE, Some(start + CALM)));
         assert_eq!(spot.wants(start + CALM), Parts::NEIGHS);
+    }
+
+    #[test]
+    fn a_neighbour_that_is_looked_for_is_read_at_once_and_the_next_later() {
+        let start = Instant::now();
+        let mut spot = Spot::new(1, start);
+        spot.begin();
+        let sought = Heard { sought: true, ..Heard::default() };
+        spot.hear(sought, start);
+        assert_eq!(spot.wants(start), Parts::NEIGHS);
+        spot.begin();
+        assert_eq!(spot.wants(start + ECHO), Parts::NEIGHS);
+        spot.begin();
+        spot.hear(sought, start + SOUGHT / 4);
+        spot.hear(sought, start + SOUGHT / 2);
+        assert_eq!((spot.wants(start + SOUGHT / 2), spot.due(start)), (Parts::NONE, Some(start + SOUGHT)));
+        assert_eq!(spot.wants(start + SOUGHT), Parts::NEIGHS);
     }
 
     #[test]

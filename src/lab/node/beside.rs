@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use crate::net::{IfName, Route, TableId};
 use crate::plan::agent::{Pair, fip_netns, snat_netns};
-use crate::plan::{Action, Object, Place};
+use crate::plan::{Action, LinkSetting, Object, Place, Veth, VethEnd};
 
 use super::super::article;
 use super::super::surroundings::{gateway_address, v4};
@@ -31,6 +31,25 @@ impl Builder {
         }
         vms.extend(self.gateway_routers(options));
         Ok(vms)
+    }
+
+    /// A bridge of the host's own that leads to a segment of the switch and has
+    /// its name, as a node's own bridge leads to the network outside.
+    pub(super) fn uplink(&mut self, segment: &str) {
+        let bridge = IfName::from(segment);
+        let (near, far) = (IfName::new(format!("phy-{segment}")), IfName::new(format!("int-{segment}")));
+        let end = |name: &IfName| VethEnd { name: name.clone(), mac: None, mtu: None };
+        let switch = Place::netns(article::SWITCH);
+        let pair = Veth { end: end(&near), peer_netns: switch.clone(), peer: end(&far) };
+        self.plan.push(&Place::Host, Action::Add(Object::Bridge(bridge.clone())));
+        self.plan.push(&Place::Host, Action::up(&bridge));
+        self.plan.push(&Place::Host, Action::Add(Object::Veth(pair)));
+        for (place, dev) in [(Place::Host, near), (switch, far)] {
+            let to = LinkSetting::Master(Some(bridge.clone()));
+            let attach = Action::SetLink { dev: dev.clone(), to, from: Some(LinkSetting::Master(None)) };
+            self.plan.push(&place, attach);
+            self.plan.push(&place, Action::up(&dev));
+        }
     }
 
     /// A second subnet on the article's external network, with a floating IP.

@@ -176,6 +176,32 @@ impl Fact {
     }
 }
 
+impl Change {
+    /// `+` for what came, `-` for what went, `~` for what became another.
+    pub fn sign(&self) -> &'static str {
+        match (&self.before, &self.after) {
+            (None, None) => "",
+            (None, Some(_)) => "+",
+            (Some(_), None) => "-",
+            (Some(_), Some(_)) => "~",
+        }
+    }
+
+    /// The namespace, or `host`.
+    pub fn place(&self) -> String {
+        self.netns.as_ref().map_or_else(|| "host".to_owned(), ToString::to_string)
+    }
+
+    /// The object; of what became another, what differs.
+    pub fn words(&self) -> String {
+        match (&self.before, &self.after) {
+            (None, None) => "nothing".to_owned(),
+            (None, Some(object)) | (Some(object), None) => object.to_string(),
+            (Some(before), Some(after)) => became(before, after),
+        }
+    }
+}
+
 impl fmt::Display for Change {
     /// One line: the namespace, `+`, `-` or `~`, and the object. What became
     /// another is told by what differs.
@@ -183,11 +209,9 @@ impl fmt::Display for Change {
         if let Some(netns) = &self.netns {
             write!(f, "{netns}: ")?;
         }
-        match (&self.before, &self.after) {
-            (None, None) => write!(f, "nothing"),
-            (None, Some(after)) => write!(f, "+ {after}"),
-            (Some(before), None) => write!(f, "- {before}"),
-            (Some(before), Some(after)) => write!(f, "~ {}", became(before, after)),
+        match self.sign() {
+            "" => f.write_str(&self.words()),
+            sign => write!(f, "{sign} {}", self.words()),
         }
     }
 }

@@ -3,10 +3,8 @@
 
 use jiff::Timestamp;
 
-use super::or_dash;
 use crate::check::Turn;
 use crate::net::{Change, Snapshot};
-use crate::report::message;
 use crate::report::style::{Style, Tone, finding_mark};
 
 /// What stands above: what is watched.
@@ -23,25 +21,17 @@ pub fn change(at: Timestamp, change: &Change, style: Style) -> String {
         (_, None) => Tone::Bad,
         _ => Tone::Warning,
     };
-    let message = message(change);
-    let (sign, words) = message.split_once(' ').unwrap_or(("", &message));
-    let place = change.netns.as_ref().map_or_else(|| "host".to_owned(), ToString::to_string);
-    let (time, place) = (time(at, style), style.paint(Tone::Strong, &place));
-    format!("{time} {} {place}: {}\n", style.paint(tone, sign), style.plain(words))
+    let (time, place) = (time(at, style), style.paint(Tone::Strong, &change.place()));
+    format!("{time} {} {place}: {}\n", style.paint(tone, change.sign()), style.plain(&change.words()))
 }
 
 /// The line of a finding.
 pub fn turn(at: Timestamp, turn: &Turn, style: Style) -> String {
     let finding = &turn.finding;
-    let ((glyph, tone), word) =
-        if turn.raised { (finding_mark(finding), "raised") } else { (("✓", Tone::Good), "cleared") };
-    let subject = match (finding.floating_ip, finding.fixed_ip) {
-        (None, None) => String::new(),
-        (floating, fixed) => format!(" {} ⇄ {}", or_dash(floating), or_dash(fixed)),
-    };
+    let (glyph, tone) = if turn.raised { finding_mark(finding) } else { ("✓", Tone::Good) };
     let (time, glyph) = (time(at, style), style.paint(tone, glyph));
-    let head = style.paint(tone, &format!("{word} {}", finding.code));
-    format!("{time} {glyph} {head}{}: {}\n", style.plain(&subject), style.plain(&finding.message))
+    let (head, rest) = turn.words();
+    format!("{time} {glyph} {}{}\n", style.paint(tone, &head), style.plain(&rest))
 }
 
 fn time(at: Timestamp, style: Style) -> String {

@@ -12,6 +12,7 @@ use crate::tui::chain::Chain;
 use crate::tui::findings::{FindingRow, FindingsView};
 use crate::tui::keymap::Command;
 use crate::tui::layout;
+use crate::tui::list::List;
 use crate::tui::overview::FipId;
 use crate::tui::page::Page;
 use crate::tui::state::{Effect, Node, Screen, State};
@@ -31,7 +32,7 @@ pub(super) fn open_findings(state: &mut State, node: &Node) {
     }
     let judged = &node.judged;
     let finding = in_sight(state, node).and_then(|fip| judged.worst_of(&node.topology, fip));
-    let view = FindingsView::at(judged, finding, usize::MAX);
+    let view = FindingsView::at(judged, finding, List::UNKNOWN);
     open(state, Screen::Findings(Box::new(view)));
     settle(state);
 }
@@ -57,7 +58,7 @@ pub(super) fn rebuild(state: &mut State) {
     let body = layout::outer(state, state.area()).body;
     for view in all(state) {
         // How much room the list has follows from how much there is to list.
-        view.rebuild(&node.judged, usize::MAX);
+        view.rebuild(&node.judged, List::UNKNOWN);
         let height = usize::from(layout::findings(view.rows.len(), body).list.height);
         view.list.reveal(height, view.rows.len());
     }
@@ -89,6 +90,11 @@ fn all(state: &mut State) -> impl Iterator<Item = &mut FindingsView> {
 /// about that reading as well.
 pub(super) fn probed(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
     state.probing = false;
+    if let (Ok(probed), Some(frozen)) = (&result, &mut state.frozen) {
+        frozen.live = frozen.live.clone().probed(probed.answers.clone());
+        state.probed_at = Some(state.now);
+        return Vec::new();
+    }
     let (probed, node) = match (result, state.node.take()) {
         (Ok(probed), Some(node)) => (probed, node),
         (result, node) => {
@@ -110,7 +116,7 @@ pub(super) fn probed(state: &mut State, result: Result<Node, String>) -> Vec<Eff
 /// A node that changed keeps what is accepted on it, and for a while what the
 /// wire answered.
 pub(super) fn carried_over(state: &State, node: Node) -> Node {
-    let Some(old) = &state.node else { return node };
+    let Some(old) = state.newest() else { return node };
     let accepted = old.judged.acknowledged().clone();
     let is_recent = |at| state.now.duration_since(at).as_secs() < ANSWERS_HOLD;
     let keeps = !old.answers.is_empty() && state.probed_at.is_some_and(is_recent);
@@ -122,6 +128,9 @@ pub(super) fn carried_over(state: &State, node: Node) -> Node {
 pub(super) fn acknowledged(state: &mut State, result: Result<BTreeSet<String>, String>) {
     match result {
         Ok(ids) => {
+            if let Some(frozen) = &mut state.frozen {
+                frozen.live = frozen.live.clone().accepting(ids.clone());
+            }
             state.node = state.node.take().map(|node| node.accepting(ids));
             // The cursor stays where it is: the next one is there now.
             all(state).for_each(|view| view.selected = None);
@@ -140,6 +149,7 @@ fn commands(node: &Node, finding: &Finding) -> Option<String> {
 
 fn probe(state: &mut State) -> Vec<Effect> {
     let why = match (state.live, state.probing) {
+        _ if state.frozen.is_some() => "what is shown is the past: there is no wire to ask; L goes back to live",
         (true, false) => {
             state.probing = true;
             return vec![Effect::Probe];

@@ -8,6 +8,7 @@ use crate::plan::journal::{Past, State as PastState};
 use crate::tui::journal::JournalView;
 use crate::tui::keymap::Command;
 use crate::tui::layout;
+use crate::tui::list::List;
 use crate::tui::state::{Effect, Node, Screen, State};
 use crate::tui::words::one_line;
 
@@ -38,7 +39,7 @@ pub(super) fn read(state: &mut State, past: &Result<Vec<Past>, String>) {
     let body = layout::outer(state, state.area()).body;
     for screen in &mut state.above {
         if let Screen::Journal(view) = screen {
-            view.read(past.clone(), usize::MAX);
+            view.read(past.clone(), List::UNKNOWN);
             let height = usize::from(layout::journal(view.rows().len(), body).list.height);
             let count = view.rows().len();
             view.list.reveal(height, count);
@@ -63,7 +64,10 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
         view.step(by, height);
         return Vec::new();
     }
-    let Some(past) = JournalView::current(view).cloned() else { return Vec::new() };
+    let Some(past) = JournalView::current(view).cloned() else {
+        state.notice = Some("there is no change here".to_owned());
+        return Vec::new();
+    };
     match command {
         Command::TakeBack => match past.state {
             PastState::Done | PastState::Unfinished => take_back(state, node, &past, false),

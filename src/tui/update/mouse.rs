@@ -65,6 +65,13 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
         Some(Screen::Walk(walking)) => click_walk(walking, body, at).then_some(Command::OpenNamespace),
         Some(Screen::Findings(view)) => click_findings(view, node, body, at).then_some(Command::Open),
         Some(Screen::Page(_)) => None,
+        Some(Screen::Tracked(view)) => {
+            let list = layout::findings(view.rows.len(), body).list;
+            if let Some(row) = row_at(list, at, view.list.offset) {
+                view.list.go(row, usize::from(list.height), view.rows.len(), |_| true);
+            }
+            None
+        }
         Some(Screen::Traffic(view)) => {
             let list = layout::traffic(body).list;
             let row = row_at(list, at, view.list.offset);
@@ -84,6 +91,15 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
                 view.go(row, usize::from(list.height));
             }
             None
+        }
+        Some(Screen::Events(view)) => {
+            let list = layout::events(body).list;
+            let row = row_at(list, at, view.list.offset).filter(|row| *row < view.rows.len());
+            let here = row == Some(view.list.cursor);
+            if let Some(row) = row {
+                view.go(row, usize::from(list.height));
+            }
+            here.then_some(Command::OpenNamespace)
         }
         Some(Screen::Form(form)) => {
             let fields = layout::form(body).fields;

@@ -98,6 +98,7 @@ fn set_filter(state: &mut State, filter: &str) {
             filter.clone_into(&mut namespace.view_mut().filter);
             namespace.rebuild(state.node.as_ref(), page);
         }
+        Some(Screen::Events(view)) => view.narrow(filter, &state.timeline, page),
         Some(Screen::Findings(view)) => {
             filter.clone_into(&mut view.filter);
             if let Some(node) = &state.node {
@@ -146,6 +147,7 @@ fn choose(state: &mut State, by: isize) {
                 (Some(Screen::Namespace(namespace)), _) => namespace.step(by, page),
                 (Some(Screen::Findings(view)), Some(node)) => view.step(by, &node.judged, page),
                 (Some(Screen::Traffic(view)), Some(node)) => view.step(by, &node, page),
+                (Some(Screen::Events(view)), _) => view.step(by, page),
                 _ => {}
             }
         }

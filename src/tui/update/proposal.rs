@@ -150,6 +150,8 @@ fn open_result(state: &mut State, node: &Node, chain: Option<Chained>) {
 fn apply(state: &mut State) -> Vec<Effect> {
     let refusal = if !state.live {
         Some("this is a saved reading: nothing can be changed; y copies the plan as a script")
+    } else if state.frozen.is_some() {
+        Some("this plan is for the node as it was: nothing is changed; L goes back to live")
     } else if state.read_only {
         Some("read-only was asked for: nothing is changed; y copies the plan as a script")
     } else if state.changing {

@@ -1,6 +1,8 @@
 //! What a command does on the screen in sight.
 
-use super::{findings, form, journal, open, open_chain, open_namespace, proposal, router, traffic, walk};
+use super::{
+    findings, form, journal, open, open_chain, open_namespace, proposal, router, timeline, tracked, traffic, walk,
+};
 use crate::net::NetnsName;
 use crate::topology::{Direction, ObjectKind};
 use crate::tui::chain::{Chain, command as shell_command};
@@ -38,6 +40,13 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
         Command::Journal => return journal::open_journal(state),
         Command::Undo => return journal::undo_last(state),
         Command::Traffic => return traffic::open_traffic(state),
+        Command::Events => {
+            timeline::open_events(state, &node);
+            return Vec::new();
+        }
+        Command::StepBack => return timeline::step(state, true),
+        Command::StepForward => return timeline::step(state, false),
+        Command::Freeze => return timeline::freeze(state),
         _ => {}
     }
     match state.above.last() {
@@ -54,6 +63,8 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
         Some(Screen::Proposal(_)) => proposal::command(state, &node, command),
         Some(Screen::Journal(_)) => journal::command(state, &node, command),
         Some(Screen::Traffic(_)) => traffic::command(state, &node, command),
+        Some(Screen::Events(_)) => timeline::command(state, &node, command),
+        Some(Screen::Tracked(_)) => tracked::command(state, &node, command),
         // It takes every key itself.
         Some(Screen::Form(_)) => Vec::new(),
     }
@@ -79,6 +90,7 @@ fn filter(state: &mut State) {
         Some(Screen::Namespace(namespace)) => namespace.view().filter.clone(),
         Some(Screen::Findings(view)) => view.filter.clone(),
         Some(Screen::Traffic(view)) => view.filter.clone(),
+        Some(Screen::Events(view)) => view.filter.clone(),
         Some(_) => return,
     };
     state.prompt = Some(Prompt { purpose: Purpose::Filter { before: before.clone() }, input: before, chosen: None });
@@ -188,6 +200,7 @@ fn chain_screen(state: &mut State, node: &Node, mut chain: Chain, command: Comma
             return Vec::new();
         }
         Command::Trace => return walk::open_walk(state, Asked::new(Ends::Fip { id: chain.fip, inbound })),
+        Command::Connections => return tracked::open_tracked(state, node, &chain),
         Command::CopyCommand => return copy(state, Some(shell_command(&fip.links(direction)[at]))),
         Command::CopyFloatingIp => return copy(state, fip.floating_ip.map(|address| address.to_string())),
         _ => return Vec::new(),

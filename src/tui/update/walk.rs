@@ -1,5 +1,7 @@
 //! What keys, time and the kernel's answers do on the walk screen.
 
+use jiff::SignedDuration;
+
 use super::{open, open_namespace_at};
 use crate::net::{NetnsName, Route, RouteQuestion, TableId};
 use crate::path::{Hop, Stop};
@@ -11,6 +13,10 @@ use crate::tui::walk::{Answered, Asked, Stage, Walking, stations};
 
 /// Lines that the evidence scrolls by.
 const SCROLL: usize = 4;
+
+/// While the node is watched, and changes without end, the kernel is asked about
+/// open walks so often at most.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(1);
 
 /// Opens the walk of a packet; it moves, and the kernel is asked at once.
 pub(super) fn open_walk(state: &mut State, asked: Asked) -> Vec<Effect> {
@@ -24,20 +30,32 @@ pub(super) fn open_walk(state: &mut State, asked: Asked) -> Vec<Effect> {
 pub(super) fn rebuild(state: &mut State) -> Vec<Effect> {
     let Some(node) = state.node.clone() else { return Vec::new() };
     all(state).for_each(|walking| walking.rebuild(&node));
+    let now = state.now;
+    if state.watching.is_some() && all(state).any(|walking| walking.was_asked_since(now - PATIENCE)) {
+        // The clock asks, and until then nothing says that the kernel agrees.
+        all(state).for_each(|walking| (walking.asking, walking.put_off) = (true, true));
+        return Vec::new();
+    }
     ask(state)
 }
 
 /// The kernel answered.
 pub(super) fn routes(state: &mut State, answers: &[Answered]) {
+    // They are about the node as it is, not about the one that is shown.
+    if state.frozen.is_some() {
+        return;
+    }
     all(state).for_each(|walking| walking.witnessed(answers));
 }
 
 /// Time has passed.
-pub(super) fn tick(state: &mut State) {
+pub(super) fn tick(state: &mut State) -> Vec<Effect> {
     let now = state.now;
     if let Some(Screen::Walk(walking)) = state.above.last_mut() {
         walking.tick(now);
     }
+    let is_due = all(state).any(|walking| walking.put_off && !walking.was_asked_since(now - PATIENCE));
+    if is_due { ask(state) } else { Vec::new() }
 }
 
 pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<Effect> {
@@ -63,7 +81,8 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
         Command::OtherDirection => return watch(state, node, Asked::turned),
         Command::Protocol => return watch(state, node, Asked::next_protocol),
         Command::Entrance => return entrance(state, node),
-        Command::AskKernel if state.live => return ask(state),
+        Command::AskKernel if state.is_now() => return ask(state),
+        Command::AskKernel if state.live => state.notice = Some("the kernel cannot be asked about the past".to_owned()),
         Command::AskKernel => state.notice = Some("what is shown is a file: there is no kernel to ask".to_owned()),
         Command::OpenNamespace => station_namespace(state),
         Command::CopyCommand => return copy_lookup(state),
@@ -158,11 +177,13 @@ fn copy_lookup(state: &mut State) -> Vec<Effect> {
 
 /// Asks the kernel about all walks that are open.
 fn ask(state: &mut State) -> Vec<Effect> {
-    if !state.live {
+    if !state.is_now() {
+        all(state).for_each(|walking| walking.asking = false);
         return Vec::new();
     }
-    let mut questions = Vec::new();
+    let (now, mut questions) = (state.now, Vec::new());
     for walking in all(state) {
+        (walking.asked_at, walking.put_off) = (Some(now), false);
         if let Ok(walks) = &walking.walks {
             questions.extend(walks.questions());
             walking.asking = true;

@@ -41,6 +41,8 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
                     Screen::Proposal(_) => "plan".to_owned(),
                     Screen::Journal(_) => "journal".to_owned(),
                     Screen::Traffic(_) => "traffic".to_owned(),
+                    Screen::Events(_) => "events".to_owned(),
+                    Screen::Tracked(_) => "connections".to_owned(),
                 };
                 pen.write(" › ", theme.dim).fit(&place, theme.text);
             }
@@ -68,6 +70,9 @@ fn counted(node: &Node, width: u16) -> Vec<(Mark, String)> {
 }
 
 pub(super) fn error(state: &State, area: Rect, buffer: &mut Buffer) {
+    if let Some(frozen) = &state.frozen {
+        return super::timeline::banner(state, frozen, area, buffer);
+    }
     let (mark, text) = match (&state.error, &state.unwatched) {
         (Some(why), _) => {
             let old = if state.node.is_some() { "; what is shown is older" } else { "" };
@@ -117,6 +122,9 @@ fn facts(state: &State, node: &Node) -> Vec<String> {
 }
 
 fn reading_age(state: &State, node: &Node) -> String {
+    if let Some(frozen) = &state.frozen {
+        return format!("frozen, as of {}", ago(frozen.at, state.now));
+    }
     if state.reading {
         return "reading…".to_owned();
     }

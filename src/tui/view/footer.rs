@@ -83,6 +83,7 @@ fn listed(state: &State) -> String {
             let is_heading = |row: &&TrafficRow| matches!(row, TrafficRow::Fips(..) | TrafficRow::Flows(_));
             view.rows.len() - view.rows.iter().filter(is_heading).count()
         }
+        Some(Screen::Events(view)) => view.rows.len(),
         Some(Screen::Namespace(namespace)) => namespace.lines.iter().filter(|line| line.selectable()).count(),
         _ => state.overview.rows.iter().filter(|row| row.selectable()).count(),
     };
@@ -109,6 +110,8 @@ fn place(state: &State) -> String {
         Some(Screen::Proposal(shown)) => (shown.list.cursor, shown.steps().len()),
         Some(Screen::Journal(view)) => (view.list.cursor, view.rows().len()),
         Some(Screen::Traffic(view)) => (view.list.cursor, view.rows.len()),
+        Some(Screen::Events(view)) => (view.list.cursor, view.rows.len()),
+        Some(Screen::Tracked(view)) => (view.list.cursor, view.rows.len()),
         Some(_) => return String::new(),
     };
     if count > crate::tui::layout::page(state) { format!("{} of {count}", cursor + 1) } else { String::new() }

@@ -22,16 +22,19 @@ enum Row<'a> {
 /// context, a blank between two.
 pub(in crate::tui) const ROWS: usize = BINDINGS.len() + 2 * CONTEXTS.len() - 1;
 
-const CONTEXTS: [Context; 12] = [
+const CONTEXTS: [Context; 15] = [
     Context::Overview,
     Context::Chain,
     Context::Walk,
     Context::Router,
     Context::Findings,
+    Context::Events,
     Context::Page,
     Context::Proposal,
     Context::Form,
     Context::Journal,
+    Context::Traffic,
+    Context::Tracked,
     Context::Namespace,
     Context::Global,
     Context::Prompt,

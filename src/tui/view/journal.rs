@@ -3,14 +3,14 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::pen::{Pen, lines};
+use super::pen::{Pen, lines, wrap};
 use super::{empty, overview};
 use crate::net::printable;
 use crate::plan::journal::Past;
 use crate::tui::journal::{JournalView, mark};
 use crate::tui::layout;
 use crate::tui::state::State;
-use crate::tui::words::{Mark, ago, count, one_line};
+use crate::tui::words::{Mark, ago, count, one_line, short_netns};
 
 pub(super) fn draw(state: &State, view: &JournalView, body: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
@@ -57,14 +57,21 @@ fn item(state: &State, past: &Past, row: Rect, buffer: &mut Buffer) {
     pen.fit(&printable(&format!("{}{undone}", past.intent), 300), theme.text);
 }
 
+/// The selected change: what it was for in full, and how far each step came.
 fn steps(state: &State, past: &Past, area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
     let mut rows = lines(area);
+    for line in wrap(&printable(&past.intent, 300), usize::from(area.width.saturating_sub(4))) {
+        let Some(row) = rows.next() else { return };
+        Pen::new(buffer, row).to(3).write(&line, theme.title);
+    }
     for step in &past.steps {
         let Some(row) = rows.next() else { return };
         let mut pen = Pen::new(buffer, row);
         pen.to(3).write(&format!("{:>3} ", step.planned.id), theme.dim).cell(step.state.word(), 11, theme.text);
-        pen.fit(&printable(&step.planned.command(), 1024), theme.key);
+        let netns = step.planned.place.name().map_or_else(|| "host".to_owned(), |name| short_netns(name.as_str()));
+        pen.cell(&netns, 18, theme.dim).write(" ", theme.text);
+        pen.fit(&printable(&step.planned.description, 300), theme.text);
         if let (Some(why), Some(row)) = (&step.error, step.error.as_ref().and_then(|_| rows.next())) {
             Pen::new(buffer, row).to(18).fit(&printable(why, 300), theme.broken);
         }

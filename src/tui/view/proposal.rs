@@ -36,15 +36,14 @@ pub(super) fn draw(state: &State, shown: &Proposal, body: Rect, buffer: &mut Buf
         pen.to(3).write(&line, if mark == Mark::None { theme.text } else { mark.style(theme) });
     }
     let told = notices(shown, parts.warnings.width);
-    let hidden = told.len().saturating_sub(usize::from(parts.warnings.height));
-    for (row, notice) in lines(parts.warnings).zip(&told) {
+    let warnings = fitting(theme, told.len(), "a higher terminal shows them", parts.warnings, buffer);
+    for (row, notice) in lines(warnings).zip(&told) {
         let mut pen = Pen::new(buffer, row);
         if let Some(mark) = notice.mark {
             pen.write(" ", theme.text).mark(mark, theme);
         }
         pen.to(3).write(&notice.line, theme.text);
     }
-    below(theme, hidden, "a higher terminal shows them", parts.warnings, buffer);
     list(state, shown, parts.list, buffer);
     detail(theme, shown, parts.detail, buffer);
 }
@@ -95,15 +94,15 @@ pub(in crate::tui) fn notices(shown: &Proposal, width: u16) -> Vec<Notice> {
     warnings.chain(known).flat_map(broken).collect()
 }
 
-/// Says at the end of an area how many lines it has no room for.
-fn below(theme: &Theme, hidden: usize, how: &str, area: Rect, buffer: &mut Buffer) {
-    if hidden == 0 || area.height == 0 {
-        return;
+/// The rows for so many lines; where there are too few, the last one says so.
+fn fitting(theme: &Theme, count: usize, how: &str, area: Rect, buffer: &mut Buffer) -> Rect {
+    if count <= usize::from(area.height) || area.height < 2 {
+        return area;
     }
-    let text = format!(" {hidden} more: {how} ");
-    let width = u16::try_from(text.len()).unwrap_or(u16::MAX).min(area.width);
-    let at = Rect { x: area.right() - width, y: area.bottom() - 1, width, height: 1 };
-    Pen::new(buffer, at).write(&text, theme.dim);
+    let rows = Rect { height: area.height - 1, ..area };
+    let text = format!("{} more lines: {how}", count - usize::from(rows.height));
+    Pen::new(buffer, Rect { y: rows.bottom(), height: 1, ..area }).to(3).fit(&text, theme.dim);
+    rows
 }
 
 fn mark_of(state: StepState) -> Mark {
@@ -138,9 +137,8 @@ fn detail(theme: &Theme, shown: &Proposal, area: Rect, buffer: &mut Buffer) {
         lines.map(|(at, line)| (if at == 0 { label } else { "" }, line, style)).collect::<Vec<_>>()
     };
     let all: Vec<(&str, String, Style)> = said.into_iter().flat_map(broken).collect();
-    for (row, (label, line, style)) in lines(area).zip(&all) {
+    let rows = fitting(theme, all.len(), "y copies the plan", area, buffer);
+    for (row, (label, line, style)) in lines(rows).zip(&all) {
         Pen::new(buffer, row).to(3).write(label, theme.title).to(VALUE).write(line, *style);
     }
-    let hidden = all.len().saturating_sub(usize::from(area.height));
-    below(theme, hidden, "y copies the plan", area, buffer);
 }

@@ -34,6 +34,7 @@ pub(super) fn draw(state: &State, view: &RouterView, node: &Node, body: Rect, bu
         Pen::new(buffer, row).write(" ", theme.text).fit(&line, theme.text);
     }
     picture::draw(theme, view, parts.picture, buffer);
+    picture::rates(state, view, parts.picture, buffer);
     list(state, view, glance, parts.list, buffer);
     if let Some((band, at)) = view.current()
         && let Some(way) = band.ways(glance).get(at)
@@ -95,7 +96,11 @@ fn list(state: &State, view: &RouterView, glance: &Glance, area: Rect, buffer: &
             WayRow::Heading(band) => {
                 let ways = band.ways(glance).len();
                 pen.write(" ─ ", theme.border).write(band.title(), style(theme, band));
-                pen.write(&format!(" {ways}"), theme.dim).write("  ", theme.text).fit(band.about(), theme.dim);
+                pen.write(&format!(" {ways}"), theme.dim).write("  ", theme.text);
+                if let Some([packets, bits]) = super::traffic::rates(state, &view.id, band) {
+                    pen.write(&format!("{packets} packets/s  {bits} bit/s  "), theme.text);
+                }
+                pen.fit(band.about(), theme.dim);
             }
             WayRow::Empty(band) => {
                 pen.to(2).mark(Mark::None, theme).write(" ", theme.text).fit(band.none(), theme.dim);

@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 pub(in crate::tui) use rates::beside;
-pub(super) use rates::{header, rates_of};
+pub(super) use rates::{header, rates, rates_of};
 
 use super::pen::{Pen, lines};
 use super::{empty, overview};
@@ -52,7 +52,7 @@ pub(super) fn draw(state: &State, view: &TrafficView, node: &Node, body: Rect, b
 /// How much is heard, and how well.
 fn counters(theme: &Theme, view: &TrafficView, hearing: &Hearing, heard: &Heard, area: Rect, buffer: &mut Buffer) {
     let interval = &heard.interval;
-    let packets: u64 = interval.classes.iter().map(|count| count.packets).sum();
+    let packets = interval.classes.iter().fold(0_u64, |sum, count| sum.saturating_add(count.packets));
     let mut pen = Pen::new(buffer, area);
     pen.write("   ", theme.text);
     if view.paused.is_some() {

@@ -55,7 +55,7 @@ fn title(state: &State, walking: &Walking, walk: &Walk, area: Rect, buffer: &mut
     let theme = &state.theme;
     let mut pen = Pen::new(buffer, area);
     pen.write(" ", theme.text).fit(&walk.sent.to_string(), theme.name);
-    let (mark, kernel) = agreement(walk, state.live, walking.asking);
+    let (mark, kernel) = agreement(walk, state.is_now(), walking.asking);
     let mut facts = vec![(None, class(walk)), (Some(mark), kernel)];
     if walking.back {
         facts.push((None, "the way back".to_owned()));

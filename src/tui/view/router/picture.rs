@@ -7,6 +7,7 @@ use ratatui::style::Style;
 use super::super::pen::Pen;
 use super::style;
 use crate::tui::router::{Band, Lane, Picture, RouterView, picture};
+use crate::tui::state::State;
 use crate::tui::theme::{Theme, glyph};
 use crate::tui::words::short_netns;
 
@@ -35,6 +36,15 @@ pub(super) fn draw(theme: &Theme, view: &RouterView, area: Rect, buffer: &mut Bu
     for ((band, lane), row) in Band::ALL.into_iter().zip(&picture.lanes).zip(ROWS) {
         let line = Rect { y: area.y + row, height: 1, ..area };
         one(theme, &picture, band, lane, chosen == Some(band), line, buffer);
+    }
+}
+
+/// What flows in each class, below its name, while somebody listens.
+pub(super) fn rates(state: &State, view: &RouterView, area: Rect, buffer: &mut Buffer) {
+    for (band, row) in Band::ALL.into_iter().zip(ROWS).filter(|(_, row)| row + 1 < area.height) {
+        let Some([packets, _]) = super::super::traffic::rates(state, &view.id, band) else { return };
+        let below = Rect { y: area.y + row + 1, height: 1, width: area.width.min(13), ..area };
+        Pen::new(buffer, below).to(1).fit(&format!("{packets}/s"), style(&state.theme, band));
     }
 }
 

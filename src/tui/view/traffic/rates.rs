@@ -9,6 +9,7 @@ use super::{class_style, class_word};
 use crate::path::Class;
 use crate::topology::FloatingIp;
 use crate::traffic::{CLASSES, Interval, short};
+use crate::tui::router::Band;
 use crate::tui::state::State;
 use crate::tui::theme::Theme;
 use crate::tui::traffic::{Hearing, REMEMBERED};
@@ -53,6 +54,12 @@ pub(in crate::tui::view) fn header(state: &State) -> Vec<String> {
     });
     let spark = spark(hearing.history(Class::Fip), 8);
     vec![format!("{} {spark}", told.join("  "))]
+}
+
+/// Packets and bits a second of a router's class, while somebody listens.
+pub(in crate::tui::view) fn rates(state: &State, router: &str, band: Band) -> Option<[String; 2]> {
+    let hearing = state.hearing.as_ref().filter(|hearing| hearing.failed.is_none())?;
+    Some(hearing.router_rates(router, band.class())?.map(short))
 }
 
 /// The overview's rows without the columns of the rates, and these columns,

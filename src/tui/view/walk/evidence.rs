@@ -123,7 +123,8 @@ fn kernel(state: &State, hop: &Hop, out: &mut Lines) {
             out.say("here", &here(), theme.text);
         }
         Kernel::Failed(why) => out.say("kernel", &format!("could not be asked: {why}"), theme.unknown),
-        Kernel::NotAsked if state.live => out.say("kernel", "not asked yet", theme.dim),
+        Kernel::NotAsked if state.is_now() => out.say("kernel", "not asked yet", theme.dim),
+        Kernel::NotAsked if state.live => out.say("kernel", "not asked (this is the past)", theme.dim),
         Kernel::NotAsked => out.say("kernel", "not asked (offline)", theme.dim),
     }
     out.say("ask with", &question.to_string(), theme.key);

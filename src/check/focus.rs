@@ -1,9 +1,9 @@
-//! Which of a node's changes concern one floating IP.
+//! Which of a node's changes and findings concern one floating IP.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::check::{Finding, standing};
+use super::{Finding, standing};
 use crate::net::{Change, IfName, NetnsName, Object};
 use crate::topology::{FloatingIp, ObjectKind, Topology};
 
@@ -67,6 +67,16 @@ impl Focus {
             Object::OvsPort(port) => has(&port.name),
             _ => true,
         }
+    }
+
+    /// True where a finding names one of its addresses, or no address and stands
+    /// in a namespace of its chain.
+    pub fn concerns(&self, finding: &Finding) -> bool {
+        let mut named = [finding.floating_ip, finding.fixed_ip].into_iter().flatten().peekable();
+        if named.peek().is_some() {
+            return named.any(|address| self.addresses.contains(&address));
+        }
+        finding.namespace.as_ref().is_some_and(|name| self.places.contains(name))
     }
 
     /// The floating IP meant, where it is here: by floating or by fixed IP.

@@ -1,0 +1,63 @@
+//! Changes at random, of the kinds that the kernel announces, each with what
+//! takes it back.
+
+use std::time::Duration;
+
+use fipscope::net::{IfName, Mac, Neigh, NeighState, NetnsName, Route, Rule, RuleAction, Snapshot, TableId};
+use fipscope::plan::{Action, LinkSetting, Object, Place};
+
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A pause that makes the changes come at any moment of the watcher's pace.
+    pub fn pause(&mut self) -> Duration {
+        Duration::from_millis(self.below(60) as u64)
+    }
+
+    /// A change of some router's namespace, and what takes it back.
+    pub fn change(&mut self, snapshot: &Snapshot) -> (Place, Action, Action) {
+        let routers: Vec<&NetnsName> =
+            snapshot.namespaces.keys().filter(|name| name.as_str().starts_with("qrouter-")).collect();
+        let name = routers[self.below(routers.len())];
+        let netns = snapshot.netns(name).unwrap();
+        let rfp = netns.links().iter().find(|link| link.name.as_str().starts_with("rfp-")).unwrap();
+        let rules: Vec<&Rule> = netns.rules().iter().filter(|rule| is_of_a_floating_ip(rule)).collect();
+        let object = match self.below(8) {
+            0 => Object::Route(Route::unicast(TableId::MAIN, "10.253.0.0/16".parse().unwrap(), None, &rfp.name)),
+            1 => Object::Neigh(neighbour(&rfp.name)),
+            2 => {
+                let mtu = |mtu| Action::SetLink { dev: rfp.name.clone(), to: LinkSetting::Mtu(mtu), from: None };
+                return (Place::Netns(name.clone()), mtu(rfp.mtu - 10), mtu(rfp.mtu));
+            }
+            _ => {
+                let rule = Object::Rule(rules[self.below(rules.len())].clone());
+                return (Place::Netns(name.clone()), Action::Delete(rule.clone()), Action::Add(rule));
+            }
+        };
+        (Place::Netns(name.clone()), Action::Add(object.clone()), Action::Delete(object))
+    }
+
+    /// Knuth's linear congruence (MMIX).
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+}
+
+fn is_of_a_floating_ip(rule: &Rule) -> bool {
+    rule.from.is_some() && rule.action == RuleAction::Lookup(TableId(16))
+}
+
+fn neighbour(dev: &IfName) -> Neigh {
+    Neigh {
+        dev: dev.clone(),
+        address: "169.254.200.200".parse().unwrap(),
+        mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+        state: NeighState::Permanent,
+        proxy: false,
+    }
+}

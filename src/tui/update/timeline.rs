@@ -1,0 +1,257 @@
+//! What changes are remembered, what a command does on the events screen, and
+//! how the picture is frozen and goes back change by change.
+
+use super::screens::{copy, distance, tab_of};
+use super::{open, open_namespace_at, renew};
+use crate::check::{Focus, turns};
+use crate::net::{Change, NetnsName, Object, Part, Route, TableId};
+use crate::tui::chain::Chain;
+use crate::tui::keymap::Command;
+use crate::tui::layout;
+use crate::tui::live::Live;
+use crate::tui::namespace::Tab;
+use crate::tui::page::Page;
+use crate::tui::state::{Effect, Frozen, Node, Screen, State};
+use crate::tui::timeline::{Event, EventsView};
+
+/// A reading came in: what differs from the one before is remembered.
+pub(super) fn read(state: &mut State, result: &Result<Node, String>) {
+    let Ok(node) = result else { return };
+    let before = state.newest().map(|old| old.judged.clone());
+    let turned = before.map_or_else(Vec::new, |old| turns(&old.findings, &node.judged.findings));
+    state.timeline.read(&node.snapshot, turned);
+}
+
+/// The node changed: that is remembered. Gives the node.
+pub(super) fn heard(state: &mut State, live: Live) -> Node {
+    let is_first = state.watching.replace(live.watching).is_none();
+    state.unwatched = None;
+    if is_first {
+        // The watch began with a reading of its own: it lists no changes since ours.
+        read(state, &Ok(live.node.clone()));
+    } else {
+        state.timeline.push(live.at, live.changes, live.turns, &live.node.snapshot);
+    }
+    live.node
+}
+
+/// Shows a node that came in, unless the picture is frozen.
+pub(super) fn shown(state: &mut State, node: Node) -> Vec<Effect> {
+    follow(state, &node);
+    let effects = match &mut state.frozen {
+        Some(frozen) => {
+            frozen.live = node;
+            Vec::new()
+        }
+        None => renew(state, node),
+    };
+    let height = height(state);
+    let State { above, timeline, .. } = state;
+    events(above).for_each(|view| view.take(timeline, height));
+    effects
+}
+
+/// Brings scroll offsets in line with the size.
+pub(super) fn settle(state: &mut State) {
+    let height = height(state);
+    events(&mut state.above).for_each(|view| view.list.reveal(height, view.rows.len()));
+}
+
+/// Opens the events: those of the floating IP whose chain is in sight, else all.
+pub(super) fn open_events(state: &mut State, node: &Node) {
+    let focus = match state.above.last() {
+        Some(Screen::Events(_)) => return,
+        Some(Screen::Chain(chain)) => focus(chain, node),
+        _ => None,
+    };
+    let view = EventsView::of(&state.timeline, focus, height(state));
+    open(state, Screen::Events(Box::new(view)));
+    settle(state);
+}
+
+pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<Effect> {
+    let height = height(state);
+    let now = state.now;
+    let Some(Screen::Events(view)) = state.above.last_mut() else { return Vec::new() };
+    if let Some(by) = distance(command, height) {
+        view.step(by, height);
+        return Vec::new();
+    }
+    let Some(row) = view.current().cloned() else {
+        if matches!(command, Command::Save | Command::CopyLine | Command::OpenNamespace | Command::ShowThen) {
+            state.notice = Some("nothing is listed".to_owned());
+        }
+        return Vec::new();
+    };
+    match command {
+        Command::CopyLine => return copy(state, Some(row.line())),
+        Command::Save => {
+            let name = format!("fipscope-events-{}.txt", now.strftime("%Y%m%dT%H%M%SZ"));
+            return vec![Effect::Save { name, text: view.text() }];
+        }
+        Command::ShowThen => return show(state, row.moment.number + 1),
+        Command::Explain => match row.event() {
+            Some(Event::Turn(turn)) => open(state, Screen::Page(Page::of(turn.finding.code))),
+            _ => state.notice = Some("only findings have a page".to_owned()),
+        },
+        Command::OpenNamespace => {
+            if let Some(event) = row.event() {
+                open_object(state, node, event);
+            }
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Shows the node one change earlier or later than it is shown.
+pub(super) fn step(state: &mut State, back: bool) -> Vec<Effect> {
+    let timeline = &state.timeline;
+    let here = state.frozen.as_ref().map_or(timeline.end_position(), |frozen| frozen.position);
+    let to = if back { timeline.back(here) } else { timeline.forward(here) };
+    match to {
+        Some(position) => show(state, position),
+        None if back => {
+            state.notice = Some(match timeline.forgotten() {
+                0 => "nothing changed before, as far as this console knows".to_owned(),
+                _ => "what changed before is not remembered any more".to_owned(),
+            });
+            Vec::new()
+        }
+        None if state.frozen.is_some() => thaw(state),
+        None => {
+            state.notice = Some("this is the node as it is now".to_owned());
+            Vec::new()
+        }
+    }
+}
+
+/// Holds the picture as it is, or lets it go on.
+pub(super) fn freeze(state: &mut State) -> Vec<Effect> {
+    if state.frozen.is_some() {
+        return thaw(state);
+    }
+    stand_at(state, state.timeline.end_position())
+}
+
+/// The step back that leads out of the past, not to another screen.
+pub(super) fn leads_out(state: &State) -> bool {
+    state.help.is_none() && state.frozen.as_ref().is_some_and(|frozen| state.above.len() <= frozen.depth)
+}
+
+/// Shows the node as it is now, and as it will be.
+pub(super) fn thaw(state: &mut State) -> Vec<Effect> {
+    match state.frozen.take() {
+        Some(frozen) => renew(state, frozen.live),
+        None => Vec::new(),
+    }
+}
+
+/// Shows the node at a position; where nothing was told since, that is now.
+fn show(state: &mut State, position: u64) -> Vec<Effect> {
+    if state.timeline.forward(position).is_none() {
+        let effects = thaw(state);
+        state.notice = Some("this is the node as it is now".to_owned());
+        return effects;
+    }
+    stand_at(state, position)
+}
+
+fn stand_at(state: &mut State, position: u64) -> Vec<Effect> {
+    let Some(live) = state.newest().cloned() else { return Vec::new() };
+    let timeline = &state.timeline;
+    let (Some(snapshot), Some(at)) = (timeline.node_at(position), timeline.time_at(position)) else {
+        state.notice = Some("that change is not remembered any more".to_owned());
+        return Vec::new();
+    };
+    let is_newest = position == timeline.end_position();
+    let node = if is_newest { live.clone() } else { Node::of(snapshot).accepting(live.judged.acknowledged().clone()) };
+    let depth = state.frozen.as_ref().map_or(state.above.len(), |frozen| frozen.depth);
+    state.frozen = Some(Frozen { position, at, depth, live });
+    let effects = renew(state, node);
+    let height = height(state);
+    if let Some(Screen::Events(view)) = state.above.last_mut() {
+        view.reach(position, height);
+    }
+    effects
+}
+
+/// Shows what an event is about as the kernel has it, or had it where the picture is frozen.
+fn open_object(state: &mut State, node: &Node, event: Event<'_>) {
+    let Some(name) = event.namespace() else {
+        state.notice = Some("it stands on the host itself, in no namespace".to_owned());
+        return;
+    };
+    if !node.snapshot.namespaces.contains_key(name) {
+        state.notice = Some("that namespace is not there; [ goes back to when it was".to_owned());
+        return;
+    }
+    let (tab, text) = match event {
+        Event::Change(change) => change.object().map_or((Tab::Links, String::new()), place),
+        Event::Turn(turn) => (tab_of(turn.finding.object.kind), turn.finding.object.key.clone()),
+    };
+    let name: NetnsName = name.clone();
+    open_namespace_at(state, name, tab, &text);
+    if matches!(event, Event::Change(Change { after: None, .. })) && state.frozen.is_none() {
+        state.notice = Some("it went with that change; [ goes back to when it was there".to_owned());
+    }
+}
+
+/// Where an object is listed, and by which words.
+fn place(object: &Object) -> (Tab, String) {
+    match object {
+        Object::Link(link) => (Tab::Links, link.name.to_string()),
+        Object::Addr(addr) => (Tab::Addresses, addr.to_string()),
+        Object::Rule(rule) => (Tab::Rules, rule.to_string()),
+        // Raw views print a route below its table's heading, without the table.
+        Object::Route(route) => (Tab::Routes, Route { table: TableId::MAIN, ..(**route).clone() }.to_string()),
+        Object::Neigh(neigh) => (Tab::Neighbours, neigh.address.to_string()),
+        Object::Table(_, table) => (Tab::Netfilter, table.name.clone()),
+        Object::Chain(_, chain) => (Tab::Netfilter, chain.name.clone()),
+        Object::NfRule(at, rule) => (Tab::Netfilter, rule.line(&at.chain, at.at.family).to_string()),
+        Object::Sysctl(name, _) => (Tab::Sysctls, name.clone()),
+        Object::Part(part) => (part_tab(part), String::new()),
+        Object::Netns(_) | Object::OvsPort(_) | Object::FileLine(..) | Object::Fact(_) => (Tab::Links, String::new()),
+    }
+}
+
+fn part_tab(part: &Part) -> Tab {
+    match part {
+        Part::Addrs(_) => Tab::Addresses,
+        Part::Rules(_) => Tab::Rules,
+        Part::Routes(_) => Tab::Routes,
+        Part::Neighs(_) => Tab::Neighbours,
+        Part::Netfilter(_) | Part::Tables(..) => Tab::Netfilter,
+        _ => Tab::Links,
+    }
+}
+
+/// A chain's floating IP, as something that changes can concern.
+fn focus(chain: &Chain, node: &Node) -> Option<(Focus, String)> {
+    let mut focus = Focus::on(chain.fip.floating.or(chain.fip.fixed)?);
+    if let Some(fip) = chain.fip.find(&node.topology) {
+        focus.follow(&node.topology, fip);
+    }
+    Some((focus, chain.fip.label()))
+}
+
+/// A floating IP that got another chain is followed there.
+fn follow(state: &mut State, node: &Node) {
+    for (focus, _) in events(&mut state.above).filter_map(|view| view.focus.as_mut()) {
+        if let Some(fip) = focus.find(&node.topology) {
+            focus.follow(&node.topology, fip);
+        }
+    }
+}
+
+fn events(above: &mut [Screen]) -> impl Iterator<Item = &mut EventsView> {
+    above.iter_mut().filter_map(|screen| match screen {
+        Screen::Events(view) => Some(&mut **view),
+        _ => None,
+    })
+}
+
+/// The rows of the events' list.
+fn height(state: &State) -> usize {
+    usize::from(layout::events(layout::outer(state, state.area()).body).list.height)
+}

@@ -1,0 +1,110 @@
+//! From a node that has nothing of the external network to a floating IP that
+//! answers, and back again, by the program alone.
+
+use fipscope::lab::{Lab, LabOptions, Need};
+use fipscope::net::Snapshot;
+use serde_json::Value;
+
+use crate::case::{build, of};
+use crate::change::{fipscope, quiet, run, said, same, valid};
+
+const NETWORK: &str = "cef4f7b4-c344-4904-a847-a9960f58fb20";
+const FG: [&str; 10] = [
+    "--gateway-port-id",
+    "b2b77eed-1b2c-4d5e-8f90-123456789abc",
+    "--gateway-port-address",
+    "192.168.1.23/24",
+    "--gateway-port-mac",
+    "fa:16:3e:cc:98:c8",
+    "--gateway",
+    "192.168.1.1",
+    "--bridge",
+    "br-ex",
+];
+/// In the later layouts it goes with the router's pair.
+const GATEWAY: [&str; 2] = ["--gateway", "192.168.1.1"];
+
+/// Wired from nothing, taken back; wired and removed; wired and removed where
+/// the rest of it stands already.
+pub(crate) fn from_nothing(case: &str) {
+    let (layout, backend) = of(case);
+    let lab = build(&LabOptions { layout, backend, needs: vec![Need::Unplugged], ..LabOptions::default() });
+    let nothing = quiet(&lab);
+    assert!(nothing.namespaces.keys().all(|name| !name.as_str().starts_with("fip-")));
+    let wanted = ["associate", "192.168.1.3", "10.0.0.4", "--layout", layout.word()];
+    let whole: Vec<&str> = wanted.into_iter().chain(["--external-network", NETWORK]).chain(FG).collect();
+
+    // What is missing is asked for.
+    for words in [&wanted[..], &whole[..whole.len() - 2]] {
+        let missing = fipscope(&lab, &[words, &["--yes"]].concat());
+        assert_eq!(missing.status.code(), Some(2), "{}", said(&missing));
+    }
+    let shown = fipscope(&lab, &[&whole[..], &["--dry-run", "--format", "json"]].concat());
+    assert_eq!(shown.status.code(), Some(0), "{}", said(&shown));
+    let plan: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    valid("plan", &plan);
+    assert!(plan["warnings"].to_string().contains("could not be asked"), "{plan:#}");
+    same(&nothing, &quiet(&lab), "only shown");
+
+    associated(&lab, &whole);
+    changed(&lab, &["undo", "--yes", "--format", "json"]);
+    same(&nothing, &quiet(&lab), "taken back");
+
+    associated(&lab, &whole);
+    let again = fipscope(&lab, &[&whole[..], &["--yes"]].concat());
+    assert!(again.status.success() && said(&again).contains("so already"), "{}", said(&again));
+    removed(&lab);
+    let rest = quiet(&lab);
+    in_use_elsewhere(&lab, &rest);
+    associated(&lab, &[&wanted[..], &GATEWAY].concat());
+    removed(&lab);
+    same(&rest, &quiet(&lab), "removed");
+    println!("wired three times, taken back and removed");
+}
+
+/// Associated, and answers from both sides; nothing is found wrong.
+fn associated(lab: &Lab, words: &[&str]) {
+    changed(lab, &[words, &["--yes", "--no-wait", "--format", "json"]].concat());
+    for (from, to) in [("outside", "192.168.1.3"), ("vm-10.0.0.4", "198.51.100.7")] {
+        let ping = ["netns", "exec", from, "ping", "-q", "-c", "1", "-W", "3", to];
+        assert!(run(lab, "ip", &ping).status.success(), "{from} → {to}");
+    }
+    // Whether old connections are left, only a reading of them tells.
+    let check = fipscope(lab, &["check", "--ignore", "DVR406"]);
+    assert_eq!(check.status.code(), Some(0), "{}", said(&check));
+    let shown = fipscope(lab, &["show", "192.168.1.3"]);
+    assert_eq!(shown.status.code(), Some(0), "{}", said(&shown));
+}
+
+/// The last one of its router: the pair goes along.
+fn removed(lab: &Lab) {
+    let unknown = fipscope(lab, &["remove", "192.168.1.99", "--yes"]);
+    assert_eq!(unknown.status.code(), Some(1), "{}", said(&unknown));
+    changed(lab, &["remove", "192.168.1.3", "--with-pair", "--yes", "--format", "json"]);
+    let left = said(&run(lab, "ip", &["netns", "exec", &fip(), "ip", "-o", "route", "show", "table", "all"]));
+    assert!(!left.contains("192.168.1.3 ") && !left.contains("fpr-"), "{left}");
+}
+
+/// Somebody outside has the address: nothing is done.
+fn in_use_elsewhere(lab: &Lab, before: &Snapshot) {
+    let address = |what| ["netns", "exec", "gateway", "ip", "addr", what, "192.168.1.77/24", "dev", "eth0"];
+    assert!(run(lab, "ip", &address("add")).status.success());
+    let refused = fipscope(lab, &[&["associate", "192.168.1.77", "10.0.0.4", "--yes"][..], &GATEWAY].concat());
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    assert!(said(&refused).contains("in use on the external network"), "{}", said(&refused));
+    assert!(run(lab, "ip", &address("del")).status.success());
+    same(before, &quiet(lab), "refused");
+}
+
+fn fip() -> String {
+    format!("fip-{NETWORK}")
+}
+
+/// A change that is done and verified.
+fn changed(lab: &Lab, words: &[&str]) {
+    let output = fipscope(lab, words);
+    assert_eq!(output.status.code(), Some(0), "{words:?}: {}", said(&output));
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    valid("result", &result);
+    assert!(result["applied"] == true && result["verified"] == true, "{words:?}: {result:#}");
+}
