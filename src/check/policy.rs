@@ -8,6 +8,8 @@ mod shadow;
 mod stray;
 mod table;
 
+pub(super) use rule::Priorities;
+
 use super::DecidedBy::Snapshot;
 use super::{AgentDoes, Check, Code, Severity};
 

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use index::Index;
 
+use super::policy::Priorities;
 use super::view::Views;
 use crate::net::{IfName, Link, Netns, NetnsName, OvsPort, Snapshot};
 use crate::path::Node;
@@ -22,6 +23,7 @@ pub struct Scene<'a, 's> {
     pub path: &'a Node<'s>,
     views: OnceCell<Views<'s>>,
     index: OnceCell<Index<'s>>,
+    priorities: OnceCell<Priorities>,
 }
 
 /// What a finding is about.
@@ -40,7 +42,7 @@ pub struct Subject {
 impl<'a, 's> Scene<'a, 's> {
     /// A node, to be judged.
     pub fn of(snapshot: &'s Snapshot, topology: &'s Topology, path: &'a Node<'s>) -> Self {
-        Self { snapshot, topology, path, views: OnceCell::new(), index: OnceCell::new() }
+        Self { snapshot, topology, path, views: OnceCell::new(), index: OnceCell::new(), priorities: OnceCell::new() }
     }
 
     /// The distributed routers, gathered when first asked for.
@@ -51,6 +53,11 @@ impl<'a, 's> Scene<'a, 's> {
     /// The look-ups, gathered when first asked for.
     pub(super) fn index(&self) -> &Index<'s> {
         self.index.get_or_init(|| Index::of(self.snapshot, self.topology))
+    }
+
+    /// The agent's file of priorities, read when first asked for.
+    pub(super) fn priorities(&self) -> &Priorities {
+        self.priorities.get_or_init(|| Priorities::of(self.snapshot))
     }
 
     /// The floating IPs of a router, of every kind.
@@ -71,7 +78,10 @@ impl<'a, 's> Scene<'a, 's> {
 
     /// A device of a namespace.
     pub fn link(&self, namespace: &NetnsName, device: &IfName) -> Option<&'s Link> {
-        self.index().links.get(&(namespace, device)).copied()
+        match self.index().links.get(namespace) {
+            Some(links) => links.get(device).copied(),
+            None => self.netns(namespace)?.link(device),
+        }
     }
 
     /// The port of Open vSwitch with a name.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::check::view::{View, each};
 use crate::check::{Findings, Scene, Subject};
-use crate::net::{Change, Family, IfName, Object, RouteQuestion, Rule, RulePriority};
+use crate::net::{Change, Family, IfName, Object, RouteQuestion, Rule, RulePriority, Snapshot};
 use crate::neutron::{AllocationLine, FIP_PRIORITIES, FIP_TABLE, is_fip_priority, priority_lines};
 use crate::path::{ICMP, Packet, Start};
 use crate::topology::{FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef};
@@ -28,11 +28,11 @@ enum Found<'s> {
 
 /// DVR301.
 pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let file = Priorities::of(scene);
+    let file = scene.priorities();
     each(scene, findings, |view, findings| {
         let mut rules = Rules::of(view);
         for (fip, fixed) in fips(view) {
-            if !matches!(find(&rules, &file, fip, fixed), Found::Missing) {
+            if !matches!(find(&rules, file, fip, fixed), Found::Missing) {
                 continue;
             }
             let namespace = Some(view.qrouter);
@@ -50,11 +50,11 @@ pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR302.
 pub(super) fn wrong_table(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let file = Priorities::of(scene);
+    let file = scene.priorities();
     each(scene, findings, |view, findings| {
         let rules = Rules::of(view);
         for (fip, fixed) in fips(view) {
-            let Found::WrongTable(rule) = find(&rules, &file, fip, fixed) else { continue };
+            let Found::WrongTable(rule) = find(&rules, file, fip, fixed) else { continue };
             // The agent's file knows which priority it is to have.
             let wanted = wanted(fixed, file.priority(fip).unwrap_or(rule.priority));
             let message = match rule.table() {
@@ -75,11 +75,11 @@ pub(super) fn wrong_table(scene: &Scene<'_, '_>, findings: &mut Findings) {
 /// DVR310: a rule for another fixed IP than the translation's, or a DNAT to
 /// another than rule and SNAT.
 pub(super) fn disagrees(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let file = Priorities::of(scene);
+    let file = scene.priorities();
     each(scene, findings, |view, findings| {
         let rules = Rules::of(view);
         for (fip, fixed) in fips(view) {
-            let found = find(&rules, &file, fip, fixed);
+            let found = find(&rules, file, fip, fixed);
             let is_reckoned = matches!(found, Found::PerhapsElsewhere(_));
             if let Found::Elsewhere(rule) | Found::PerhapsElsewhere(rule) = found {
                 let wanted = wanted(fixed, rule.priority);
@@ -254,11 +254,12 @@ fn is_good(rule: &Rule) -> bool {
 }
 
 /// The agent's file of priorities.
-pub(super) struct Priorities(HashMap<IpAddr, RulePriority>);
+pub(in crate::check) struct Priorities(HashMap<IpAddr, RulePriority>);
 
 impl Priorities {
-    pub(super) fn of(scene: &Scene<'_, '_>) -> Self {
-        let lines = scene.snapshot.host.priority_file.seen().into_iter().flat_map(priority_lines);
+    /// Reads it; empty where there is none.
+    pub(in crate::check) fn of(snapshot: &Snapshot) -> Self {
+        let lines = snapshot.host.priority_file.seen().into_iter().flat_map(priority_lines);
         Self(lines.filter_map(AllocationLine::entry).map(|entry| (entry.floating_ip, entry.priority)).collect())
     }
 

@@ -20,8 +20,8 @@ const LOWER: Ipv4Addr = Ipv4Addr::new(45, 0, 0, 1);
 pub(super) fn by_rule(scene: &Scene<'_, '_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         // Without a rule that could come first, one lookup tells of all of them.
-        let enough = if has_rivals(view) { usize::MAX } else { 1 };
-        for (fip, fixed, rule) in ruled(view).take(enough) {
+        let concerned = if has_rivals(view) { ruled(view).collect() } else { Vec::from_iter(first_ruled(view)) };
+        for (fip, fixed, rule) in concerned {
             let question = question(scene, view, fixed);
             if question.iif.is_none() {
                 continue;
@@ -56,7 +56,7 @@ pub(super) fn by_rule(scene: &Scene<'_, '_>, findings: &mut Findings) {
 /// network, in main; a route towards a tenant's own appliance is its own affair.
 pub(super) fn by_main(scene: &Scene<'_, '_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
-        let Some((fip, fixed, _)) = ruled(view).next() else { return };
+        let Some((fip, fixed, _)) = first_ruled(view) else { return };
         let outer: Vec<IpNet> =
             view.router.external_network.as_deref().and_then(|id| scene.network(id)).map_or_else(Vec::new, |network| {
                 let nets = network.gateway_port.iter().flat_map(|port| port.addresses.iter().map(IpNet::trunc));
@@ -102,6 +102,16 @@ fn ruled<'s>(view: &View<'s>) -> impl Iterator<Item = (&'s FloatingIp, IpAddr, &
     view.distributed().filter_map(move |fip| {
         let fixed = fip.fixed_ip?;
         Some((fip, fixed, *rules.get(&IpNet::from(fixed))?))
+    })
+}
+
+/// The first of them, without an index.
+fn first_ruled<'s>(view: &View<'s>) -> Option<(&'s FloatingIp, IpAddr, &'s Rule)> {
+    view.distributed().find_map(|fip| {
+        let fixed = fip.fixed_ip?;
+        let own = Some(IpNet::from(fixed));
+        let mut rules = view.rules().filter(|rule| rule.from == own && rule.table() == Some(FIP_TABLE));
+        Some((fip, fixed, rules.find(|rule| is_plain(rule) && is_fip_priority(rule.priority))?))
     })
 }
 

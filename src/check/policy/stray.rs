@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::rule::{Priorities, is_plain, moved, question};
+use super::rule::{is_plain, moved, question};
 use crate::check::view::{View, each};
 use crate::check::{Findings, Scene, Severity, Subject};
 use crate::net::{Change, NeighState, Object, Rule, RulePriority};
@@ -12,9 +12,9 @@ use crate::topology::{FipKind, FloatingIp, ObjectKind, ObjectRef};
 
 /// DVR303.
 pub(super) fn stray(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let file = Priorities::of(scene);
+    let file = scene.priorities();
     each(scene, findings, |view, findings| {
-        let moved = moved(view, &file);
+        let moved = moved(view, file);
         let mut by_fixed: BTreeMap<IpAddr, Vec<&Rule>> = BTreeMap::new();
         let mut by_priority: BTreeMap<RulePriority, Vec<IpAddr>> = BTreeMap::new();
         for rule in view.rules().filter(|rule| rule.table() == Some(FIP_TABLE) && is_plain(rule)) {

@@ -20,8 +20,8 @@ pub(in crate::check) struct Index<'s> {
     pub(in crate::check) amiss: Vec<(&'s FloatingIp, Direction, &'s ChainLink)>,
     /// Floating IPs by router.
     pub(in crate::check) fips: HashMap<&'s str, Vec<&'s FloatingIp>>,
-    /// Devices by namespace and name.
-    pub(in crate::check) links: HashMap<(&'s NetnsName, &'s IfName), &'s Link>,
+    /// Devices by name, of namespaces with many.
+    pub(in crate::check) links: HashMap<&'s NetnsName, HashMap<&'s IfName, &'s Link>>,
     /// Routes to floating IPs and the like: of main, in fip namespaces, to one
     /// IPv4 address each.
     pub(in crate::check) hosts: HashMap<(&'s NetnsName, IpNet), Vec<&'s Route>>,
@@ -62,8 +62,8 @@ impl<'s> Index<'s> {
             }
         }
         let read = snapshot.namespaces.iter().filter_map(|(name, netns)| Some((name, netns.seen()?)));
-        for (name, netns) in read {
-            index.links.extend(netns.links().iter().map(|link| ((name, &link.name), link)));
+        for (name, netns) in read.filter(|(_, netns)| netns.links().len() > FEW) {
+            index.links.insert(name, netns.links().iter().map(|link| (&link.name, link)).collect());
         }
         for network in &topology.external_networks {
             let routes = snapshot.netns(&network.namespace).map_or(&[][..], |netns| netns.routes());
@@ -98,5 +98,7 @@ fn is_amiss(link: &ChainLink) -> bool {
     !matches!(link.state, LinkState::Ok | LinkState::NotApplicable)
 }
 
+/// So many devices are looked through as fast as looked up.
+const FEW: usize = 16;
 /// `RTPROT_KERNEL`.
 const KERNEL: u8 = 2;

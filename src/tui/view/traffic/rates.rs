@@ -92,7 +92,7 @@ pub(super) fn spark(past: impl DoubleEndedIterator<Item = u64> + ExactSizeIterat
     let bar = |number: &u64| match number {
         0 => " ",
         number => {
-            let eighth = number.saturating_mul(8).div_ceil(most).clamp(1, 8);
+            let eighth = (u128::from(*number) * 8).div_ceil(most.into()).clamp(1, 8);
             BARS[usize::try_from(eighth - 1).unwrap_or(0)]
         }
     };
