@@ -13,7 +13,12 @@ use fipscope::netns::{self, enter};
 use fipscope::neutron::Layout;
 use fipscope::plan::{Action, Object, Place};
 
-use crate::{associate, change, lines, listening, private, traffic};
+use crate::associate;
+use crate::change;
+use crate::lines;
+use crate::listening;
+use crate::private;
+use crate::traffic;
 
 pub(crate) const LAYOUTS: [Layout; 3] = [Layout::Juno, Layout::Newton, Layout::Pike];
 pub(crate) const BACKENDS: [Backend; 2] = [Backend::Nft, Backend::Legacy];
