@@ -74,14 +74,14 @@ pub(in crate::cli) struct Associate {
 #[command(next_help_heading = "Where the external network does not stand on this node yet")]
 struct GatewayPort {
     /// The agent gateway port's id
-    #[arg(long, value_name = "ID", value_parser = id)]
-    gateway_port_id: Option<String>,
+    #[arg(long = "gateway-port-id", value_name = "ID", value_parser = id)]
+    port_id: Option<String>,
     /// Its address, with the length of its subnet
-    #[arg(long, value_name = "CIDR")]
-    gateway_port_address: Option<IpNet>,
+    #[arg(long = "gateway-port-address", value_name = "CIDR")]
+    address: Option<IpNet>,
     /// Its hardware address
-    #[arg(long, value_name = "MAC")]
-    gateway_port_mac: Option<Mac>,
+    #[arg(long = "gateway-port-mac", value_name = "MAC")]
+    mac: Option<Mac>,
     /// The gateway of its subnet
     #[arg(long, value_name = "ADDRESS")]
     gateway: Option<IpAddr>,
@@ -154,9 +154,9 @@ impl From<Associate> for AssociateArgs {
 impl From<GatewayPort> for GatewayPortArgs {
     fn from(typed: GatewayPort) -> Self {
         Self {
-            port_id: typed.gateway_port_id,
-            address: typed.gateway_port_address,
-            mac: typed.gateway_port_mac,
+            port_id: typed.port_id,
+            address: typed.address,
+            mac: typed.mac,
             gateway: typed.gateway,
             bridge: typed.bridge,
             vlan: typed.vlan,
