@@ -105,9 +105,9 @@ fn latency() {
         times.sort();
         let [half, most, nearly, all] = [50, 90, 99, 100].map(|percent| at(&times, percent));
         println!("  p50 {half:.1}  p90 {most:.1}  p99 {nearly:.1}  max {all:.1}");
+        stages.print();
         runs.push(times);
     }
-    stages.print();
     println!("  {}", load.until_now());
     println!("  {:?}", console.state.watching.unwrap());
     let best = runs.iter().map(|times| at(times, 99)).fold(f64::INFINITY, f64::min);

@@ -46,12 +46,13 @@ impl Stages {
         }
     }
 
-    /// Each stage: when it ended after the change, and what it took of a processor.
+    /// Each stage of the changes since the last time: when it ended after the
+    /// change, and what it took of a processor.
     pub fn print(&self) {
-        let marks = self.0.lock().unwrap();
+        let all = std::mem::take(&mut self.0.lock().unwrap().all);
         println!("  stage        ends after p50    p99   processor p50    p99");
         for stage in ORDER {
-            let Some(all) = marks.all.get(stage) else { continue };
+            let Some(all) = all.get(stage) else { continue };
             let at = |pick: fn(&(Duration, Duration)) -> Duration, percent: usize| {
                 let mut times: Vec<Duration> = all.iter().map(pick).collect();
                 times.sort();
