@@ -1,11 +1,11 @@
 //! The console's loop: keys, readings, time and signals in, drawings and
 //! effects out. The same loop runs on a terminal and in tests.
 
-use std::collections::BTreeSet;
+mod reach;
+
 use std::future::{Future, poll_fn};
 use std::io::{self, IsTerminal, Write};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,55 +16,16 @@ use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
+pub use self::reach::{Asker, Keeper, Prober, Reach, Source, Tracker};
 use super::changer::{self, Changer};
 use super::effects;
-use super::listener::{Ears, Listener};
+use super::listener::Listener;
 use super::live::Live;
 use super::terminal::{Guard, Signals};
 use super::worker::Worker;
-use crate::exec::Site;
-use crate::net::{ConntrackEntry, NetnsName, RouteAnswer, RouteQuestion, WireAnswer, WireQuestion};
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::Theme;
-use crate::tui::{Effect, Msg, Node, State, update, view};
-
-/// Where readings come from: this node, a file, the lab. It is called on a
-/// thread of its own, once at the start and again for each refresh; the error
-/// is for the user, its last line says what to try.
-pub type Source = Arc<dyn Fn() -> Result<Node, String> + Send + Sync>;
-
-/// Asks the kernel's own route lookups, one answer a question, in their order;
-/// an error says why that one could not be asked. It is called on the thread of
-/// the readings.
-pub type Asker = Arc<dyn Fn(&[RouteQuestion]) -> Vec<Result<RouteAnswer, String>> + Send + Sync>;
-
-/// Asks the wire, one answer a question, in their order. It takes seconds, and
-/// is called on a thread of its own.
-pub type Prober = Arc<dyn Fn(&[WireQuestion]) -> Vec<WireAnswer> + Send + Sync>;
-
-/// Remembers for a node that a finding is acknowledged, or (`true`) no longer.
-/// Gives all that are; the error is for the user.
-pub type Keeper = Arc<dyn Fn(&str, &str, bool) -> Result<BTreeSet<String>, String> + Send + Sync>;
-
-/// Reads a namespace's tracked connections, on the thread of the readings.
-pub type Tracker = Arc<dyn Fn(&NetnsName) -> Result<Vec<ConntrackEntry>, String> + Send + Sync>;
-
-/// What the console reaches besides readings; each where there is one.
-#[derive(Clone, Default)]
-pub struct Reach {
-    /// The kernel's own lookups.
-    pub asker: Option<Asker>,
-    /// The wire.
-    pub prober: Option<Prober>,
-    /// What is acknowledged.
-    pub keeper: Option<Keeper>,
-    /// Tracked connections.
-    pub tracker: Option<Tracker>,
-    /// What flows.
-    pub ears: Option<Ears>,
-    /// The node, where it may be changed.
-    pub site: Option<Site>,
-}
+use crate::tui::{Effect, Msg, State, update, view};
 
 /// Events that are taken in before the next drawing, at most.
 const BATCH: usize = 256;

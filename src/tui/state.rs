@@ -2,11 +2,9 @@
 //! what is selected. No handles, no clock.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::Timestamp;
 use ratatui::layout::{Rect, Size};
 
@@ -16,20 +14,19 @@ use super::form::Form;
 use super::journal::JournalView;
 use super::judged::Judged;
 use super::keymap::{Context, Keymap};
-use super::live::{Live, Watching};
+use super::live::Watching;
 use super::namespace::Namespace;
 use super::overview::{Overview, RowId};
 use super::page::Page;
-use super::proposal::{Order, Proposal};
+use super::proposal::Proposal;
 use super::router::RouterView;
 use super::theme::Theme;
 use super::timeline::{EventsView, Timeline};
-use super::tracked::{Tracked, TrackedView};
-use super::traffic::{Heard, Hearing, TrafficView};
-use super::walk::{Answered, PACE, Walking};
+use super::tracked::TrackedView;
+use super::traffic::{Hearing, TrafficView};
+use super::walk::{PACE, Walking};
 use crate::check::{Finding, judge, judge_with};
-use crate::net::{NetnsName, RouteQuestion, Snapshot, WireAnswers};
-use crate::plan::journal::{Entry, Past};
+use crate::net::{Snapshot, WireAnswers};
 use crate::topology::Topology;
 
 /// One reading of the node, and what it comes to.
@@ -173,113 +170,6 @@ pub enum Purpose {
         /// The row selected before.
         before: Option<RowId>,
     },
-}
-
-/// What can happen to the console.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Msg {
-    /// A key.
-    Key(KeyEvent),
-    /// The mouse.
-    Mouse(MouseEvent),
-    /// Text pasted into the terminal.
-    Paste(String),
-    /// The terminal has another size.
-    Resize(u16, u16),
-    /// Time has passed.
-    Tick(Timestamp),
-    /// The node was read, or could not be.
-    Node(Result<Node, String>),
-    /// The node changed.
-    Live(Box<Live>),
-    /// It is still watched, nothing changed.
-    Watching(Watching),
-    /// It can be watched no more, and why.
-    Unwatched(String),
-    /// The text went to the clipboard, or why not.
-    Copied(Result<String, String>),
-    /// What the kernel's own lookups answer.
-    Routes(Vec<Answered>),
-    /// What flowed in an interval, or why nothing can be heard.
-    Heard(Result<Box<Heard>, String>),
-    /// Tracked connections were read.
-    Tracked(Vec<Tracked>),
-    /// A line was written to the journal of changes.
-    Told(Entry),
-    /// A change is over, or was refused before anything was done.
-    Over(Result<Over, String>),
-    /// The journal was read.
-    Journal(Result<Vec<Past>, String>),
-    /// A file was written, or why not.
-    Saved(Result<String, String>),
-    /// A reading with what the wire answered to it, or why nobody was asked.
-    Probed(Result<Node, String>),
-    /// The findings that are acknowledged on the node from now on, or why not.
-    Acknowledged(Result<BTreeSet<String>, String>),
-}
-
-/// What the console wants done outside.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    /// Read the node.
-    Reread,
-    /// Ask the kernel's own lookups.
-    AskRoutes(Vec<RouteQuestion>),
-    /// Ask the wire what only that decides.
-    Probe,
-    /// Remember that a finding is known and accepted, or no longer.
-    Acknowledge {
-        /// The node's name.
-        node: String,
-        /// The finding's identity.
-        id: String,
-        /// No longer.
-        revoke: bool,
-    },
-    /// Listen to what flows.
-    Listen,
-    /// Listen no more.
-    StopListening,
-    /// Read the tracked connections of some namespaces that have one of these
-    /// addresses.
-    ReadTracked {
-        /// Where.
-        namespaces: Vec<NetnsName>,
-        /// Which.
-        addresses: Vec<IpAddr>,
-    },
-    /// Put the text into the clipboard.
-    Copy(String),
-    /// Write a new file into the current folder.
-    Save {
-        /// Its name.
-        name: String,
-        /// What is to be in it.
-        text: String,
-    },
-    /// Carry out a plan.
-    Apply(Arc<Order>),
-    /// Take back a change of the past.
-    Undo(u64),
-    /// Do the rest of a change that has no end.
-    Complete(u64),
-    /// Read the journal.
-    ReadJournal,
-    /// Draw every cell afresh.
-    Redraw,
-    /// Leave.
-    Quit,
-}
-
-/// What became of a change.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Over {
-    /// The change, with what became of each step.
-    pub past: Past,
-    /// What it is for was seen to be so.
-    pub verified: bool,
-    /// Why it failed, if it did.
-    pub failure: Option<String>,
 }
 
 impl Node {

@@ -19,9 +19,10 @@ use ratatui::layout::Size;
 use super::goto::Target;
 use super::keymap::{Command, Context, Key};
 use super::layout;
+use super::message::{Effect, Msg};
 use super::overview::FipId;
 use super::page::Page;
-use super::state::{Effect, Msg, Node, Prompt, Purpose, Screen, State};
+use super::state::{Node, Prompt, Purpose, Screen, State};
 use super::{chain::Chain, namespace::Namespace, namespace::Tab};
 use crate::net::{NetnsName, printable};
 

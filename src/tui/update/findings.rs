@@ -13,9 +13,10 @@ use crate::tui::findings::{FindingRow, FindingsView};
 use crate::tui::keymap::Command;
 use crate::tui::layout;
 use crate::tui::list::List;
+use crate::tui::message::Effect;
 use crate::tui::overview::FipId;
 use crate::tui::page::Page;
-use crate::tui::state::{Effect, Node, Screen, State};
+use crate::tui::state::{Node, Screen, State};
 use crate::tui::view::detail_lines;
 use crate::tui::walk::Ends;
 

@@ -6,8 +6,9 @@ use super::proposal::propose;
 use super::{back, open};
 use crate::tui::form::Form;
 use crate::tui::keymap::{Command, Key};
+use crate::tui::message::Effect;
 use crate::tui::proposal::Wanted;
-use crate::tui::state::{Effect, Node, Screen, State};
+use crate::tui::state::{Node, Screen, State};
 
 /// Opens the form, with the router that is in sight.
 pub(super) fn open_form(state: &mut State, node: &Node) {

@@ -9,7 +9,8 @@ use crate::tui::journal::JournalView;
 use crate::tui::keymap::Command;
 use crate::tui::layout;
 use crate::tui::list::List;
-use crate::tui::state::{Effect, Node, Screen, State};
+use crate::tui::message::Effect;
+use crate::tui::state::{Node, Screen, State};
 use crate::tui::words::one_line;
 
 /// Opens the journal and has it read.

@@ -12,10 +12,11 @@ use crate::tui::findings::FindingsView;
 use crate::tui::form::Field;
 use crate::tui::keymap::{Command, Key};
 use crate::tui::layout::{self, ChainParts};
+use crate::tui::message::Effect;
 use crate::tui::namespace::{Line, Namespace};
 use crate::tui::overview::{Row, SortKey};
 use crate::tui::router::{RouterView, WayRow};
-use crate::tui::state::{Effect, Node, Screen, State};
+use crate::tui::state::{Node, Screen, State};
 use crate::tui::view::{beside, columns, tab_spans};
 use crate::tui::walk::{self, Walking};
 

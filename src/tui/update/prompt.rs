@@ -6,8 +6,9 @@ use super::{form, go, open_chain, proposal, traffic};
 use crate::tui::goto::{self, Target};
 use crate::tui::keymap::{Command, Key};
 use crate::tui::layout;
+use crate::tui::message::Effect;
 use crate::tui::overview::{FipId, Row};
-use crate::tui::state::{Effect, Prompt, Purpose, Screen, State};
+use crate::tui::state::{Prompt, Purpose, Screen, State};
 
 /// Characters that are taken at most.
 const LIMIT: usize = 256;

@@ -10,9 +10,10 @@ use crate::topology::ObjectKind;
 use crate::tui::findings::FindingId;
 use crate::tui::keymap::Command;
 use crate::tui::layout;
+use crate::tui::message::{Effect, Over};
 use crate::tui::overview::FipId;
 use crate::tui::proposal::{Chained, Proposal, Stage, Wanted};
-use crate::tui::state::{Effect, Node, Over, Prompt, Purpose, Screen, State};
+use crate::tui::state::{Node, Prompt, Purpose, Screen, State};
 use crate::tui::words::one_line;
 
 /// Shows the plan for what is wanted.

@@ -5,10 +5,11 @@ use super::walk::open_walk;
 use super::{open, open_chain, open_namespace};
 use crate::tui::keymap::Command;
 use crate::tui::layout;
+use crate::tui::message::Effect;
 use crate::tui::namespace::Tab;
 use crate::tui::overview::FipId;
 use crate::tui::router::RouterView;
-use crate::tui::state::{Effect, Node, Screen, State};
+use crate::tui::state::{Node, Screen, State};
 use crate::tui::walk::{Asked, Ends};
 
 /// Opens a router at a glance.

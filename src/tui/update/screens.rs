@@ -8,10 +8,11 @@ use crate::topology::{Direction, ObjectKind};
 use crate::tui::chain::{Chain, command as shell_command};
 use crate::tui::keymap::{Command, Key};
 use crate::tui::layout;
+use crate::tui::message::Effect;
 use crate::tui::namespace::Tab;
 use crate::tui::overview::{FipId, Row};
 use crate::tui::page::Page;
-use crate::tui::state::{Effect, Node, Prompt, Purpose, Screen, State};
+use crate::tui::state::{Node, Prompt, Purpose, Screen, State};
 use crate::tui::walk::{Asked, Ends};
 
 /// Columns that a raw view moves at a time.

@@ -9,9 +9,10 @@ use crate::tui::chain::Chain;
 use crate::tui::keymap::Command;
 use crate::tui::layout;
 use crate::tui::live::Live;
+use crate::tui::message::Effect;
 use crate::tui::namespace::Tab;
 use crate::tui::page::Page;
-use crate::tui::state::{Effect, Frozen, Node, Screen, State};
+use crate::tui::state::{Frozen, Node, Screen, State};
 use crate::tui::timeline::{Event, EventsView};
 
 /// A reading came in: what differs from the one before is remembered.

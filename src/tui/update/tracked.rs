@@ -5,7 +5,8 @@ use super::screens::{copy, distance};
 use crate::tui::chain::Chain;
 use crate::tui::keymap::Command;
 use crate::tui::layout;
-use crate::tui::state::{Effect, Node, Screen, State};
+use crate::tui::message::Effect;
+use crate::tui::state::{Node, Screen, State};
 use crate::tui::tracked::{Tracked, TrackedView};
 
 /// Opens the connections of the chain's floating IP and has them read.

@@ -6,8 +6,9 @@ use super::{open, open_namespace_at};
 use crate::net::{NetnsName, Route, RouteQuestion, TableId};
 use crate::path::{Hop, Stop};
 use crate::tui::keymap::Command;
+use crate::tui::message::Effect;
 use crate::tui::namespace::Tab;
-use crate::tui::state::{Effect, Node, Screen, State};
+use crate::tui::state::{Node, Screen, State};
 use crate::tui::update::screens::{copy, tab_of};
 use crate::tui::walk::{Answered, Asked, Stage, Walking, stations};
 
