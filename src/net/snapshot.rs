@@ -157,7 +157,9 @@ impl Netns {
 
     /// Puts every list into its promised order.
     pub fn sort(&mut self) {
-        List::ALL.into_iter().for_each(|list| self.sort_list(list));
+        for list in List::ALL {
+            self.sort_list(list);
+        }
     }
 
     /// Puts one list into its promised order.

@@ -207,7 +207,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Global, &[":"], C::Goto, "goto", "go anywhere by name", Some("go to")),
     bind(Global, &["f"], C::Findings, "findings", "show what is wrong, and why", Some("findings")),
     bind(Global, &["e"], C::Events, "events", "show what changed on the node", Some("events")),
-    bind(Global, &["["], C::StepBack, "change-back", "show the node as it was one change before", None),
+    bind(Global, &["["], C::StepBack, "change-back", "show the node one change earlier", None),
     bind(Global, &["]"], C::StepForward, "change-forward", "show it one change later", None),
     bind(Global, &["L"], C::Freeze, "freeze", "freeze the picture, or go back to live", None),
     bind(Global, &["J"], C::Journal, "journal", "show the changes made on this node", None),

@@ -1,7 +1,7 @@
 //! Connection tracking: entries that outlived their translation, settings, and
 //! how full the table is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{Place, Today};
