@@ -11,6 +11,7 @@ mod screens;
 mod walk;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
+use jiff::Timestamp;
 use ratatui::layout::Size;
 
 use super::goto::Target;
@@ -38,17 +39,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             settle(state);
             Vec::new()
         }
-        Msg::Tick(now) => {
-            state.now = now;
-            let age = state.read_at.map(|then| now.duration_since(then).as_secs());
-            let due =
-                state.refresh.zip(age).is_some_and(|(every, age)| age >= i64::try_from(every).unwrap_or(i64::MAX));
-            let mut effects = walk::tick(state);
-            if due && state.watching.is_none() {
-                effects.extend(refresh(state));
-            }
-            effects
-        }
+        Msg::Tick(now) => tick(state, now),
         Msg::Node(result) => node(state, result),
         Msg::Live(live) => {
             state.watching = Some(live.watching);
@@ -94,6 +85,18 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+/// Time has passed: packets go on, and a reading may have grown too old.
+fn tick(state: &mut State, now: Timestamp) -> Vec<Effect> {
+    state.now = now;
+    let age = state.read_at.map(|then| now.duration_since(then).as_secs());
+    let due = state.refresh.zip(age).is_some_and(|(every, age)| age >= i64::try_from(every).unwrap_or(i64::MAX));
+    let mut effects = walk::tick(state);
+    if due && state.watching.is_none() {
+        effects.extend(refresh(state));
+    }
+    effects
 }
 
 /// A terminal sends Alt-q and a quick Esc, q alike: what is not bound as the

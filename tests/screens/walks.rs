@@ -44,6 +44,8 @@ fn watching(width: u16, height: u16, walks: Walks) -> Desk {
         playing: true,
         moved_at: desk.state.now,
         asking: false,
+        asked_at: None,
+        put_off: false,
         scroll: 0,
     };
     desk.state.above.push(Screen::Walk(Box::new(walking)));
