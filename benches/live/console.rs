@@ -113,7 +113,9 @@ impl Console {
         tracing::trace!(stage = "updated");
         self.draw();
         tracing::trace!(stage = "drawn");
-        old.into_iter().for_each(|old| self.discard.send(old).unwrap());
+        if let Some(old) = old {
+            self.discard.send(old).unwrap();
+        }
         Some(Told::Changes(told))
     }
 

@@ -14,6 +14,7 @@ mod traffic;
 mod walk;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
+use jiff::Timestamp;
 use ratatui::layout::Size;
 
 use super::goto::Target;

@@ -35,7 +35,7 @@ impl Film {
     fn new(width: u16, height: u16) -> Self {
         let mut snapshot = load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sosreport/flat")).unwrap();
         snapshot.taken_at = "2026-11-22T12:00:00Z".parse().unwrap();
-        snapshot.source = "kernel".to_owned();
+        "kernel".clone_into(&mut snapshot.source);
         let node = Node::of(snapshot);
         let mut desk = Desk::blank(width, height);
         desk.state.live = true;
@@ -81,7 +81,9 @@ impl Film {
         for change in changes.iter().filter(|change| !change.is_flapping()) {
             self.told += &watch::change(at, change, style);
         }
-        turns.iter().for_each(|turn| self.told += &watch::turn(at, turn, style));
+        for turn in turns {
+            self.told += &watch::turn(at, turn, style);
+        }
         if !changes.is_empty() {
             self.stood.push(node.snapshot.clone());
         }

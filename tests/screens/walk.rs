@@ -9,7 +9,7 @@ use fipscope::neutron::Layout;
 use fipscope::path::{Class, ICMP, Kernel, Outcome};
 use fipscope::topology::Topology;
 use fipscope::topology::scenario::{QROUTER, Scenario};
-use fipscope::tui::{Effect, Msg, Node, Screen, Tab, Walking};
+use fipscope::tui::{Effect, Live, Msg, Node, Screen, Tab, Walking, Watching, update};
 use insta::assert_snapshot;
 use jiff::SignedDuration;
 
@@ -191,6 +191,28 @@ fn a_new_reading_keeps_the_packet_at_its_station() {
     desk.send(Msg::Node(Ok(read(Scenario::empty()))));
     assert!(desk.screen().contains("192.168.1.3 is not on this node any more"), "{}", desk.screen());
     assert!(!walking(&desk).playing);
+}
+
+#[test]
+fn while_the_node_changes_the_kernel_is_asked_once_a_second() {
+    let mut desk = agent();
+    desk.state.live = true;
+    let mut desk = desk.keys("192.168.1.3<enter>t");
+    let (node, start) = (desk.state.node.clone().unwrap(), desk.state.now);
+    let watching = Watching { at: start, oldest: 0, deaf: 0, overruns: 0 };
+    let news = Live { at: start, changes: Vec::new(), turns: Vec::new(), node, watching };
+    let mut asks_at = |millis: i64, msg: Option<Msg>| {
+        let tick = Msg::Tick(start + SignedDuration::from_millis(millis));
+        let mut effects = update(&mut desk.state, tick);
+        effects.extend(msg.into_iter().flat_map(|msg| update(&mut desk.state, msg)));
+        effects.iter().any(|effect| matches!(effect, Effect::AskRoutes(_)))
+    };
+    let changed = || Some(Msg::Live(Box::new(news.clone())));
+    assert!(!asks_at(100, changed()) && !asks_at(900, changed()), "it was asked when the walk was opened");
+    assert!(asks_at(1000, None), "what was put off is made up for");
+    assert!(!asks_at(1100, changed()) && !asks_at(1900, None));
+    assert!(asks_at(2000, None) && !asks_at(4000, None), "once");
+    assert!(asks_at(5000, changed()), "long ago: at once");
 }
 
 #[test]

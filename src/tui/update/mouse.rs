@@ -17,6 +17,7 @@ use crate::tui::namespace::{Line, Namespace};
 use crate::tui::overview::{Row, SortKey};
 use crate::tui::router::{RouterView, WayRow};
 use crate::tui::state::{Node, Screen, State};
+use crate::tui::tracked::TrackedView;
 use crate::tui::view::{beside, columns, tab_spans};
 use crate::tui::walk::{self, Walking};
 
@@ -67,10 +68,7 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
         Some(Screen::Findings(view)) => click_findings(view, node, body, at).then_some(Command::Open),
         Some(Screen::Page(_)) => None,
         Some(Screen::Tracked(view)) => {
-            let list = layout::findings(view.rows.len(), body).list;
-            if let Some(row) = row_at(list, at, view.list.offset) {
-                view.list.go(row, usize::from(list.height), view.rows.len(), |_| true);
-            }
+            click_tracked(view, body, at);
             None
         }
         Some(Screen::Traffic(view)) => {
@@ -116,6 +114,14 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
     };
     let key = Key { code: crossterm::event::KeyCode::Null, ctrl: false, alt: false };
     command.map_or_else(Vec::new, |command| screens::command(state, command, key))
+}
+
+/// Selects the connection that was clicked.
+fn click_tracked(view: &mut TrackedView, body: Rect, at: Position) {
+    let list = layout::findings(view.rows.len(), body).list;
+    if let Some(row) = row_at(list, at, view.list.offset) {
+        view.list.go(row, usize::from(list.height), view.rows.len(), |_| true);
+    }
 }
 
 /// Selects the row that was clicked, or sorts by the column.
