@@ -14,7 +14,6 @@ mod traffic;
 mod walk;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
-use jiff::Timestamp;
 use ratatui::layout::Size;
 
 use super::goto::Target;

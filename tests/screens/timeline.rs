@@ -81,7 +81,7 @@ impl Film {
         for change in changes.iter().filter(|change| !change.is_flapping()) {
             self.told += &watch::change(at, change, style);
         }
-        for turn in turns {
+        for turn in &turns {
             self.told += &watch::turn(at, turn, style);
         }
         if !changes.is_empty() {
