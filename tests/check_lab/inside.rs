@@ -16,7 +16,9 @@ use fipscope::neutron::Layout;
 use fipscope::plan::{Plan, repair, simulate};
 use fipscope::topology::{FloatingIp, Topology};
 
-use crate::{expected, private, wire};
+use crate::expected;
+use crate::private;
+use crate::wire;
 
 /// What a lab says of itself whose repair was carried out and proved.
 pub(crate) const MENDED: &str = "mended";
