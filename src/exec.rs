@@ -1,6 +1,6 @@
 //! Writes to the node: steps, verification, unwinding.
 //!
-//! [`run`] carries out a [`Plan`]: netlink for what the kernel's routing knows,
+//! [`run()`] carries out a [`Plan`]: netlink for what the kernel's routing knows,
 //! files for settings, `iptables-restore` for the packet filter, each inside
 //! the step's namespace. When a step fails, what was done before it is taken
 //! back in reverse order, and every error is told.
