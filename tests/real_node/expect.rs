@@ -130,11 +130,13 @@ fn floating_ips(node: &Node) -> Value {
             let address = if no_external { Value::Null } else { fip["floating_ip_address"].clone() };
             let network = if no_external { Value::Null } else { fip["floating_network_id"].clone() };
             // S9: the stray rule diverts the instance to rfp, and the floating IP is centralized
-            // by design. S15: the same rule leads nowhere, which is a note.
+            // by design. S15: the same rule leads nowhere, which is a note. S2, S6: instances that
+            // came after the router, of which the agent has no permanent neighbour, are a note.
             let (state, codes) = match (no_external, centralized) {
                 (true, _) => ("ok", json!(["DVR303"])),
                 (false, true) => ("broken", json!(["DVR303", "DVR807"])),
-                (false, false) => ("ok", json!([])),
+                (false, false) if has_neighbour(&format!("qrouter-{id}"), fixed) => ("ok", json!([])),
+                (false, false) => ("ok", json!(["DVR701"])),
             };
             found.push(json!({
                 "floating_ip": address, "fixed_ip": fixed, "router": id, "external_network": network,
@@ -164,6 +166,11 @@ fn addr_of(netns: &str, device: &str) -> Option<String> {
 
 fn rule_priority(netns: &str, fixed: &str) -> Option<u64> {
     ip(netns, &["-4", "rule"]).iter().find(|rule| rule["src"] == fixed && rule["table"] == "16")?["priority"].as_u64()
+}
+
+fn has_neighbour(netns: &str, fixed: &str) -> bool {
+    let mut all = ip(netns, &["-4", "neigh", "show", "nud", "permanent"]).into_iter();
+    all.any(|neigh| neigh["dst"] == fixed)
 }
 
 fn compare(wrong: &mut Vec<String>, what: &str, got: &Value, want: &Value) {
