@@ -23,6 +23,7 @@ use super::message::{Effect, Msg};
 use super::overview::FipId;
 use super::page::Page;
 use super::state::{Node, Prompt, Purpose, Screen, State};
+use super::words::count;
 use super::{chain::Chain, namespace::Namespace, namespace::Tab};
 use crate::net::{NetnsName, printable};
 
@@ -77,8 +78,15 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             findings::acknowledged(state, result);
             Vec::new()
         }
-        Msg::Copied(result) => notice(state, result.map(|text| format!("copied: {}", printable(&text, 120)))),
+        Msg::Copied(result) => notice(state, result.map(|text| copied(&text))),
     }
+}
+
+/// What was copied, by its first line: a notice has one.
+fn copied(text: &str) -> String {
+    let (first, more) = (text.lines().next().unwrap_or_default(), text.lines().count().saturating_sub(1));
+    let more = if more == 0 { String::new() } else { format!(" and {}", count(more, "more line", "more lines")) };
+    format!("copied: {}{more}", printable(first, 120))
 }
 
 /// Tells what became of something, until the next key.

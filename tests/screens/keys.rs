@@ -202,3 +202,10 @@ fn a_floating_ip_that_went_is_missed_not_mistaken() {
     assert!(desk.screen().contains("192.168.1.7 is not on this node any more"), "{}", desk.screen());
     assert!(desk.keys("<esc>").state.above.is_empty());
 }
+
+#[test]
+fn of_several_lines_copied_the_first_is_told() {
+    let mut desk = Desk::article(80, 24);
+    desk.send(Msg::Copied(Ok("#!/bin/sh\nset -eu\ntrue\n".to_owned())));
+    assert_eq!(desk.state.notice.as_deref(), Some("copied: #!/bin/sh and 2 more lines"));
+}
