@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::net::{Observed, RECORD_SCHEMA, Recorded, SCHEMA, Snapshot, printable};
+use crate::net::{Netns, RECORD_SCHEMA, Recorded, SCHEMA, Snapshot, printable};
 
 pub use sosreport::allocation_file;
 
@@ -111,11 +111,7 @@ pub fn snapshot(bytes: &[u8], path: &Path) -> Result<Snapshot, OfflineError> {
     match first.unwrap_or_else(|| serde_json::from_slice(bytes)) {
         Ok(mut snapshot) if snapshot.schema == SCHEMA => {
             snapshot.replay(recorded(bytes, rest, path)?);
-            for netns in snapshot.namespaces.values_mut().chain([&mut snapshot.host.netns]) {
-                if let Observed::Seen(netns) = netns {
-                    netns.sort();
-                }
-            }
+            snapshot.each_netns_mut().for_each(Netns::sort);
             Ok(snapshot)
         }
         Ok(snapshot) => Err(other_schema(path, &snapshot.schema)),
@@ -193,7 +189,7 @@ fn packed(bytes: &[u8]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{Change, NetnsName, Object};
+    use crate::net::{Change, NetnsName, Object, Observed};
 
     fn error(bytes: &[u8]) -> String {
         snapshot(bytes, Path::new("node.json")).unwrap_err().to_string()
@@ -211,7 +207,7 @@ mod tests {
     fn a_recording_is_replayed_to_its_end() {
         let at = |second| jiff::Timestamp::from_second(second).unwrap();
         let first = Snapshot::empty("compute-1", at(0));
-        let object = |why: &str| Some(Object::Netns(Box::new(Observed::Unreadable(why.to_owned()))));
+        let object = |why: &str| Some(Object::Netns(Observed::Unreadable(why.to_owned())));
         let name = Some(NetnsName::from("qrouter-x"));
         let came = Recorded::new(at(1), vec![Change::new(name.clone(), None, object("no"))]);
         let other = Recorded::new(at(2), vec![Change::new(name, object("no"), object("still no"))]);

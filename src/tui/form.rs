@@ -186,7 +186,7 @@ impl Form {
                 });
                 // The snat namespace's ports answer there as well, here or elsewhere, and
                 // are no instances; elsewhere only the routes to them tell.
-                let all = || node.snapshot.namespaces.values().filter_map(|netns| netns.seen());
+                let all = || node.snapshot.seen().map(|(_, netns)| netns);
                 let here = all().flat_map(Netns::addrs).map(|addr| addr.address.addr());
                 let hops = all().flat_map(Netns::routes).filter_map(Route::via);
                 let own: BTreeSet<IpAddr> = here.chain(hops).collect();

@@ -115,7 +115,7 @@ impl Film {
 }
 
 fn netns<'s>(snapshot: &'s mut Snapshot, name: &str) -> &'s mut Netns {
-    seen(snapshot.namespaces.get_mut(&NetnsName::from(name)).unwrap())
+    snapshot.netns_mut(&NetnsName::from(name)).unwrap()
 }
 
 fn rules(snapshot: &mut Snapshot) -> &mut Vec<fipscope::net::Rule> {
@@ -186,7 +186,7 @@ fn from_a_chain_only_its_own_events_are_listed() {
     // A namespace that has nothing to do with it.
     film.change(|snapshot| {
         let other = netns(snapshot, FIP).clone();
-        snapshot.namespaces.insert(NetnsName::from("qdhcp-1"), Observed::Seen(other));
+        snapshot.namespaces.insert(NetnsName::from("qdhcp-1"), Observed::Seen(other.into()));
     });
     let film = film.keys("192.168.1.3<enter>e");
     let own = film.events().text();
@@ -335,7 +335,7 @@ fn hostile_names_and_small_screens_do_no_harm() {
         let name = NetnsName::from("qrouter-\u{1b}[2J\n漢字".repeat(9).as_str());
         let mut netns = netns(snapshot, QROUTER).clone();
         seen(&mut netns.links)[0].name = fipscope::net::IfName::from("\u{202e}\u{7}x");
-        snapshot.namespaces.insert(name, Observed::Seen(netns));
+        snapshot.namespaces.insert(name, Observed::Seen(netns.into()));
         seen(&mut snapshot.host.priority_file).lines.push("\u{1b}]0;x\u{7}".to_owned());
     });
     let mut film = film.keys("e");

@@ -36,7 +36,7 @@ pub(super) fn add(snapshot: &Snapshot, name: &NetnsName) -> Vec<Change> {
     if snapshot.namespaces.contains_key(name) {
         return Vec::new();
     }
-    let made = Thing::Netns(Box::new(Observed::Seen(new(snapshot))));
+    let made = Thing::Netns(Observed::Seen(new(snapshot).into()));
     vec![Change::new(Some(name.clone()), None, Some(made))]
 }
 
@@ -44,12 +44,12 @@ pub(super) fn add(snapshot: &Snapshot, name: &NetnsName) -> Vec<Change> {
 pub(super) fn delete(snapshot: &Snapshot, name: &NetnsName) -> Vec<Change> {
     let Some(netns) = snapshot.namespaces.get(name) else { return Vec::new() };
     let mut changes = Vec::new();
-    for link in netns.seen().map_or(&[][..], Netns::links) {
+    for link in netns.seen().map_or(&[][..], |netns| netns.links()) {
         if matches!(link.peer, Some(Peer::In(..) | Peer::Host(_))) {
             changes.extend(device::delete(snapshot, Some(name), &link.name));
         }
     }
-    changes.push(Change::new(Some(name.clone()), Some(Thing::Netns(Box::new(netns.clone()))), None));
+    changes.push(Change::new(Some(name.clone()), Some(Thing::Netns(netns.clone())), None));
     changes
 }
 
@@ -84,7 +84,7 @@ fn new(snapshot: &Snapshot) -> Netns {
 }
 
 fn host(snapshot: &Snapshot) -> Option<&Netns> {
-    snapshot.host.netns.seen()
+    snapshot.netns_at(None)
 }
 
 fn settings(snapshot: &Snapshot) -> Sysctls {

@@ -147,12 +147,12 @@ impl RouterSpec {
 
 /// Adds a router to a node.
 pub(super) fn add(snapshot: &mut Snapshot, spec: &RouterSpec) {
-    let fip = snapshot.namespaces.entry(spec.fip()).or_insert_with(|| Observed::Seen(fip_namespace(spec)));
-    let Observed::Seen(fip) = fip else { return };
+    let fip = snapshot.namespaces.entry(spec.fip()).or_insert_with(|| Observed::Seen(fip_namespace(spec).into()));
+    let Some(fip) = fip.make_mut() else { return };
     let fpr_index = u32::try_from(fip.links().len()).unwrap_or_default() + 10;
     connect(fip, spec, fpr_index);
     let qrouter = router_namespace(spec, fpr_index);
-    snapshot.namespaces.insert(spec.qrouter(), Observed::Seen(qrouter));
+    snapshot.namespaces.insert(spec.qrouter(), Observed::Seen(qrouter.into()));
 
     let entry = PairEntry { router: spec.id.clone(), pair: spec.pair };
     write_line(&mut snapshot.host.link_local_file, entry.to_string());
