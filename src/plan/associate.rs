@@ -247,7 +247,9 @@ fn warn(plan: &mut Plan, work: &Work<'_>, wanted: &Associate, guessed: bool) {
             ));
         }
     }
-    if let (Attached::Switch(port), true) = (attached, does(|action| matches!(action, Action::Add(Object::OvsPort(_)))))
+    let plugs = || does(|action| matches!(action, Action::Add(Object::OvsPort(_))));
+    if let Attached::Switch { port, is_integration: true } = attached
+        && plugs()
     {
         more.push(format!(
             "An L2 agent that runs puts a port that Neutron did not bind to this host into VLAN 4095: {} is dead then.",

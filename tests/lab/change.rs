@@ -252,7 +252,7 @@ fn tear() {
     }
 }
 
-fn site(lab: &Lab) -> Site {
+pub(crate) fn site(lab: &Lab) -> Site {
     Site {
         netns_dir: lab.netns_dir(),
         state_path: Some(lab.state_path().to_owned()),
@@ -261,7 +261,7 @@ fn site(lab: &Lab) -> Site {
     }
 }
 
-fn read(site: &Site) -> Snapshot {
+pub(crate) fn read(site: &Site) -> Snapshot {
     let netns_dir = site.netns_dir.path().to_owned();
     read_node(&ReadOptions { netns_dir, state_path: site.state_path.clone(), conntrack: false }).unwrap()
 }
