@@ -42,6 +42,8 @@ impl Film {
         let stood = vec![node.snapshot.clone()];
         let mut film = Self { desk, node: node.clone(), stood, told: String::new() };
         film.send(node, Timestamp::UNIX_EPOCH);
+        // The journal is read when the node was.
+        assert_eq!(std::mem::take(&mut film.desk.effects), [Effect::ReadJournal]);
         film
     }
 
