@@ -22,6 +22,8 @@ mod lines;
 mod listening;
 #[path = "../common/private.rs"]
 mod private;
+#[path = "../common/program.rs"]
+mod program;
 mod traffic;
 
 use std::os::unix::process::CommandExt;
