@@ -53,7 +53,8 @@ pub fn change(order: &Order<'_>, site: &Site, told: &mut dyn FnMut(&Entry)) -> R
 }
 
 /// Carries out the taking back of a change that was made: if the node still is
-/// as that change left it.
+/// as that change left it. Where it then is not as it was before the change, the
+/// taking back is taken back itself.
 pub(super) fn reverse(
     past: &[Past],
     undone: &Past,
@@ -89,12 +90,17 @@ pub(super) fn reverse(
     for step in undone.steps.iter().filter(|step| step.state.is_left()) {
         again.push(&step.planned.place, step.planned.action.clone());
     }
-    let verified = super::verify::patiently(|| {
+    let looked = super::verify::patiently(|| {
         let now = site.read().map_err(|error| error.to_string())?;
-        let undone = due(&again, &now).iter().all(|due| *due == Due::Do);
-        if undone { Ok(()) } else { Err(String::new()) }
+        let is_back = due(&again, &now);
+        let left = again.steps.iter().zip(&is_back).filter(|(_, due)| **due != Due::Do);
+        let left: Vec<String> = left.map(|(step, _)| format!("\n  still so: {}", step.description)).collect();
+        if left.is_empty() { Ok(()) } else { Err(format!("the node is not as it was before:{}", left.concat())) }
     });
-    Ok(run.end(Outcome::Done, verified.is_ok(), None))
+    let Err(why) = looked else { return Ok(run.end(Outcome::Done, true, None)) };
+    // Whoever came between may have put some of it back already.
+    let outcome = if run.back(site.read().ok().as_ref()) { Outcome::RolledBack } else { Outcome::Half };
+    Ok(run.end(outcome, false, Some(why)))
 }
 
 /// Refuses where an earlier change has no end.

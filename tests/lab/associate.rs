@@ -6,7 +6,8 @@ use fipscope::net::Snapshot;
 use serde_json::Value;
 
 use crate::case::{build, of};
-use crate::change::{fipscope, quiet, run, said, same, valid};
+use crate::change::valid;
+use crate::program::{fipscope, quiet, run, said, same};
 
 pub(crate) const NETWORK: &str = "cef4f7b4-c344-4904-a847-a9960f58fb20";
 const FG: [&str; 10] = [

@@ -22,6 +22,8 @@ mod lines;
 mod listening;
 #[path = "../common/private.rs"]
 mod private;
+#[path = "../common/program.rs"]
+mod program;
 mod switched;
 mod traffic;
 
@@ -102,7 +104,8 @@ fn cases() -> Vec<(String, User)> {
     for layout in LAYOUTS {
         cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));
         // Ports of a switch are devices that some systems let only root make.
-        let switched = |backend: fipscope::net::netfilter::Backend| format!("switched {} {}", layout.word(), backend.word());
+        let switched =
+            |backend: fipscope::net::netfilter::Backend| format!("switched {} {}", layout.word(), backend.word());
         cases.extend(BACKENDS.map(|backend| (switched(backend), User::Caller)));
     }
     cases

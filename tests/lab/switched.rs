@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::associate::{NETWORK, associated, changed, removed};
 use crate::case::{build, of};
-use crate::change::{fipscope, quiet, read, run, said, same, site, valid};
+use crate::change::{read, site, valid};
+use crate::program::{fipscope, quiet, run, said, same};
 
 const PORT: &str = "fg-b2b77eed-1b";
 /// The tag that the lab gives the external network on the integration bridge.
@@ -49,7 +50,8 @@ pub(crate) fn from_nothing(case: &str) {
 
 /// In the dead VLAN, where a running L2 agent would put it, it says so.
 fn dead(lab: &Lab) {
-    let tag = |tag: &str| assert!(run(lab, "ovs-vsctl", &["set", "port", PORT, &format!("tag={tag}")]).status.success());
+    let tag =
+        |tag: &str| assert!(run(lab, "ovs-vsctl", &["set", "port", PORT, &format!("tag={tag}")]).status.success());
     tag("4095");
     let check = fipscope(lab, &["check", "--ignore", "DVR406"]);
     assert!(check.status.code() == Some(1) && said(&check).contains("DVR604"), "{}", said(&check));
