@@ -31,7 +31,7 @@ use socket::Socket;
 
 use crate::net::{ConntrackEntry, IfName, Netns, NetnsName, Observed, Snapshot};
 pub use lookup::ask_routes;
-pub use offline::{OfflineError, load};
+pub use offline::{LARGEST_SNAPSHOT, OfflineError, load, load_recording};
 pub use watch::{Handle, Health, Update, Watcher};
 
 use crate::netns::{Error as NetnsError, NetnsDir, enter, enter_each, hint};

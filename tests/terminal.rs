@@ -168,3 +168,40 @@ fn terminal_is_restored_when_the_console_is_told_to_end() {
     console.terminal_is_restored();
     console.ends_with(143);
 }
+
+/// What was recorded in the lab is played in a console: the rule that went, and
+/// came back, and what that did to the findings.
+#[test]
+fn a_recording_is_played_on_the_console() {
+    if !sandbox_possible() {
+        return;
+    }
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("record-{}", std::process::id()));
+    let script = r#"
+$F watch --record "$FILE" > "$FILE.text" 2> "$FILE.err" & W=$!
+await() { n=0; until eval "$1"; do n=$((n+1)); [ $n -lt 400 ] || exit 9; sleep 0.05; done; }
+await 'grep -q watching "$FILE.err"'
+Q=$(ip netns list | grep -o 'qrouter-ef25[^ ]*')
+P=$(ip -n $Q rule | sed -n 's/^\([0-9]*\):.*from 10.0.0.4 lookup 16.*/\1/p')
+ip -n $Q rule del priority $P; await 'grep -q "raised DVR301" "$FILE.text"'
+ip -n $Q rule add from 10.0.0.4 lookup 16 priority $P; await 'grep -q "cleared DVR301" "$FILE.text"'
+kill $W; wait $W; true
+"#;
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_fipscope"));
+    command.args(["lab", "--", "sh", "-c", script]).env("F", env!("CARGO_BIN_EXE_fipscope")).env("FILE", &file);
+    assert!(command.status().unwrap().success());
+    let mut console = Console::start(&["--from", file.to_str().unwrap()], 30, 140);
+    console.shows("the end of a recording of");
+    console.press("e");
+    console.shows("cleared DVR301");
+    console.press("[");
+    console.shows("before its end");
+    console.press("\u{1b}\u{1b}");
+    console.shows("DVR301");
+    console.press("q");
+    console.ends_with(0);
+    console.terminal_is_restored();
+    for name in ["", ".text", ".err"] {
+        let _ = std::fs::remove_file(format!("{}{name}", file.display()));
+    }
+}

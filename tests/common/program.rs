@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::lab::Lab;
-use fipscope::net::{Change, Netns, Observed, Snapshot, changes};
+use fipscope::net::{Change, Snapshot, changes};
 
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Where the program keeps its journal.
@@ -49,8 +49,7 @@ pub(crate) fn quiet(lab: &Lab) -> Snapshot {
         let netns_dir = lab.netns_dir().path().to_owned();
         let state_path = lab.given_state_path().map(Path::to_owned);
         let snapshot = read_node(&ReadOptions { netns_dir, state_path, conntrack: true }).unwrap();
-        let all = || snapshot.namespaces.values().chain([&snapshot.host.netns]);
-        let addrs = || all().filter_map(Observed::seen).flat_map(Netns::addrs);
+        let addrs = || snapshot.places().flat_map(|(_, netns)| netns.addrs());
         // IPv6 takes a second or two to see that nobody else has an address.
         if !addrs().any(|addr| addr.flags.tentative) || begin.elapsed() > LONGEST_SETTLING {
             return snapshot;
