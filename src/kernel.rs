@@ -158,11 +158,11 @@ pub fn read_again(before: &Snapshot, names: &BTreeSet<NetnsName>, host: bool, op
     let (found, here) = enter_each(&dir, &names, |_| namespace::read_here(options.conntrack), here);
     if let Some((own, host)) = here {
         snapshot.host = host;
-        snapshot.host.netns = Observed::Seen(own);
+        snapshot.host.netns = Observed::Seen(own.into());
     }
     for (name, found) in names.into_iter().zip(found) {
         match outcome(found) {
-            Some(found) => snapshot.namespaces.insert(name, found),
+            Some(found) => snapshot.namespaces.insert(name, found.map(Arc::new)),
             None => snapshot.namespaces.remove(&name),
         };
     }

@@ -114,7 +114,7 @@ pub(super) fn reverse(
     });
     let Err(why) = looked else { return Ok(run.end(Outcome::Done, true, None)) };
     // Whoever came between may have put some of it back already.
-    let outcome = if run.back(site.read().ok().as_ref()) { Outcome::RolledBack } else { Outcome::Half };
+    let outcome = if run.back() { Outcome::RolledBack } else { Outcome::Half };
     Ok(run.end(outcome, false, Some(why)))
 }
 
