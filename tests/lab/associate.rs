@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::case::{build, of};
 use crate::change::{fipscope, quiet, run, said, same, valid};
 
-const NETWORK: &str = "cef4f7b4-c344-4904-a847-a9960f58fb20";
+pub(crate) const NETWORK: &str = "cef4f7b4-c344-4904-a847-a9960f58fb20";
 const FG: [&str; 10] = [
     "--gateway-port-id",
     "b2b77eed-1b2c-4d5e-8f90-123456789abc",
