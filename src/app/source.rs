@@ -74,6 +74,7 @@ pub(super) fn console(settings: &Settings) -> Result<Exit, AppError> {
         keeper: Some(keeper(settings.clone())),
         tracker: tracker(settings),
         ears: settings.from.is_none().then(|| ears(NetnsDir::new(&settings.netns_dir))),
+        lacking: super::privileges::lacking(),
         site: if settings.from.is_none() { super::consent::site(settings).ok() } else { None },
     };
     Ok(Exit::Other(console::run(Arc::new(read), reach, live, looks)?.code().into()))

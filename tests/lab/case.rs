@@ -18,6 +18,7 @@ use crate::change;
 use crate::lines;
 use crate::listening;
 use crate::private;
+use crate::script;
 use crate::switched;
 use crate::traffic;
 
@@ -38,6 +39,8 @@ pub(crate) fn run(case: &str) {
         "unwind" => unwind(),
         "busy" => change::busy(),
         "refused" => change::refused(),
+        "script names" => script::odd_names(),
+        what if script::SCRIPTS.contains(&what) => script::same_as_enter(what),
         killed if change::KILLED.contains(&killed) => change::killed(killed),
         mended if change::MENDED.iter().any(|(name, ..)| *name == mended) => {
             let (_, layout, faults) = change::MENDED.into_iter().find(|(name, ..)| *name == mended).unwrap();

@@ -24,6 +24,7 @@ mod listening;
 mod private;
 #[path = "../common/program.rs"]
 mod program;
+mod script;
 mod switched;
 mod traffic;
 
@@ -99,7 +100,7 @@ fn cases() -> Vec<(String, User)> {
     // Once is enough of what takes longer: with fewer rights there is more to go wrong.
     let user = if root { User::Nobody } else { User::Caller };
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
-    let changed = mended.chain(change::KILLED).chain(["busy", "refused"]);
+    let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(["busy", "refused", "script names"]);
     cases.extend(changed.map(|case| (case.to_owned(), user)));
     for layout in LAYOUTS {
         cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));

@@ -46,6 +46,8 @@ pub struct Reach {
     pub tracker: Option<Tracker>,
     /// What flows.
     pub ears: Option<Ears>,
+    /// What the process would need to change the node, and has not.
+    pub lacking: Vec<String>,
     /// The node, where it may be changed.
     pub site: Option<Site>,
 }
