@@ -18,6 +18,8 @@ mod associate;
 mod breaks;
 mod case;
 mod change;
+#[path = "../common/known_flows.rs"]
+mod known_flows;
 mod lines;
 mod listening;
 #[path = "../common/private.rs"]
@@ -25,6 +27,7 @@ mod private;
 #[path = "../common/program.rs"]
 mod program;
 mod script;
+mod stops;
 mod switched;
 mod traffic;
 
@@ -32,6 +35,22 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 use case::{BACKENDS, LAYOUTS};
+
+/// What is counted of traffic.
+const TRAFFIC: [&str; 12] = [
+    "count juno",
+    "count newton",
+    "count pike",
+    "count more",
+    "losses",
+    "stops juno nft",
+    "stops newton nft",
+    "stops pike nft",
+    "stops pike legacy",
+    "stops centralized nft",
+    "stops centralized legacy",
+    "listening",
+];
 
 /// Nobody: an ordinary user on every system.
 const NOBODY: u32 = 65_534;
@@ -91,7 +110,7 @@ fn cases() -> Vec<(String, User)> {
         for special in ["scale nft", "scale legacy", "hundred", "traffic", "command", "unwind"] {
             cases.push((special.to_owned(), user));
         }
-        for special in ["count juno", "count newton", "count pike", "stops juno", "stops pike", "listening"] {
+        for special in TRAFFIC {
             if user == User::Caller || special == "count pike" {
                 cases.push((special.to_owned(), user));
             }
