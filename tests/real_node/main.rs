@@ -22,6 +22,9 @@ mod expect;
 mod faults;
 mod inside;
 mod kernel;
+#[path = "../common/known_flows.rs"]
+mod known_flows;
+mod traffic;
 
 use std::collections::VecDeque;
 use std::env;
