@@ -103,7 +103,7 @@ pub(crate) fn found_and_mended(node: &Node, workdir: &Path, builder: &Path) -> V
 }
 
 /// Puts instances and an outside host onto the bridge.
-fn instances(workdir: &Path, builder: &Path) -> bool {
+pub(crate) fn instances(workdir: &Path, builder: &Path) -> bool {
     let script = builder.with_file_name("dataplane.py");
     Command::new("python3").arg(script).arg(workdir).output().is_ok_and(|output| output.status.success())
 }

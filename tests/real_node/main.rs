@@ -28,6 +28,9 @@ mod faults;
 mod hands;
 mod inside;
 mod kernel;
+#[path = "../common/known_flows.rs"]
+mod known_flows;
+mod traffic;
 
 use std::collections::VecDeque;
 use std::env;
