@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use fipscope::net::{Change, FileName, Object as Thing, Snapshot, changes};
+use fipscope::net::{Change, FileName, Netns, Object as Thing, Snapshot, changes};
 use fipscope::plan::{AgentWill, CaseKind, Neutron, Plan, Undo, simulate};
 
 use crate::agent::{Agent, Home, MANY_THREADS};
@@ -151,7 +151,7 @@ fn clean(hands: &Hands<'_>, agent: &mut Agent) {
     // What the agent does not take away: rules of instances that Neutron gave no floating IP here.
     let node = hands.read();
     for (name, netns) in &node.namespaces {
-        let rules = netns.seen().into_iter().flat_map(|netns| netns.rules());
+        let rules = netns.seen().into_iter().flat_map(Netns::rules);
         for rule in rules.filter(|rule| (32_768..72_768).contains(&rule.priority.0)) {
             let from = rule.from.map(|net| net.addr().to_string());
             if from.as_deref() != Some(STILL_THERE.1) {
