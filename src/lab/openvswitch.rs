@@ -50,7 +50,9 @@ impl OpenVswitch {
         run(&client().map(str::to_owned).into_iter().chain(["init".to_owned()]).collect::<Vec<_>>())?;
         served.0.push(start("ovs-vswitchd", &[&format!("unix:{SOCKET}"), "--no-chdir", "--unixctl=none"])?);
         for bridge in [&[INTEGRATION][..], external].concat() {
-            run(&words(&format!("ovs-vsctl --timeout=10 add-br {bridge} -- set bridge {bridge} datapath_type=netdev")))?;
+            run(&words(&format!(
+                "ovs-vsctl --timeout=10 add-br {bridge} -- set bridge {bridge} datapath_type=netdev"
+            )))?;
         }
         for bridge in external {
             join(bridge)?;

@@ -14,6 +14,7 @@ use fipscope::neutron::Layout;
 use fipscope::plan::{Action, Object, Place};
 
 use crate::associate;
+use crate::central;
 use crate::change;
 use crate::lines;
 use crate::listening;
@@ -38,6 +39,8 @@ pub(crate) fn run(case: &str) {
         "unwind" => unwind(),
         "busy" => change::busy(),
         "refused" => change::refused(),
+        "refusals" => central::refusals(),
+        of if central::CASES.contains(&of) => central::there_and_back(of),
         killed if change::KILLED.contains(&killed) => change::killed(killed),
         mended if change::MENDED.iter().any(|(name, ..)| *name == mended) => {
             let (_, layout, faults) = change::MENDED.into_iter().find(|(name, ..)| *name == mended).unwrap();

@@ -17,6 +17,7 @@
 mod associate;
 mod breaks;
 mod case;
+mod central;
 mod change;
 mod lines;
 mod listening;
@@ -97,12 +98,13 @@ fn cases() -> Vec<(String, User)> {
     // Once is enough of what takes longer: with fewer rights there is more to go wrong.
     let user = if root { User::Nobody } else { User::Caller };
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
-    let changed = mended.chain(change::KILLED).chain(["busy", "refused"]);
+    let changed = mended.chain(change::KILLED).chain(central::CASES).chain(["busy", "refused", "refusals"]);
     cases.extend(changed.map(|case| (case.to_owned(), user)));
     for layout in LAYOUTS {
         cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));
         // Ports of a switch are devices that some systems let only root make.
-        let switched = |backend: fipscope::net::netfilter::Backend| format!("switched {} {}", layout.word(), backend.word());
+        let switched =
+            |backend: fipscope::net::netfilter::Backend| format!("switched {} {}", layout.word(), backend.word());
         cases.extend(BACKENDS.map(|backend| (switched(backend), User::Caller)));
     }
     cases

@@ -49,7 +49,8 @@ pub(crate) fn from_nothing(case: &str) {
 
 /// In the dead VLAN, where a running L2 agent would put it, it says so.
 fn dead(lab: &Lab) {
-    let tag = |tag: &str| assert!(run(lab, "ovs-vsctl", &["set", "port", PORT, &format!("tag={tag}")]).status.success());
+    let tag =
+        |tag: &str| assert!(run(lab, "ovs-vsctl", &["set", "port", PORT, &format!("tag={tag}")]).status.success());
     tag("4095");
     let check = fipscope(lab, &["check", "--ignore", "DVR406"]);
     assert!(check.status.code() == Some(1) && said(&check).contains("DVR604"), "{}", said(&check));
