@@ -13,6 +13,7 @@
 
 mod agents;
 mod associate;
+mod central;
 mod common;
 mod faults;
 mod files;

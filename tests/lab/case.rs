@@ -13,6 +13,7 @@ use fipscope::neutron::Layout;
 use fipscope::plan::{Action, Object, Place};
 
 use crate::associate;
+use crate::central;
 use crate::change;
 use crate::known_flows::say;
 use crate::lines;
@@ -42,6 +43,8 @@ pub(crate) fn run(case: &str) {
         "refused" => change::refused(),
         "script names" => script::odd_names(),
         what if script::SCRIPTS.contains(&what) => script::same_as_enter(what),
+        "refusals" => central::refusals(),
+        of if central::CASES.contains(&of) => central::there_and_back(of),
         killed if change::KILLED.contains(&killed) => change::killed(killed),
         mended if change::MENDED.iter().any(|(name, ..)| *name == mended) => {
             let (_, layout, faults) = change::MENDED.into_iter().find(|(name, ..)| *name == mended).unwrap();

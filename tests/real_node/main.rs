@@ -30,6 +30,7 @@ mod inside;
 mod kernel;
 #[path = "../common/known_flows.rs"]
 mod known_flows;
+mod probe;
 mod traffic;
 
 use std::collections::VecDeque;

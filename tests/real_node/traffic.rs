@@ -12,9 +12,9 @@ use fipscope::topology::Direction::{Inbound, Outbound};
 use fipscope::traffic::Interval;
 use serde_json::{Value, json};
 
-use crate::faults::instances;
 use crate::inside::Node;
 use crate::known_flows::{Listening, ask, classes, flood, hops, meet, ping, say, stream, vm};
+use crate::probe::inhabit;
 
 /// The host behind the external gateway, as `dataplane.py` places it.
 const FAR: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
@@ -60,7 +60,7 @@ fn inhabited(node: &Node, workdir: &Path, builder: &Path) -> bool {
     }
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("cloud.json"), cloud.to_string()).unwrap();
-    instances(&folder, builder)
+    inhabit(&folder, builder)
 }
 
 struct Sent {
