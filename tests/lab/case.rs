@@ -15,6 +15,7 @@ use fipscope::plan::{Action, Object, Place};
 
 use crate::associate;
 use crate::change;
+use crate::console;
 use crate::lines;
 use crate::listening;
 use crate::private;
@@ -38,6 +39,7 @@ pub(crate) fn run(case: &str) {
         "unwind" => unwind(),
         "busy" => change::busy(),
         "refused" => change::refused(),
+        "console" => console::changes_the_node(),
         "script names" => script::odd_names(),
         what if script::SCRIPTS.contains(&what) => script::same_as_enter(what),
         killed if change::KILLED.contains(&killed) => change::killed(killed),

@@ -18,6 +18,7 @@ mod associate;
 mod breaks;
 mod case;
 mod change;
+mod console;
 mod lines;
 mod listening;
 #[path = "../common/private.rs"]
@@ -97,7 +98,8 @@ fn cases() -> Vec<(String, User)> {
     // Once is enough of what takes longer: with fewer rights there is more to go wrong.
     let user = if root { User::Nobody } else { User::Caller };
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
-    let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(["busy", "refused", "script names"]);
+    let changed =
+        mended.chain(change::KILLED).chain(script::SCRIPTS).chain(["busy", "refused", "script names", "console"]);
     cases.extend(changed.map(|case| (case.to_owned(), user)));
     for layout in LAYOUTS {
         cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));
