@@ -312,13 +312,14 @@ impl<B: Backend> Console<B> {
                     (Some(prober), Some(node)) => self.worker.probe(prober, node.clone()),
                     _ => quit |= self.send(Msg::Probed(Err("there is no wire to ask".to_owned())))?,
                 },
-                Effect::AskTaken(question) => match &self.reach.finder {
-                    Some(finder) => self.worker.find(finder, question),
-                    None => {
+                Effect::AskTaken(question) => {
+                    if let Some(finder) = &self.reach.finder {
+                        self.worker.find(finder, question);
+                    } else {
                         let answer = WireAnswer::NotAsked("there is no wire to ask".to_owned());
                         quit |= self.send(Msg::Taken(question, answer))?;
                     }
-                },
+                }
                 Effect::Listen => match (&self.reach.ears, &self.state.node) {
                     (Some(ears), Some(node)) => self.listener.start(ears, node.clone()),
                     _ => quit |= self.send(Msg::Heard(Err("there is nothing to listen to".to_owned())))?,

@@ -15,6 +15,7 @@ use fipscope::plan::{Action, Object, Place};
 use crate::associate;
 use crate::central;
 use crate::change;
+use crate::console;
 use crate::known_flows::say;
 use crate::lines;
 use crate::listening;
@@ -41,6 +42,7 @@ pub(crate) fn run(case: &str) {
         "unwind" => unwind(),
         "busy" => change::busy(),
         "refused" => change::refused(),
+        "console" => console::changes_the_node(),
         "script names" => script::odd_names(),
         what if script::SCRIPTS.contains(&what) => script::same_as_enter(what),
         "refusals" => central::refusals(),

@@ -269,7 +269,7 @@ fn who_has_the_address_is_asked_while_the_plan_is_read() {
     stage.keys("a192.168.1.77<tab>10.0.0.77<enter>");
     assert!(stage.screen().contains("Nobody on the external network answers for 192.168.1.77."), "{}", stage.screen());
     let fails: Prober = Arc::new(|_: &[WireQuestion]| panic!("a wire that fails"));
-    for (finder, said) in [(Some(fails), "a wire that fails"), (None, "there is no wire to ask")] {
+    for (finder, said) in [(Some(fails), "a wire that fails"), (None, "already could not be asked: there is no")] {
         stage.console = stage.console.reaching(Reach { finder, ..reach.clone() });
         stage.keys("<esc><enter>");
         assert!(stage.screen().contains(said), "{}", stage.screen());

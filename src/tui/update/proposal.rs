@@ -48,13 +48,11 @@ pub(super) fn repair(state: &mut State, node: &Node) -> Vec<Effect> {
         }
         Some(_) => None,
     };
-    match wanted {
-        Some(wanted) => propose(state, node, wanted),
-        None => {
-            state.notice = Some("nothing to repair is selected".to_owned());
-            Vec::new()
-        }
-    }
+    let Some(wanted) = wanted else {
+        state.notice = Some("nothing to repair is selected".to_owned());
+        return Vec::new();
+    };
+    propose(state, node, wanted)
 }
 
 /// To mend the selected link of a chain, where that is not all that is wrong.
