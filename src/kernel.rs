@@ -25,6 +25,7 @@ mod watch;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use socket::Socket;
 
@@ -134,10 +135,10 @@ pub fn read_node(options: &ReadOptions) -> Result<Snapshot, Error> {
         return Err(Error::Nothing { folder: folder.clone(), own: why.to_owned() });
     }
     snapshot.host = host;
-    snapshot.host.netns = Observed::Seen(own);
+    snapshot.host.netns = Observed::Seen(own.into());
     for (name, found) in names.into_iter().zip(found) {
         if let Some(found) = outcome(found) {
-            snapshot.namespaces.insert(name, found);
+            snapshot.namespaces.insert(name, found.map(Arc::new));
         }
     }
     peer::resolve(&mut snapshot, &dir);

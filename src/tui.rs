@@ -36,7 +36,7 @@ mod words;
 
 pub use chain::{Chain, LinkId};
 pub use findings::{FindingId, FindingRow, FindingsView};
-pub use form::{Field, Form};
+pub use form::{Field, Form, Missing, Offer};
 pub use journal::JournalView;
 pub use judged::{Counts, Judged};
 pub use list::List;
@@ -45,7 +45,7 @@ pub use message::{Effect, Msg, Over};
 pub use namespace::{Line, LineKind, Namespace, Tab, TabView, table_meaning};
 pub use overview::{FipId, Heading, Overview, Row, RowId, Section, Sort, SortKey, Widths};
 pub use page::Page;
-pub use proposal::{Order, Proposal, Stage, Wanted};
+pub use proposal::{Order, Proposal, Stage, Taken, Wanted};
 pub use recording::{Recording, Replay, Turned};
 pub use router::{Band, RouterView, WayId, WayRow};
 pub use state::{Frozen, Node, Prompt, Purpose, Screen, State};

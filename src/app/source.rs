@@ -69,7 +69,8 @@ pub(super) fn console(settings: &Settings) -> Result<Exit, AppError> {
     let live = Some(live.map_err(ConsoleError::Start)?);
     let reach = console::Reach {
         asker: asker(settings),
-        prober: prober(settings),
+        prober: prober(settings, probe::Manner::default()),
+        finder: prober(settings, super::associate::PROBE),
         keeper: Some(keeper(settings.clone())),
         tracker: tracker(settings),
         ears: settings.from.is_none().then(|| ears(NetnsDir::new(&settings.netns_dir))),
@@ -88,9 +89,9 @@ fn accepted(settings: &Settings, node: &str) -> BTreeSet<String> {
 
 /// The links of this node, for what only an answer on the wire decides; a file
 /// has none.
-fn prober(settings: &Settings) -> Option<console::Prober> {
+fn prober(settings: &Settings, manner: probe::Manner) -> Option<console::Prober> {
     let netns_dir = NetnsDir::new(&settings.netns_dir);
-    let ask = move |questions: &[WireQuestion]| probe::ask(&netns_dir, questions, &probe::Manner::default());
+    let ask = move |questions: &[WireQuestion]| probe::ask(&netns_dir, questions, &manner);
     settings.from.is_none().then(|| -> console::Prober { Arc::new(ask) })
 }
 

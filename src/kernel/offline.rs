@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::net::{Observed, Recording, SCHEMA, Snapshot, printable};
+use crate::net::{Netns, Recording, SCHEMA, Snapshot, printable};
 
 pub use sosreport::allocation_file;
 
@@ -143,11 +143,7 @@ fn recording(bytes: &[u8], path: &Path) -> Result<Recording, OfflineError> {
     let rest = documents.byte_offset();
     match first.unwrap_or_else(|| serde_json::from_slice(bytes)) {
         Ok(mut first) if first.schema == SCHEMA => {
-            for netns in first.namespaces.values_mut().chain([&mut first.host.netns]) {
-                if let Observed::Seen(netns) = netns {
-                    netns.sort();
-                }
-            }
+            first.each_netns_mut().for_each(Netns::sort);
             let (lines, remark) = recording::lines(bytes, rest, path)?;
             Ok(Recording { first, lines, remark })
         }
@@ -209,6 +205,7 @@ fn packed(bytes: &[u8]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Observed;
 
     fn error(bytes: &[u8]) -> String {
         snapshot(bytes, Path::new("node.json")).unwrap_err().to_string()

@@ -8,8 +8,10 @@
 mod allocate;
 mod gateway;
 mod in_use;
+mod parts;
 mod site;
 mod told;
+mod who_has;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -24,7 +26,9 @@ use super::agent::{self, Association, External, Forms, Pair};
 use super::future::foretell;
 use super::{Action, AgentCase, AnnounceBy, CaseKind, Neutron, Object, Place, Plan, Refused, TableEdit, Told, fit};
 use gateway::Attached;
+pub use parts::GatewayPortParts;
 pub(super) use site::Site;
+pub use who_has::who_has;
 
 /// A floating IP to be wired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -247,7 +251,9 @@ fn warn(plan: &mut Plan, work: &Work<'_>, wanted: &Associate, guessed: bool) {
             ));
         }
     }
-    if let (Attached::Switch(port), true) = (attached, does(|action| matches!(action, Action::Add(Object::OvsPort(_)))))
+    let plugs = || does(|action| matches!(action, Action::Add(Object::OvsPort(_))));
+    if let Attached::Switch { port, is_integration: true } = attached
+        && plugs()
     {
         more.push(format!(
             "An L2 agent that runs puts a port that Neutron did not bind to this host into VLAN 4095: {} is dead then.",

@@ -28,6 +28,7 @@ use super::traffic::{Hearing, TrafficView};
 use super::walk::{PACE, Walking};
 use crate::check::{Finding, judge, judge_with};
 use crate::net::{Snapshot, WireAnswers};
+use crate::plan::journal::Round;
 use crate::topology::Topology;
 
 /// One reading of the node, and what it comes to.
@@ -69,6 +70,14 @@ pub struct State {
     pub read_only: bool,
     /// A change is under way.
     pub changing: bool,
+    /// The user wants to leave, and was told what is under way.
+    pub leaving: bool,
+    /// The announcement of a change that is not over yet.
+    pub announcing: Option<Round>,
+    /// A change of the past that has no end: its number, and what it was for.
+    pub unfinished: Option<(u64, String)>,
+    /// Who else changes the node, as far as was looked.
+    pub busy: Option<String>,
     /// The journal is read to take the last change back.
     pub undo_wanted: bool,
     /// The last reading that worked; kept while a later one fails.
@@ -232,6 +241,10 @@ impl State {
             live: false,
             read_only: false,
             changing: false,
+            leaving: false,
+            announcing: None,
+            unfinished: None,
+            busy: None,
             undo_wanted: false,
             node: None,
             timeline: Timeline::default(),
@@ -273,6 +286,7 @@ impl State {
             (None, Some(Screen::Findings(_))) => Context::Findings,
             (None, Some(Screen::Page(_))) => Context::Page,
             (None, Some(Screen::Form(_))) => Context::Form,
+            (None, Some(Screen::Proposal(shown))) if shown.has_begun() => Context::Change,
             (None, Some(Screen::Proposal(_))) => Context::Proposal,
             (None, Some(Screen::Journal(_))) => Context::Journal,
             (None, Some(Screen::Traffic(_))) => Context::Traffic,

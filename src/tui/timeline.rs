@@ -229,7 +229,7 @@ mod tests {
         let mut snapshot = Snapshot::empty("node", Timestamp::UNIX_EPOCH);
         let rules = (0..rules).map(|at| Rule::lookup(Family::V4, at, TableId(16))).collect();
         let netns = Netns { rules: Observed::Seen(rules), ..Netns::default() };
-        snapshot.namespaces.insert(NetnsName::from("qrouter-a"), Observed::Seen(netns));
+        snapshot.namespaces.insert(NetnsName::from("qrouter-a"), Observed::Seen(netns.into()));
         Arc::new(snapshot)
     }
 

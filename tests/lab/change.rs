@@ -10,7 +10,7 @@ use fipscope::check::{Code, Finding, judge};
 use fipscope::exec::{self, Error as ExecError, Order, Site};
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::lab::{Lab, LabOptions};
-use fipscope::net::{Change, Netns, Observed, Snapshot, changes};
+use fipscope::net::{Change, Snapshot, changes};
 use fipscope::neutron::Layout;
 use fipscope::plan::journal::{Aim, Entry, Outcome, State};
 use fipscope::plan::{Action, Associate, Object, Place, Plan, Remove, associate, remove, repair};
@@ -252,7 +252,7 @@ fn tear() {
     }
 }
 
-fn site(lab: &Lab) -> Site {
+pub(crate) fn site(lab: &Lab) -> Site {
     Site {
         netns_dir: lab.netns_dir(),
         state_path: Some(lab.state_path().to_owned()),
@@ -261,7 +261,7 @@ fn site(lab: &Lab) -> Site {
     }
 }
 
-fn read(site: &Site) -> Snapshot {
+pub(crate) fn read(site: &Site) -> Snapshot {
     let netns_dir = site.netns_dir.path().to_owned();
     read_node(&ReadOptions { netns_dir, state_path: site.state_path.clone(), conntrack: false }).unwrap()
 }
@@ -271,8 +271,7 @@ pub(crate) fn quiet(lab: &Lab) -> Snapshot {
     let begin = Instant::now();
     loop {
         let snapshot = read(&site(lab));
-        let all = || snapshot.namespaces.values().chain([&snapshot.host.netns]);
-        let addrs = || all().filter_map(Observed::seen).flat_map(Netns::addrs);
+        let addrs = || snapshot.places().flat_map(|(_, netns)| netns.addrs());
         // IPv6 takes a second or two to see that nobody else has an address.
         if !addrs().any(|addr| addr.flags.tentative) || begin.elapsed() > Duration::from_secs(5) {
             return snapshot;

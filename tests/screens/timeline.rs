@@ -44,6 +44,8 @@ impl Film {
         let stood = vec![node.snapshot.clone()];
         let mut film = Self { desk, node: node.clone(), stood, told: String::new(), lines: Vec::new() };
         film.send(node, Timestamp::UNIX_EPOCH);
+        // The journal is read when the node was.
+        assert_eq!(std::mem::take(&mut film.desk.effects), [Effect::ReadJournal]);
         film
     }
 
@@ -118,7 +120,7 @@ impl Film {
 }
 
 fn netns<'s>(snapshot: &'s mut Snapshot, name: &str) -> &'s mut Netns {
-    seen(snapshot.namespaces.get_mut(&NetnsName::from(name)).unwrap())
+    snapshot.netns_mut(&NetnsName::from(name)).unwrap()
 }
 
 fn rules(snapshot: &mut Snapshot) -> &mut Vec<fipscope::net::Rule> {
@@ -189,7 +191,7 @@ fn from_a_chain_only_its_own_events_are_listed() {
     // A namespace that has nothing to do with it.
     film.change(|snapshot| {
         let other = netns(snapshot, FIP).clone();
-        snapshot.namespaces.insert(NetnsName::from("qdhcp-1"), Observed::Seen(other));
+        snapshot.namespaces.insert(NetnsName::from("qdhcp-1"), Observed::Seen(other.into()));
     });
     let film = film.keys("192.168.1.3<enter>e");
     let own = film.events().text();
@@ -338,7 +340,7 @@ fn hostile_names_and_small_screens_do_no_harm() {
         let name = NetnsName::from("qrouter-\u{1b}[2J\n漢字".repeat(9).as_str());
         let mut netns = netns(snapshot, QROUTER).clone();
         seen(&mut netns.links)[0].name = fipscope::net::IfName::from("\u{202e}\u{7}x");
-        snapshot.namespaces.insert(name, Observed::Seen(netns));
+        snapshot.namespaces.insert(name, Observed::Seen(netns.into()));
         seen(&mut snapshot.host.priority_file).lines.push("\u{1b}]0;x\u{7}".to_owned());
     });
     let mut film = film.keys("e");

@@ -66,7 +66,7 @@ mod tests {
     /// A namespace that comes, and then cannot be read for another reason.
     fn text() -> String {
         let first = Snapshot::empty("compute-1", at(0));
-        let object = |why: &str| Some(Object::Netns(Box::new(Observed::Unreadable(why.to_owned()))));
+        let object = |why: &str| Some(Object::Netns(Observed::Unreadable(why.to_owned())));
         let name = Some(NetnsName::from("qrouter-x"));
         let came = Recorded::new(at(1), vec![Change::new(name.clone(), None, object("no"))]);
         let other = Recorded::new(at(3), vec![Change::new(name, object("no"), object("still no"))]).heard(at(2));

@@ -85,12 +85,25 @@ pub(super) fn error(state: &State, area: Rect, buffer: &mut Buffer) {
             (Mark::Broken, format!("the node could not be read: {first}{old}"))
         }
         (None, Some(why)) => (Mark::Degraded, format!("not live: {why}; R reads again")),
-        (None, None) => return,
+        (None, None) => match &state.unfinished {
+            Some(unfinished) => left(state, unfinished),
+            None => return,
+        },
     };
     let theme = &state.theme;
     let mut pen = Pen::new(buffer, area);
     pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text);
     pen.fit(&text, theme.banner);
+}
+
+/// A change that has no end, and what can be done about it.
+fn left(state: &State, (id, intent): &(u64, String)) -> (Mark, String) {
+    let intent = printable(intent, 200);
+    let text = match &state.busy {
+        Some(who) => format!("change {id} is being made by {}: {intent}", printable(who, 200)),
+        None => format!("change {id} was left unfinished: J takes it back or completes it ({intent})"),
+    };
+    (Mark::Unknown, text)
 }
 
 /// Counts that are not zero, the worst first; all fine counts too.
@@ -139,6 +152,9 @@ fn reading_age(state: &State, node: &Node) -> String {
     }
     if state.probing {
         return "asking the wire…".to_owned();
+    }
+    if let Some(round) = &state.announcing {
+        return format!("announced {}/{}", round.number, round.of);
     }
     match &state.watching {
         Some(watching) => watching.words(state.now),
