@@ -245,7 +245,7 @@ impl<B: Backend> Console<B> {
         if matches!(news, None | Some(Msg::Unwatched(_))) {
             self.live = None;
         }
-        if let Some(news @ Msg::Watching(_)) = news {
+        if let Some(news @ (Msg::Watching(_) | Msg::Ages(_))) = news {
             update(&mut self.state, news);
             return Ok(());
         }

@@ -14,7 +14,7 @@ use super::state::Node;
 use super::tracked::Tracked;
 use super::traffic::Heard;
 use super::walk::Answered;
-use crate::net::{NetnsName, RouteQuestion, WireAnswer, WireQuestion};
+use crate::net::{Ages, NetnsName, RouteQuestion, WireAnswer, WireQuestion};
 use crate::plan::journal::{Entry, Past, Round};
 
 /// What can happen to the console.
@@ -40,6 +40,8 @@ pub enum Msg {
     Turned(Turned),
     /// It is still watched, nothing changed.
     Watching(Watching),
+    /// How old what is read in turn is.
+    Ages(Arc<Ages>),
     /// It can be watched no more, and why.
     Unwatched(String),
     /// The text went to the clipboard, or why not.

@@ -43,11 +43,10 @@ impl Recording {
         Self { remark: remark.map(|remark| printable(remark, 200)), judged: 0 }
     }
 
-    /// How far the findings are known, where that is not to its end.
-    pub(super) fn progress(&self, timeline: &Timeline) -> Option<String> {
+    /// How far the findings are known, in percent, where that is not to its end.
+    pub(super) fn known(&self, timeline: &Timeline) -> Option<u64> {
         let end = timeline.end_position();
-        let percent = (self.judged * 100).checked_div(end).unwrap_or(100);
-        (self.judged < end).then(|| format!("findings known up to {percent}%"))
+        (self.judged < end).then(|| (self.judged * 100).checked_div(end).unwrap_or(100))
     }
 }
 
@@ -77,6 +76,6 @@ pub(super) fn parts(state: &State, recording: &Recording) -> Vec<String> {
         }
     };
     let remark = recording.remark.as_ref().map(|remark| format!("; {remark}"));
-    let progress = recording.progress(timeline).map(|progress| format!("; {progress}"));
+    let progress = recording.known(timeline).map(|percent| format!("; findings known up to {percent}%"));
     [place].into_iter().chain(remark).chain(keys).chain(progress).collect()
 }

@@ -14,6 +14,8 @@ mod tracked;
 mod traffic;
 mod walk;
 
+use std::sync::Arc;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
 
@@ -63,6 +65,10 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Watching(watching) => {
             state.watching = Some(watching);
+            Vec::new()
+        }
+        Msg::Ages(ages) => {
+            state.ages = ages;
             Vec::new()
         }
         Msg::Unwatched(why) => unwatched(state, &why),
@@ -196,7 +202,7 @@ fn node(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
 
 /// From here on the picture ages: it is taken anew, as where nothing can be watched.
 fn unwatched(state: &mut State, why: &str) -> Vec<Effect> {
-    state.watching = None;
+    (state.watching, state.ages) = (None, Arc::default());
     state.unwatched = Some(printable(why.lines().next().unwrap_or_default(), 300));
     state.reading = false;
     settle(state);
