@@ -186,9 +186,8 @@ fn rank(fip: &FloatingIp, input: &str, buffer: &mut String) -> Option<u8> {
 
 fn fip(topology: &Topology, text: &str) -> Option<Target> {
     let address: IpAddr = text.parse().ok()?;
-    let fips = &topology.floating_ips;
-    let floating = fips.iter().find(|fip| fip.floating_ip == Some(address));
-    let found = floating.or_else(|| fips.iter().find(|fip| fip.fixed_ip == Some(address)))?;
+    let floating = topology.fips().find(|fip| fip.floating_ip == Some(address));
+    let found = floating.or_else(|| topology.fips().find(|fip| fip.fixed_ip == Some(address)))?;
     Some(Target::Chain(FipId::from(found)))
 }
 

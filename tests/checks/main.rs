@@ -17,6 +17,7 @@ mod common;
 mod faults;
 mod files;
 mod fip;
+mod kept;
 mod many;
 mod nat;
 mod neighbours;

@@ -135,10 +135,11 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
 
 /// Opens the chain of the floating IP that a change was about.
 fn open_result(state: &mut State, node: &Node, chain: Option<Chained>) {
-    let all = &node.topology.floating_ips;
     let fip = match chain {
         Some(Chained::Fip(fip)) => Some(fip),
-        Some(Chained::Address(address)) => all.iter().find(|fip| fip.floating_ip == Some(address)).map(FipId::from),
+        Some(Chained::Address(address)) => {
+            node.topology.fips().find(|fip| fip.floating_ip == Some(address)).map(FipId::from)
+        }
         None => None,
     };
     match fip {
