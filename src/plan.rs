@@ -26,7 +26,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, AnnounceBy, LinkSetting, Object, SwitchPort, Undo, Veth, VethEnd};
-pub use associate::{Associate, GatewayPort, associate};
+pub use associate::{Associate, GatewayPort, GatewayPortParts, associate, who_has};
 pub use future::{AgentCase, AgentWill, CaseKind, Neutron, Owner, Told};
 pub use netfilter::{ChainEdit, TableEdit};
 pub use refused::Refused;

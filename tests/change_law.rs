@@ -39,22 +39,12 @@ fn dev() -> impl Strategy<Value = IfName> {
 fn link() -> impl Strategy<Value = Link> {
     (1..4_u32, dev(), 0..4_u32, any::<u64>(), prop::option::of(0..3_u32)).prop_map(
         |(index, name, flags, count, link)| Link {
-            index,
-            name,
-            kind: None,
-            mac: None,
             mtu: 1500,
             flags,
             state: OperState::Up,
             stats: LinkStats { rx_bytes: count, ..LinkStats::default() },
             link,
-            link_netnsid: None,
-            peer: None,
-            master: None,
-            group: 0,
-            ipv4: None,
-            qdiscs: Vec::new(),
-            filters: Vec::new(),
+            ..Link::new(index, name)
         },
     )
 }

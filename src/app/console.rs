@@ -23,6 +23,7 @@ use super::listener::Listener;
 use super::live::Live;
 use super::terminal::{Guard, Signals};
 use super::worker::Worker;
+use crate::net::WireAnswer;
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::Theme;
 use crate::tui::{Effect, Msg, State, update, view};
@@ -172,6 +173,7 @@ impl<B: Backend> Console<B> {
     pub fn reaching(mut self, reach: Reach) -> Self {
         self.state.live = reach.asker.is_some();
         self.state.read_only = reach.site.as_ref().is_none_or(|site| site.read_only);
+        self.state.lacking.clone_from(&reach.lacking);
         self.changer = Changer::new(reach.site.clone());
         self.reach = reach;
         self
@@ -309,6 +311,13 @@ impl<B: Backend> Console<B> {
                 Effect::Probe => match (&self.reach.prober, &self.state.node) {
                     (Some(prober), Some(node)) => self.worker.probe(prober, node.clone()),
                     _ => quit |= self.send(Msg::Probed(Err("there is no wire to ask".to_owned())))?,
+                },
+                Effect::AskTaken(question) => match &self.reach.finder {
+                    Some(finder) => self.worker.find(finder, question),
+                    None => {
+                        let answer = WireAnswer::NotAsked("there is no wire to ask".to_owned());
+                        quit |= self.send(Msg::Taken(question, answer))?;
+                    }
                 },
                 Effect::Listen => match (&self.reach.ears, &self.state.node) {
                     (Some(ears), Some(node)) => self.listener.start(ears, node.clone()),

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::console::{Asker, Keeper, Prober, Source, Tracker};
 use crate::check::{Pick, questions};
-use crate::net::{NetnsName, RouteQuestion};
+use crate::net::{NetnsName, RouteQuestion, WireAnswer, WireQuestion};
 use crate::tui::{Msg, Node, Tracked};
 
 /// Connections of a namespace that are told of.
@@ -24,6 +24,8 @@ enum Job {
     Ask(Asker, Vec<RouteQuestion>),
     /// Asks the wire about a reading.
     Probe(Prober, Node),
+    /// Asks the wire who has an address.
+    Find(Prober, WireQuestion),
     /// Remembers an acknowledgement: node, finding, and whether it is taken back.
     Keep(Keeper, [String; 2], bool),
     /// Reads the tracked connections of namespaces that have one of these addresses.
@@ -61,6 +63,11 @@ impl Worker {
     /// Wants the wire's answers to what a reading leaves open.
     pub(super) fn probe(&mut self, prober: &Prober, node: Node) {
         self.give(Job::Probe(prober.clone(), node));
+    }
+
+    /// Wants to know who has an address.
+    pub(super) fn find(&mut self, finder: &Prober, question: WireQuestion) {
+        self.give(Job::Find(finder.clone(), question));
     }
 
     /// Wants an acknowledgement remembered, or forgotten.
@@ -113,6 +120,10 @@ fn work(source: &Source, jobs: &Receiver<Job>, answers: &UnboundedSender<Msg>) {
                 Ok(()) => continue,
                 Err(error) => Msg::Probed(Err(format!("the wire was not asked: {error}"))),
             },
+            Job::Find(finder, question) => match find(finder, question.clone(), answers.clone()) {
+                Ok(()) => continue,
+                Err(error) => Msg::Taken(question, WireAnswer::NotAsked(error.to_string())),
+            },
             Job::Keep(keeper, [node, id], revoke) => {
                 Msg::Acknowledged(safely(|| keeper(&node, &id, revoke)).and_then(|kept| kept))
             }
@@ -145,6 +156,17 @@ fn probe(prober: Prober, node: Node, answers: UnboundedSender<Msg>) -> io::Resul
     thread::Builder::new().name("prober".to_owned()).spawn(work).map(drop)
 }
 
+/// Asks who has an address, on a thread of its own.
+fn find(finder: Prober, question: WireQuestion, answers: UnboundedSender<Msg>) -> io::Result<()> {
+    let asked = question.clone();
+    let ask = move || {
+        let said = safely(|| finder(std::slice::from_ref(&asked)).pop());
+        said.map(|said| said.unwrap_or(WireAnswer::Silent)).unwrap_or_else(WireAnswer::NotAsked)
+    };
+    let work = move || drop(answers.send(Msg::Taken(question, ask())));
+    thread::Builder::new().name("finder".to_owned()).spawn(work).map(drop)
+}
+
 /// A namespace's connections with one of these addresses, as many as a screen can
 /// hold.
 fn track(tracker: &Tracker, namespace: NetnsName, addresses: &[IpAddr]) -> Tracked {
@@ -163,7 +185,7 @@ fn track(tracker: &Tracker, namespace: NetnsName, addresses: &[IpAddr]) -> Track
 }
 
 /// What it gives, or how it failed.
-fn safely<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn safely<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| broken(panic.as_ref()))
 }
 

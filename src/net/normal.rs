@@ -266,8 +266,6 @@ mod tests {
 
     fn veth(index: u32, mac: &str, peer: u32) -> Link {
         Link {
-            index,
-            name: IfName::from("rfp-ef25020f-0"),
             kind: Some("veth".to_owned()),
             mac: Some(mac.parse().unwrap()),
             mtu: 1500,
@@ -276,12 +274,7 @@ mod tests {
             stats: LinkStats { rx_packets: u64::from(index), ..LinkStats::default() },
             link: Some(peer),
             link_netnsid: Some(i32::try_from(peer).unwrap()),
-            peer: None,
-            master: None,
-            group: 0,
-            ipv4: None,
-            qdiscs: Vec::new(),
-            filters: Vec::new(),
+            ..Link::new(index, IfName::from("rfp-ef25020f-0"))
         }
     }
 

@@ -120,7 +120,7 @@ pub(super) fn candidates(node: Option<&Node>, input: &str) -> Vec<String> {
     let fits = |name: &String| name.starts_with(rest);
     let names: Vec<String> = match word {
         "fip" => {
-            let all = node.topology.floating_ips.iter();
+            let all = node.topology.fips();
             let addresses = all.filter_map(|fip| fip.floating_ip.or(fip.fixed_ip)).map(|address| address.to_string());
             addresses.filter(fits).take(OFFERED).collect()
         }

@@ -95,7 +95,7 @@ impl Dice {
             0 | 1 => self.part(&mut netns.links),
             2 | 3 => self.part(&mut netns.addrs),
             4 | 5 => self.part(&mut netns.rules),
-            6 | 7 | 8 => self.part(&mut netns.routes),
+            6..=8 => self.part(&mut netns.routes),
             9 => self.part(&mut netns.neighs),
             10 => netns.netfilter = Observed::Unreadable(why()),
             11 => netns.routes = Observed::Unreadable(why()),

@@ -12,6 +12,7 @@
 
 mod any;
 mod article;
+mod carried;
 mod chains;
 mod desk;
 mod docs;
@@ -22,6 +23,7 @@ mod keys;
 mod probe;
 mod proposal;
 mod real_loop;
+mod replay;
 mod router;
 mod screens;
 mod timeline;

@@ -64,7 +64,7 @@ fn end(id: u64, outcome: Outcome) -> Entry {
     Entry::End { id, at: crate::article::taken_at(), outcome }
 }
 
-fn nothing() -> Back {
+pub fn nothing() -> Back {
     Back::Nothing("it is gone".to_owned())
 }
 
@@ -105,7 +105,20 @@ fn ascii_and_no_colour_say_the_same() {
 #[test]
 fn r_proposes_to_mend_what_is_in_sight() {
     let chain = live(100, 30, broken()).keys("192.168.1.3<enter>r");
-    assert!(matches!(&shown(&chain).wanted, Wanted::Working(fip) if fip.label() == "192.168.1.3"));
+    // The selected link, where more than that is wrong; A takes all of it.
+    assert!(matches!(&shown(&chain).wanted, Wanted::Link(fip, _) if fip.label() == "192.168.1.3"));
+    assert_eq!(order(&chain).roots, 1);
+    assert!(
+        chain.screen().contains("1 other root cause of 192.168.1.3 stays; A mends all of them."),
+        "{}",
+        chain.screen()
+    );
+    let all = chain.keys("A");
+    assert!(matches!(&shown(&all).wanted, Wanted::Working(fip) if fip.label() == "192.168.1.3"));
+    assert_eq!(order(&all).roots, 2);
+    assert!(all.keys("A").screen().contains("mends all that it is about already"));
+    let sound = live(100, 30, broken()).keys("192.168.1.3<enter>gr");
+    assert!(matches!(&shown(&sound).wanted, Wanted::Working(_)), "{:?}", shown(&sound).wanted);
     let overview = live(100, 30, broken()).keys("192.168.1.3<esc>").keys("r");
     let Some(Screen::Proposal(of_row)) = overview.state.above.last() else { panic!("{:?}", overview.state.above) };
     assert!(matches!(&of_row.wanted, Wanted::Working(_)));
@@ -131,7 +144,9 @@ fn marked_findings_are_mended_together() {
         "{}",
         marked.screen()
     );
-    let desk = marked.keys("r");
+    let all = marked.keys("M");
+    assert!(all.screen().lines().all(|line| line.chars().nth(2) != Some('*')), "{}", all.screen());
+    let desk = all.keys("Mr");
     assert!(matches!(&shown(&desk).wanted, Wanted::Mended(ids) if ids.len() == 2));
     assert!(desk.screen().contains("repair 2 findings"), "{}", desk.screen());
     let order = order(&desk);
@@ -172,7 +187,7 @@ fn a_word_is_typed_where_traffic_may_drop() {
     let desk = live(100, 30, ruleless()).keys("192.168.1.3<enter>d<enter>");
     assert_eq!(desk.effects, []);
     assert_eq!(desk.state.prompt.as_ref().unwrap().purpose, Purpose::Consent { word: "192.168.1.3".to_owned() });
-    assert!(desk.screen().contains("type 192.168.1.3 to carry it out"), "{}", desk.screen());
+    assert!(desk.screen().contains("traffic may drop: type 192.168.1.3 to go on: "), "{}", desk.screen());
     for other in ["<enter>", "yes<enter>", "192.168.1.33<enter>", "192.168.1.<enter>"] {
         let refused = live(100, 30, ruleless()).keys("192.168.1.3<enter>d<enter>").keys(other);
         assert_eq!(refused.effects, [], "{other}");
@@ -194,7 +209,11 @@ fn what_may_not_be_changed_is_refused_with_the_reason() {
     forbidden.state.read_only = true;
     let forbidden = forbidden.keys("192.168.1.3<enter>d<enter>");
     assert!(forbidden.screen().contains("read-only was asked for"), "{}", forbidden.screen());
-    for desk in [offline, forbidden] {
+    let mut powerless = live(100, 30, ruleless());
+    powerless.state.lacking = vec!["CAP_NET_ADMIN".to_owned()];
+    let powerless = powerless.keys("192.168.1.3<enter>d<enter>");
+    assert!(powerless.screen().contains("run it as root, this process has no CAP_NET_ADMIN"), "{}", powerless.screen());
+    for desk in [offline, forbidden, powerless] {
         assert!(desk.effects.is_empty() && desk.state.prompt.is_none() && !desk.state.changing);
         // Copied or saved it can be all the same.
         let script = order(&desk).plan.script();
@@ -216,66 +235,6 @@ fn a_plan_is_saved_under_a_plain_name() {
 }
 
 #[test]
-fn each_step_tells_how_far_it_came() {
-    let mut desk = live(80, 24, ruleless()).keys("192.168.1.3<enter>d<enter>192.168.1.3<enter>");
-    let order = order(&desk);
-    assert!(order.plan.steps.len() >= 4, "{:?}", order.plan.steps.len());
-    desk.send(Msg::Told(Entry::Begin(Box::new(begin(&order, 7)))));
-    assert!(desk.screen().contains("Under way: step 0 of"), "{}", desk.screen());
-    desk.send(Msg::Told(step(7, 1, Event::Doing(nothing()))));
-    desk.send(Msg::Told(step(7, 1, Event::Done)));
-    desk.send(Msg::Told(step(7, 2, Event::Skipped)));
-    desk.send(Msg::Told(step(7, 3, Event::Doing(nothing()))));
-    desk.send(Msg::Told(step(7, 3, Event::Failed("File exists\u{1b}[2J".to_owned()))));
-    let desk = desk.keys("jj");
-    assert_snapshot!("plan-running-80x24", desk.screen());
-    assert!(desk.screen().contains("step 3 of"), "{}", desk.screen());
-    // What another change's steps come to is not told here.
-    let before = desk.screen();
-    let mut desk = desk;
-    desk.send(Msg::Told(step(8, 4, Event::Done)));
-    assert_eq!(desk.screen(), before);
-}
-
-#[test]
-fn the_end_says_whether_it_was_seen_to_be_so() {
-    let run = |over: Result<Over, String>| {
-        let mut desk = live(80, 24, ruleless()).keys("192.168.1.3<enter>r<enter>");
-        desk.send(Msg::Over(over));
-        assert!(!desk.state.changing);
-        assert_eq!(desk.effects.last(), Some(&Effect::Reread), "the node is read again");
-        desk
-    };
-    let order = order(&live(80, 24, ruleless()).keys("192.168.1.3<enter>r"));
-    let over = |verified, failure: Option<&str>| {
-        Ok(Over { past: past(&order, 7, failure.is_some()), verified, failure: failure.map(str::to_owned) })
-    };
-    let done = run(over(true, None));
-    assert_snapshot!("plan-verified-80x24", done.screen());
-    let unseen = run(over(false, None));
-    assert!(unseen.screen().contains("! Done: change 7"), "{}", unseen.screen());
-    let failed = run(over(false, Some("all steps were done, but:\n  DVR301 is still there: no rule")));
-    assert_snapshot!("plan-failed-80x24", failed.screen());
-    let refused = run(Err("another change is under way\ntry again".to_owned()));
-    assert!(refused.screen().contains("Nothing was done: another change is under way; try again"));
-    // The chain that was mended is one key away.
-    let mut done = done;
-    done.send(Msg::Node(Ok(Node::of(Scenario::article(Layout::Pike).snapshot))));
-    let chain = done.keys("<enter>");
-    assert!(matches!(chain.state.above.last(), Some(Screen::Chain(_))));
-    assert!(chain.screen().contains("Every link holds"), "{}", chain.screen());
-}
-
-#[test]
-fn who_looks_elsewhere_is_told_at_the_bottom() {
-    let mut desk = live(80, 24, ruleless()).keys("192.168.1.3<enter>r<enter><esc><esc>");
-    let order = order(&live(80, 24, ruleless()).keys("192.168.1.3<enter>r"));
-    desk.send(Msg::Told(Entry::Begin(Box::new(begin(&order, 7)))));
-    desk.send(Msg::Over(Ok(Over { past: past(&order, 7, false), verified: true, failure: None })));
-    assert!(desk.screen().contains("change 7 is done"), "{}", desk.screen());
-}
-
-#[test]
 fn the_plan_follows_the_node_until_it_is_carried_out() {
     let mut desk = live(100, 30, ruleless()).keys("192.168.1.3<enter>r");
     // The same node read again changes nothing.
@@ -283,6 +242,12 @@ fn the_plan_follows_the_node_until_it_is_carried_out() {
     assert_eq!(shown(&desk).stage, Stage::Shown(false));
     desk.send(Msg::Node(Ok(broken())));
     assert!(desk.screen().contains("The node changed and the plan was made anew: "), "{}", desk.screen());
+    assert!(desk.screen().contains("Changed: "), "it says what differs: {}", desk.screen());
+    // It is looked at before it is carried out.
+    let effects = desk.effects.len();
+    let desk = desk.keys("<enter>");
+    assert_eq!((desk.effects.len(), &shown(&desk).stage), (effects, &Stage::Shown(false)));
+    assert!(!desk.screen().contains("Changed: "), "{}", desk.screen());
     // Under way it stays as it was begun.
     let mut desk = live(100, 30, ruleless()).keys("192.168.1.3<enter>r<enter>");
     let before = order(&desk);

@@ -37,12 +37,17 @@ pub struct Reach {
     pub asker: Option<Asker>,
     /// The wire.
     pub prober: Option<Prober>,
+    /// The wire, for who has an address that is to be announced: somebody waits
+    /// for that.
+    pub finder: Option<Prober>,
     /// What is acknowledged.
     pub keeper: Option<Keeper>,
     /// Tracked connections.
     pub tracker: Option<Tracker>,
     /// What flows.
     pub ears: Option<Ears>,
+    /// What the process would need to change the node, and has not.
+    pub lacking: Vec<String>,
     /// The node, where it may be changed.
     pub site: Option<Site>,
 }

@@ -2,8 +2,8 @@
 
 use crate::net::netfilter::Netfilter;
 use crate::net::{
-    Change, ConntrackFill, Family, IFF_LOOPBACK, IfName, Ipv4Conf, Link, LinkStats, Mac, Netns, NetnsName,
-    Object as Thing, Observed, OperState, Peer, Rule, Snapshot, Sysctls, TableId,
+    Change, ConntrackFill, Family, IFF_LOOPBACK, IfName, Ipv4Conf, Link, Mac, Netns, NetnsName, Object as Thing,
+    Observed, OperState, Peer, Rule, Snapshot, Sysctls, TableId,
 };
 
 use super::device;
@@ -98,21 +98,11 @@ fn settings(snapshot: &Snapshot) -> Sysctls {
 
 fn loopback(forwards: bool) -> Link {
     Link {
-        index: 1,
-        name: IfName::from("lo"),
-        kind: None,
         mac: Some(Mac([0; 6])),
         mtu: LOOPBACK_MTU,
         flags: IFF_LOOPBACK,
         state: OperState::Down,
-        stats: LinkStats::default(),
-        link: None,
-        link_netnsid: None,
-        peer: None,
-        master: None,
-        group: 0,
         ipv4: Some(Ipv4Conf { forwarding: forwards, send_redirects: true, ..Ipv4Conf::default() }),
-        qdiscs: Vec::new(),
-        filters: Vec::new(),
+        ..Link::new(1, IfName::from("lo"))
     }
 }

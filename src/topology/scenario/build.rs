@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use super::tables::{fip_netfilter, router_netfilter};
 use super::{FIXED, FLOATING, NETWORK, ROUTER, net, pair};
 use crate::net::{
-    Addr, AddrFlags, AllocationFile, Family, IfName, Ipv4Conf, Link, LinkStats, Mac, Neigh, NeighState, Netns,
-    NetnsName, Observed, OperState, Peer, Route, RouteKind, Rule, Snapshot, TableId,
+    Addr, AddrFlags, AllocationFile, Family, IfName, Ipv4Conf, Link, Mac, Neigh, NeighState, Netns, NetnsName,
+    Observed, OperState, Peer, Route, RouteKind, Rule, Snapshot, TableId,
 };
 use crate::neutron::{
     DeviceKind, FIP_TABLE, Layout, LinkLocalPair, NamespaceKind, PairEntry, PriorityEntry, RouterPrefix, table_of,
@@ -310,22 +310,13 @@ fn conf() -> Ipv4Conf {
 /// A device that is up.
 pub(super) fn link(index: u32, name: &IfName, kind: &str, mac: Mac) -> Link {
     Link {
-        index,
-        name: name.clone(),
         kind: Some(kind.to_owned()),
         mac: Some(mac),
         mtu: 1500,
         flags: 0x1_1043,
         state: OperState::Up,
-        stats: LinkStats::default(),
-        link: None,
-        link_netnsid: None,
-        peer: None,
-        master: None,
-        group: 0,
         ipv4: Some(conf()),
-        qdiscs: Vec::new(),
-        filters: Vec::new(),
+        ..Link::new(index, name.clone())
     }
 }
 
