@@ -14,7 +14,7 @@ use super::worker::safely;
 use crate::check::{judge as judge_all, turns};
 use crate::kernel::{Handle, Health, ReadOptions, Update, Watcher};
 use crate::net::{Ages, changes};
-use crate::topology::Topology;
+use crate::topology::Keeper;
 use crate::tui::{Live as News, Msg, Node, Watching};
 
 /// The screen is told as often that the node is still watched.
@@ -182,7 +182,7 @@ fn other(told: &mut Arc<Ages>, ages: Arc<Ages>) -> Option<Arc<Ages>> {
 
 /// Judges what comes, and tells the screen, until there is none any more.
 fn judge(desk: &Desk, accepted: &Accepted, sender: &Sender<Msg>) {
-    let mut last: Option<Node> = None;
+    let (mut keeper, mut last) = (Keeper::default(), None);
     loop {
         let paper = desk.take();
         if let Some(ages) = paper.ages
@@ -191,7 +191,7 @@ fn judge(desk: &Desk, accepted: &Accepted, sender: &Sender<Msg>) {
             return;
         }
         let message = match (paper.update, paper.health, paper.ended) {
-            (Some(update), ..) => Msg::Live(Box::new(news(update, paper.too_many, accepted, &mut last))),
+            (Some(update), ..) => Msg::Live(Box::new(news(update, paper.too_many, accepted, &mut keeper, &mut last))),
             (None, _, Some(why)) => {
                 let _ = sender.blocking_send(Msg::Unwatched(why));
                 return;
@@ -205,9 +205,9 @@ fn judge(desk: &Desk, accepted: &Accepted, sender: &Sender<Msg>) {
     }
 }
 
-fn news(update: Update, too_many: bool, accepted: &Accepted, last: &mut Option<Node>) -> News {
+fn news(update: Update, too_many: bool, accepted: &Accepted, keeper: &mut Keeper, last: &mut Option<Node>) -> News {
     tracing::trace!(stage = "taken");
-    let topology = Topology::of(&update.snapshot);
+    let topology = keeper.read(&update.snapshot);
     tracing::trace!(stage = "understood");
     let findings = judge_all(&update.snapshot, &topology);
     tracing::trace!(stage = "judged");

@@ -101,7 +101,7 @@ impl<'s> Gone<'s> {
 
     /// The router's other floating IPs that are done here.
     fn others(&self) -> Vec<IpAddr> {
-        let all = self.site.topology.floating_ips.iter();
+        let all = self.site.topology.fips();
         let own = all.filter(|fip| fip.router == self.site.router.id && fip.kind == FipKind::Distributed);
         own.filter_map(|fip| fip.floating_ip).filter(|other| *other != IpAddr::V4(self.floating_ip)).collect()
     }
@@ -143,7 +143,7 @@ impl<'s> Gone<'s> {
         let shared = |fixed: &IpAddr| {
             let own = |fip: &&FloatingIp| fip.router == self.site.router.id && fip.fixed_ip == Some(*fixed);
             let other = Some(IpAddr::V4(self.floating_ip));
-            topology.floating_ips.iter().filter(own).any(|fip| fip.floating_ip.is_some() && fip.floating_ip != other)
+            topology.fips().filter(own).any(|fip| fip.floating_ip.is_some() && fip.floating_ip != other)
         };
         let source = self.fixed_ip.filter(|fixed| !shared(fixed)).map(IpNet::from);
         self.site.inner.rules().iter().filter(move |rule| {
@@ -162,7 +162,7 @@ fn select<'s>(topology: &'s Topology, wanted: &Remove) -> Result<&'s FloatingIp,
             && begins(&fip.router, &wanted.router)
             && begins(network, &wanted.external_network)
     };
-    let fitting: Vec<&FloatingIp> = topology.floating_ips.iter().filter(fits).collect();
+    let fitting: Vec<&FloatingIp> = topology.fips().filter(fits).collect();
     match fitting[..] {
         [] => Err(Refused::NotFound(wanted.floating_ip)),
         [fip] => Ok(fip),

@@ -18,6 +18,7 @@ mod common;
 mod faults;
 mod files;
 mod fip;
+mod kept;
 mod many;
 mod nat;
 mod neighbours;

@@ -165,10 +165,7 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
 pub(super) fn chained(chain: Option<Chained>, node: &Node) -> Option<FipId> {
     match chain? {
         Chained::Fip(fip) => fip.find(&node.topology).map(FipId::from),
-        Chained::Address(address) => {
-            let mut all = node.topology.floating_ips.iter();
-            all.find(|fip| fip.floating_ip == Some(address)).map(FipId::from)
-        }
+        Chained::Address(address) => node.topology.fips().find(|fip| fip.floating_ip == Some(address)).map(FipId::from),
     }
 }
 
