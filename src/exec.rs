@@ -18,6 +18,7 @@ mod program;
 mod restore;
 mod rtnl;
 mod run;
+mod scope;
 mod site;
 mod switch;
 mod sysctl;

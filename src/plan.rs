@@ -188,7 +188,7 @@ impl Place {
     /// What was read of it.
     pub(crate) fn seen<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Netns> {
         match self {
-            Self::Host => snapshot.host.netns.seen(),
+            Self::Host => snapshot.netns_at(None),
             Self::Netns(name) => snapshot.netns(name),
         }
     }

@@ -15,12 +15,14 @@ mod count;
 mod flow;
 mod fragment;
 mod interval;
+mod known;
 mod meter;
 mod parse;
 mod pcapng;
 mod site;
 mod state;
 mod stop;
+mod verdict;
 
 pub use count::{CLASSES, Count, short};
 pub use interval::{FipTraffic, FlowTraffic, Interval, RouterTraffic};

@@ -185,7 +185,7 @@ fn track(tracker: &Tracker, namespace: NetnsName, addresses: &[IpAddr]) -> Track
 }
 
 /// What it gives, or how it failed.
-fn safely<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn safely<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| broken(panic.as_ref()))
 }
 

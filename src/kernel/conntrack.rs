@@ -90,15 +90,8 @@ fn counters(attr: Attr<'_>) -> Result<(u64, u64), Malformed> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::attr::attribute as attr;
     use super::*;
-
-    fn attr(kind: u16, value: &[u8]) -> Vec<u8> {
-        let mut bytes = u16::try_from(4 + value.len()).unwrap().to_ne_bytes().to_vec();
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
 
     fn side(kind: u16, src: [u8; 4], dst: [u8; 4], sport: u16, dport: u16) -> Vec<u8> {
         let ip = attr(0x8001, &[attr(1, &src), attr(2, &dst)].concat());

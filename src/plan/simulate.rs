@@ -110,13 +110,11 @@ impl Simulation {
     /// False where none of the connections that were read has the address.
     fn forget(&mut self, place: &Place, address: IpAddr) -> bool {
         let netns = match place {
-            Place::Host => &mut self.snapshot.host.netns,
-            Place::Netns(name) => match self.snapshot.namespaces.get_mut(name) {
-                Some(netns) => netns,
-                None => return false,
-            },
+            Place::Host => self.snapshot.host.netns.make_mut(),
+            Place::Netns(name) if !self.snapshot.namespaces.contains_key(name) => return false,
+            Place::Netns(name) => self.snapshot.netns_mut(name),
         };
-        let Observed::Seen(Netns { conntrack: Some(Observed::Seen(entries)), .. }) = netns else { return true };
+        let Some(Netns { conntrack: Some(Observed::Seen(entries)), .. }) = netns else { return true };
         let before = entries.len();
         let has = |tuple: &ConntrackTuple| tuple.src == address || tuple.dst == address;
         entries.retain(|entry| !has(&entry.original) && !has(&entry.reply));
@@ -132,7 +130,7 @@ impl Simulation {
 /// The namespace of a place, where it was read.
 pub(super) fn netns_of<'s>(snapshot: &'s Snapshot, place: &Place) -> Option<&'s Netns> {
     match place {
-        Place::Host => snapshot.host.netns.seen(),
+        Place::Host => snapshot.netns_at(None),
         Place::Netns(name) => snapshot.netns(name),
     }
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::live::{Live, Watching};
 use super::proposal::Order;
+use super::recording::{Replay, Turned};
 use super::state::Node;
 use super::tracked::Tracked;
 use super::traffic::Heard;
@@ -33,6 +34,10 @@ pub enum Msg {
     Node(Result<Node, String>),
     /// The node changed.
     Live(Box<Live>),
+    /// A recording was read, or could not be.
+    Replay(Result<Box<Replay>, String>),
+    /// What its moments did to the findings is known further.
+    Turned(Turned),
     /// It is still watched, nothing changed.
     Watching(Watching),
     /// It can be watched no more, and why.

@@ -19,6 +19,7 @@ use super::namespace::Namespace;
 use super::overview::{Overview, RowId};
 use super::page::Page;
 use super::proposal::Proposal;
+use super::recording::Recording;
 use super::router::RouterView;
 use super::theme::Theme;
 use super::timeline::{EventsView, Timeline};
@@ -87,6 +88,8 @@ pub struct State {
     pub timeline: Timeline,
     /// The screens show the node as it was: then `node` is that one.
     pub frozen: Option<Frozen>,
+    /// What is shown is a recording; its end stands for the node as it is now.
+    pub recording: Option<Recording>,
     /// A reading is under way.
     pub reading: bool,
     /// The node is watched: what is shown is what stands there.
@@ -249,6 +252,7 @@ impl State {
             node: None,
             timeline: Timeline::default(),
             frozen: None,
+            recording: None,
             reading: true,
             watching: None,
             unwatched: None,

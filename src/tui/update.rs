@@ -53,6 +53,14 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             let live = timeline::heard(state, *live);
             node(state, Ok(findings::carried_over(state, live)))
         }
+        Msg::Replay(result) => match result.map(|replay| timeline::replay(state, *replay)) {
+            Ok(effects) => effects,
+            Err(why) => node(state, Err(why)),
+        },
+        Msg::Turned(turned) => {
+            timeline::turned(state, turned);
+            Vec::new()
+        }
         Msg::Watching(watching) => {
             state.watching = Some(watching);
             Vec::new()

@@ -19,17 +19,39 @@ mod breaks;
 mod case;
 mod change;
 mod console;
+#[path = "../common/known_flows.rs"]
+mod known_flows;
 mod lines;
 mod listening;
 #[path = "../common/private.rs"]
 mod private;
+#[path = "../common/program.rs"]
+mod program;
 mod script;
+mod stops;
+mod switched;
 mod traffic;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 use case::{BACKENDS, LAYOUTS};
+
+/// What is counted of traffic.
+const TRAFFIC: [&str; 12] = [
+    "count juno",
+    "count newton",
+    "count pike",
+    "count more",
+    "losses",
+    "stops juno nft",
+    "stops newton nft",
+    "stops pike nft",
+    "stops pike legacy",
+    "stops centralized nft",
+    "stops centralized legacy",
+    "listening",
+];
 
 /// Nobody: an ordinary user on every system.
 const NOBODY: u32 = 65_534;
@@ -89,7 +111,7 @@ fn cases() -> Vec<(String, User)> {
         for special in ["scale nft", "scale legacy", "hundred", "traffic", "command", "unwind"] {
             cases.push((special.to_owned(), user));
         }
-        for special in ["count juno", "count newton", "count pike", "stops juno", "stops pike", "listening"] {
+        for special in TRAFFIC {
             if user == User::Caller || special == "count pike" {
                 cases.push((special.to_owned(), user));
             }
@@ -103,6 +125,10 @@ fn cases() -> Vec<(String, User)> {
     cases.extend(changed.map(|case| (case.to_owned(), user)));
     for layout in LAYOUTS {
         cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));
+        // Ports of a switch are devices that some systems let only root make.
+        let switched =
+            |backend: fipscope::net::netfilter::Backend| format!("switched {} {}", layout.word(), backend.word());
+        cases.extend(BACKENDS.map(|backend| (switched(backend), User::Caller)));
     }
     cases
 }
@@ -122,7 +148,7 @@ fn passes(case: &str, user: User) -> bool {
             println!("ok      {case} ({user:?})  {}", said.trim().replace('\n', "; "));
             true
         }
-        Some(private::SKIPPED) => {
+        Some(private::SKIPPED | private::LACKING) => {
             println!("SKIPPED {case} ({user:?}): {}", said.trim());
             !private::is_required()
         }

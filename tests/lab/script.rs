@@ -17,7 +17,8 @@ use fipscope::topology::Topology;
 
 use crate::associate::NETWORK;
 use crate::case::build;
-use crate::change::{codes, plan_of, quiet, run, said, same, site};
+use crate::change::{codes, plan_of, site};
+use crate::program::{quiet, run, said, same};
 
 /// What is done by a script.
 pub(crate) const SCRIPTS: [&str; 4] = ["script repair", "script remove", "script associate", "script from nothing"];

@@ -86,10 +86,7 @@ fn fixed_ips(form: &Form, node: &Node) -> Vec<Offer> {
     let inside = routers().filter_map(|router| node.snapshot.netns(router.namespace.as_ref()?));
     // The ports of the agents answer there as well, here or elsewhere, and are no
     // instances; elsewhere only the routes to them tell.
-    let of_agents = || {
-        let all = node.snapshot.namespaces.iter();
-        all.filter(|(name, _)| parse_namespace(name).is_some()).filter_map(|(_, netns)| netns.seen())
-    };
+    let of_agents = || node.snapshot.seen().filter(|(name, _)| parse_namespace(name).is_some()).map(|(_, netns)| netns);
     let here = of_agents().flat_map(Netns::addrs).map(|addr| addr.address.addr());
     let own: BTreeSet<IpAddr> = here.chain(of_agents().flat_map(Netns::routes).filter_map(Route::via)).collect();
     let taken: BTreeSet<IpAddr> = node.topology.floating_ips.iter().filter_map(|fip| fip.fixed_ip).collect();
@@ -132,7 +129,7 @@ fn networks(node: &Node) -> Vec<Offer> {
 fn bridges(node: &Node) -> Vec<Offer> {
     let host = &node.snapshot.host;
     let ovs = host.ovs.seen().into_iter().flat_map(|ovs| &ovs.ports).map(|port| (port.bridge.clone(), "Open vSwitch"));
-    let links = host.netns.seen().into_iter().flat_map(Netns::links);
+    let links = host.netns.seen().into_iter().flat_map(|netns| netns.links());
     let linux = links.filter(|link| link.kind.as_deref() == Some("bridge"));
     let all: BTreeSet<(String, &str)> = ovs.chain(linux.map(|link| (link.name.to_string(), "Linux bridge"))).collect();
     all.into_iter().map(|(name, kind)| Offer::new(&name, kind)).collect()

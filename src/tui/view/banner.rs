@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 
 use super::pen::Pen;
 use crate::net::{Agent, Observed, printable};
+use crate::tui::recording;
 use crate::tui::state::{Node, Screen, State};
 use crate::tui::words::{Mark, Tally, ago, short, short_netns, span};
 
@@ -70,8 +71,12 @@ fn counted(node: &Node, width: u16) -> Vec<(Mark, String)> {
 }
 
 pub(super) fn error(state: &State, area: Rect, buffer: &mut Buffer) {
-    if let Some(frozen) = &state.frozen {
-        return super::timeline::banner(state, frozen, area, buffer);
+    match (&state.frozen, &state.recording) {
+        (_, Some(recording)) if state.error.is_none() => {
+            return super::timeline::recording(state, recording, area, buffer);
+        }
+        (Some(frozen), None) => return super::timeline::banner(state, frozen, area, buffer),
+        _ => {}
     }
     let (mark, text) = match (&state.error, &state.unwatched) {
         (Some(why), _) => {
@@ -135,6 +140,10 @@ fn facts(state: &State, node: &Node) -> Vec<String> {
 }
 
 fn reading_age(state: &State, node: &Node) -> String {
+    if state.recording.is_some() && !state.reading {
+        let at = state.frozen.as_ref().map_or(node.snapshot.taken_at, |frozen| frozen.at);
+        return recording::moment(state, at);
+    }
     if let Some(frozen) = &state.frozen {
         return format!("frozen, as of {}", ago(frozen.at, state.now));
     }
