@@ -23,7 +23,8 @@ use ratatui::backend::TestBackend;
 use tokio::runtime::Runtime;
 
 use crate::case::build;
-use crate::change::{quiet, run, same, site};
+use crate::change::site;
+use crate::program::{quiet, run, same};
 
 const PROBE: Manner =
     Manner { tries: 2, wait: Duration::from_millis(300), in_flight: 1, spacing: Duration::ZERO, most: 1 };
