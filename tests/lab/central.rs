@@ -7,7 +7,7 @@ use fipscope::neutron::Layout;
 
 use crate::associate::changed;
 use crate::case::build;
-use crate::change::{fipscope, quiet, run, said, same};
+use crate::program::{fipscope, quiet, run, said, same};
 
 /// What is associated beside what stands, and what stands: floating IP, fixed IP.
 struct Case {
