@@ -77,7 +77,7 @@ pub(crate) fn by_hand(node: &Node, workdir: &Path, builder: &Path) -> Vec<String
 }
 
 /// The agent, which does what it is told.
-struct Agent {
+pub(crate) struct Agent {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -85,7 +85,7 @@ struct Agent {
 
 impl Agent {
     /// `script` is the name under which it is seen to run.
-    fn start(script: &Path, workdir: &Path, builder: &Path) -> Self {
+    pub(crate) fn start(script: &Path, workdir: &Path, builder: &Path) -> Self {
         fs::write(script, include_str!("agent.py")).unwrap();
         let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/root"), PathBuf::from);
         let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
@@ -107,7 +107,7 @@ impl Agent {
     }
 
     /// Has it do something, and gives the time that it took.
-    fn says(&mut self, command: &str) -> Duration {
+    pub(crate) fn says(&mut self, command: &str) -> Duration {
         writeln!(self.input, "{command}").unwrap();
         for line in (&mut self.output).lines() {
             if let Some(seconds) = line.unwrap().strip_prefix("took ") {

@@ -22,6 +22,7 @@ mod expect;
 mod faults;
 mod inside;
 mod kernel;
+mod watch;
 
 use std::collections::VecDeque;
 use std::env;
