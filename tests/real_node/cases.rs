@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use fipscope::net::{Change, FileName, Netns, Object as Thing, Snapshot, changes};
+use fipscope::net::{Change, FileName, Object as Thing, Snapshot, changes};
 use fipscope::plan::{AgentWill, CaseKind, Neutron, Plan, Undo, simulate};
 
 use crate::agent::{Agent, Home, MANY_THREADS};

@@ -32,6 +32,7 @@ mod kernel;
 mod known_flows;
 mod probe;
 mod traffic;
+mod watch;
 
 use std::collections::VecDeque;
 use std::env;
