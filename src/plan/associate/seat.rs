@@ -36,7 +36,7 @@ impl<'s> Seat<'s> {
         let name = name.ok_or_else(|| elsewhere("snat namespace"))?;
         let netns = readable(site.snapshot, name)?.ok_or_else(|| elsewhere("snat namespace"))?;
         let port = router.gateway_port.as_ref().ok_or_else(|| elsewhere("gateway port"))?;
-        Ok(Self { name, netns, port, site })
+        Ok(Self { site, name, netns, port })
     }
 
     /// The namespace, for steps.
