@@ -17,6 +17,8 @@ mod common;
 mod faults;
 mod files;
 mod fip;
+#[path = "../common/law.rs"]
+mod law;
 mod many;
 mod nat;
 mod neighbours;

@@ -98,7 +98,7 @@ fn cases() -> Vec<(String, User)> {
     // Once is enough of what takes longer: with fewer rights there is more to go wrong.
     let user = if root { User::Nobody } else { User::Caller };
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
-    let changed = mended.chain(change::KILLED).chain(["busy", "refused"]);
+    let changed = mended.chain(change::KILLED).chain(["busy", "refused", "several"]);
     cases.extend(changed.map(|case| (case.to_owned(), user)));
     for layout in LAYOUTS {
         cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));
