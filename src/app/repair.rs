@@ -143,7 +143,10 @@ impl Reading {
         let mut wanted = Wanted::default();
         let mut add = |found: &mut dyn Iterator<Item = &Finding>| {
             for finding in found.filter(|finding| pick.wants(finding.code)) {
-                if finding.is_doubt() { &mut wanted.doubts } else { &mut wanted.ids }.insert(finding.id.clone());
+                // What hangs on another finding is told by that.
+                let is_doubt = finding.is_doubt() && finding.because_of.is_none();
+                let list = if is_doubt { &mut wanted.doubts } else { &mut wanted.ids };
+                list.insert(finding.id.clone());
             }
         };
         for address in &which.addresses {

@@ -19,6 +19,8 @@ mod faults;
 mod files;
 mod fip;
 mod kept;
+#[path = "../common/law.rs"]
+mod law;
 mod many;
 mod nat;
 mod neighbours;

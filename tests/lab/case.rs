@@ -47,6 +47,7 @@ pub(crate) fn run(case: &str) {
         what if script::SCRIPTS.contains(&what) => script::same_as_enter(what),
         "refusals" => central::refusals(),
         of if central::CASES.contains(&of) => central::there_and_back(of),
+        "several" => change::several(),
         killed if change::KILLED.contains(&killed) => change::killed(killed),
         mended if change::MENDED.iter().any(|(name, ..)| *name == mended) => {
             let (_, layout, faults) = change::MENDED.into_iter().find(|(name, ..)| *name == mended).unwrap();
