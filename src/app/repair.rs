@@ -41,7 +41,9 @@ pub(super) fn repair(which: &RepairArgs, settings: &Settings) -> Result<Exit, Ap
         }
         let word = causes.iter().filter(|cause| has_steps(cause)).find_map(Mending::word);
         let mut shown = Shown::default();
-        causes.iter().for_each(|cause| shown.add(&cause.plan));
+        for cause in &causes {
+            shown.add(&cause.plan);
+        }
         (shown, word)
     };
     if consent.dry_run {
