@@ -10,6 +10,7 @@ pub mod agent;
 mod associate;
 mod command;
 mod fit;
+mod forget;
 mod future;
 pub mod journal;
 mod netfilter;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use action::{Action, AnnounceBy, LinkSetting, Object, SwitchPort, Undo, Veth, VethEnd};
 pub use associate::{Associate, GatewayPort, associate};
+pub use forget::forget;
 pub use future::{AgentCase, AgentWill, CaseKind, Neutron, Owner, Told};
 pub use netfilter::{ChainEdit, TableEdit};
 pub use refused::Refused;

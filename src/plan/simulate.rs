@@ -19,10 +19,9 @@ mod outside;
 mod route;
 mod setting;
 
-use std::net::IpAddr;
-
 use crate::net::{
-    Change, ConntrackTuple, Neigh, NeighState, Netns, NetnsName, Object as Thing, Observed, Rule, Snapshot,
+    Change, ConntrackEntry, ConntrackTuple, Neigh, NeighState, Netns, NetnsName, Object as Thing, Observed, Rule,
+    Snapshot,
 };
 
 use super::{Action, Object, Place, Plan, Veth, VethEnd};
@@ -64,7 +63,13 @@ impl Simulation {
             return self.apply(&changes);
         }
         match action {
-            Action::Forget { address } => return self.forget(place, *address),
+            Action::Forget { address } => {
+                let has = |tuple: &ConntrackTuple| tuple.src == *address || tuple.dst == *address;
+                return self.forget(place, |entry| has(&entry.original) || has(&entry.reply));
+            }
+            Action::ForgetConnection { original, zone } => {
+                return self.forget(place, |entry| entry.original == *original && entry.zone == *zone);
+            }
             // Nothing of it stays on the node.
             Action::Announce { .. } => return true,
             _ => {}
@@ -107,8 +112,8 @@ impl Simulation {
         place.seen(&self.snapshot)
     }
 
-    /// False where none of the connections that were read has the address.
-    fn forget(&mut self, place: &Place, address: IpAddr) -> bool {
+    /// False where none of the connections that were read is meant.
+    fn forget(&mut self, place: &Place, is_meant: impl Fn(&ConntrackEntry) -> bool) -> bool {
         let netns = match place {
             Place::Host => &mut self.snapshot.host.netns,
             Place::Netns(name) => match self.snapshot.namespaces.get_mut(name) {
@@ -118,8 +123,7 @@ impl Simulation {
         };
         let Observed::Seen(Netns { conntrack: Some(Observed::Seen(entries)), .. }) = netns else { return true };
         let before = entries.len();
-        let has = |tuple: &ConntrackTuple| tuple.src == address || tuple.dst == address;
-        entries.retain(|entry| !has(&entry.original) && !has(&entry.reply));
+        entries.retain(|entry| !is_meant(entry));
         entries.len() < before
     }
 

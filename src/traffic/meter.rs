@@ -44,6 +44,8 @@ pub struct Sighting<'a> {
     pub detail: Option<Detail>,
     /// The floating IP that it belongs to, with its direction and this hop.
     pub floating_ip: Option<(&'a FipId, Direction, Hop)>,
+    /// How much it is: segments, where the kernel merged several.
+    pub count: Count,
 }
 
 /// A frame, understood as far as its device and bytes go.
@@ -126,7 +128,7 @@ impl<'n, 's> Meter<'n, 's> {
             bank.flows.add(seen.key(router), lane as usize, seen.heard.count, new);
         }
         let floating_ip = passing.map(|(fip, direction, hop)| (&self.fips[fip], direction, hop));
-        Some(Sighting { packet: seen.heard.packet, class, detail, floating_ip })
+        Some(Sighting { packet: seen.heard.packet, class, detail, floating_ip, count: seen.heard.count })
     }
 }
 

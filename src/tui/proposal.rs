@@ -10,10 +10,10 @@ use super::overview::FipId;
 use super::state::Node;
 use super::words::{Mark, count, one_line};
 use crate::check::{Applicability, Finding};
-use crate::net::Snapshot;
+use crate::net::{ConntrackEntry, NetnsName, Snapshot};
 use crate::plan::journal::{Aim, Entry, Outcome, Past, PastStep, State as PastState, StepState};
 use crate::plan::repair::Mending;
-use crate::plan::{Associate, Plan, Refused, Remove, Step, associate, remove};
+use crate::plan::{Associate, Plan, Refused, Remove, Step, associate, forget, remove};
 
 /// What is wanted of the node.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub enum Wanted {
     Associated(Box<Associate>),
     /// A floating IP gone.
     Removed(Box<Remove>),
+    /// These tracked connections of a floating IP forgotten.
+    Forgotten(FipId, Vec<(NetnsName, ConntrackEntry)>),
     /// A change of the past taken back.
     Undone(Box<Past>),
     /// The rest of a change that has no end.
@@ -116,6 +118,9 @@ impl Wanted {
                 let pair = if wanted.with_pair { " and the router's pair" } else { "" };
                 format!("remove {}{pair}", wanted.floating_ip)
             }
+            Self::Forgotten(fip, entries) => {
+                format!("forget {} of {}", count(entries.len(), "connection", "connections"), fip.label())
+            }
             Self::Undone(past) => format!("undo change {}", past.id),
             Self::Completed(past) => format!("complete change {}", past.id),
         }
@@ -139,6 +144,10 @@ impl Wanted {
                 Ok(Order { word: Some(wanted.floating_ip.to_string()), ..Order::of(plan, aim, node) })
             }
             Self::Removed(wanted) => removing(wanted, node),
+            Self::Forgotten(fip, entries) => {
+                let plan = forget(&fip.label(), entries.iter().map(|(name, entry)| (name, entry)));
+                Ok(Order { word: fip.floating.map(|it| it.to_string()), ..Order::of(plan, Aim::default(), node) })
+            }
             Self::Undone(past) => Ok(undoing(past, node)),
             Self::Completed(past) => Ok(Order::of(rest(past), past.aim.clone(), node)),
         }
@@ -344,6 +353,7 @@ impl Proposal {
             Wanted::Working(fip) => Some(Chained::Fip(fip.clone())),
             Wanted::Associated(wanted) => Some(Chained::Address(wanted.floating_ip)),
             Wanted::Mended(ids) => Some(Chained::Address(ids.first()?.floating_ip?)),
+            Wanted::Forgotten(fip, _) => Some(Chained::Fip(fip.clone())),
             Wanted::Removed(_) | Wanted::Undone(_) | Wanted::Completed(_) => None,
         }
     }

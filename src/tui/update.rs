@@ -1,6 +1,7 @@
 //! What happens: one message in, the state changed, effects out.
 
 mod findings;
+mod flow;
 mod form;
 mod journal;
 mod mouse;
@@ -33,6 +34,12 @@ const DEPTH: usize = 32;
 
 /// One step of the console.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let mut effects = take(state, msg);
+    effects.extend(traffic::attend(state));
+    effects
+}
+
+fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event) if event.kind == KeyEventKind::Release => Vec::new(),
         Msg::Key(event) => key(state, event),
@@ -63,6 +70,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Tracked(read) => tracked::read(state, &read),
         Msg::Heard(result) => traffic::heard(state, result),
+        Msg::Followed(result) => flow::followed(state, result),
         Msg::Told(entry) => {
             proposal::told(state, entry);
             Vec::new()
@@ -190,6 +198,7 @@ fn renew(state: &mut State, node: Node) -> Vec<Effect> {
     proposal::rebuild(state);
     form::rebuild(state);
     traffic::renew(state);
+    flow::renew(state);
     tracked::rebuild(state);
     walk::rebuild(state)
 }

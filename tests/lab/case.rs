@@ -18,6 +18,7 @@ use crate::change;
 use crate::lines;
 use crate::listening;
 use crate::private;
+use crate::probing;
 use crate::traffic;
 
 pub(crate) const LAYOUTS: [Layout; 3] = [Layout::Juno, Layout::Newton, Layout::Pike];
@@ -43,6 +44,7 @@ pub(crate) fn run(case: &str) {
             change::mend(layout, faults);
         }
         "listening" => listening::program(),
+        "probing" => probing::program(),
         _ => match case.split_once(' ') {
             Some(("wired", of)) => associate::from_nothing(of),
             Some(("count", layout)) => traffic::counts(layout),

@@ -22,6 +22,7 @@ mod lines;
 mod listening;
 #[path = "../common/private.rs"]
 mod private;
+mod probing;
 mod traffic;
 
 use std::os::unix::process::CommandExt;
@@ -87,7 +88,8 @@ fn cases() -> Vec<(String, User)> {
         for special in ["scale nft", "scale legacy", "hundred", "traffic", "command", "unwind"] {
             cases.push((special.to_owned(), user));
         }
-        for special in ["count juno", "count newton", "count pike", "stops juno", "stops pike", "listening"] {
+        for special in ["count juno", "count newton", "count pike", "stops juno", "stops pike", "listening", "probing"]
+        {
             if user == User::Caller || special == "count pike" {
                 cases.push((special.to_owned(), user));
             }

@@ -222,6 +222,7 @@ pub(crate) fn counts(layout: &str) {
     assert_eq!(hops(&interval, FLOATING, inward), ([27; 4], None));
     tcp(&mut scene);
     turned(&mut scene, layout);
+    elsewhere(&mut scene);
 }
 
 /// TCP with the kernel's merging as it is: segments, not frames.
@@ -257,6 +258,46 @@ fn turned(scene: &mut Scene, layout: Layout) {
         assert_eq!(hops(&interval, floating, direction), ([20, 20, 20, 0], None), "{floating} {direction:?}");
     }
     assert_eq!(classes(&interval), [0, 0, 40, 0, 0]);
+}
+
+/// What rightly does not pass here, or one way alone, is no loss.
+fn elsewhere(scene: &mut Scene) {
+    let (with, plain, other, far) = (vm(FIXED), vm(PLAIN), vm(NEIGHBOUR), outside());
+    // Inside a subnet no router is asked.
+    let interval = scene.counted(|lab| assert_eq!(ask(lab, &with, &plain, PLAIN, 9), 9));
+    assert_eq!((classes(&interval), interval.flows.len()), ([0; 5], 0));
+    // East-west whose answers another node routes.
+    let interval = scene.counted(|lab| send(lab, &with, NEIGHBOUR, 9));
+    assert_eq!((classes(&interval), interval.flows.len()), ([9, 0, 0, 0, 0], 1));
+    assert!(interval.floating_ips.iter().all(|fip| fip.stops_at.is_none()), "{:?}", interval.floating_ips);
+    assert_eq!(ask(&scene.lab, &with, &other, NEIGHBOUR, 1), 1);
+    // SNAT whose snat namespace stands on another node: its answers never enter the router.
+    let names: Vec<NetnsName> = scene.capture.names().into_iter().flatten().collect();
+    let here: Vec<NetnsName> = names.iter().filter(|name| !name.as_str().starts_with("snat-")).cloned().collect();
+    scene.capture.follow(&here);
+    let interval = scene.counted(|lab| assert_eq!(ask(lab, &plain, &far, OUTSIDE, 9), 9));
+    assert_eq!(classes(&interval), [0, 9, 0, 0, 0]);
+    let [flow] = interval.flows.as_slice() else { panic!("{:?}", interval.flows) };
+    assert_eq!((flow.class, flow.source.address, flow.count.packets), (Class::Snat, PLAIN, 9));
+    assert!(interval.floating_ips.iter().all(|fip| fip.stops_at.is_none()), "{:?}", interval.floating_ips);
+    scene.capture.follow(&names);
+}
+
+/// Datagrams to a port where nobody is; what refuses them is not let out.
+fn send(lab: &Lab, from: &NetnsName, to: Ipv4Addr, number: u64) {
+    let silent = |verb| format!("iptables-nft -w 5 {verb} OUTPUT -p icmp --icmp-type port-unreachable -j DROP");
+    let run = |verb| {
+        let words = silent(verb);
+        let words: Vec<&str> = words.split(' ').collect();
+        assert_eq!(text(lab, vm(to).as_str(), words[0], &words[1..]), "");
+    };
+    run("-A");
+    let socket = inside(lab, from, || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap());
+    for _ in 0..number {
+        assert_eq!(socket.send_to(b"twelve bytes", (to, 9)).unwrap(), 12);
+    }
+    thread::sleep(Duration::from_millis(20));
+    run("-D");
 }
 
 /// Each link broken in turn, while packets come from both sides.

@@ -16,6 +16,7 @@ mod chains;
 mod desk;
 mod docs;
 mod findings;
+mod flow;
 mod form;
 mod journal;
 mod keys;
