@@ -141,8 +141,7 @@ fn attached(snapshot: Snapshot) -> Snapshot {
     let port =
         |name: &str, tag| OvsPort { name: name.to_owned(), bridge: "br-int".to_owned(), tag, interfaces: vec![] };
     let mut ports = Vec::new();
-    let spaces = snapshot.namespaces.values().filter_map(Observed::seen);
-    for (tag, netns) in (1..).zip(spaces) {
+    for (tag, (_, netns)) in (1..).zip(snapshot.seen()) {
         let names = netns.links().iter().map(|link| link.name.as_str());
         let plugged = names.filter(|name| ["fg-", "qr-"].iter().any(|start| name.starts_with(start)));
         ports.extend(plugged.map(|name| port(name, Some(tag))));

@@ -21,6 +21,7 @@ mod output;
 mod past;
 mod privileges;
 mod repair;
+mod replay;
 mod source;
 mod terminal;
 mod trace;

@@ -34,10 +34,10 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Typed, clap::E
     {
         return Err(Cli::command().error(ErrorKind::ArgumentConflict, fault));
     }
-    let offline = match command {
+    let offline = match &command {
         Command::Completions { shell } => {
             let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "fipscope", &mut text);
+            clap_complete::generate(*shell, &mut Cli::command(), "fipscope", &mut text);
             return Ok(Typed::Print(String::from_utf8_lossy(&text).into_owned()));
         }
         Command::Man => return Ok(Typed::Print(man::page(&Cli::command()))),
@@ -47,7 +47,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Typed, clap::E
         Command::Associate(_) | Command::Remove(_) | Command::Repair(_) | Command::Undo(_) | Command::Journal(_) => {
             Some("it changes this node, and a file cannot be changed")
         }
-        Command::Watch(_) => Some("a file does not change"),
+        Command::Watch(watch) if watch.is_recorded() => Some("--record keeps what changes on this node"),
         _ => None,
     };
     match offline {
@@ -145,7 +145,7 @@ mod tests {
             "fipscope --from x traffic",
             "fipscope diff a",
             "fipscope --from x lab",
-            "fipscope --from x watch",
+            "fipscope --from x watch --record y",
             "fipscope watch --floating-ip x",
             "fipscope --from x diff a b",
         ] {

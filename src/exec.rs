@@ -18,15 +18,17 @@ mod program;
 mod restore;
 mod rtnl;
 mod run;
+mod scope;
 mod site;
 mod switch;
 mod sysctl;
 mod verify;
 mod writer;
 
-pub use announce::{AnnounceError, Round, announce_again};
+pub use announce::{AnnounceError, announce_again};
 pub use change::{Order, change};
 pub use error::{Cause, Error, StepError};
+pub use lock::holder;
 pub use past::{complete, history, settle_by_hand, undo};
 pub use program::find_program;
 pub use run::Carried;

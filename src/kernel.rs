@@ -23,14 +23,16 @@ mod sysctl;
 mod tc;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use socket::Socket;
 
 use crate::net::{ConntrackEntry, ConntrackTuple, IfName, Netns, NetnsName, Observed, Snapshot};
 pub use lookup::ask_routes;
-pub use offline::{OfflineError, load};
+pub use offline::{LARGEST_SNAPSHOT, OfflineError, load, load_recording};
 pub use watch::{Handle, Health, Update, Watcher};
 
 use crate::netns::{Error as NetnsError, NetnsDir, enter, enter_each, hint};
@@ -134,14 +136,38 @@ pub fn read_node(options: &ReadOptions) -> Result<Snapshot, Error> {
         return Err(Error::Nothing { folder: folder.clone(), own: why.to_owned() });
     }
     snapshot.host = host;
-    snapshot.host.netns = Observed::Seen(own);
+    snapshot.host.netns = Observed::Seen(own.into());
     for (name, found) in names.into_iter().zip(found) {
         if let Some(found) = outcome(found) {
-            snapshot.namespaces.insert(name, found);
+            snapshot.namespaces.insert(name, found.map(Arc::new));
         }
     }
     peer::resolve(&mut snapshot, &dir);
     Ok(snapshot)
+}
+
+/// Reads a part of the node again, in an earlier reading's place: these
+/// namespaces, of which those that are gone leave it, and the host's side where
+/// it is wanted. Everything else stays as it was.
+pub fn read_again(before: &Snapshot, names: &BTreeSet<NetnsName>, host: bool, options: &ReadOptions) -> Snapshot {
+    let mut snapshot = before.clone();
+    snapshot.taken_at = jiff::Timestamp::now();
+    let dir = NetnsDir::new(&options.netns_dir);
+    let names: Vec<NetnsName> = names.iter().cloned().collect();
+    let here = || host.then(|| (namespace::read_here(options.conntrack), host::read(options)));
+    let (found, here) = enter_each(&dir, &names, |_| namespace::read_here(options.conntrack), here);
+    if let Some((own, host)) = here {
+        snapshot.host = host;
+        snapshot.host.netns = Observed::Seen(own.into());
+    }
+    for (name, found) in names.into_iter().zip(found) {
+        match outcome(found) {
+            Some(found) => snapshot.namespaces.insert(name, found.map(Arc::new)),
+            None => snapshot.namespaces.remove(&name),
+        };
+    }
+    peer::resolve(&mut snapshot, &dir);
+    snapshot
 }
 
 /// Reads one namespace again. Absent where it is gone. The other ends of its

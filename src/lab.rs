@@ -119,11 +119,16 @@ impl Lab {
     fn build(sandbox: Sandbox, node: Node, options: &LabOptions) -> Result<Self, Error> {
         let Node { mut plan, pairs, priorities, vms } = node;
         plan.steps.retain(|step| is_offered(&step.action));
-        exec::run(&plan, &sandbox.netns_dir())?;
         let state_path = PathBuf::from(STATE_PATH);
+        let open_vswitch = if options.has(Need::Switch) {
+            let switch = OpenVswitch::forwarding(&state_path, &node::external_bridges(options))?;
+            exec::run(&openvswitch::plugged(plan), &sandbox.netns_dir())?;
+            Some(switch)
+        } else {
+            exec::run(&plan, &sandbox.netns_dir())?;
+            options.has(Need::OpenVswitch).then(|| OpenVswitch::database(&state_path, &plan)).transpose()?
+        };
         files::write(&state_path, &pairs, priorities.as_deref())?;
-        let open_vswitch =
-            options.has(Need::OpenVswitch).then(|| OpenVswitch::start(&state_path, &plan)).transpose()?;
         let is_configured = options.has(Need::Configuration);
         if is_configured {
             sandbox.overlay(Path::new("/etc"), &state_path.join("etc"), "neutron")?;

@@ -38,7 +38,7 @@ pub use neigh::{Neigh, NeighState};
 pub use observed::Observed;
 pub use ovs::{Ovs, OvsInterface, OvsPort};
 pub use reach::{ReachAnswer, ReachBy, ReachQuestion};
-pub use record::{RECORD_SCHEMA, Recorded};
+pub use record::{RECORD_SCHEMA, Recorded, Recording};
 pub use route::{NextHop, Route, RouteKind, protocol_name, scope_name};
 pub use rule::{FwMark, Rule, RuleAction};
 pub use snapshot::{Gap, Netns, SCHEMA, Snapshot, Sysctls};

@@ -27,7 +27,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, AnnounceBy, LinkSetting, Object, SwitchPort, Undo, Veth, VethEnd};
-pub use associate::{Associate, GatewayPort, associate};
+pub use associate::{Associate, GatewayPort, GatewayPortParts, associate, who_has};
 pub use forget::forget;
 pub use future::{AgentCase, AgentWill, CaseKind, Neutron, Owner, Told};
 pub use netfilter::{ChainEdit, TableEdit};
@@ -190,7 +190,7 @@ impl Place {
     /// What was read of it.
     pub(crate) fn seen<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Netns> {
         match self {
-            Self::Host => snapshot.host.netns.seen(),
+            Self::Host => snapshot.netns_at(None),
             Self::Netns(name) => snapshot.netns(name),
         }
     }

@@ -39,22 +39,12 @@ fn dev() -> impl Strategy<Value = IfName> {
 fn link() -> impl Strategy<Value = Link> {
     (1..4_u32, dev(), 0..4_u32, any::<u64>(), prop::option::of(0..3_u32)).prop_map(
         |(index, name, flags, count, link)| Link {
-            index,
-            name,
-            kind: None,
-            mac: None,
             mtu: 1500,
             flags,
             state: OperState::Up,
             stats: LinkStats { rx_bytes: count, ..LinkStats::default() },
             link,
-            link_netnsid: None,
-            peer: None,
-            master: None,
-            group: 0,
-            ipv4: None,
-            qdiscs: Vec::new(),
-            filters: Vec::new(),
+            ..Link::new(index, name)
         },
     )
 }
@@ -155,11 +145,11 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
     let host = (observed(netns()), file(), file(), ovs, agent, prop::option::of("[ab]"), any::<bool>());
     (btree_map("[abc]".prop_map(NetnsName::new), observed(netns()), 0..3), host).prop_map(|(namespaces, host)| {
         let mut snapshot = Snapshot::empty("node", jiff::Timestamp::UNIX_EPOCH);
-        snapshot.namespaces = namespaces;
+        snapshot.namespaces = namespaces.into_iter().map(|(name, netns)| (name, netns.map(Arc::new))).collect();
         let file = |(lines, truncated)| AllocationFile { path: "/f".into(), lines, truncated };
         let port = |(name, bridge, tag)| OvsPort { name, bridge, tag, interfaces: Vec::new() };
         let (own, link_local, priorities, ovs, agent, kernel, ovn) = host;
-        snapshot.host.netns = own;
+        snapshot.host.netns = own.map(Arc::new);
         snapshot.host.link_local_file = link_local.map(file);
         snapshot.host.priority_file = priorities.map(file);
         snapshot.host.ovs = ovs.map(|(ports, external_ids)| {
@@ -177,8 +167,8 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
 /// Links that share an index have no order of their own.
 fn canonical(snapshot: &Snapshot) -> Snapshot {
     let mut settled = snapshot.settled();
-    for netns in settled.namespaces.values_mut().chain([&mut settled.host.netns]) {
-        if let Observed::Seen(Netns { links: Observed::Seen(links), .. }) = netns {
+    for netns in settled.each_netns_mut() {
+        if let Observed::Seen(links) = &mut netns.links {
             links.sort_by_key(|link| format!("{link:?}"));
         }
     }
@@ -246,10 +236,7 @@ fn article() -> Snapshot {
 
 fn router(snapshot: &mut Snapshot) -> &mut Netns {
     let name = NetnsName::from("qrouter-ef25020f-012c-41d6-a36e-f2f09cb8ea62");
-    match snapshot.namespaces.get_mut(&name) {
-        Some(Observed::Seen(netns)) => netns,
-        other => panic!("{other:?}"),
-    }
+    snapshot.netns_mut(&name).unwrap()
 }
 
 fn seen<T>(part: &mut Observed<T>) -> &mut T {
@@ -310,7 +297,7 @@ fn the_order_of_equal_routes_counts_in_ipv4_only() {
         let mut snapshot = Snapshot::empty("node", jiff::Timestamp::UNIX_EPOCH);
         let route = |dev: &str| Route::unicast(TableId::MAIN, dst.parse().unwrap(), None, &IfName::from(dev));
         let routes = Observed::Seen(devices.map(route).to_vec());
-        snapshot.namespaces.insert("ns".into(), Observed::Seen(Netns { routes, ..Netns::default() }));
+        snapshot.namespaces.insert("ns".into(), Observed::Seen(Netns { routes, ..Netns::default() }.into()));
         snapshot
     };
     let (one, other) = (node("10.0.0.0/24", ["b", "a"]), node("10.0.0.0/24", ["a", "b"]));
@@ -332,7 +319,7 @@ fn learned_neighbours_flap_and_failed_ones_do_not() {
     let node = |neighs: Vec<Neigh>| {
         let mut snapshot = Snapshot::empty("node", jiff::Timestamp::UNIX_EPOCH);
         let netns = Netns { neighs: Observed::Seen(neighs), ..Netns::default() };
-        snapshot.namespaces.insert("fip".into(), Observed::Seen(netns));
+        snapshot.namespaces.insert("fip".into(), Observed::Seen(netns.into()));
         snapshot
     };
     let stale = node(vec![neigh(NeighState::Stale, "52:54:00:00:00:01")]);

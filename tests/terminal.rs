@@ -8,93 +8,11 @@
     reason = "a test starts programs and fails by panicking"
 )]
 
-use std::io::{Read, Write};
-use std::num::NonZeroU16;
-use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
+#[path = "common/console.rs"]
+mod console;
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-
-/// A program on a terminal of a fixed size, with what it shows.
-struct Console {
-    screen: Arc<Mutex<vt100::Parser>>,
-    keys: Box<dyn Write + Send>,
-    child: Box<dyn Child + Send + Sync>,
-    master: Box<dyn MasterPty + Send>,
-}
-
-impl Console {
-    fn start(args: &[&str], rows: u16, cols: u16) -> Self {
-        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_fipscope"));
-        command.args(args);
-        command.env("TERM", "xterm-256color");
-        command.env("LANG", "C.UTF-8");
-        let child = pair.slave.spawn_command(command).unwrap();
-        drop(pair.slave);
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(size_of(rows), size_of(cols), 0)));
-        let (mut output, shown) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&screen));
-        thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = output.read(&mut buffer) {
-                shown.lock().unwrap().process(&buffer[..count]);
-            }
-        });
-        Self { screen, keys: pair.master.take_writer().unwrap(), child, master: pair.master }
-    }
-
-    fn text(&self) -> String {
-        self.screen.lock().unwrap().screen().contents()
-    }
-
-    /// Waits until the screen fulfils a condition; prints it if it never does.
-    fn until(&self, what: &str, condition: impl Fn(&vt100::Screen) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while Instant::now() < deadline {
-            if condition(self.screen.lock().unwrap().screen()) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("never saw {what}; the screen shows:\n{}", self.text());
-    }
-
-    fn shows(&self, text: &str) {
-        self.until(text, |screen| screen.contents().contains(text));
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
-    }
-
-    fn ends_with(&mut self, code: u32) {
-        let deadline = Instant::now() + Duration::from_secs(15);
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                assert_eq!(status.exit_code(), code, "{}", self.text());
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("it did not end; the screen shows:\n{}", self.text());
-    }
-
-    fn terminal_is_restored(&self) {
-        self.until("the terminal restored", |screen| {
-            !screen.alternate_screen()
-                && !screen.hide_cursor()
-                && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
-                && !screen.bracketed_paste()
-        });
-    }
-}
-
-fn size_of(cells: u16) -> NonZeroU16 {
-    NonZeroU16::new(cells).unwrap()
-}
+use console::{Console, size_of};
+use portable_pty::PtySize;
 
 /// The kernel may forbid what the lab needs; that is said, and fails where CI asks for it.
 fn sandbox_possible() -> bool {
@@ -167,4 +85,41 @@ fn terminal_is_restored_when_the_console_is_told_to_end() {
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     console.terminal_is_restored();
     console.ends_with(143);
+}
+
+/// What was recorded in the lab is played in a console: the rule that went, and
+/// came back, and what that did to the findings.
+#[test]
+fn a_recording_is_played_on_the_console() {
+    if !sandbox_possible() {
+        return;
+    }
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("record-{}", std::process::id()));
+    let script = r#"
+$F watch --record "$FILE" > "$FILE.text" 2> "$FILE.err" & W=$!
+await() { n=0; until eval "$1"; do n=$((n+1)); [ $n -lt 400 ] || exit 9; sleep 0.05; done; }
+await 'grep -q watching "$FILE.err"'
+Q=$(ip netns list | grep -o 'qrouter-ef25[^ ]*')
+P=$(ip -n $Q rule | sed -n 's/^\([0-9]*\):.*from 10.0.0.4 lookup 16.*/\1/p')
+ip -n $Q rule del priority $P; await 'grep -q "raised DVR301" "$FILE.text"'
+ip -n $Q rule add from 10.0.0.4 lookup 16 priority $P; await 'grep -q "cleared DVR301" "$FILE.text"'
+kill $W; wait $W; true
+"#;
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_fipscope"));
+    command.args(["lab", "--", "sh", "-c", script]).env("F", env!("CARGO_BIN_EXE_fipscope")).env("FILE", &file);
+    assert!(command.status().unwrap().success());
+    let mut console = Console::start(&["--from", file.to_str().unwrap()], 30, 140);
+    console.shows("the end of a recording of");
+    console.press("e");
+    console.shows("cleared DVR301");
+    console.press("[");
+    console.shows("before its end");
+    console.press("\u{1b}\u{1b}");
+    console.shows("DVR301");
+    console.press("q");
+    console.ends_with(0);
+    console.terminal_is_restored();
+    for name in ["", ".text", ".err"] {
+        let _ = std::fs::remove_file(format!("{}{name}", file.display()));
+    }
 }

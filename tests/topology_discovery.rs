@@ -274,7 +274,7 @@ fn a_fault_does_not_change_the_layout() {
 fn nodes_of_other_kinds_are_told_where_to_look() {
     let mut ovn = Scenario::empty();
     assert_eq!(Topology::of(&ovn.snapshot).kind, NodeKind::None);
-    ovn.snapshot.namespaces.insert(NetnsName::from("ovnmeta-1"), Observed::Seen(Netns::default()));
+    ovn.snapshot.namespaces.insert(NetnsName::from("ovnmeta-1"), Observed::Seen(Netns::default().into()));
     assert_eq!(Topology::of(&ovn.snapshot).kind, NodeKind::Ovn);
     let mut by_ovs = Scenario::empty();
     let external_ids = [("ovn-remote".to_owned(), "ssl:192.0.2.1:6642".to_owned())].into();

@@ -2,7 +2,7 @@
 //! hand. What is wanted becomes a plan, which is shown, asked about, carried out
 //! and verified.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::commands::{find, lasting};
@@ -16,20 +16,18 @@ use super::source;
 use crate::check::Applicability;
 use crate::config::{AnnounceArg, AssociateArgs, Consent, Format, GatewayPortArgs, RemoveArgs, Settings};
 use crate::exec::{self, Carried, Order, Site};
-use crate::net::{ArpQuestion, IfName, Snapshot, WireAnswer, WireQuestion};
+use crate::net::{Snapshot, WireAnswer};
 use crate::netns::NetnsDir;
-use crate::plan::journal::{Aim, Outcome};
-use crate::plan::{self, Action, AnnounceBy, Associate, GatewayPort, Neutron, Plan, Refused, Remove};
+use crate::plan::journal::{Aim, Round};
+use crate::plan::{self, AnnounceBy, Associate, GatewayPort, GatewayPortParts, Neutron, Plan, Refused, Remove};
 use crate::probe::{self, Manner};
 use crate::report::{self, Query};
 use crate::topology::Topology;
 
 /// Whether somebody has the address is asked as RFC 5227 does it: three times.
 /// A host on the same link answers within milliseconds.
-const PROBE: Manner =
+pub(super) const PROBE: Manner =
     Manner { tries: 3, wait: Duration::from_millis(400), in_flight: 1, spacing: Duration::ZERO, most: 1 };
-/// So many of those who answer are waited for.
-const MOST_ANSWERS: u8 = 4;
 
 /// `fipscope associate`.
 pub(super) fn associate(which: &AssociateArgs, settings: &Settings) -> Result<Exit, AppError> {
@@ -54,7 +52,7 @@ pub(super) fn associate(which: &AssociateArgs, settings: &Settings) -> Result<Ex
     let Some(carried) = carry_out(&proposal, which.consent, &site, settings)? else {
         return Ok(ended_before(&plan, which.consent));
     };
-    if carried.outcome() == Outcome::Done && !which.no_wait {
+    if !which.no_wait {
         announced(&carried, &site, settings);
     }
     Ok(past::exit(&carried))
@@ -143,67 +141,26 @@ fn neutron(has: Option<bool>) -> Option<Neutron> {
     has.map(|has| if has { Neutron::Has } else { Neutron::HasNot })
 }
 
-/// The agent gateway port as the user describes it; what is left out is as it
-/// stands, where it stands.
-fn gateway_port(which: &AssociateArgs, topology: &Topology) -> Result<Option<GatewayPort>, AppError> {
-    let typed = &which.gateway_port;
-    if *typed == GatewayPortArgs::default() {
-        return Ok(None);
-    }
-    let wanted = which.external_network.as_deref().unwrap_or_default();
-    let mut networks = topology.external_networks.iter().filter(|network| network.id.starts_with(wanted));
-    // Of several, none is meant more than the others.
-    let network = networks.next().filter(|_| networks.next().is_none());
-    let port = network.and_then(|network| network.gateway_port.as_ref());
-    let device = port.map(|port| port.device.as_str().trim_start_matches("fg-").to_owned());
-    let address = port.and_then(|port| port.addresses.iter().find(|net| net.addr().is_ipv4())).copied();
-    let gateway = network.and_then(|network| network.gateways.iter().find(|address| address.is_ipv4())).copied();
-    // The bridge of a port that stands is not asked for.
-    let bridge = typed.bridge.clone().or_else(|| port.map(|_| String::new()));
-    let parts = (
-        typed.port_id.clone().or(device),
-        typed.address.or(address),
-        typed.mac.or(port.and_then(|port| port.mac)),
-        typed.gateway.or(gateway),
-        bridge,
-    );
-    if let (Some(port_id), Some(address), Some(mac), Some(gateway), Some(bridge)) = parts {
-        let bridge = IfName::new(bridge);
-        return Ok(Some(GatewayPort { port_id, address, mac, gateway, bridge, vlan: typed.vlan, mtu: None }));
-    }
-    let (port_id, address, mac, gateway, bridge) = parts;
-    let missing = [
-        (port_id.is_none(), "--gateway-port-id ID"),
-        (address.is_none(), "--gateway-port-address CIDR"),
-        (mac.is_none(), "--gateway-port-mac MAC"),
-        (gateway.is_none(), "--gateway ADDRESS"),
-        (bridge.is_none(), "--bridge NAME"),
-    ];
-    let options = missing.into_iter().filter_map(|(is_missing, option)| is_missing.then_some(option)).collect();
-    let what = "the agent gateway port is not described completely".to_owned();
-    Err(Refused::Needs { what, options }.into())
+/// The agent gateway port as the user describes it.
+fn gateway_port(which: &AssociateArgs, topology: &Topology) -> Result<Option<GatewayPort>, Refused> {
+    let GatewayPortArgs { port_id, address, mac, gateway, bridge, vlan } = which.gateway_port.clone();
+    let parts = GatewayPortParts { port_id, address, mac, gateway, bridge, vlan };
+    parts.complete(topology, which.external_network.as_deref())
 }
 
 /// Who has the floating IP on the external network, asked on the link on which
 /// it is to be announced. `None` where the plan does nothing.
 fn asked(plan: &Plan, snapshot: &Snapshot, settings: &Settings) -> Option<WireAnswer> {
-    let (namespace, device, target) = plan.to_do().find_map(|step| match &step.action {
-        Action::Announce { dev, address, .. } => Some((step.netns.name()?, dev, *address)),
-        _ => None,
-    })?;
-    if snapshot.netns(namespace).and_then(|netns| netns.link(device)).is_none() {
-        return Some(WireAnswer::NotAsked(format!("{device} does not stand yet")));
+    match plan::who_has(plan, snapshot)? {
+        Ok(question) => probe::ask(&NetnsDir::new(&settings.netns_dir), &[question], &PROBE).pop(),
+        Err(why) => Some(WireAnswer::NotAsked(why)),
     }
-    let (namespace, device) = (namespace.clone(), device.clone());
-    let sender = Ipv4Addr::UNSPECIFIED;
-    let question = WireQuestion::Arp(ArpQuestion { namespace, device, sender, target, replies: MOST_ANSWERS });
-    probe::ask(&NetnsDir::new(&settings.netns_dir), &[question], &PROBE).pop()
 }
 
 /// The later rounds of the announcement: the answer is out, and who does not
 /// want to wait for them interrupts.
-fn announced(carried: &Carried, site: &Site, settings: &Settings) {
-    let mut told = |round: exec::Round| {
+pub(super) fn announced(carried: &Carried, site: &Site, settings: &Settings) {
+    let mut told = |round: Round| {
         if settings.format == Format::Text {
             note(&format!("fipscope: announced {} ({} of {})", round.address, round.number, round.of));
         }

@@ -35,31 +35,52 @@ impl Changer {
     /// Begins what an effect asks for.
     pub(super) fn begin(&mut self, effect: Effect) {
         let Some(site) = self.site.clone() else { return };
-        let sender = self.sender.clone();
-        let spawned = thread::Builder::new().name("changer".to_owned()).spawn(move || {
-            // Nobody listens any more: the change goes on all the same.
-            let told = sender.clone();
-            let mut told = move |entry: &Entry| drop(told.send(Msg::Told(entry.clone())));
-            let message = match effect {
-                Effect::Apply(order) => Msg::Over(safely(|| apply(&order, &site, &mut told))),
-                Effect::Undo(id) => Msg::Over(safely(|| exec::undo(id, &site, &mut told))),
-                Effect::Complete(id) => Msg::Over(safely(|| exec::complete(id, &site, &mut told))),
-                _ => Msg::Journal(exec::history(&site).map_err(|error| error.to_string())),
-            };
-            let _ = sender.send(message);
-        });
-        match spawned {
-            Ok(handle) => self.running = Some(handle),
-            Err(error) => drop(self.sender.send(Msg::Over(Err(format!("no thread could be started: {error}"))))),
-        }
         self.expected += 1;
+        if effect == Effect::ReadJournal {
+            // Whoever leaves does not wait for it.
+            let work = move |site: &Site, sender: &UnboundedSender<Msg>| {
+                let _ = sender.send(Msg::Busy(exec::holder(site)));
+                let _ = sender.send(Msg::Journal(exec::history(site).map_err(|error| error.to_string())));
+            };
+            return drop(self.spawn("journal", site, work, |why| Msg::Journal(Err(why))));
+        }
+        let work = move |site: &Site, sender: &UnboundedSender<Msg>| {
+            // Nobody listens any more: the change goes on all the same.
+            let mut told = |entry: &Entry| drop(sender.send(Msg::Told(entry.clone())));
+            let over = match effect {
+                Effect::Apply(order) => safely(|| apply(&order, site, &mut told)),
+                Effect::Undo(id) => safely(|| exec::undo(id, site, &mut told)),
+                Effect::Complete(id) => safely(|| exec::complete(id, site, &mut told)),
+                _ => Err("this is no change".to_owned()),
+            };
+            announce(&over, site, sender);
+            let _ = sender.send(Msg::Over(over));
+        };
+        self.running = self.spawn("changer", site, work, |why| Msg::Over(Err(why)));
+    }
+
+    fn spawn(
+        &self,
+        name: &str,
+        site: Site,
+        work: impl FnOnce(&Site, &UnboundedSender<Msg>) + Send + 'static,
+        failed: fn(String) -> Msg,
+    ) -> Option<JoinHandle<()>> {
+        let sender = self.sender.clone();
+        match thread::Builder::new().name(name.to_owned()).spawn(move || work(&site, &sender)) {
+            Ok(handle) => Some(handle),
+            Err(error) => {
+                let _ = self.sender.send(failed(format!("no thread could be started: {error}")));
+                None
+            }
+        }
     }
 
     /// The next message; never, where nothing is under way.
     pub(super) async fn next(&mut self) -> Msg {
         match self.news.recv().await {
             Some(message) => {
-                if !matches!(message, Msg::Told(_)) {
+                if matches!(message, Msg::Over(_) | Msg::Journal(_)) {
                     self.expected = self.expected.saturating_sub(1);
                 }
                 message
@@ -81,6 +102,22 @@ impl Drop for Changer {
         if let Some(running) = self.running.take() {
             let _ = running.join();
         }
+    }
+}
+
+/// Sends the later rounds of the announcement, on a thread of their own: nobody
+/// waits for them, and another change may come between.
+fn announce(over: &Result<Over, String>, site: &Site, sender: &UnboundedSender<Msg>) {
+    let Ok(Over { past, .. }) = over else { return };
+    let (past, site, told) = (past.clone(), site.clone(), sender.clone());
+    let work = move || {
+        let rounds = exec::announce_again(&past, &site, &mut |round| drop(told.send(Msg::Announced(Ok(round)))));
+        if let Err(error) = rounds {
+            let _ = told.send(Msg::Announced(Err(error.to_string())));
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("announcer".to_owned()).spawn(work) {
+        let _ = sender.send(Msg::Announced(Err(format!("the address is announced no more: {error}"))));
     }
 }
 

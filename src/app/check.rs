@@ -5,7 +5,7 @@ use super::commands::{accepted, find, judged, lasting};
 use super::error::AppError;
 use super::exit::Exit;
 use super::output::{note, print, style};
-use super::{source, trace};
+use super::{past, source, trace};
 use crate::check::{Check, Code, DecidedBy, Pick, checks, judge_with, questions, standing, states};
 use crate::config::{CheckArgs, Format, Settings};
 use crate::net::{Snapshot, WireAnswers};
@@ -52,6 +52,7 @@ pub(super) fn check(which: &CheckArgs, settings: &Settings) -> Result<Exit, AppE
         }
         Format::Json => report::json::check(snapshot, topology, judged, &narrowed),
     })?;
+    past::remind(settings);
     Ok(exit(topology, judged, &narrowed))
 }
 

@@ -7,6 +7,7 @@ use super::acknowledged;
 use super::error::AppError;
 use super::exit::Exit;
 use super::output::{note, print, style, write_file};
+use super::past;
 use super::source;
 use crate::check::{Finding, judge, standing};
 use crate::config::{Format, Settings, ShowArgs, Shown, SnapshotArgs};
@@ -24,6 +25,7 @@ pub(super) fn list(settings: &Settings) -> Result<Exit, AppError> {
         Format::Text => report::text::list(snapshot, topology, judged, style(settings)),
         Format::Json => report::json::list(snapshot, topology, judged),
     })?;
+    past::remind(settings);
     Ok(told(topology, settings))
 }
 
@@ -42,6 +44,7 @@ pub(super) fn show(which: &ShowArgs, settings: &Settings) -> Result<Exit, AppErr
         Format::Text => report::text::show(snapshot, topology, fip, judged, style(settings)),
         Format::Json => report::json::show(snapshot, topology, fip, judged),
     })?;
+    past::remind(settings);
     Ok(match standing(topology, fip, judged.findings).state {
         FipState::Ok => Exit::Done,
         FipState::Degraded | FipState::Broken => Exit::Found,

@@ -23,6 +23,7 @@ use super::listener::Listener;
 use super::live::Live;
 use super::terminal::{Guard, Signals};
 use super::worker::Worker;
+use crate::net::WireAnswer;
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::Theme;
 use crate::tui::{Effect, Msg, State, update, view};
@@ -313,6 +314,13 @@ impl<B: Backend> Console<B> {
                 Effect::SendPacket(errand) => match (&self.reach.messenger, &self.state.node) {
                     (Some(messenger), Some(node)) => self.worker.send(messenger, node.clone(), *errand),
                     _ => quit |= self.send(Msg::Followed(Err("there is nowhere to send it from".to_owned())))?,
+                },
+                Effect::AskTaken(question) => match &self.reach.finder {
+                    Some(finder) => self.worker.find(finder, question),
+                    None => {
+                        let answer = WireAnswer::NotAsked("there is no wire to ask".to_owned());
+                        quit |= self.send(Msg::Taken(question, answer))?;
+                    }
                 },
                 Effect::Listen => match (&self.reach.ears, &self.state.node) {
                     (Some(ears), Some(node)) => self.listener.start(ears, node.clone()),

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::source::entered;
+use super::worker::safely;
 use crate::check::{judge as judge_all, turns};
 use crate::kernel::{Handle, Health, ReadOptions, Update, Watcher};
 use crate::net::changes;
@@ -209,9 +209,4 @@ fn news(update: Update, too_many: bool, accepted: &Accepted, last: &mut Option<N
 
 fn watching(health: &Health) -> Watching {
     Watching { at: health.at, oldest: health.oldest.as_secs(), deaf: health.deaf, overruns: health.overruns }
-}
-
-/// What it gives, or how it failed.
-fn safely<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| super::worker::broken(panic.as_ref()))
 }

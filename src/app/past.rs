@@ -1,5 +1,6 @@
 //! `fipscope undo` and `fipscope journal`.
 
+use super::associate::announced;
 use super::consent::{allowed, given, refused, site};
 use super::error::AppError;
 use super::exit::Exit;
@@ -8,6 +9,7 @@ use super::repair::tell;
 use crate::check::Applicability;
 use crate::config::{Format, JournalArgs, Settings, UndoArgs};
 use crate::exec::{self, Carried};
+use crate::net::printable;
 use crate::plan::journal::{Outcome, Past, State};
 use crate::report;
 
@@ -28,12 +30,14 @@ pub(super) fn undo(which: &UndoArgs, settings: &Settings) -> Result<Exit, AppErr
     if which.consent.dry_run {
         return Ok(Exit::Done);
     }
-    if !given(which.consent, None)? {
+    let word = || past.aim.deliver.first().map_or_else(|| "yes".to_owned(), ToString::to_string);
+    let word = (plan.applicability == Applicability::NeedsConsent).then(word);
+    if !given(which.consent, word.as_deref())? {
         refused();
         return Ok(Exit::Found);
     }
     let carried = exec::undo(past.id, &site, &mut |_| {})?;
-    tell(&carried, Applicability::Safe, &[], settings)?;
+    tell(&carried, plan.applicability, &plan.warnings, settings)?;
     Ok(exit(&carried))
 }
 
@@ -43,6 +47,7 @@ pub(super) fn journal(what: &JournalArgs, settings: &Settings) -> Result<Exit, A
     if let Some(id) = what.complete {
         let carried = exec::complete(id, &site, &mut |_| {})?;
         tell(&carried, Applicability::Safe, &[], settings)?;
+        announced(&carried, &site, settings);
         return Ok(exit(&carried));
     }
     if let Some(id) = what.settle {
@@ -60,6 +65,24 @@ pub(super) fn journal(what: &JournalArgs, settings: &Settings) -> Result<Exit, A
         }
     })?;
     Ok(Exit::Done)
+}
+
+/// Says, where a change was left unfinished on this node, what can be done about
+/// it; not where another process is still at it.
+pub(super) fn remind(settings: &Settings) {
+    if settings.from.is_some() || settings.format != Format::Text {
+        return;
+    }
+    let Ok(site) = site(settings) else { return };
+    let all = exec::history(&site).unwrap_or_default();
+    let Some(open) = all.iter().find(|past| !past.is_settled()) else { return };
+    if exec::holder(&site).is_none() {
+        let (id, intent) = (open.id, printable(&open.intent, 300));
+        note(&format!(
+            "fipscope: change {id} was left unfinished: {intent}\n\
+             `fipscope undo {id}` takes it back, `fipscope journal --complete {id}` does the rest"
+        ));
+    }
 }
 
 /// The change that is meant: what has no end comes before the last that was

@@ -11,13 +11,14 @@ use super::error::AppError;
 use super::exit::Exit;
 use super::follow;
 use super::live::Live;
-use super::output::style;
+use super::output::{note, style};
+use super::replay;
 use super::traffic::ears;
 use crate::check::Code;
 use crate::config::{LabArgs, Settings};
 use crate::kernel::{self, ReadOptions};
 use crate::lab::{self, Lab, LabOptions};
-use crate::net::{NetnsName, Observed, RouteQuestion, Snapshot, WireQuestion, printable};
+use crate::net::{NetnsName, Observed, Recording, RouteQuestion, Snapshot, WireQuestion, printable};
 use crate::netns::NetnsDir;
 use crate::probe;
 use crate::traffic::Errand;
@@ -38,9 +39,18 @@ pub(super) fn options(settings: &Settings, conntrack: bool) -> ReadOptions {
     ReadOptions { netns_dir: settings.netns_dir.clone(), state_path: settings.state_path.clone(), conntrack }
 }
 
-/// A snapshot from a file or an unpacked sosreport.
+/// A snapshot from a file or an unpacked sosreport; a recording's last moment.
 pub(super) fn load(path: &Path) -> Result<Snapshot, AppError> {
-    kernel::load(path).map_err(|error| AppError::Read(Box::new(error)))
+    let recording = recording(path)?;
+    if let Some(remark) = &recording.remark {
+        note(&format!("fipscope: {}: {remark}", path.display()));
+    }
+    Ok(recording.last())
+}
+
+/// A recording, or a file in which nothing changes.
+pub(super) fn recording(path: &Path) -> Result<Recording, AppError> {
+    kernel::load_recording(path).map_err(|error| AppError::Read(Box::new(error)))
 }
 
 /// The console.
@@ -52,14 +62,17 @@ pub(super) fn console(settings: &Settings) -> Result<Exit, AppError> {
         let accepted = accepted(&source, &snapshot.node);
         Ok(Node::of(snapshot).accepting(accepted))
     };
-    // A file stays as it is.
     let own = settings.clone();
     let known = Box::new(move |node: &str| accepted(&own, node));
-    let live = settings.from.is_none().then(|| Live::start(options(settings, false), known));
-    let live = live.transpose().map_err(ConsoleError::Start)?;
+    let live = match &settings.from {
+        None => Live::start(options(settings, false), known),
+        Some(path) => replay::start(path.clone(), known),
+    };
+    let live = Some(live.map_err(ConsoleError::Start)?);
     let reach = console::Reach {
         asker: asker(settings),
-        prober: prober(settings),
+        prober: prober(settings, probe::Manner::default()),
+        finder: prober(settings, super::associate::PROBE),
         keeper: Some(keeper(settings.clone())),
         tracker: tracker(settings),
         ears: settings.from.is_none().then(|| ears(NetnsDir::new(&settings.netns_dir))),
@@ -79,9 +92,9 @@ fn accepted(settings: &Settings, node: &str) -> BTreeSet<String> {
 
 /// The links of this node, for what only an answer on the wire decides; a file
 /// has none.
-fn prober(settings: &Settings) -> Option<console::Prober> {
+fn prober(settings: &Settings, manner: probe::Manner) -> Option<console::Prober> {
     let netns_dir = NetnsDir::new(&settings.netns_dir);
-    let ask = move |questions: &[WireQuestion]| probe::ask(&netns_dir, questions, &probe::Manner::default());
+    let ask = move |questions: &[WireQuestion]| probe::ask(&netns_dir, questions, &manner);
     settings.from.is_none().then(|| -> console::Prober { Arc::new(ask) })
 }
 

@@ -1,10 +1,12 @@
 //! `fipscope watch`: a line for each change of the node and for each finding
-//! that it raises or clears, until it is interrupted.
+//! that it raises or clears, until it is interrupted; or those of a recording.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
 
 use super::commands::acknowledged;
 use super::console::ConsoleError;
@@ -12,10 +14,12 @@ use super::error::AppError;
 use super::exit::Exit;
 use super::live::Live;
 use super::output::{note, stream, style};
+use super::replay::Player;
 use super::source;
 use super::terminal::Signals;
 use crate::check::{Finding, Turn, turns};
 use crate::config::{Format, Settings, WatchArgs};
+use crate::kernel::LARGEST_SNAPSHOT;
 use crate::net::{Change, Recorded};
 use crate::report::{self, Focus, Judged, Query, Selection, json, text};
 use crate::tui::{Live as News, Msg, Node};
@@ -26,6 +30,9 @@ const LARGE: usize = 64 << 20;
 
 /// `fipscope watch`.
 pub(super) fn watch(what: &WatchArgs, settings: &Settings) -> Result<Exit, AppError> {
+    if let Some(path) = &settings.from {
+        return replay(path, what, settings);
+    }
     let failed = |source| AppError::Console(ConsoleError::Start(source));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let result = runtime.block_on(async {
@@ -55,6 +62,26 @@ pub(super) fn watch(what: &WatchArgs, settings: &Settings) -> Result<Exit, AppEr
     result
 }
 
+/// Tells what a recording holds, to its end.
+fn replay(path: &Path, what: &WatchArgs, settings: &Settings) -> Result<Exit, AppError> {
+    let recording = source::recording(path)?;
+    if recording.is_still() {
+        return Err(AppError::Usage("a snapshot does not change; give a file that `fipscope watch --record` wrote"));
+    }
+    if let Some(remark) = &recording.remark {
+        note(&format!("fipscope: {}: {remark}", path.display()));
+    }
+    let mut teller = Teller::new(what, settings);
+    teller.until = Some(recording.lines.last().map_or(recording.first.taken_at, |line| line.at));
+    let mut player = Player::new(recording.first, recording.lines.into_iter());
+    let first = player.first();
+    let mut goes_on = teller.tell(first)?;
+    while let Some(news) = player.next().filter(|_| goes_on) {
+        goes_on = teller.tell(news)?;
+    }
+    Ok(Exit::Done)
+}
+
 /// Tells what happens, in the form that was asked for.
 struct Teller<'a> {
     what: &'a WatchArgs,
@@ -64,12 +91,15 @@ struct Teller<'a> {
     acknowledged: BTreeSet<String>,
     record: Option<Record>,
     deaf: bool,
+    /// The end of the recording that it tells.
+    until: Option<Timestamp>,
 }
 
 impl<'a> Teller<'a> {
     fn new(what: &'a WatchArgs, settings: &'a Settings) -> Self {
         let focus = what.floating_ip.map(Focus::on);
-        Self { what, settings, last: None, focus, acknowledged: BTreeSet::new(), record: None, deaf: false }
+        let acknowledged = BTreeSet::new();
+        Self { what, settings, last: None, focus, acknowledged, record: None, deaf: false, until: None }
     }
 
     /// False where nobody reads any more.
@@ -79,7 +109,7 @@ impl<'a> Teller<'a> {
         }
         let Some(last) = self.last.take() else { return self.begin(news.node) };
         if let Some(record) = &mut self.record {
-            record.add(&Recorded::new(news.node.snapshot.taken_at, news.changes.clone()))?;
+            record.add(&Recorded::new(news.node.snapshot.taken_at, news.changes.clone()).heard(news.at))?;
         }
         let turns = self.turns(&last, &news);
         let changes = news.changes.iter().filter(|change| !change.is_flapping());
@@ -96,7 +126,11 @@ impl<'a> Teller<'a> {
             self.record = Some(Record::begin(path, &node)?);
         }
         self.settle_focus(&node)?;
-        note(&text::watch::begin(&node.snapshot, self.findings(&node).len()));
+        let findings = self.findings(&node).len();
+        note(&match self.until {
+            None => text::watch::begin(&node.snapshot, findings),
+            Some(until) => text::watch::begin_recording(&node.snapshot, until, findings),
+        });
         self.last = Some(node);
         Ok(true)
     }
@@ -182,7 +216,8 @@ impl Record {
         self.size += line.len();
         if self.size >= self.told_at {
             self.told_at = self.size * 2;
-            note(&format!("fipscope: the recording {} has grown to {} MiB", self.path.display(), self.size >> 20));
+            let (path, size, most) = (self.path.display(), self.size >> 20, LARGEST_SNAPSHOT >> 20);
+            note(&format!("fipscope: the recording {path} has grown to {size} MiB; --from reads {most} MiB of it"));
         }
         Ok(())
     }

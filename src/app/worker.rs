@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::console::{Asker, Keeper, Messenger, Prober, Source, Tracker};
 use crate::check::{Pick, questions};
-use crate::net::{NetnsName, RouteQuestion};
+use crate::net::{NetnsName, RouteQuestion, WireAnswer, WireQuestion};
 use crate::traffic::Errand;
 use crate::tui::{Msg, Node, Tracked};
 
@@ -27,6 +27,8 @@ enum Job {
     Probe(Prober, Node),
     /// Sends one packet and follows it.
     Send(Messenger, Node, Errand),
+    /// Asks the wire who has an address.
+    Find(Prober, WireQuestion),
     /// Remembers an acknowledgement: node, finding, and whether it is taken back.
     Keep(Keeper, [String; 2], bool),
     /// Reads the tracked connections of namespaces that have one of these addresses.
@@ -69,6 +71,11 @@ impl Worker {
     /// Wants one packet sent and followed.
     pub(super) fn send(&mut self, messenger: &Messenger, node: Node, errand: Errand) {
         self.give(Job::Send(messenger.clone(), node, errand));
+    }
+
+    /// Wants to know who has an address.
+    pub(super) fn find(&mut self, finder: &Prober, question: WireQuestion) {
+        self.give(Job::Find(finder.clone(), question));
     }
 
     /// Wants an acknowledgement remembered, or forgotten.
@@ -127,6 +134,10 @@ fn work(source: &Source, jobs: &Receiver<Job>, answers: &UnboundedSender<Msg>) {
                 Ok(()) => continue,
                 Err(error) => Msg::Followed(Err(format!("nothing was sent: {error}"))),
             },
+            Job::Find(finder, question) => match find(finder, question.clone(), answers.clone()) {
+                Ok(()) => continue,
+                Err(error) => Msg::Taken(question, WireAnswer::NotAsked(error.to_string())),
+            },
             Job::Keep(keeper, [node, id], revoke) => {
                 Msg::Acknowledged(safely(|| keeper(&node, &id, revoke)).and_then(|kept| kept))
             }
@@ -171,6 +182,17 @@ fn send(messenger: Messenger, node: Node, errand: Errand, answers: UnboundedSend
     thread::Builder::new().name("follower".to_owned()).spawn(work).map(drop)
 }
 
+/// Asks who has an address, on a thread of its own.
+fn find(finder: Prober, question: WireQuestion, answers: UnboundedSender<Msg>) -> io::Result<()> {
+    let asked = question.clone();
+    let ask = move || {
+        let said = safely(|| finder(std::slice::from_ref(&asked)).pop());
+        said.map(|said| said.unwrap_or(WireAnswer::Silent)).unwrap_or_else(WireAnswer::NotAsked)
+    };
+    let work = move || drop(answers.send(Msg::Taken(question, ask())));
+    thread::Builder::new().name("finder".to_owned()).spawn(work).map(drop)
+}
+
 /// A namespace's connections with one of these addresses, as many as a screen can
 /// hold.
 fn track(tracker: &Tracker, namespace: NetnsName, addresses: &[IpAddr]) -> Tracked {
@@ -189,7 +211,7 @@ fn track(tracker: &Tracker, namespace: NetnsName, addresses: &[IpAddr]) -> Track
 }
 
 /// What it gives, or how it failed.
-fn safely<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn safely<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| broken(panic.as_ref()))
 }
 

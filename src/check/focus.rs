@@ -143,6 +143,6 @@ mod tests {
         assert!(focus.takes(&change("qrouter-a", route("0.0.0.0/0", "rfp-a"))));
         assert!(!focus.takes(&change("qrouter-a", route("20.0.0.0/24", "qr-other"))));
         assert!(!focus.takes(&change("qrouter-c", route("0.0.0.0/0", "rfp-a"))));
-        assert!(focus.takes(&change("qrouter-a", Object::Netns(Box::new(Observed::Seen(Netns::default()))))));
+        assert!(focus.takes(&change("qrouter-a", Object::Netns(Observed::Seen(Netns::default().into())))));
     }
 }

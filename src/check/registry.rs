@@ -76,3 +76,13 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
 pub fn check(code: Code) -> Option<&'static Check> {
     checks().find(|check| check.code == code)
 }
+
+impl Check {
+    /// How to repair it, as its page says, a paragraph each.
+    pub fn how_to_repair(&self) -> Vec<String> {
+        let lines = self.page.lines().skip_while(|line| *line != "## How to repair").skip(1);
+        let section: Vec<&str> = lines.take_while(|line| !line.starts_with("## ")).collect();
+        let paragraphs = section.split(|line| line.trim().is_empty()).filter(|lines| !lines.is_empty());
+        paragraphs.map(|lines| lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")).collect()
+    }
+}

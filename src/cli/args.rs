@@ -71,7 +71,7 @@ environment, that over the file."
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Globals {
-    /// Read a snapshot file or an unpacked sosreport, not this node
+    /// Read a snapshot file, a recording or an unpacked sosreport, not this node
     #[arg(long, global = true, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
     pub(super) from: Option<PathBuf>,
     /// The folder with the names of the namespaces [default: /run/netns]

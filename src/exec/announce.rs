@@ -7,22 +7,11 @@ use std::thread;
 use crate::kernel::ask_routes;
 use crate::net::{NetnsName, RouteAnswer, RouteQuestion};
 use crate::neutron::DeviceKind;
-use crate::plan::journal::{Outcome, Past, StepState};
+use crate::plan::journal::{Outcome, Past, Round, StepState};
 use crate::plan::{Action, AnnounceBy};
 use crate::probe::{Announcement, announce_once};
 
 use super::Site;
-
-/// A round that was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Round {
-    /// The address that was announced.
-    pub address: Ipv4Addr,
-    /// Which round it was, from 2: the change sent the first.
-    pub number: u32,
-    /// How many there are in all.
-    pub of: u32,
-}
 
 /// Why the rest of the rounds was left out.
 #[derive(Debug, thiserror::Error)]
@@ -41,11 +30,15 @@ pub enum AnnounceError {
 }
 
 /// Announces again what a change announced by repeating, until all rounds are
-/// sent; blocks for their time. `told` hears of each round. A change that is not
-/// done, or announced nothing, has no more rounds.
+/// sent; blocks for their time. `told` hears of each round, at once of the first,
+/// which the change sent. A change that is not done, or announced nothing, has
+/// none.
 pub fn announce_again(past: &Past, site: &Site, told: &mut dyn FnMut(Round)) -> Result<(), AnnounceError> {
     let again: Vec<Announcement> = repeated(past);
     let most = again.iter().map(|what| what.rounds).max().unwrap_or(0);
+    for what in &again {
+        told(Round { address: what.address, number: 1, of: what.rounds });
+    }
     for number in 2..=most {
         let pause = again.iter().map(|what| what.interval).max().unwrap_or_default();
         thread::sleep(pause);

@@ -2,6 +2,7 @@
 //! by step, verified; or taken back.
 
 use std::io;
+use std::thread;
 
 use jiff::Timestamp;
 
@@ -12,6 +13,7 @@ use crate::plan::{Action, Due, Plan, due, simulate, table_of};
 use super::journal::{Journal, boot};
 use super::lock::NodeLock;
 use super::run::{Carried, Run};
+use super::scope::Scope;
 use super::verify::Expected;
 use super::{Error, Site};
 
@@ -37,23 +39,37 @@ pub struct Order<'a> {
 pub fn change(order: &Order<'_>, site: &Site, told: &mut dyn FnMut(&Entry)) -> Result<Carried, Error> {
     let (lock, past) = site.enter()?;
     nothing_unfinished(&past)?;
-    let fresh = site.read()?;
+    let scope = Scope::of(order.plan, order.aim, order.seen);
+    let fresh = scope.before(order.seen, site);
     let due = validated(order, &fresh)?;
-    let expected = Expected::of(order.aim, &fresh, &simulate(order.plan, &fresh));
     let journal = Journal::open(&site.folder, true)?;
     let begin = begin(order.plan, order.aim, &past, &fresh, None);
     let mut run = Run::begin(site, (lock, journal), begin, &fresh, told)?;
-    let failure = match run.forward(&due) {
-        Ok(()) => expected.wait(site).err(),
-        Err(why) => Some(why),
+    let foresee = || Expected::of(order.aim, &fresh, &simulate(order.plan, &fresh));
+    let (done, expected) = meanwhile(foresee, || run.forward(&due));
+    let failure = match (done, expected) {
+        (Ok(()), Some(expected)) => expected.wait(site, || Ok(scope.after(&fresh, site))).err(),
+        (Ok(()), None) => Some("what comes of it could not be foreseen; please report it with a snapshot".to_owned()),
+        (Err(why), _) => Some(why),
     };
     let Some(why) = failure else { return Ok(run.end(Outcome::Done, true, None)) };
-    let outcome = if run.back(None) { Outcome::RolledBack } else { Outcome::Half };
+    let outcome = if run.back() { Outcome::RolledBack } else { Outcome::Half };
     Ok(run.end(outcome, false, Some(why)))
 }
 
+/// Does one thing here, and has another thought out on a thread of its own;
+/// `None` where that failed.
+fn meanwhile<T, E: Send>(think: impl FnOnce() -> E + Send, work: impl FnOnce() -> T) -> (T, Option<E>) {
+    thread::scope(|scope| {
+        let thinking = thread::Builder::new().name("foresight".to_owned()).spawn_scoped(scope, think);
+        let done = work();
+        (done, thinking.ok().and_then(|thinking| thinking.join().ok()))
+    })
+}
+
 /// Carries out the taking back of a change that was made: if the node still is
-/// as that change left it.
+/// as that change left it. Where it then is not as it was before the change, the
+/// taking back is taken back itself.
 pub(super) fn reverse(
     past: &[Past],
     undone: &Past,
@@ -81,7 +97,7 @@ pub(super) fn reverse(
     let begin = begin(&plan, &aim, past, &fresh, Some(undone.id));
     let mut run = Run::begin(site, (lock, journal), begin, &fresh, told)?;
     if let Err(why) = run.forward(&wanted) {
-        let outcome = if run.back(None) { Outcome::RolledBack } else { Outcome::Half };
+        let outcome = if run.back() { Outcome::RolledBack } else { Outcome::Half };
         return Ok(run.end(outcome, false, Some(why)));
     }
     // As it was before: what the change did could be done again, all of it.
@@ -89,12 +105,17 @@ pub(super) fn reverse(
     for step in undone.steps.iter().filter(|step| step.state.is_left()) {
         again.push(&step.planned.place, step.planned.action.clone());
     }
-    let verified = super::verify::patiently(|| {
+    let looked = super::verify::patiently(|| {
         let now = site.read().map_err(|error| error.to_string())?;
-        let undone = due(&again, &now).iter().all(|due| *due == Due::Do);
-        if undone { Ok(()) } else { Err(String::new()) }
+        let is_back = due(&again, &now);
+        let left = again.steps.iter().zip(&is_back).filter(|(_, due)| **due != Due::Do);
+        let left: Vec<String> = left.map(|(step, _)| format!("\n  still so: {}", step.description)).collect();
+        if left.is_empty() { Ok(()) } else { Err(format!("the node is not as it was before:{}", left.concat())) }
     });
-    Ok(run.end(Outcome::Done, verified.is_ok(), None))
+    let Err(why) = looked else { return Ok(run.end(Outcome::Done, true, None)) };
+    // Whoever came between may have put some of it back already.
+    let outcome = if run.back() { Outcome::RolledBack } else { Outcome::Half };
+    Ok(run.end(outcome, false, Some(why)))
 }
 
 /// Refuses where an earlier change has no end.

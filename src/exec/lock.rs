@@ -13,7 +13,7 @@ use nix::fcntl::{FcntlArg, Flock, FlockArg, fcntl};
 use crate::net::{Snapshot, printable};
 use crate::plan::Place;
 
-use super::{Cause, Error};
+use super::{Cause, Error, Site};
 
 /// Our lock's name in the state folder.
 const FILE: &str = "change.lock";
@@ -47,14 +47,28 @@ impl NodeLock {
                 let _ = held.set_len(0).and_then(|()| write!(held, "{}", std::process::id()));
                 Ok(Self { _held: held })
             }
-            Err((file, Errno::EWOULDBLOCK)) => Err(Error::Busy { holder: holder(&file) }),
+            Err((file, Errno::EWOULDBLOCK)) => Err(Error::Busy { holder: said(&file) }),
             Err((_, errno)) => Err(failed(errno.into())),
         }
     }
 }
 
+/// Who changes the node at the moment; `None` where nobody does. Nothing is
+/// locked for that: the kernel lists who has which lock (`/proc/locks`).
+pub fn holder(site: &Site) -> Option<String> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(site.folder.join(FILE)).ok()?;
+    let inode = format!(":{}", file.metadata().ok()?.ino());
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    let is_it = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        words.next() == Some("FLOCK") && words.any(|word| word.ends_with(&inode))
+    };
+    locks.lines().any(is_it).then(|| said(&file))
+}
+
 /// Who has the lock, as far as it said.
-fn holder(file: &File) -> String {
+fn said(file: &File) -> String {
     let mut text = String::new();
     let _ = file.take(32).read_to_string(&mut text);
     let Ok(pid) = text.trim().parse::<u32>() else { return "another process".to_owned() };

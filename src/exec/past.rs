@@ -38,7 +38,7 @@ pub fn undo(id: u64, site: &Site, told: &mut dyn FnMut(&Entry)) -> Result<Carrie
     let fresh = site.read()?;
     let journal = Journal::open(&site.folder, false)?;
     let mut run = Run::resume(site, (lock, journal), past.clone(), &fresh, told);
-    let outcome = if run.back(Some(&fresh)) { Outcome::Undone } else { Outcome::Half };
+    let outcome = if run.back() { Outcome::Undone } else { Outcome::Half };
     let failure = (outcome == Outcome::Half).then(|| "some of it could not be taken back".to_owned());
     Ok(run.end(outcome, outcome == Outcome::Undone, failure))
 }
@@ -77,11 +77,11 @@ pub fn complete(id: u64, site: &Site, told: &mut dyn FnMut(&Entry)) -> Result<Ca
     let journal = Journal::open(&site.folder, false)?;
     let mut run = Run::resume(site, (lock, journal), past.clone(), &fresh, told);
     let failure = match run.forward(&due) {
-        Ok(()) => expected.wait(site).err(),
+        Ok(()) => expected.wait(site, || site.read()).err(),
         Err(why) => Some(why),
     };
     let Some(why) = failure else { return Ok(run.end(Outcome::Done, true, None)) };
-    let outcome = if run.back(None) { Outcome::RolledBack } else { Outcome::Half };
+    let outcome = if run.back() { Outcome::RolledBack } else { Outcome::Half };
     Ok(run.end(outcome, false, Some(why)))
 }
 

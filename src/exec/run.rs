@@ -36,6 +36,7 @@ pub(super) struct Run<'t> {
     _lock: NodeLock,
     journal: Journal,
     writer: Writer,
+    site: Site,
     agent_locks: Option<PathBuf>,
     rehearsal: Rehearsal,
     past: Past,
@@ -54,7 +55,8 @@ impl<'t> Run<'t> {
     ) -> Result<Self, Error> {
         let mut run = Self::resume(site, held, Past::from(begin.clone()), fresh, told);
         let entry = Entry::Begin(Box::new(begin));
-        run.journal.write(&entry, true)?;
+        // The first line about a step that outlives a restart of the node takes this one to the disk with it.
+        run.journal.write(&entry, false)?;
         (run.told)(&entry);
         Ok(run)
     }
@@ -71,6 +73,7 @@ impl<'t> Run<'t> {
             _lock: lock,
             journal,
             writer: Writer::new(site.netns_dir.clone()),
+            site: site.clone(),
             agent_locks: agent_locks(fresh),
             rehearsal: Rehearsal::of(fresh),
             past,
@@ -172,10 +175,10 @@ impl<'t> Run<'t> {
     }
 
     /// Takes back what was done, the last step first; true where nothing of it
-    /// is left. With a reading of the node each step's taking back is looked at
-    /// first: what is so already is left out.
-    pub(super) fn back(&mut self, fresh: Option<&Snapshot>) -> bool {
-        let mut rehearsal = fresh.map(Rehearsal::of);
+    /// is left. What is so already is left out: others change the node, too, and
+    /// the agent takes away what Neutron did not tell it of.
+    pub(super) fn back(&mut self) -> bool {
+        let mut rehearsal = self.site.read().ok().as_ref().map(Rehearsal::of);
         let left: Vec<_> = self.past.left().cloned().collect();
         let mut is_whole = true;
         for step in left {
@@ -189,7 +192,7 @@ impl<'t> Run<'t> {
                 Due::Changed(what) => Err(what),
                 Due::Do => {
                     self.note(id, Event::Undoing, lasts);
-                    self.perform(place, action, None).map_err(|cause| cause.to_string())
+                    self.perform(place, action, None).or_else(|cause| self.or_is_so(place, action, &cause))
                 }
             };
             is_whole &= done.is_ok();
@@ -198,9 +201,16 @@ impl<'t> Run<'t> {
         is_whole
     }
 
+    /// Whether what was refused is so by now: somebody else was faster.
+    fn or_is_so(&self, place: &Place, action: &Action, cause: &Cause) -> Result<(), String> {
+        let is_so = self.site.read().is_ok_and(|now| Rehearsal::of(&now).next(place, action) == Due::Already);
+        if is_so { Ok(()) } else { Err(cause.to_string()) }
+    }
+
     /// The end.
     pub(super) fn end(mut self, outcome: Outcome, verified: bool, failure: Option<String>) -> Carried {
-        self.write(Entry::End { id: self.past.id, at: Timestamp::now(), outcome }, true);
+        let lasting = self.past.steps.iter().any(|step| step.back.is_some() && lasts(&step.planned.action));
+        self.write(Entry::End { id: self.past.id, at: Timestamp::now(), outcome }, lasting);
         let failure = failure.or(self.journal_failed);
         Carried { past: self.past, verified, failure }
     }

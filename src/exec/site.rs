@@ -36,13 +36,17 @@ impl Site {
         Ok((lock, past))
     }
 
-    /// The node as it is now.
-    pub(super) fn read(&self) -> Result<Snapshot, Error> {
-        let options = ReadOptions {
+    /// How it is read.
+    pub(super) fn options(&self) -> ReadOptions {
+        ReadOptions {
             netns_dir: self.netns_dir.path().to_owned(),
             state_path: self.state_path.clone(),
             conntrack: false,
-        };
-        read_node(&options).map_err(|error| Error::Read(Box::new(error)))
+        }
+    }
+
+    /// The node as it is now.
+    pub(super) fn read(&self) -> Result<Snapshot, Error> {
+        read_node(&self.options()).map_err(|error| Error::Read(Box::new(error)))
     }
 }

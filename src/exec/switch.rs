@@ -1,6 +1,9 @@
 //! Ports of Open vSwitch, by `ovs-vsctl`, which waits until the switch has made
 //! them.
 
+use std::process::Stdio;
+
+use crate::net::printable;
 use crate::plan::SwitchPort;
 
 use super::Cause;
@@ -12,7 +15,25 @@ const WAIT: &str = "--timeout=10";
 
 /// Adds a port; its device, where the switch makes it, stands on the host.
 pub(super) fn add(port: &SwitchPort) -> Result<(), Cause> {
-    run(&words(port))
+    let name = port.name.as_str();
+    if let Some(bridge) = bridge_of(name)? {
+        let output = format!("the bridge {bridge} has a port {name} already");
+        return Err(Cause::Program { program: PROGRAM, output });
+    }
+    let added = run(&words(port));
+    if added.is_err() {
+        // The row stands as soon as it is written, whatever the switch then makes of it.
+        let _ = run(&["--no-wait", "--if-exists", "del-port", name].map(str::to_owned));
+    }
+    added
+}
+
+/// The bridge that has a port of that name, whoever made it.
+fn bridge_of(name: &str) -> Result<Option<String>, Cause> {
+    let asked = command(PROGRAM)?.args([WAIT, "port-to-br", name]).stdout(Stdio::piped()).output();
+    let output = asked.map_err(Cause::io(PROGRAM))?;
+    let bridge = printable(String::from_utf8_lossy(&output.stdout).trim(), 40);
+    Ok(output.status.success().then_some(bridge))
 }
 
 /// Takes a port away, and the device with it where the switch made it.

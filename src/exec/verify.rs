@@ -13,7 +13,7 @@ use crate::path::{Kernel, Node, Outcome, Walk};
 use crate::plan::journal::Aim;
 use crate::topology::{FipState, FloatingIp, Topology};
 
-use super::Site;
+use super::{Error, Site};
 
 /// The kernel's link watch, neighbours and the like get this long.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -50,9 +50,9 @@ impl Expected {
     }
 
     /// Looks until it is so, but not for ever; the error says what is not.
-    pub(super) fn wait(&self, site: &Site) -> Result<(), String> {
+    pub(super) fn wait(&self, site: &Site, mut read: impl FnMut() -> Result<Snapshot, Error>) -> Result<(), String> {
         patiently(|| {
-            let now = site.read().map_err(|error| error.to_string())?;
+            let now = read().map_err(|error| error.to_string())?;
             let wrong = self.wrong(&now, site);
             if wrong.is_empty() {
                 return Ok(());

@@ -149,6 +149,7 @@ fn counters(attr: Attr<'_>) -> Result<(u64, u64), Malformed> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::attr::attribute as attr;
     use super::*;
 
     fn side(kind: u16, src: [u8; 4], dst: [u8; 4], sport: u16, dport: u16) -> Vec<u8> {

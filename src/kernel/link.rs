@@ -48,24 +48,9 @@ pub(crate) fn dump_links(socket: &mut Socket) -> Result<Vec<Link>, Error> {
 fn decode(message: &[u8]) -> Result<Link, Malformed> {
     let (head, rest) = header::<16>(message)?;
     let [_, _, _, _, i0, i1, i2, i3, f0, f1, f2, f3, ..] = *head;
-    let mut link = Link {
-        index: u32::from_ne_bytes([i0, i1, i2, i3]),
-        name: IfName::from(""),
-        kind: None,
-        mac: None,
-        mtu: 0,
-        flags: u32::from_ne_bytes([f0, f1, f2, f3]),
-        state: OperState::Unknown,
-        stats: LinkStats::default(),
-        link: None,
-        link_netnsid: None,
-        peer: None,
-        master: None,
-        group: 0,
-        ipv4: None,
-        qdiscs: Vec::new(),
-        filters: Vec::new(),
-    };
+    let index = u32::from_ne_bytes([i0, i1, i2, i3]);
+    let flags = u32::from_ne_bytes([f0, f1, f2, f3]);
+    let mut link = Link { flags, ..Link::new(index, IfName::from("")) };
     for attr in attrs(rest) {
         match attr.kind {
             IFLA_ADDRESS => link.mac = <[u8; 6]>::try_from(attr.value).ok().map(Mac),

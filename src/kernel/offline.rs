@@ -8,6 +8,7 @@
 mod folder;
 mod peers;
 mod place;
+mod recording;
 mod sosreport;
 pub mod text;
 
@@ -17,13 +18,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::net::{Observed, RECORD_SCHEMA, Recorded, SCHEMA, Snapshot, printable};
+use crate::net::{Netns, Recording, SCHEMA, Snapshot, printable};
 
 pub use sosreport::allocation_file;
 
-/// The largest snapshot file that is read, in bytes. It bounds memory too: the
-/// shortest text of a value is a small part of what the value takes.
-const LARGEST_SNAPSHOT: u64 = 256 << 20;
+/// The largest snapshot file that is read, and as much of a recording, in bytes.
+/// It bounds memory too: the shortest text of a value is a small part of what
+/// the value takes.
+pub const LARGEST_SNAPSHOT: u64 = 256 << 20;
 
 /// Why a file or folder is no node that can be shown.
 #[derive(Debug, thiserror::Error)]
@@ -77,31 +79,62 @@ pub enum OfflineError {
         /// The schema it names; empty where it names none.
         found: String,
     },
+    /// A line of a recording that is none.
+    #[error("line {line} of {} is no line of a recording: {why}\nwhat stands above it can be used: head -n {} FILE > OTHER", path.display(), line.saturating_sub(1))]
+    ForeignLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A folder that is no sosreport.
     #[error("{} has no folder sos_commands/networking: it is no unpacked sosreport\ngive the folder that holds sos_commands; sos collects it with its networking plugin", .0.display())]
     NotAReport(PathBuf),
 }
 
-/// Reads a snapshot file or an unpacked sosreport.
+/// Reads a snapshot file, a recording (as it was at last) or an unpacked sosreport.
 pub fn load(path: &Path) -> Result<Snapshot, OfflineError> {
+    load_recording(path).map(Recording::last)
+}
+
+/// Reads a recording; a snapshot file or an unpacked sosreport is one in which
+/// nothing changes.
+pub fn load_recording(path: &Path) -> Result<Recording, OfflineError> {
     let io = |source| OfflineError::Io { path: path.to_owned(), source };
     let kind = std::fs::metadata(path).map_err(io)?;
     if kind.is_dir() {
-        return sosreport::read(path);
+        return sosreport::read(path).map(Recording::still);
     }
     if !kind.is_file() {
         return Err(OfflineError::NeitherFileNorFolder(path.to_owned()));
     }
     let mut bytes = Vec::new();
     File::open(path).map_err(io)?.take(LARGEST_SNAPSHOT + 1).read_to_end(&mut bytes).map_err(io)?;
-    if bytes.len() as u64 > LARGEST_SNAPSHOT {
-        return Err(OfflineError::TooLarge { path: path.to_owned(), limit: LARGEST_SNAPSHOT });
-    }
-    snapshot(&bytes, path)
+    bounded(bytes, path, LARGEST_SNAPSHOT)
 }
 
 /// Makes a snapshot file's bytes into a snapshot; `path` is for messages.
 pub fn snapshot(bytes: &[u8], path: &Path) -> Result<Snapshot, OfflineError> {
+    recording(bytes, path).map(Recording::last)
+}
+
+/// Of a recording that is larger than the limit, in bytes, the whole lines below
+/// it; of anything else nothing.
+fn bounded(mut bytes: Vec<u8>, path: &Path, limit: u64) -> Result<Recording, OfflineError> {
+    if bytes.len() as u64 <= limit {
+        return recording(&bytes, path);
+    }
+    bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));
+    let whole = recording(&bytes, path).ok().filter(|recording| !recording.is_still());
+    let mut recording = whole.ok_or_else(|| OfflineError::TooLarge { path: path.to_owned(), limit })?;
+    recording.remark = Some(format!("it is larger than {} MiB, what comes after that is left out", limit >> 20));
+    Ok(recording)
+}
+
+fn recording(bytes: &[u8], path: &Path) -> Result<Recording, OfflineError> {
     if let Some(what) = packed(bytes) {
         return Err(OfflineError::Packed { path: path.to_owned(), what });
     }
@@ -109,36 +142,14 @@ pub fn snapshot(bytes: &[u8], path: &Path) -> Result<Snapshot, OfflineError> {
     let first = documents.next();
     let rest = documents.byte_offset();
     match first.unwrap_or_else(|| serde_json::from_slice(bytes)) {
-        Ok(mut snapshot) if snapshot.schema == SCHEMA => {
-            snapshot.replay(recorded(bytes, rest, path)?);
-            for netns in snapshot.namespaces.values_mut().chain([&mut snapshot.host.netns]) {
-                if let Observed::Seen(netns) = netns {
-                    netns.sort();
-                }
-            }
-            Ok(snapshot)
+        Ok(mut first) if first.schema == SCHEMA => {
+            first.each_netns_mut().for_each(Netns::sort);
+            let (lines, remark) = recording::lines(bytes, rest, path)?;
+            Ok(Recording { first, lines, remark })
         }
         Ok(snapshot) => Err(other_schema(path, &snapshot.schema)),
         Err(error) => Err(explain(bytes, path, &error)),
     }
-}
-
-/// The lines of a recording that stand behind its snapshot. The last one may be
-/// cut off: whoever wrote it was stopped, and what stands before it is whole.
-fn recorded(bytes: &[u8], from: usize, path: &Path) -> Result<Vec<Recorded>, OfflineError> {
-    let mut lines = Vec::new();
-    for line in serde_json::Deserializer::from_slice(&bytes[from..]).into_iter::<Recorded>() {
-        match line {
-            Ok(line) if line.schema == RECORD_SCHEMA => lines.push(line),
-            Ok(line) => return Err(other_schema(path, &line.schema)),
-            Err(error) if error.is_eof() => break,
-            Err(error) => {
-                let above = bytes[..from].split(|byte| *byte == b'\n').count() - 1;
-                return Err(malformed(bytes, path, &error, above + error.line()));
-            }
-        }
-    }
-    Ok(lines)
 }
 
 /// A document of another schema need not have our shape, and its own name says
@@ -151,11 +162,12 @@ fn explain(bytes: &[u8], path: &Path, error: &serde_json::Error) -> OfflineError
     }
     match serde_json::from_slice::<Head>(bytes) {
         Ok(head) if head.schema != SCHEMA => other_schema(path, &head.schema),
-        _ => malformed(bytes, path, error, error.line()),
+        _ => malformed(bytes, path, error),
     }
 }
 
-fn malformed(bytes: &[u8], path: &Path, error: &serde_json::Error, line: usize) -> OfflineError {
+fn malformed(bytes: &[u8], path: &Path, error: &serde_json::Error) -> OfflineError {
+    let line = error.line();
     let text = error.to_string();
     // serde_json puts the place behind its words; ours stands apart.
     let why = text.split(" at line ").next().unwrap_or_default();
@@ -193,7 +205,7 @@ fn packed(bytes: &[u8]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{Change, NetnsName, Object};
+    use crate::net::Observed;
 
     fn error(bytes: &[u8]) -> String {
         snapshot(bytes, Path::new("node.json")).unwrap_err().to_string()
@@ -205,27 +217,6 @@ mod tests {
         before.namespaces.insert("qrouter-x".into(), Observed::Unreadable("no".to_owned()));
         let bytes = serde_json::to_vec(&before).unwrap();
         assert_eq!(snapshot(&bytes, Path::new("x")).unwrap(), before);
-    }
-
-    #[test]
-    fn a_recording_is_replayed_to_its_end() {
-        let at = |second| jiff::Timestamp::from_second(second).unwrap();
-        let first = Snapshot::empty("compute-1", at(0));
-        let object = |why: &str| Some(Object::Netns(Box::new(Observed::Unreadable(why.to_owned()))));
-        let name = Some(NetnsName::from("qrouter-x"));
-        let came = Recorded::new(at(1), vec![Change::new(name.clone(), None, object("no"))]);
-        let other = Recorded::new(at(2), vec![Change::new(name, object("no"), object("still no"))]);
-        let json = |line: &Recorded| serde_json::to_string(line).unwrap();
-        let mut text = format!("{}\n{}\n{}\n", serde_json::to_string(&first).unwrap(), json(&came), json(&other));
-        let last = snapshot(text.as_bytes(), Path::new("x")).unwrap();
-        let why = last.namespaces.values().next().and_then(Observed::unreadable);
-        assert_eq!((last.taken_at, why), (at(2), Some("still no")));
-        // The last line is cut off where the writer was stopped, any other is damage.
-        text.truncate(text.len() - 5);
-        assert_eq!(snapshot(text.as_bytes(), Path::new("x")).unwrap().taken_at, at(1));
-        let words = error(text.replacen("\"changes\":[", "\"changes\":[7,", 1).as_bytes());
-        assert!(words.contains("line 2"), "{words}");
-        assert!(error((text + "\n{}").as_bytes()).contains("no snapshot"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
 
 use super::Error;
 use super::attr::{attrs, header};
@@ -32,21 +33,22 @@ struct End {
     stem: String,
 }
 
-/// The devices of namespaces as they were.
-pub(crate) type Former = BTreeMap<Place, Vec<Link>>;
+/// Namespaces as they were.
+pub(crate) type Former = BTreeMap<Place, Arc<Netns>>;
 
 /// Sets [`Link::peer`] of every veth of the snapshot. Two ends that lead to each
 /// other already are taken at their word; a device that was read anew says
-/// nothing. Answers with the former devices of the namespaces that it changed.
+/// nothing. Answers with the namespaces that it changed, as they were.
 pub(crate) fn resolve(snapshot: &mut Snapshot, dir: &NetnsDir) -> Former {
     let complete = snapshot.namespaces_unreadable.is_none()
         && snapshot.namespaces.values().all(|netns| netns.seen().is_some_and(|netns| netns.links.seen().is_some()));
-    let ends: BTreeMap<Place, Vec<End>> =
-        all(snapshot).map(|(place, netns)| (place, netns.links().iter().filter_map(End::of).collect())).collect();
+    let ends: BTreeMap<Place, Vec<End>> = snapshot
+        .places()
+        .map(|(place, netns)| (place.cloned(), netns.links().iter().filter_map(End::of).collect()))
+        .collect();
     let found = match_up(&ends, known(snapshot), |place| questioner(dir, place));
     let mut former = Former::new();
     for (place, netns) in all_mut(snapshot) {
-        let Observed::Seen(links) = &mut netns.links else { continue };
         let peer = |link: &Link| {
             let peer_index = link.link.unwrap_or(0);
             match found.get(&(place.clone(), link.index)) {
@@ -57,10 +59,12 @@ pub(crate) fn resolve(snapshot: &mut Snapshot, dir: &NetnsDir) -> Former {
                 None => complete.then_some(Peer::Elsewhere),
             }
         };
-        if links.iter().any(|link| is_pair(link) && link.peer != peer(link)) {
-            former.insert(place.clone(), links.clone());
-            for link in links.iter_mut().filter(|link| is_pair(link)) {
-                link.peer = peer(link);
+        if netns.links().iter().any(|link| is_pair(link) && link.peer != peer(link)) {
+            former.insert(place.clone(), netns.clone());
+            if let Observed::Seen(links) = &mut Arc::make_mut(netns).links {
+                for link in links.iter_mut().filter(|link| is_pair(link)) {
+                    link.peer = peer(link);
+                }
             }
         }
     }
@@ -87,10 +91,10 @@ type Found = BTreeMap<(Place, u32), Place>;
 /// The ends that lead to each other as they stand.
 fn known(snapshot: &Snapshot) -> Found {
     let mut claims = BTreeMap::new();
-    for (place, netns) in all(snapshot) {
+    for (place, netns) in snapshot.places() {
         for link in netns.links().iter().filter(|link| is_pair(link)) {
             if let (Some(other), Some(index)) = (partner(link), link.link) {
-                claims.insert((place.clone(), link.index), (other, index));
+                claims.insert((place.cloned(), link.index), (other, index));
             }
         }
     }
@@ -184,12 +188,7 @@ fn is_pair(link: &Link) -> bool {
     link.kind.as_deref() == Some("veth") && link.link.is_some()
 }
 
-fn all(snapshot: &Snapshot) -> impl Iterator<Item = (Place, &Netns)> {
-    let named = snapshot.namespaces.iter().filter_map(|(name, netns)| Some((Some(name.clone()), netns.seen()?)));
-    named.chain(snapshot.host.netns.seen().map(|netns| (None, netns)))
-}
-
-fn all_mut(snapshot: &mut Snapshot) -> impl Iterator<Item = (Place, &mut Netns)> {
+fn all_mut(snapshot: &mut Snapshot) -> impl Iterator<Item = (Place, &mut Arc<Netns>)> {
     let named = snapshot.namespaces.iter_mut().filter_map(|(name, netns)| match netns {
         Observed::Seen(netns) => Some((Some(name.clone()), netns)),
         _ => None,

@@ -145,15 +145,8 @@ fn ip_order(kind: u16) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::attr::attribute as attr;
     use super::*;
-
-    fn attr(kind: u16, value: &[u8]) -> Vec<u8> {
-        let mut bytes = u16::try_from(4 + value.len()).unwrap().to_ne_bytes().to_vec();
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
 
     #[test]
     fn a_large_table_and_an_unset_suppressor() {

@@ -17,10 +17,19 @@ pub enum Error {
     NoIptables(&'static str),
     /// A part of the node needs Open vSwitch's database.
     #[error(
-        "this part of the lab needs Open vSwitch's database, and {0} is not installed.\n\
+        "this part of the lab needs Open vSwitch, and {0} is not installed.\n\
          On Debian and Ubuntu: sudo apt install openvswitch-switch util-linux"
     )]
     NoOpenVswitch(String),
+    /// The devices of Open vSwitch's own ports cannot be made.
+    #[error(
+        "the lab's Open vSwitch makes its devices with /dev/net/tun, and that cannot be opened: {source}{}",
+        way_to_tun(.source)
+    )]
+    NoTun {
+        /// Why.
+        source: io::Error,
+    },
     /// More than the lab's addresses are good for.
     #[error("{0}")]
     TooMany(String),
@@ -68,6 +77,14 @@ impl Error {
     pub(super) fn io(doing: &'static str, what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { doing, what, source }
+    }
+}
+
+/// Only root may open it where the system keeps it to itself.
+fn way_to_tun(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "\nRun it as root (sudo).",
+        _ => "\nLoad the driver: sudo modprobe tun",
     }
 }
 

@@ -10,7 +10,8 @@ pub enum Need {
     /// in Pike's layout a centralized floating IP.
     More,
     /// Nothing of the external network on the node: no fip namespace, no fg, no
-    /// pair; but a Linux bridge of the host's own that leads to it.
+    /// pair; but a bridge of the host's own that leads to it (Linux's, unless
+    /// [`Need::Switch`] brings one).
     Unplugged,
     /// A legacy router with a floating IP.
     Legacy,
@@ -18,6 +19,9 @@ pub enum Need {
     HighlyAvailable,
     /// A second subnet on the article's external network, and a floating IP of it.
     SecondSubnet,
+    /// Open vSwitch itself, in user space, in place of the lab's own bridges:
+    /// `br-int` with the node's ports, `br-ex` that leads outside.
+    Switch,
     /// Open vSwitch's database with the node's ports, a router without gateway,
     /// and one whose port has not its subnet's first address.
     OpenVswitch,

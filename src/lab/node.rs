@@ -97,6 +97,12 @@ pub(super) fn second_network() -> String {
     uuid("second external network")
 }
 
+/// The segments of external networks.
+pub(super) fn external_bridges(options: &LabOptions) -> Vec<&'static str> {
+    let second = options.routers > 1 || options.has(Need::More);
+    bridges(options, second).into_iter().filter(|bridge| bridge.starts_with(EXTERNAL_BRIDGE)).collect()
+}
+
 /// The segments of the switch.
 fn bridges(options: &LabOptions, second: bool) -> Vec<&'static str> {
     let mut bridges = vec!["br-10.0.0.0", "br-20.0.0.0", EXTERNAL_BRIDGE];
@@ -147,7 +153,9 @@ impl Builder {
             redirect(&mut self.plan, &self.forms, router, &subnet.qr, sg);
         }
         if is_unplugged {
-            self.uplink(EXTERNAL_BRIDGE);
+            if !options.has(Need::Switch) {
+                self.uplink(EXTERNAL_BRIDGE);
+            }
             return Ok(vms);
         }
         fip_namespace(&mut self.plan, &self.forms, &external);

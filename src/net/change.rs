@@ -12,6 +12,7 @@ mod list;
 mod words;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +40,7 @@ pub struct Change {
 #[serde(rename_all = "kebab-case")]
 pub enum Object {
     /// A whole namespace: it came, went, or its readability changed.
-    Netns(Box<Observed<Netns>>),
+    Netns(Observed<Arc<Netns>>),
     /// A whole part, where its outcome changed (seen, absent, unreadable).
     Part(Box<Part>),
     /// A device, by name.

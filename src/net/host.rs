@@ -1,6 +1,7 @@
 //! The host's side of a node: the L3 agent's process and files, Open vSwitch.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ pub struct Host {
     pub kernel: Option<String>,
     /// The host's own network namespace.
     #[serde(default)]
-    pub netns: Observed<Netns>,
+    pub netns: Observed<Arc<Netns>>,
     /// The L3 agent's process; absent where none runs.
     #[serde(default)]
     pub agent: Observed<Agent>,

@@ -169,6 +169,28 @@ pub struct TcFilter {
 }
 
 impl Link {
+    /// A device of which no more is known: without flags, address and settings.
+    pub fn new(index: u32, name: IfName) -> Self {
+        Self {
+            index,
+            name,
+            kind: None,
+            mac: None,
+            mtu: 0,
+            flags: 0,
+            state: OperState::Unknown,
+            stats: LinkStats::default(),
+            link: None,
+            link_netnsid: None,
+            peer: None,
+            master: None,
+            group: 0,
+            ipv4: None,
+            qdiscs: Vec::new(),
+            filters: Vec::new(),
+        }
+    }
+
     /// Switched on.
     pub fn is_up(&self) -> bool {
         self.flags & IFF_UP != 0

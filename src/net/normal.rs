@@ -27,11 +27,7 @@ impl Snapshot {
         if let Observed::Seen(agent) = &mut settled.host.agent {
             agent.uptime = None;
         }
-        for netns in settled.namespaces.values_mut().chain([&mut settled.host.netns]) {
-            if let Observed::Seen(netns) = netns {
-                settle(netns);
-            }
-        }
+        settled.each_netns_mut().for_each(settle);
         settled
     }
 
@@ -46,11 +42,11 @@ impl Snapshot {
         let names = DeviceNames::of(&normal);
         let chosen = Chosen::of(&normal);
         for (name, netns) in &mut normal.namespaces {
-            if let Observed::Seen(netns) = netns {
+            if let Some(netns) = netns.make_mut() {
                 normalise(netns, Some(name), &names, &chosen);
             }
         }
-        if let Observed::Seen(netns) = &mut normal.host.netns {
+        if let Some(netns) = normal.host.netns.make_mut() {
             normalise(netns, None, &names, &chosen);
         }
         normal
@@ -132,8 +128,9 @@ struct DeviceNames(BTreeMap<(Place, u32), IfName>);
 
 impl DeviceNames {
     fn of(snapshot: &Snapshot) -> Self {
-        let all = places(snapshot)
-            .flat_map(|(place, netns)| netns.links().iter().map(move |link| ((place.clone(), link.index), &link.name)))
+        let all = snapshot
+            .places()
+            .flat_map(|(place, netns)| netns.links().iter().map(move |link| ((place.cloned(), link.index), &link.name)))
             .map(|(key, name)| (key, name.clone()));
         Self(all.collect())
     }
@@ -154,10 +151,10 @@ struct Chosen {
 impl Chosen {
     fn of(snapshot: &Snapshot) -> Self {
         let mut chosen = Self::default();
-        for (place, netns) in places(snapshot) {
+        for (place, netns) in snapshot.places() {
             for link in netns.links().iter().filter(|link| kernel_chooses_mac(link)) {
                 let Some(mac) = link.mac else { continue };
-                let name = format!("{}/{}", place.as_ref().map_or("", NetnsName::as_str), link.name.as_str());
+                let name = format!("{}/{}", place.map_or("", NetnsName::as_str), link.name.as_str());
                 let hash = fnv(&name).to_be_bytes();
                 let stand_in = Mac([0x02, hash[3], hash[4], hash[5], hash[6], hash[7]]);
                 chosen.macs.insert(mac, stand_in);
@@ -190,11 +187,6 @@ impl Chosen {
 /// namespace.
 fn kernel_chooses_mac(link: &Link) -> bool {
     matches!(link.kind.as_deref(), Some("veth" | "bridge" | "dummy" | "vxlan" | "openvswitch"))
-}
-
-fn places(snapshot: &Snapshot) -> impl Iterator<Item = (Place, &Netns)> {
-    let named = snapshot.namespaces.iter().filter_map(|(name, netns)| Some((Some(name.clone()), netns.seen()?)));
-    named.chain(snapshot.host.netns.seen().map(|netns| (None, netns)))
 }
 
 fn normalise(netns: &mut Netns, place: Option<&NetnsName>, names: &DeviceNames, chosen: &Chosen) {
@@ -271,8 +263,6 @@ mod tests {
 
     fn veth(index: u32, mac: &str, peer: u32) -> Link {
         Link {
-            index,
-            name: IfName::from("rfp-ef25020f-0"),
             kind: Some("veth".to_owned()),
             mac: Some(mac.parse().unwrap()),
             mtu: 1500,
@@ -281,12 +271,7 @@ mod tests {
             stats: LinkStats { rx_packets: u64::from(index), ..LinkStats::default() },
             link: Some(peer),
             link_netnsid: Some(i32::try_from(peer).unwrap()),
-            peer: None,
-            master: None,
-            group: 0,
-            ipv4: None,
-            qdiscs: Vec::new(),
-            filters: Vec::new(),
+            ..Link::new(index, IfName::from("rfp-ef25020f-0"))
         }
     }
 
@@ -296,7 +281,7 @@ mod tests {
         let dev = IfName::from("rfp-ef25020f-0");
         let route = super::super::Route::unicast(super::super::TableId::LOCAL, address.parse().unwrap(), None, &dev);
         netns.routes = Observed::Seen(vec![route]);
-        snapshot.namespaces.insert(NetnsName::from("qrouter-x"), Observed::Seen(netns));
+        snapshot.namespaces.insert(NetnsName::from("qrouter-x"), Observed::Seen(netns.into()));
         snapshot
     }
 

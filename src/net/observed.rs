@@ -1,5 +1,7 @@
 //! What reading one thing came to: seen, absent, or unreadable.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// The outcome of reading one thing.
@@ -56,5 +58,29 @@ impl<T> Observed<T> {
     /// True for [`Observed::Absent`].
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
+    }
+}
+
+impl<T: Clone> Observed<Arc<T>> {
+    /// The value to write into, where it was seen. Where others share it, they
+    /// keep it as it was.
+    pub fn make_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Seen(value) => Some(Arc::make_mut(value)),
+            Self::Absent | Self::Unreadable(_) => None,
+        }
+    }
+}
+
+impl<T> Observed<Arc<T>> {
+    /// Whether it is the very same, which takes no look inside: two that only say
+    /// the same are not.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Seen(one), Self::Seen(other)) => Arc::ptr_eq(one, other),
+            (Self::Absent, Self::Absent) => true,
+            (Self::Unreadable(one), Self::Unreadable(other)) => one == other,
+            _ => false,
+        }
     }
 }

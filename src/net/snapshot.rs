@@ -1,6 +1,7 @@
 //! Everything that was read of a node, as one value.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +26,10 @@ pub struct Snapshot {
     /// The folder that the namespaces' names come from.
     #[serde(default)]
     pub netns_dir: String,
-    /// The named namespaces. `Unreadable` where one could not be entered.
-    pub namespaces: BTreeMap<NetnsName, Observed<Netns>>,
+    /// The named namespaces. `Unreadable` where one could not be entered. Copies
+    /// of a snapshot share them until one of the copies writes into one, so one
+    /// that is the same pointer is the same namespace.
+    pub namespaces: BTreeMap<NetnsName, Observed<Arc<Netns>>>,
     /// Why the namespace folder itself could not be listed, if so.
     #[serde(default)]
     pub namespaces_unreadable: Option<String>,
@@ -115,7 +118,35 @@ impl Snapshot {
 
     /// The named namespace, where it was read.
     pub fn netns(&self, name: &NetnsName) -> Option<&Netns> {
-        self.namespaces.get(name).and_then(Observed::seen)
+        self.namespaces.get(name).and_then(Observed::seen).map(Arc::as_ref)
+    }
+
+    /// The namespace of a place, where it was read; `None` is the host's own.
+    pub fn netns_at(&self, place: Option<&NetnsName>) -> Option<&Netns> {
+        match place {
+            Some(name) => self.netns(name),
+            None => self.host.netns.seen().map(Arc::as_ref),
+        }
+    }
+
+    /// The named namespaces that were read.
+    pub fn seen(&self) -> impl Iterator<Item = (&NetnsName, &Netns)> {
+        self.namespaces.iter().filter_map(|(name, netns)| Some((name, netns.seen()?.as_ref())))
+    }
+
+    /// The same, and the host's own last, which has no name.
+    pub fn places(&self) -> impl Iterator<Item = (Option<&NetnsName>, &Netns)> {
+        self.seen().map(|(name, netns)| (Some(name), netns)).chain(self.netns_at(None).map(|netns| (None, netns)))
+    }
+
+    /// A named namespace to write into. Other snapshots that share it keep it as it was.
+    pub fn netns_mut(&mut self, name: &NetnsName) -> Option<&mut Netns> {
+        self.namespaces.get_mut(name)?.make_mut()
+    }
+
+    /// Every namespace that was read, the host's own last, to write into.
+    pub fn each_netns_mut(&mut self) -> impl Iterator<Item = &mut Netns> {
+        self.namespaces.values_mut().chain([&mut self.host.netns]).filter_map(Observed::make_mut)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -49,7 +50,7 @@ pub fn enter_each<T: Send, M>(
         }
         done
     };
-    let workers = thread::available_parallelism().map_or(1, usize::from).min(names.len());
+    let workers = processors().min(names.len());
     let (mut done, meanwhile) = thread::scope(|scope| {
         let threads: Vec<_> =
             (0..workers).filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
@@ -65,6 +66,13 @@ pub fn enter_each<T: Send, M>(
     // Only where not one thread could be started.
     answers.resize_with(names.len(), || Err(Error::Thread(io::ErrorKind::OutOfMemory.into())));
     (answers, meanwhile)
+}
+
+/// How many threads can work at the same time; asked once, as the answer is
+/// searched for in the list of all mounts.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Starts a program inside the namespace: it inherits the namespace of the

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::handover::Ports;
 use super::packet::Packet;
@@ -26,7 +26,7 @@ pub struct Node<'s> {
 /// A namespace, compiled or not yet.
 struct Slot<'s> {
     name: &'s NetnsName,
-    netns: &'s Observed<Netns>,
+    netns: &'s Observed<Arc<Netns>>,
     space: OnceLock<Result<Space<'s>, String>>,
 }
 
@@ -118,7 +118,7 @@ pub(super) fn answer(routed: &Routed<'_>) -> Result<RouteAnswer, String> {
 }
 
 impl<'s> Slot<'s> {
-    fn new(name: &'s NetnsName, netns: &'s Observed<Netns>) -> Self {
+    fn new(name: &'s NetnsName, netns: &'s Observed<Arc<Netns>>) -> Self {
         Self { name, netns, space: OnceLock::new() }
     }
 

@@ -8,8 +8,10 @@
 mod allocate;
 mod gateway;
 mod in_use;
+mod parts;
 mod site;
 mod told;
+mod who_has;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -24,7 +26,9 @@ use super::agent::{self, Association, External, Forms, Pair};
 use super::future::foretell;
 use super::{Action, AgentCase, AnnounceBy, CaseKind, Neutron, Object, Place, Plan, Refused, TableEdit, Told, fit};
 use gateway::Attached;
+pub use parts::GatewayPortParts;
 pub(super) use site::Site;
+pub use who_has::who_has;
 
 /// A floating IP to be wired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,6 +238,7 @@ fn warn(plan: &mut Plan, work: &Work<'_>, wanted: &Associate, guessed: bool) {
     }
     let does = |wanted: fn(&Action) -> bool| plan.to_do().any(|step| wanted(&step.action));
     let allocates = does(|action| matches!(action, Action::Add(Object::Rule(_) | Object::Veth(_))));
+    let adds_rule = does(|action| matches!(action, Action::Add(Object::Rule(rule)) if rule.from.is_some()));
     let mut more = Vec::new();
     if site.agent_may_run() {
         let running = match &site.snapshot.host.agent {
@@ -246,8 +251,16 @@ fn warn(plan: &mut Plan, work: &Work<'_>, wanted: &Associate, guessed: bool) {
                  files, and it may give the same out again."
             ));
         }
+        if plan.agent.is_some_and(|case| case.kind == CaseKind::Missed) && adds_rule {
+            more.push(format!(
+                "When the L3 agent is started anew, {fixed} gets a second rule, with a priority of the agent's; the \
+                 one made here is then left where the floating IP is dropped, and has to be taken away by hand."
+            ));
+        }
     }
-    if let (Attached::Switch(port), true) = (attached, does(|action| matches!(action, Action::Add(Object::OvsPort(_)))))
+    let plugs = || does(|action| matches!(action, Action::Add(Object::OvsPort(_))));
+    if let Attached::Switch { port, is_integration: true } = attached
+        && plugs()
     {
         more.push(format!(
             "An L2 agent that runs puts a port that Neutron did not bind to this host into VLAN 4095: {} is dead then.",

@@ -6,7 +6,7 @@
 
 mod read;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -138,6 +138,17 @@ pub enum Outcome {
     Half,
     /// It was left unfinished, and somebody took care of that by hand.
     Settled,
+}
+
+/// A round of a change's announcement that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Round {
+    /// The address that was announced.
+    pub address: Ipv4Addr,
+    /// Which round it was, from 1: the change itself sends the first.
+    pub number: u32,
+    /// How many there are in all.
+    pub of: u32,
 }
 
 impl Begin {

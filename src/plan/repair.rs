@@ -8,6 +8,7 @@
 mod convert;
 mod mending;
 mod position;
+mod shown;
 mod veth;
 
 use crate::check::{Applicability, Finding};
@@ -20,6 +21,7 @@ use super::{Action, Object, Place, Plan};
 use convert::Converted;
 pub use mending::{Mending, roots};
 use position::Chains;
+pub use shown::Shown;
 
 /// A step to be, and the rules of its chain that a new rule goes before.
 struct Draft {

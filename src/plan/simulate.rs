@@ -115,13 +115,11 @@ impl Simulation {
     /// False where none of the connections that were read is meant.
     fn forget(&mut self, place: &Place, is_meant: impl Fn(&ConntrackEntry) -> bool) -> bool {
         let netns = match place {
-            Place::Host => &mut self.snapshot.host.netns,
-            Place::Netns(name) => match self.snapshot.namespaces.get_mut(name) {
-                Some(netns) => netns,
-                None => return false,
-            },
+            Place::Host => self.snapshot.host.netns.make_mut(),
+            Place::Netns(name) if !self.snapshot.namespaces.contains_key(name) => return false,
+            Place::Netns(name) => self.snapshot.netns_mut(name),
         };
-        let Observed::Seen(Netns { conntrack: Some(Observed::Seen(entries)), .. }) = netns else { return true };
+        let Some(Netns { conntrack: Some(Observed::Seen(entries)), .. }) = netns else { return true };
         let before = entries.len();
         entries.retain(|entry| !is_meant(entry));
         entries.len() < before
@@ -136,7 +134,7 @@ impl Simulation {
 /// The namespace of a place, where it was read.
 pub(super) fn netns_of<'s>(snapshot: &'s Snapshot, place: &Place) -> Option<&'s Netns> {
     match place {
-        Place::Host => snapshot.host.netns.seen(),
+        Place::Host => snapshot.netns_at(None),
         Place::Netns(name) => snapshot.netns(name),
     }
 }

@@ -41,7 +41,7 @@ impl Announcement {
 /// Sends one round at once: the request form and the reply form.
 pub fn announce_once(dir: &NetnsDir, what: &Announcement) -> Result<(), Error> {
     let ns = dir.open(&what.namespace)?;
-    enter(&ns, || {
+    let socket = enter(&ns, || {
         let socket = LinkSocket::open(&what.namespace, &what.device, &[])?;
         for told in Arp::announcements(what.mac.unwrap_or(socket.mac()), what.address) {
             socket.send(&told.broadcast()).map_err(|source| Error::Socket {
@@ -51,8 +51,13 @@ pub fn announce_once(dir: &NetnsDir, what: &Announcement) -> Result<(), Error> {
                 source,
             })?;
         }
-        Ok(())
-    })?
+        Ok::<_, Error>(socket)
+    })??;
+    // The kernel lets a packet socket go when it is sure that no processor uses it any more
+    // (`net/packet/af_packet.c: packet_release`), which takes many milliseconds that nobody has to wait for. Where no
+    // thread can be started the socket goes here.
+    let _ = thread::Builder::new().name("announced".to_owned()).spawn(move || drop(socket));
+    Ok(())
 }
 
 /// Sends all rounds, the first at once; blocks for their time. `go_on` is told

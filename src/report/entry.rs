@@ -2,7 +2,7 @@
 //! where that is ambiguous or nowhere.
 
 use super::text::short_ids;
-use crate::net::{IfName, NetnsName, Observed, Snapshot};
+use crate::net::{IfName, NetnsName, Snapshot};
 use crate::path::Start;
 use crate::topology::{ExternalNetwork, Router, Topology};
 
@@ -64,7 +64,7 @@ pub fn entry_words(start: &Start) -> String {
 
 /// The namespaces that have a device of that name.
 fn having(snapshot: &Snapshot, device: &IfName) -> Vec<Start> {
-    let spaces = snapshot.namespaces.iter().filter_map(|(name, netns)| Some((name, netns.seen()?)));
+    let spaces = snapshot.seen();
     let here = spaces.filter(|(_, netns)| netns.link(device).is_some());
     here.map(|(name, _)| Start { namespace: name.clone(), device: Some(device.clone()) }).collect()
 }
@@ -140,7 +140,7 @@ fn hint(snapshot: &Snapshot, topology: &Topology, elsewhere: &[Start], query: &E
     }
     if let Some(device) = &query.iif {
         let kind = device.as_str().split('-').next().unwrap_or_default();
-        let all = snapshot.namespaces.values().filter_map(Observed::seen).flat_map(crate::net::Netns::links);
+        let all = snapshot.seen().flat_map(|(_, netns)| netns.links());
         let names: Vec<&str> = all.map(|link| link.name.as_str()).filter(|name| *name != "lo").collect();
         let alike: Vec<&str> = names.iter().copied().filter(|name| name.split('-').next() == Some(kind)).collect();
         return listed(

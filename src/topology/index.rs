@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -56,7 +57,7 @@ pub(super) fn default_v4() -> IpNet {
 
 impl<'a> Space<'a> {
     /// Indexes a namespace.
-    pub(super) fn of(netns: &'a Observed<Netns>) -> Self {
+    pub(super) fn of(netns: &'a Observed<Arc<Netns>>) -> Self {
         match netns {
             Observed::Seen(netns) => Self::seen(netns),
             Observed::Unreadable(why) => Self::blind(why),

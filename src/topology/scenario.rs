@@ -105,7 +105,7 @@ impl Scenario {
     /// Changes a namespace.
     #[must_use]
     pub fn edit(mut self, namespace: &str, change: impl FnOnce(&mut Netns)) -> Self {
-        if let Some(Observed::Seen(netns)) = self.snapshot.namespaces.get_mut(&NetnsName::from(namespace)) {
+        if let Some(netns) = self.snapshot.netns_mut(&NetnsName::from(namespace)) {
             change(netns);
         }
         self

@@ -164,6 +164,19 @@ impl FindingsView {
         }
     }
 
+    /// Marks all faults that are listed and not accepted, or none any more where
+    /// they all are marked.
+    pub fn toggle_marks(&mut self, judged: &Judged) {
+        let roots = self.rows.iter().filter(|row| matches!(row, FindingRow::Root { accepted: false, .. }));
+        let faults = roots.filter_map(|row| judged.findings.get(row.at())).filter(|finding| finding.is_fault());
+        let ids: BTreeSet<String> = faults.map(|finding| finding.id.clone()).collect();
+        if ids.is_subset(&self.marked) {
+            self.marked.retain(|id| !ids.contains(id));
+        } else {
+            self.marked.extend(ids);
+        }
+    }
+
     fn remember(&mut self, judged: &Judged) {
         let finding = self.current().and_then(|row| judged.findings.get(row.at()));
         self.selected = finding.map(FindingId::from);

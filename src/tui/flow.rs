@@ -9,7 +9,9 @@ use super::state::Node;
 use super::traffic::{Heard, Hearing, because, known};
 use super::walk::{Asked, Ends, Walks, answer as told, walks};
 use super::words::Mark;
-use crate::net::{ConntrackEntry, NetnsName};
+use crate::net::{ConntrackEntry, Heading, IfName, NetnsName};
+use crate::neutron::DeviceKind::RouterGateway;
+use crate::neutron::parse_device;
 use crate::path::{Class, Endpoint};
 use crate::topology::Direction;
 use crate::traffic::{Conversation, Expected, FipId, FlowTraffic, Stations, Way, Waypoint};
@@ -89,10 +91,8 @@ impl FlowView {
         let expected = Expected::of(walks.map(|walks| &walks.forth), self.fip());
         let trail = heard.trail.clone().filter(|trail| trail.conversation == self.conversation).unwrap_or_default();
         let visible = |one: &Expected| is_heard(&heard, self.id.floating_ip.as_ref(), one);
-        // Between subnets and out by SNAT, answers may go another way, or none that is here.
-        let answers = walks.and_then(|walks| walks.back.as_ref()).map_or_else(Vec::new, Waypoint::of_walk);
-        let other = matches!(self.class(), Some(Class::EastWest | Class::Snat));
-        self.stations = Stations::of(&trail, &expected, other.then_some(answers.as_slice()), visible);
+        let answers = self.answers();
+        self.stations = Stations::of(&trail, &expected, answers.as_deref(), visible);
         self.heard = Some(heard);
         self.said = self.say(node);
     }
@@ -160,6 +160,33 @@ impl FlowView {
             self.walks = walks(node, &self.id.asked());
             self.conversation = Arc::default();
             self.look_for(node, entries);
+        }
+    }
+
+    /// Where its answers pass, where that may be elsewhere than where it passes itself:
+    /// between subnets as they are walked, and back from outside through the router's
+    /// gateway port, straight to the instance.
+    fn answers(&self) -> Option<Vec<Waypoint>> {
+        let walks = self.walks.as_ref().ok()?;
+        match self.class()? {
+            Class::EastWest => Some(walks.back.as_ref().map_or_else(Vec::new, Waypoint::of_walk)),
+            Class::Snat => {
+                let is_gateway = |device: &IfName| parse_device(device).is_some_and(|(kind, _)| kind == RouterGateway);
+                let last = walks.forth.hops.last().filter(|hop| hop.oif.as_ref().is_some_and(is_gateway));
+                let ends = last.into_iter().flat_map(|hop| {
+                    let at = |device: &IfName, heading| Waypoint {
+                        namespace: hop.namespace.clone(),
+                        device: device.clone(),
+                        heading,
+                    };
+                    let (out, back) = (hop.oif.as_ref(), hop.iif.as_ref());
+                    out.map(|device| at(device, Heading::In))
+                        .into_iter()
+                        .chain(back.map(|device| at(device, Heading::Out)))
+                });
+                Some(ends.collect())
+            }
+            Class::Fip | Class::Local | Class::None => None,
         }
     }
 

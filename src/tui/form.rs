@@ -1,22 +1,30 @@
 //! The form for an association: what is typed, what it could become, and what
 //! the plan would say to it.
 
-use std::collections::BTreeSet;
+mod advice;
+mod offers;
+
 use std::net::IpAddr;
+use std::str::FromStr;
+
+pub use offers::Offer;
+pub(super) use offers::can_have;
 
 use super::state::Node;
 use super::words::count;
-use crate::net::{NeighState, Netns, Route, printable};
-use crate::neutron::DeviceKind;
-use crate::plan::{Associate, Neutron, associate};
+use crate::net::printable;
+use crate::neutron::Layout;
+use crate::plan::{Associate, GatewayPortParts, Neutron, Refused, associate};
+use crate::topology::Topology;
 
 /// Characters that a field takes at most.
 const LIMIT: usize = 64;
-/// Addresses and routers that are offered at most.
-const OFFERED: usize = 256;
+
+/// The layouts by their words, for those that have a choice.
+const LAYOUTS: [Layout; 3] = [Layout::Juno, Layout::Newton, Layout::Pike];
 
 /// A field of the form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Field {
     /// The public address.
     FloatingIp,
@@ -26,13 +34,29 @@ pub enum Field {
     Router,
     /// What Neutron has of it.
     Neutron,
+    /// The external network, by its id.
+    Network,
+    /// The layout, where the router has none.
+    Layout,
+    /// The agent gateway port's id.
+    PortId,
+    /// Its address, with the length of the subnet.
+    PortAddress,
+    /// Its hardware address.
+    PortMac,
+    /// The gateway of its subnet.
+    Gateway,
+    /// The bridge that it is attached to.
+    Bridge,
+    /// The VLAN tag there.
+    Vlan,
 }
 
 /// What is to be associated, as far as it is typed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Form {
-    /// The text of the first three fields.
-    texts: [String; 3],
+    /// The texts of the fields, in their order.
+    texts: [String; Field::ALL.len()],
     /// What Neutron has of it, where the user knows.
     pub neutron: Option<Neutron>,
     /// The field that is typed into.
@@ -40,14 +64,29 @@ pub struct Form {
     /// Which of the offers is chosen, from 0.
     pub chosen: Option<usize>,
     /// What could stand in the field.
-    pub offers: Vec<String>,
+    pub offers: Vec<Offer>,
     /// What the plan says: how much it does, or why it is refused.
     pub verdict: Result<String, String>,
+    /// Something has to be made that only Neutron can tell of.
+    needs: bool,
 }
 
 impl Field {
     /// All of them, in their order.
-    pub const ALL: [Self; 4] = [Self::FloatingIp, Self::FixedIp, Self::Router, Self::Neutron];
+    pub const ALL: [Self; 12] = [
+        Self::FloatingIp,
+        Self::FixedIp,
+        Self::Router,
+        Self::Neutron,
+        Self::Network,
+        Self::Layout,
+        Self::PortId,
+        Self::PortAddress,
+        Self::PortMac,
+        Self::Gateway,
+        Self::Bridge,
+        Self::Vlan,
+    ];
 
     /// Its label.
     pub fn label(self) -> &'static str {
@@ -56,7 +95,31 @@ impl Field {
             Self::FixedIp => "fixed IP",
             Self::Router => "router",
             Self::Neutron => "Neutron",
+            Self::Network => "network id",
+            Self::Layout => "layout",
+            Self::PortId => "port id",
+            Self::PortAddress => "port address",
+            Self::PortMac => "port MAC",
+            Self::Gateway => "gateway",
+            Self::Bridge => "bridge",
+            Self::Vlan => "VLAN tag",
         }
+    }
+
+    /// The field that says what an option of the command line says.
+    fn of_option(option: &str) -> Option<Self> {
+        Some(match option.split(' ').next()? {
+            "--router" => Self::Router,
+            "--external-network" => Self::Network,
+            "--layout" => Self::Layout,
+            "--gateway-port-id" => Self::PortId,
+            "--gateway-port-address" => Self::PortAddress,
+            "--gateway-port-mac" => Self::PortMac,
+            "--gateway" => Self::Gateway,
+            "--bridge" => Self::Bridge,
+            "--vlan" => Self::Vlan,
+            _ => return None,
+        })
     }
 
     fn index(self) -> usize {
@@ -67,12 +130,26 @@ impl Field {
 impl Form {
     /// An empty form, for that router where one is known.
     pub fn new(router: Option<&str>, node: &Node) -> Self {
-        let texts = [String::new(), String::new(), router.unwrap_or_default().to_owned()];
-        let field = Field::FloatingIp;
-        let mut form =
-            Self { texts, neutron: None, field, chosen: None, offers: Vec::new(), verdict: Err(String::new()) };
+        let mut texts: [String; Field::ALL.len()] = Default::default();
+        router.unwrap_or_default().clone_into(&mut texts[Field::Router.index()]);
+        let (field, verdict) = (Field::FloatingIp, Err(String::new()));
+        let mut form = Self { texts, neutron: None, field, chosen: None, offers: Vec::new(), verdict, needs: false };
         form.judge(node);
         form
+    }
+
+    /// The fields that are to be filled in: those about the agent gateway port
+    /// only where that has to be made, or something is said of it.
+    pub fn fields(&self) -> &'static [Field] {
+        let (usual, all) = (&Field::ALL[..Field::Network.index()], &Field::ALL[..]);
+        let is_said = self.texts[Field::Network.index()..].iter().any(|text| !text.is_empty());
+        if self.needs || is_said { all } else { usual }
+    }
+
+    /// How many fields are out of sight above, where so many rows are shown.
+    pub fn offset(&self, rows: u16) -> usize {
+        let at = self.fields().iter().position(|field| *field == self.field).unwrap_or(0);
+        (at + 1).saturating_sub(usize::from(rows))
     }
 
     /// What stands in a field.
@@ -89,9 +166,10 @@ impl Form {
 
     /// Goes to another field, negative backward, round and round.
     pub fn turn(&mut self, by: isize, node: &Node) {
-        let count = Field::ALL.len();
-        let next = (self.field.index() + count).saturating_add_signed(by) % count;
-        self.go(Field::ALL[next], node);
+        let fields = self.fields();
+        let at = fields.iter().position(|field| *field == self.field).unwrap_or(0);
+        let next = (at + fields.len()).saturating_add_signed(by) % fields.len();
+        self.go(fields[next], node);
     }
 
     /// Goes to that field.
@@ -100,9 +178,24 @@ impl Form {
         self.judge(node);
     }
 
+    /// Goes to the field in which something has to be said, or to the next one.
+    pub fn go_on(&mut self, node: &Node) {
+        let wrong = match self.wanted(&node.topology) {
+            Err(missing) => missing.field,
+            Ok(wanted) => associate(&node.snapshot, &node.topology, &wanted).err().as_ref().and_then(advice::field),
+        };
+        match wrong {
+            Some(field) if field == self.field && !self.text(field).is_empty() => {}
+            Some(field) if field != self.field => self.go(field, node),
+            _ => self.turn(1, node),
+        }
+    }
+
     /// Types into the field.
     pub fn edit(&mut self, node: &Node, change: impl FnOnce(&mut String)) {
-        if let Some(text) = self.texts.get_mut(self.field.index()) {
+        if self.field != Field::Neutron
+            && let Some(text) = self.texts.get_mut(self.field.index())
+        {
             change(text);
             *text = text.chars().filter(|c| !c.is_control() && !c.is_whitespace()).take(LIMIT).collect();
         }
@@ -125,81 +218,116 @@ impl Form {
             (Some(at), by) => at.saturating_add_signed(by).min(last),
         };
         self.chosen = Some(at);
-        self.texts[self.field.index()].clone_from(&self.offers[at]);
-        self.verdict = self.planned(node);
+        self.texts[self.field.index()].clone_from(&self.offers[at].text);
+        self.plan(node);
     }
 
     /// What is wanted, where both addresses are.
-    pub fn wanted(&self) -> Result<Associate, String> {
-        let address = |field: Field| -> Result<IpAddr, String> {
-            let text = self.text(field);
-            match text.parse() {
-                Ok(address) => Ok(address),
-                Err(_) if text.is_empty() => Err(format!("type the {}", field.label())),
-                Err(_) => Err(format!("{} is no address", printable(text, LIMIT))),
-            }
-        };
+    ///
+    /// # Errors
+    /// What is to be typed, and where.
+    pub fn wanted(&self, topology: &Topology) -> Result<Associate, Missing> {
+        let address = |field: Field| self.parsed::<IpAddr>(field)?.ok_or_else(|| Missing::nothing(field));
         let mut wanted = Associate::new(address(Field::FloatingIp)?, address(Field::FixedIp)?);
-        let router = self.text(Field::Router);
-        wanted.router = (!router.is_empty()).then(|| router.to_owned());
+        let given = |field: Field| Some(self.text(field).to_owned()).filter(|text| !text.is_empty());
+        (wanted.router, wanted.external_network) = (given(Field::Router), given(Field::Network));
         wanted.neutron = self.neutron;
+        wanted.layout = match given(Field::Layout) {
+            None => None,
+            Some(word) => match LAYOUTS.iter().find(|layout| layout.word() == word) {
+                Some(layout) => Some(*layout),
+                None => return Err(Missing::wrong(Field::Layout, "is no layout: juno, newton or pike", &word)),
+            },
+        };
+        let parts = GatewayPortParts {
+            port_id: given(Field::PortId),
+            address: self.parsed(Field::PortAddress)?,
+            mac: self.parsed(Field::PortMac)?,
+            gateway: self.parsed(Field::Gateway)?,
+            bridge: given(Field::Bridge),
+            vlan: self.parsed(Field::Vlan)?,
+        };
+        let port = parts.complete(topology, wanted.external_network.as_deref());
+        wanted.gateway_port = port.map_err(|why| Missing::refused(&why))?;
         Ok(wanted)
     }
 
     /// Another reading: what is being chosen from stays.
     pub fn renew(&mut self, node: &Node) {
         if self.chosen.is_none() {
-            self.offers = self.offers(node);
+            self.offers = offers::offers(self, node);
         }
-        self.verdict = self.planned(node);
+        self.plan(node);
     }
 
     /// Another field, or another text.
     pub fn judge(&mut self, node: &Node) {
         self.chosen = None;
-        self.offers = self.offers(node);
-        self.verdict = self.planned(node);
+        self.offers = offers::offers(self, node);
+        self.plan(node);
     }
 
-    fn planned(&self, node: &Node) -> Result<String, String> {
-        let plan = associate(&node.snapshot, &node.topology, &self.wanted()?).map_err(|why| why.to_string())?;
-        let already = plan.steps.len() - plan.to_do().count();
-        let so_already = if already == 0 { String::new() } else { format!(", {already} are so already") };
-        Ok(format!("{}{so_already}; Enter shows the plan", count(plan.to_do().count(), "step", "steps")))
-    }
-
-    /// Addresses of instances that have no floating IP, or routers.
-    fn offers(&self, node: &Node) -> Vec<String> {
-        let text = self.text(self.field);
-        let topology = &node.topology;
-        let mut all: Vec<String> = match self.field {
-            Field::FloatingIp | Field::Neutron => Vec::new(),
-            Field::Router => topology.routers.iter().map(|router| printable(&router.id, LIMIT)).collect(),
-            Field::FixedIp => {
-                let wanted = self.text(Field::Router);
-                let routers = topology.routers.iter().filter(|router| router.id.starts_with(wanted));
-                let inside = routers.filter_map(|router| node.snapshot.netns(router.namespace.as_ref()?));
-                let neighs = inside.flat_map(Netns::neighs).filter(|neigh| {
-                    DeviceKind::Internal.is(&neigh.dev)
-                        && neigh.address.is_ipv4()
-                        && matches!(neigh.state, NeighState::Permanent | NeighState::Reachable | NeighState::Stale)
-                });
-                // The snat namespace's ports answer there as well, here or elsewhere, and
-                // are no instances; elsewhere only the routes to them tell.
-                let all = || node.snapshot.namespaces.values().filter_map(|netns| netns.seen());
-                let here = all().flat_map(Netns::addrs).map(|addr| addr.address.addr());
-                let hops = all().flat_map(Netns::routes).filter_map(Route::via);
-                let own: BTreeSet<IpAddr> = here.chain(hops).collect();
-                let taken: BTreeSet<IpAddr> = topology.floating_ips.iter().filter_map(|fip| fip.fixed_ip).collect();
-                let has_none = |address: &IpAddr| !taken.contains(address) && !own.contains(address);
-                let mut addresses: Vec<IpAddr> = neighs.map(|neigh| neigh.address).filter(has_none).collect();
-                addresses.sort_unstable();
-                addresses.dedup();
-                addresses.iter().map(ToString::to_string).collect()
+    fn plan(&mut self, node: &Node) {
+        let wanted = match self.wanted(&node.topology) {
+            Ok(wanted) => wanted,
+            Err(missing) => return self.verdict = Err(missing.text),
+        };
+        let plan = associate(&node.snapshot, &node.topology, &wanted);
+        // What has to be said once stays to be said.
+        self.needs |= plan.as_ref().err().and_then(advice::field).is_some_and(|field| field >= Field::Network);
+        self.verdict = match plan {
+            Err(why) => Err(advice::words(&why)),
+            Ok(plan) => {
+                let already = plan.steps.len() - plan.to_do().count();
+                let so_already = if already == 0 { String::new() } else { format!(", {already} are so already") };
+                Ok(format!("{}{so_already}; Enter shows the plan", count(plan.to_do().count(), "step", "steps")))
             }
         };
-        all.retain(|offer| offer.starts_with(text));
-        all.truncate(OFFERED);
-        all
+    }
+
+    fn parsed<T: FromStr>(&self, field: Field) -> Result<Option<T>, Missing> {
+        let text = self.text(field);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|_| match field {
+            // One is typing it.
+            Field::FloatingIp | Field::FixedIp if field == self.field => Missing::begun(field, text),
+            Field::FloatingIp | Field::FixedIp | Field::Gateway => Missing::wrong(field, "is no address", text),
+            Field::PortAddress => Missing::wrong(field, "is no address with a length, such as 192.168.1.23/24", text),
+            Field::PortMac => Missing::wrong(field, "is no hardware address", text),
+            _ => Missing::wrong(field, "is no VLAN tag", text),
+        })
+    }
+}
+
+/// What is to be typed, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// In which field, where it is one.
+    pub field: Option<Field>,
+    /// What is missing, or wrong.
+    pub text: String,
+}
+
+impl Missing {
+    fn nothing(field: Field) -> Self {
+        Self { field: Some(field), text: format!("type the {}", field.label()) }
+    }
+
+    fn begun(field: Field, text: &str) -> Self {
+        let is_beginning = text.len() < 15 && text.chars().all(|c| c.is_ascii_digit() || c == '.');
+        match is_beginning {
+            true => Self { field: Some(field), text: format!("{text}… type the whole {}", field.label()) },
+            false => Self::wrong(field, "is no address", text),
+        }
+    }
+
+    fn wrong(field: Field, what: &str, text: &str) -> Self {
+        Self { field: Some(field), text: format!("{} {what}", printable(text, LIMIT)) }
+    }
+
+    fn refused(why: &Refused) -> Self {
+        Self { field: advice::field(why), text: advice::words(why) }
     }
 }

@@ -26,6 +26,8 @@ pub enum Context {
     Page,
     /// A change: its plan, and what becomes of it.
     Proposal,
+    /// A change that is under way, or over.
+    Change,
     /// The changes of the past.
     Journal,
     /// What flows.
@@ -67,7 +69,7 @@ commands! {
     Findings Explain Fold Unfold OpenChain CopyId Probe Acknowledge
     Traffic StopListening Connections SendPacket ForgetOld
     Trace OpenRouter Play WayBack Protocol Entrance AskKernel
-    Associate Repair Remove Undo Journal Apply Save WithPair MarkRow TakeBack CompleteChange
+    Associate Repair Remove Undo Journal Apply Save WithPair MendAll MarkRow MarkAll TakeBack CompleteChange
     NextField PreviousField
     NextTab PreviousTab PickTab CopyLine
     Events StepBack StepForward Freeze ShowThen
@@ -104,8 +106,8 @@ const fn bind(
 
 use Command as C;
 use Context::{
-    Chain, Errand, Events, Findings, Flow, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router,
-    Tracked, Traffic, Walk,
+    Chain, Change, Errand, Events, Findings, Flow, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal,
+    Router, Tracked, Traffic, Walk,
 };
 
 const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
@@ -132,7 +134,8 @@ pub const BINDINGS: &[Binding] = &[
     bind(Chain, &["tab", "shift-tab"], C::OtherDirection, "other-direction", "turn to the other direction", Some("direction")),
     bind(Chain, &["x"], C::Explain, "explain-chain", "explain the code of what is wrong", Some("explain")),
     bind(Chain, &["t"], C::Trace, "trace-chain", "watch a packet take that direction", Some("trace")),
-    bind(Chain, &["r"], C::Repair, "repair-chain", "plan the repair of the floating IP", Some("repair")),
+    bind(Chain, &["r"], C::Repair, "repair-chain", "plan the repair of the link, or of all", Some("repair")),
+    bind(Chain, &["a"], C::Associate, "associate-chain", "associate a floating IP of this router", None),
     bind(Chain, &["d"], C::Remove, "remove-chain", "plan to take the floating IP away", None),
     bind(Chain, &["c"], C::OpenRouter, "router-chain", "show the router's classes of traffic", None),
     bind(Chain, &["enter", "n"], C::OpenNamespace, "link-namespace", "show where the link stands, raw", Some("raw")),
@@ -157,6 +160,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Router, &["t"], C::Trace, "trace-way", "watch a packet leave as the floating IP", Some("trace")),
     bind(Router, &["T"], C::Traffic, "traffic-router", "listen to what flows", Some("traffic")),
     bind(Router, &["a"], C::Associate, "associate-router", "associate a floating IP of this router", Some("associate")),
+    bind(Router, &["r"], C::Repair, "repair-router", "plan the repair of the floating IP", None),
     bind(Router, &["n"], C::OpenNamespace, "way-namespace", "show the way's first namespace, raw", Some("raw")),
     bind(Findings, &["enter"], C::Open, "open-finding", "show what follows, then the code's page", Some("open")),
     bind(Findings, &["right", "l"], C::Unfold, "unfold", "show what follows from it", Some("unfold")),
@@ -166,16 +170,22 @@ pub const BINDINGS: &[Binding] = &[
     bind(Findings, &["n"], C::OpenNamespace, "finding-namespace", "show the object as the kernel has it", Some("raw")),
     bind(Findings, &["r"], C::Repair, "repair-findings", "plan the repair of it, or of all marked", Some("repair")),
     bind(Findings, &["m"], C::MarkRow, "mark", "mark it for a repair together", Some("mark")),
+    bind(Findings, &["M"], C::MarkAll, "mark-all", "mark all faults that are listed, or none", None),
     bind(Findings, &["/"], C::Filter, "filter-findings", "filter by text, code, router or address", Some("filter")),
     bind(Findings, &["p"], C::Probe, "probe", "ask the wire what only that decides", Some("probe")),
     bind(Findings, &["A"], C::Acknowledge, "acknowledge", "accept the finding, or no longer", None),
     bind(Findings, &["y"], C::CopyCommand, "copy-finding", "copy the commands of its repair", Some("copy")),
     bind(Findings, &["Y"], C::CopyId, "copy-finding-id", "copy the finding's id", None),
     bind(Proposal, &["enter"], C::Apply, "apply", "carry the plan out", Some("apply")),
+    bind(Proposal, &["A"], C::MendAll, "mend-all", "mend all that is wrong with the floating IP", None),
     bind(Proposal, &["P"], C::WithPair, "with-pair", "take the router's pair along, or not", None),
     bind(Proposal, &["n"], C::OpenNamespace, "step-namespace", "show the step's namespace, raw", Some("raw")),
     bind(Proposal, &["y"], C::CopyCommand, "copy-plan", "copy the plan as a shell script", Some("copy")),
     bind(Proposal, &["w"], C::Save, "save-plan", "save the plan as a shell script", Some("save")),
+    bind(Change, &["enter"], C::Apply, "result", "show the chain, when it is over", Some("chain")),
+    bind(Change, &["n"], C::OpenNamespace, "change-namespace", "show the step's namespace, raw", Some("raw")),
+    bind(Change, &["y"], C::CopyCommand, "copy-made", "copy the plan as a shell script", Some("copy")),
+    bind(Change, &["w"], C::Save, "save-made", "save the plan as a shell script", Some("save")),
     bind(Journal, &["u"], C::TakeBack, "take-back", "plan to take the change back", Some("take back")),
     bind(Journal, &["c"], C::CompleteChange, "complete-change", "do the rest of a change without an end", Some("complete")),
     bind(Journal, &["y"], C::CopyCommand, "copy-change", "copy its commands", Some("copy")),
@@ -345,6 +355,7 @@ impl Context {
             Findings => "findings",
             Page => "page of a code",
             Proposal => "plan",
+            Change => "change",
             Journal => "journal",
             Traffic => "traffic",
             Flow => "flow",

@@ -163,7 +163,10 @@ fn take(rest: &mut Rect, rows: u16) -> Rect {
 pub(super) fn outer(state: &State, area: Rect) -> Outer {
     let mut rest = area;
     let header = take(&mut rest, u16::from(area.height >= 4));
-    let is_told = state.error.is_some() || state.unwatched.is_some() || state.frozen.is_some();
+    // The journal says itself what has no end.
+    let is_left = state.unfinished.is_some() && !matches!(state.above.last(), Some(Screen::Journal(_)));
+    let is_still = state.frozen.is_some() || state.recording.is_some();
+    let is_told = state.error.is_some() || state.unwatched.is_some() || is_still || is_left;
     let banner = take(&mut rest, u16::from(is_told && state.node.is_some() && area.height >= 5));
     let footer_rows = u16::from(area.height >= 5 || state.prompt.is_some()).min(rest.height);
     let footer = Rect { y: rest.bottom() - footer_rows, height: footer_rows, ..rest };
@@ -240,15 +243,18 @@ pub(super) fn proposal(shown: &Proposal, body: Rect) -> ProposalParts {
     ProposalParts { title, answer, warnings, list, detail: rest }
 }
 
-/// The form's parts within a body.
-pub(super) fn form(body: Rect) -> FormParts {
+/// The form's parts within a body, for so many fields; where they do not fit,
+/// those around the one that is typed into are shown.
+pub(super) fn form(fields: usize, body: Rect) -> FormParts {
     let mut rest = body;
     let title = take(&mut rest, u16::from(body.height >= 8));
     let _blank = take(&mut rest, u16::from(body.height >= 14));
-    let fields = take(&mut rest, 4);
+    let verdict = if body.height >= 12 { 3 } else { 1 };
+    let most = rest.height.saturating_sub(verdict + u16::from(body.height >= 9) + u16::from(body.height >= 12));
+    let fields = take(&mut rest, u16::try_from(fields).unwrap_or(u16::MAX).min(most));
     let hint = take(&mut rest, u16::from(body.height >= 9));
     let _blank = take(&mut rest, u16::from(body.height >= 12));
-    let verdict = take(&mut rest, if body.height >= 12 { 3 } else { 1 });
+    let verdict = take(&mut rest, verdict);
     FormParts { title, fields, hint, verdict, offers: rest }
 }
 
@@ -350,7 +356,7 @@ pub(super) fn page(state: &State) -> usize {
         Some(Screen::Traffic(_)) => traffic(body).list.height,
         Some(Screen::Events(_)) => events(body).list.height,
         Some(Screen::Tracked(view)) => findings(view.rows.len(), body).list.height,
-        Some(Screen::Form(_)) => form(body).offers.height,
+        Some(Screen::Form(shown)) => form(shown.fields().len(), body).offers.height,
         Some(Screen::Flow(_) | Screen::Errand(_)) => body.height.saturating_sub(2),
         Some(Screen::Chain(_) | Screen::Walk(_)) => body.height / 2,
     };

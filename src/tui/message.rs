@@ -10,12 +10,13 @@ use jiff::Timestamp;
 use super::errand::Followed;
 use super::live::{Live, Watching};
 use super::proposal::Order;
+use super::recording::{Replay, Turned};
 use super::state::Node;
 use super::tracked::Tracked;
 use super::traffic::{Attention, Heard};
 use super::walk::Answered;
-use crate::net::{NetnsName, RouteQuestion};
-use crate::plan::journal::{Entry, Past};
+use crate::net::{NetnsName, RouteQuestion, WireAnswer, WireQuestion};
+use crate::plan::journal::{Entry, Past, Round};
 use crate::traffic::Errand;
 
 /// What can happen to the console.
@@ -35,6 +36,10 @@ pub enum Msg {
     Node(Result<Node, String>),
     /// The node changed.
     Live(Box<Live>),
+    /// A recording was read, or could not be.
+    Replay(Result<Box<Replay>, String>),
+    /// What its moments did to the findings is known further.
+    Turned(Turned),
     /// It is still watched, nothing changed.
     Watching(Watching),
     /// It can be watched no more, and why.
@@ -54,8 +59,14 @@ pub enum Msg {
     Told(Entry),
     /// A change is over, or was refused before anything was done.
     Over(Result<Over, String>),
+    /// A round of a change's announcement was sent, or why no more will be.
+    Announced(Result<Round, String>),
+    /// The wire said who has an address that is to be announced.
+    Taken(WireQuestion, WireAnswer),
     /// The journal was read.
     Journal(Result<Vec<Past>, String>),
+    /// Who changes the node at the moment, if anybody does.
+    Busy(Option<String>),
     /// A file was written, or why not.
     Saved(Result<String, String>),
     /// A reading with what the wire answered to it, or why nobody was asked.
@@ -73,6 +84,8 @@ pub enum Effect {
     AskRoutes(Vec<RouteQuestion>),
     /// Ask the wire what only that decides.
     Probe,
+    /// Ask the wire who has an address that is to be announced.
+    AskTaken(WireQuestion),
     /// Remember that a finding is known and accepted, or no longer.
     Acknowledge {
         /// The node's name.

@@ -1,38 +1,24 @@
 //! A change of the node on the screen: proposed, under way, over. The plan step
 //! by step, what to know before it is done, and how far each step came.
 
+mod wanted;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::findings::FindingId;
+pub use wanted::Wanted;
+
 use super::list::List;
 use super::overview::FipId;
 use super::state::Node;
 use super::words::{Mark, count, one_line};
-use crate::check::{Applicability, Finding};
-use crate::net::{ConntrackEntry, NetnsName, Snapshot};
+use crate::check::Applicability;
+use crate::net::{Change, Snapshot, WireAnswer, WireQuestion, changes};
 use crate::plan::journal::{Aim, Entry, Outcome, Past, PastStep, State as PastState, StepState};
-use crate::plan::repair::Mending;
-use crate::plan::{Associate, Plan, Refused, Remove, Step, associate, forget, remove};
+use crate::plan::{Place, Plan, Step, who_has};
 
-/// What is wanted of the node.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Wanted {
-    /// That these root causes go, with what follows from them.
-    Mended(Vec<FindingId>),
-    /// That everything that is wrong with a floating IP goes.
-    Working(FipId),
-    /// A floating IP for a fixed one.
-    Associated(Box<Associate>),
-    /// A floating IP gone.
-    Removed(Box<Remove>),
-    /// These tracked connections of a floating IP forgotten.
-    Forgotten(FipId, Vec<(NetnsName, ConntrackEntry)>),
-    /// A change of the past taken back.
-    Undone(Box<Past>),
-    /// The rest of a change that has no end.
-    Completed(Box<Past>),
-}
+/// Differences that are told at most.
+const DIFFERENCES: usize = 4;
 
 /// A plan, the reading that it was made from, and what it is to bring about.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +50,15 @@ pub enum Stage {
     Refused(String),
 }
 
+/// Whether somebody has an address already.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taken {
+    /// What is asked.
+    pub question: WireQuestion,
+    /// What came of it; nothing yet.
+    pub answer: Option<WireAnswer>,
+}
+
 /// A change proposed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Proposal {
@@ -75,6 +70,13 @@ pub struct Proposal {
     pub past: Option<Past>,
     /// How far it is.
     pub stage: Stage,
+    /// What changed on the node when the plan became another one.
+    pub differs: Vec<String>,
+    /// Who has the address that is to be announced, as the wire is asked while
+    /// the plan is read; `None` where nobody is.
+    pub taken: Option<Taken>,
+    /// It was done just now: the chain that it was for comes with the next reading.
+    pub opens: bool,
     /// Cursor and scroll offset in the steps.
     pub list: List,
 }
@@ -104,146 +106,93 @@ impl Order {
     }
 }
 
-impl Wanted {
-    /// What for, in a few words.
-    pub fn title(&self) -> String {
-        match self {
-            Self::Mended(ids) => match ids.as_slice() {
-                [one] => format!("repair {}", one.label()),
-                many => format!("repair {}", count(many.len(), "finding", "findings")),
-            },
-            Self::Working(fip) => format!("repair {}", fip.label()),
-            Self::Associated(wanted) => format!("associate {} with {}", wanted.floating_ip, wanted.fixed_ip),
-            Self::Removed(wanted) => {
-                let pair = if wanted.with_pair { " and the router's pair" } else { "" };
-                format!("remove {}{pair}", wanted.floating_ip)
-            }
-            Self::Forgotten(fip, entries) => {
-                format!("forget {} of {}", count(entries.len(), "connection", "connections"), fip.label())
-            }
-            Self::Undone(past) => format!("undo change {}", past.id),
-            Self::Completed(past) => format!("complete change {}", past.id),
-        }
-    }
-
-    fn order(&self, node: &Node) -> Result<Order, String> {
-        match self {
-            Self::Mended(ids) => {
-                let all = &node.judged.findings;
-                let found: Vec<&Finding> = all.iter().filter(|finding| ids.iter().any(|id| id.is(finding))).collect();
-                mending(&found, node)
-            }
-            Self::Working(fip) => {
-                let fip = fip.find(&node.topology).ok_or("this floating IP is not on the node any more")?;
-                let found: Vec<&Finding> = node.judged.roots_of(fip).collect();
-                mending(&found, node)
-            }
-            Self::Associated(wanted) => {
-                let plan = associate(&node.snapshot, &node.topology, wanted).map_err(|why| why.to_string())?;
-                let aim = Aim { gone: Vec::new(), deliver: vec![wanted.floating_ip] };
-                Ok(Order { word: Some(wanted.floating_ip.to_string()), ..Order::of(plan, aim, node) })
-            }
-            Self::Removed(wanted) => removing(wanted, node),
-            Self::Forgotten(fip, entries) => {
-                let plan = forget(&fip.label(), entries.iter().map(|(name, entry)| (name, entry)));
-                Ok(Order { word: fip.floating.map(|it| it.to_string()), ..Order::of(plan, Aim::default(), node) })
-            }
-            Self::Undone(past) => Ok(undoing(past, node)),
-            Self::Completed(past) => Ok(Order::of(rest(past), past.aim.clone(), node)),
-        }
-    }
-}
-
-/// The plan that mends these roots and what follows from them.
-fn mending(roots: &[&Finding], node: &Node) -> Result<Order, String> {
-    if roots.is_empty() {
-        return Err("nothing is wrong here any more".to_owned());
-    }
-    let mending = Mending::of(roots, &node.judged.findings, &node.snapshot);
-    let by_hand = mending.by_hand(&node.snapshot).into_iter().map(|sentence| format!("By hand: {sentence}"));
-    if mending.plan.steps.is_empty() {
-        let sentences: Vec<String> = by_hand.collect();
-        return Err(match sentences.as_slice() {
-            [] => "no command on this node mends it; x on the finding says what does".to_owned(),
-            sentences => sentences.join("\n"),
-        });
-    }
-    let mut notes: Vec<String> = by_hand.collect();
-    for root in roots {
-        let sentence = match roots {
-            [_] => format!("The L3 agent {}.", root.agent.sentence()),
-            _ => format!("{}: the L3 agent {}.", root.code, root.agent.sentence()),
-        };
-        if !notes.contains(&sentence) {
-            notes.push(sentence);
-        }
-    }
-    let (aim, word, roots) = (mending.aim(&node.snapshot), mending.word(), roots.len());
-    Ok(Order { word, roots, notes, ..Order::of(mending.plan, aim, node) })
-}
-
-/// The plan that takes a floating IP away, and what could become of the pair.
-fn removing(wanted: &Remove, node: &Node) -> Result<Order, String> {
-    let of = |wanted: &Remove| remove(&node.snapshot, &node.topology, wanted);
-    let plan = of(wanted).map_err(|why| match why {
-        Refused::PairInUse { others, .. } => {
-            let others = count(others.len(), "other floating IP", "other floating IPs");
-            format!("the router's pair serves {others}, too: P leaves it")
-        }
-        why => why.to_string(),
-    })?;
-    let notes = match wanted.with_pair {
-        true => vec!["P leaves the router's pair.".to_owned()],
-        false if of(&Remove { with_pair: true, ..wanted.clone() }).is_ok() => {
-            vec!["The router's pair stays; P takes it along, as this is the router's last floating IP.".to_owned()]
-        }
-        false => Vec::new(),
-    };
-    Ok(Order { word: Some(wanted.floating_ip.to_string()), notes, ..Order::of(plan, Aim::default(), node) })
-}
-
-/// The plan that takes a change back. What that change brought about ends.
-fn undoing(past: &Past, node: &Node) -> Order {
-    let (mut plan, nothing) = past.way_back();
-    for address in &past.aim.deliver {
-        plan.applicability = Applicability::NeedsConsent;
-        plan.warnings.push(format!("Traffic of {address} stops, as before that change."));
-    }
-    let word = past.aim.deliver.first().map(IpAddr::to_string);
-    let notes = nothing.into_iter().map(|sentence| format!("Nothing takes this back: {sentence}")).collect();
-    Order { word, notes, ..Order::of(plan, Aim::default(), node) }
-}
-
-/// A change's steps; those that were done are so already.
-fn rest(past: &Past) -> Plan {
-    let mut plan = Plan::new(past.intent.clone());
-    for step in &past.steps {
-        plan.push(&step.planned.place, step.planned.action.clone());
-        if let Some(last) = plan.steps.last_mut() {
-            last.already = matches!(step.state, StepState::Done | StepState::Skipped);
-        }
-    }
-    plan
-}
-
 impl Proposal {
     /// A plan for what is wanted, by the reading at hand.
     pub fn of(wanted: Wanted, node: &Node) -> Self {
         let order = wanted.order(node).map(Arc::new);
-        Self { wanted, order, past: None, stage: Stage::Shown(false), list: List::default() }
+        let (stage, differs, list) = (Stage::Shown(false), Vec::new(), List::default());
+        Self { wanted, order, past: None, stage, differs, taken: None, opens: false, list }
     }
 
-    /// Another reading: the plan is made anew while nothing was done.
-    pub fn rebuild(&mut self, node: &Node) {
-        let Stage::Shown(changed) = self.stage else { return };
+    /// Another reading: the plan is made anew while nothing was done. True where
+    /// it is another one.
+    pub fn rebuild(&mut self, node: &Node) -> bool {
+        if !matches!(self.stage, Stage::Shown(_) | Stage::Refused(_)) {
+            return false;
+        }
         if self.order.as_ref().is_ok_and(|order| Arc::ptr_eq(&order.seen, &node.snapshot)) {
-            return;
+            return false;
         }
         let fresh = self.wanted.order(node).map(Arc::new);
         let plan = |order: &Result<Arc<Order>, String>| order.as_ref().map(|order| order.plan.clone()).ok();
         let is_same = plan(&fresh) == plan(&self.order);
-        self.stage = Stage::Shown(changed || !is_same);
+        if !is_same {
+            self.differs = differing(&self.order, &fresh, node);
+            if let Stage::Shown(changed) = &mut self.stage {
+                *changed = true;
+            }
+        }
         self.order = fresh;
+        !is_same
+    }
+
+    /// It is being carried out, or over.
+    pub fn has_begun(&self) -> bool {
+        matches!(self.stage, Stage::Running | Stage::Over(..))
+    }
+
+    /// What the wire is to be asked before, where it was not yet; it counts as
+    /// asked then.
+    pub fn asks(&mut self) -> Option<WireQuestion> {
+        self.wanted.answered_by()?;
+        let order = self.order.as_ref().ok()?;
+        match who_has(&order.plan, &order.seen)? {
+            Ok(question) if self.taken.as_ref().is_some_and(|taken| taken.question == question) => None,
+            Ok(question) => {
+                self.taken = Some(Taken { question: question.clone(), answer: None });
+                Some(question)
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// The wire answered. Where somebody has the address there is no plan any
+    /// more; true where that is so.
+    pub fn answered(&mut self, question: &WireQuestion, answer: WireAnswer, node: &Node) -> bool {
+        let Some(taken) = self.taken.as_mut().filter(|taken| taken.question == *question) else { return false };
+        taken.answer = Some(answer.clone());
+        let WireAnswer::Answered(replies) = answer else { return false };
+        let Some(by) = self.wanted.answered_by() else { return false };
+        *by = replies.into_iter().map(|reply| reply.mac).collect();
+        if matches!(self.stage, Stage::Shown(_) | Stage::Refused(_)) {
+            self.order = self.wanted.order(node).map(Arc::new);
+        }
+        true
+    }
+
+    /// The wire was asked, and nobody can tell yet what it says.
+    pub fn is_asking(&self) -> bool {
+        self.taken.as_ref().is_some_and(|taken| taken.answer.is_none())
+    }
+
+    /// What the wire says to the address that is to be announced.
+    pub fn on_the_wire(&self) -> Option<(Mark, String)> {
+        self.order.as_ref().ok().filter(|_| matches!(self.wanted, Wanted::Associated(_)))?;
+        let order = self.order.as_ref().ok()?;
+        let address = order.aim.deliver.first()?;
+        let not_asked = |why: &str| format!("Whether somebody has {address} already could not be asked: {why}.");
+        let (mark, text) = match (&self.taken, who_has(&order.plan, &order.seen)?) {
+            (_, Err(why)) => (Mark::Degraded, not_asked(&why)),
+            (None, Ok(_)) => return None,
+            (Some(Taken { answer: None, .. }), _) => {
+                (Mark::Unknown, format!("Asking the external network whether somebody has {address} already…"))
+            }
+            (Some(Taken { answer: Some(WireAnswer::NotAsked(why)), .. }), _) => {
+                (Mark::Degraded, not_asked(&one_line(why)))
+            }
+            (Some(_), _) => (Mark::Ok, format!("Nobody on the external network answers for {address}.")),
+        };
+        Some((mark, text))
     }
 
     /// A line of the journal: something happens to a step.
@@ -312,17 +261,24 @@ impl Proposal {
     /// The answer of the screen.
     pub fn answer(&self) -> (Mark, String) {
         let order = match (&self.order, &self.stage) {
-            (_, Stage::Refused(why)) => return (Mark::Broken, format!("Nothing was done: {}", one_line(why))),
-            (Err(why), _) => return (Mark::None, one_line(why)),
+            (_, Stage::Refused(why)) => {
+                let text = format!("Nothing was done: {}; Enter looks at the plan anew", one_line(why));
+                return (Mark::Broken, text);
+            }
+            (Err(why), _) => {
+                let refused = matches!(self.wanted, Wanted::Associated(_) | Wanted::Undone(_) | Wanted::Completed(_));
+                return (if refused { Mark::Broken } else { Mark::None }, one_line(why));
+            }
             (Ok(order), _) => order,
         };
         match &self.stage {
             Stage::Shown(renewed) => {
-                let renewed = if *renewed { "The node changed and the plan was made anew: " } else { "" };
                 let then = match order.consent() {
+                    None if *renewed => "Enter takes note of that".to_owned(),
                     None => "Enter carries it out".to_owned(),
                     Some(word) => format!("Enter asks for the word {word} first"),
                 };
+                let renewed = if *renewed { "The node changed and the plan was made anew: " } else { "" };
                 (Mark::None, format!("{renewed}{}, nothing else changes; {then}", order.extent()))
             }
             Stage::Running => {
@@ -331,7 +287,11 @@ impl Proposal {
             }
             Stage::Over(verified, None) => {
                 let id = self.past.as_ref().map_or(0, |past| past.id);
-                let back = if matches!(self.wanted, Wanted::Undone(_)) { "" } else { ", u takes it back" };
+                let back = if matches!(self.wanted, Wanted::Undone(_) | Wanted::Forgotten(..)) {
+                    ""
+                } else {
+                    ", u takes it back"
+                };
                 let (mark, done) = if *verified { (Mark::Ok, "Done and verified") } else { (Mark::Degraded, "Done") };
                 let chain = if self.chain().is_some() { "; Enter shows the chain" } else { "" };
                 (mark, format!("{done}: change {id} of the journal{back}{chain}"))
@@ -350,13 +310,31 @@ impl Proposal {
     /// The floating IP that it is about, where it is there afterwards.
     pub fn chain(&self) -> Option<Chained> {
         match &self.wanted {
-            Wanted::Working(fip) => Some(Chained::Fip(fip.clone())),
+            Wanted::Working(fip) | Wanted::Link(fip, _) => Some(Chained::Fip(fip.clone())),
             Wanted::Associated(wanted) => Some(Chained::Address(wanted.floating_ip)),
             Wanted::Mended(ids) => Some(Chained::Address(ids.first()?.floating_ip?)),
-            Wanted::Forgotten(fip, _) => Some(Chained::Fip(fip.clone())),
-            Wanted::Removed(_) | Wanted::Undone(_) | Wanted::Completed(_) => None,
+            Wanted::Removed(_) | Wanted::Forgotten(..) | Wanted::Undone(_) | Wanted::Completed(_) => None,
         }
     }
+}
+
+/// What changed on the node between two plans, in the namespaces that either is
+/// about.
+fn differing(before: &Result<Arc<Order>, String>, after: &Result<Arc<Order>, String>, node: &Node) -> Vec<String> {
+    let Ok(before) = before else { return Vec::new() };
+    let orders = [Some(before), after.as_ref().ok()];
+    let places: Vec<&Place> =
+        orders.into_iter().flatten().flat_map(|order| &order.plan.steps).map(|step| &step.netns).collect();
+    let is_about = |change: &Change| places.iter().any(|place| place.name() == change.netns.as_ref());
+    let all = changes(&before.seen, &node.snapshot).into_iter();
+    let mut told: Vec<String> =
+        all.filter(|change| !change.is_flapping() && is_about(change)).map(|change| change.to_string()).collect();
+    let more = told.len().saturating_sub(DIFFERENCES);
+    if more > 0 {
+        told.truncate(DIFFERENCES);
+        told.push(format!("{}; e shows all", count(more, "more change", "more changes")));
+    }
+    told
 }
 
 /// Whose chain shows what a change came to.

@@ -21,6 +21,7 @@ use super::namespace::Namespace;
 use super::overview::{Overview, RowId};
 use super::page::Page;
 use super::proposal::Proposal;
+use super::recording::Recording;
 use super::router::RouterView;
 use super::theme::Theme;
 use super::timeline::{EventsView, Timeline};
@@ -29,6 +30,7 @@ use super::traffic::{Attention, Hearing, TrafficView, Writing};
 use super::walk::{PACE, Walking};
 use crate::check::{Finding, judge, judge_with};
 use crate::net::{Snapshot, WireAnswers};
+use crate::plan::journal::Round;
 use crate::topology::Topology;
 
 /// One reading of the node, and what it comes to.
@@ -70,6 +72,14 @@ pub struct State {
     pub read_only: bool,
     /// A change is under way.
     pub changing: bool,
+    /// The user wants to leave, and was told what is under way.
+    pub leaving: bool,
+    /// The announcement of a change that is not over yet.
+    pub announcing: Option<Round>,
+    /// A change of the past that has no end: its number, and what it was for.
+    pub unfinished: Option<(u64, String)>,
+    /// Who else changes the node, as far as was looked.
+    pub busy: Option<String>,
     /// The journal is read to take the last change back.
     pub undo_wanted: bool,
     /// The last reading that worked; kept while a later one fails.
@@ -78,6 +88,8 @@ pub struct State {
     pub timeline: Timeline,
     /// The screens show the node as it was: then `node` is that one.
     pub frozen: Option<Frozen>,
+    /// What is shown is a recording; its end stands for the node as it is now.
+    pub recording: Option<Recording>,
     /// A reading is under way.
     pub reading: bool,
     /// The node is watched: what is shown is what stands there.
@@ -239,10 +251,15 @@ impl State {
             live: false,
             read_only: false,
             changing: false,
+            leaving: false,
+            announcing: None,
+            unfinished: None,
+            busy: None,
             undo_wanted: false,
             node: None,
             timeline: Timeline::default(),
             frozen: None,
+            recording: None,
             reading: true,
             watching: None,
             unwatched: None,
@@ -281,6 +298,7 @@ impl State {
             (None, Some(Screen::Findings(_))) => Context::Findings,
             (None, Some(Screen::Page(_))) => Context::Page,
             (None, Some(Screen::Form(_))) => Context::Form,
+            (None, Some(Screen::Proposal(shown))) if shown.has_begun() => Context::Change,
             (None, Some(Screen::Proposal(_))) => Context::Proposal,
             (None, Some(Screen::Journal(_))) => Context::Journal,
             (None, Some(Screen::Traffic(_))) => Context::Traffic,

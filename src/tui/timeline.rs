@@ -3,6 +3,7 @@
 //! what is oldest is forgotten, and counted.
 
 mod events;
+mod replay;
 mod weight;
 
 use std::collections::VecDeque;
@@ -61,6 +62,8 @@ pub struct Timeline {
     next: u64,
     told: u64,
     forgotten: u64,
+    /// Nothing is forgotten: what there is is bounded by the file that it is from.
+    whole: bool,
 }
 
 /// A reading, and the moments after it.
@@ -73,6 +76,8 @@ struct Segment {
     moments: Vec<Arc<Moment>>,
     changes: usize,
     weight: usize,
+    /// What the reading alone weighs.
+    base_weight: usize,
 }
 
 impl Timeline {
@@ -89,19 +94,14 @@ impl Timeline {
 
     /// The node changed, and is now as the snapshot has it.
     pub fn push(&mut self, at: Timestamp, changes: Vec<Change>, turns: Vec<Turn>, now: &Arc<Snapshot>) {
-        let Some(last) = self.segments.back_mut() else { return self.begin(now, at) };
+        if self.segments.is_empty() {
+            return self.begin(now, at);
+        }
         self.newest = Some(now.clone());
         if changes.is_empty() && turns.is_empty() {
             return;
         }
-        let told = changes.iter().filter(|change| !change.is_flapping()).count();
-        self.told += told as u64;
-        last.changes += changes.len();
-        last.weight += changes.iter().map(weight::change).sum::<usize>() + weight::turns(&turns);
-        let moment = Moment { number: self.next, at, taken_at: now.taken_at, changes, turns, told: self.told };
-        last.moments.push(Arc::new(moment));
-        self.next += 1;
-        if last.changes >= SPAN {
+        if self.remember(at, now.taken_at, changes, turns) {
             self.begin(now, at);
         }
         self.forget();
@@ -134,12 +134,7 @@ impl Timeline {
         }
         let (segment, since) = self.segment(position)?;
         let moments = segment.moments.get(..since)?;
-        let Some(last) = moments.last() else { return Some(segment.base.clone()) };
-        let mut snapshot = (*segment.base).clone();
-        let all: Vec<Change> = moments.iter().flat_map(|moment| moment.changes.iter().cloned()).collect();
-        snapshot.apply(&all);
-        snapshot.taken_at = last.taken_at;
-        Some(Arc::new(snapshot))
+        Some(segment.base_after(moments))
     }
 
     /// When the node came to be as it was at a position.
@@ -177,12 +172,26 @@ impl Timeline {
         (since <= segment.moments.len()).then_some((segment, since))
     }
 
+    /// Takes a moment in; true where a reading should be kept again behind it.
+    fn remember(&mut self, at: Timestamp, taken_at: Timestamp, changes: Vec<Change>, turns: Vec<Turn>) -> bool {
+        let Some(last) = self.segments.back_mut() else { return true };
+        self.told += changes.iter().filter(|change| !change.is_flapping()).count() as u64;
+        last.changes += changes.len();
+        last.weight += changes.iter().map(weight::change).sum::<usize>() + weight::turns(&turns);
+        let moment = Moment { number: self.next, at, taken_at, changes, turns, told: self.told };
+        last.moments.push(Arc::new(moment));
+        self.next += 1;
+        // Where nothing is forgotten, readings take at most half as much as the changes.
+        let heavy = self.whole.then_some(3 * last.base_weight);
+        last.changes >= SPAN && heavy.is_none_or(|heavy| last.weight >= heavy)
+    }
+
     fn begin(&mut self, base: &Arc<Snapshot>, since: Timestamp) {
         self.newest = Some(base.clone());
         let weight = weight::snapshot(base);
-        let (first, told) = (self.next, self.told);
+        let (first, told, moments) = (self.next, self.told, Vec::new());
         let base = base.clone();
-        self.segments.push_back(Segment { base, since, first, told, moments: Vec::new(), changes: 0, weight });
+        self.segments.push_back(Segment { base, since, first, told, moments, changes: 0, weight, base_weight: weight });
     }
 
     /// Lets whole segments go, the oldest first, but never the last one that says
@@ -199,6 +208,18 @@ impl Timeline {
     }
 }
 
+impl Segment {
+    /// The node after some of its moments, the first ones.
+    fn base_after(&self, moments: &[Arc<Moment>]) -> Arc<Snapshot> {
+        let Some(last) = moments.last() else { return self.base.clone() };
+        let mut snapshot = (*self.base).clone();
+        let all: Vec<Change> = moments.iter().flat_map(|moment| moment.changes.iter().cloned()).collect();
+        snapshot.apply(&all);
+        snapshot.taken_at = last.taken_at;
+        Arc::new(snapshot)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,7 +229,7 @@ mod tests {
         let mut snapshot = Snapshot::empty("node", Timestamp::UNIX_EPOCH);
         let rules = (0..rules).map(|at| Rule::lookup(Family::V4, at, TableId(16))).collect();
         let netns = Netns { rules: Observed::Seen(rules), ..Netns::default() };
-        snapshot.namespaces.insert(NetnsName::from("qrouter-a"), Observed::Seen(netns));
+        snapshot.namespaces.insert(NetnsName::from("qrouter-a"), Observed::Seen(netns.into()));
         Arc::new(snapshot)
     }
 

@@ -1,5 +1,6 @@
 //! What happens: one message in, the state changed, effects out.
 
+mod carried;
 mod findings;
 mod flow;
 mod form;
@@ -59,6 +60,14 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             let live = timeline::heard(state, *live);
             node(state, Ok(findings::carried_over(state, live)))
         }
+        Msg::Replay(result) => match result.map(|replay| timeline::replay(state, *replay)) {
+            Ok(effects) => effects,
+            Err(why) => node(state, Err(why)),
+        },
+        Msg::Turned(turned) => {
+            timeline::turned(state, turned);
+            Vec::new()
+        }
         Msg::Watching(watching) => {
             state.watching = Some(watching);
             Vec::new()
@@ -72,12 +81,21 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Heard(result) => traffic::heard(state, result),
         Msg::Followed(result) => flow::followed(state, result),
         Msg::Told(entry) => {
-            proposal::told(state, entry);
+            carried::told(state, entry);
             Vec::new()
         }
-        Msg::Over(result) => proposal::over(state, result),
-        Msg::Journal(result) => {
-            journal::read(state, &result);
+        Msg::Over(result) => carried::over(state, result),
+        Msg::Announced(result) => {
+            carried::announced(state, result);
+            Vec::new()
+        }
+        Msg::Taken(question, answer) => {
+            carried::taken(state, &question, &answer);
+            Vec::new()
+        }
+        Msg::Journal(result) => journal::read(state, &result),
+        Msg::Busy(who) => {
+            state.busy = who;
             Vec::new()
         }
         Msg::Saved(result) => notice(state, result.map(|path| format!("saved: {}", printable(&path, 200)))),
@@ -130,6 +148,7 @@ fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
 fn press(state: &mut State, key: Key) -> Vec<Effect> {
     state.notice = None;
     let command = state.keymap.lookup(state.context(), key);
+    state.leaving &= command == Some(Command::Quit);
     if state.prompt.is_some() {
         return prompt::key(state, key, command);
     }
@@ -141,7 +160,7 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
         return help(state, command);
     }
     match command {
-        Command::Quit => vec![Effect::Quit],
+        Command::Quit => carried::quit(state),
         Command::Redraw => vec![Effect::Redraw],
         Command::Refresh => refresh(state),
         Command::Help => {
@@ -174,7 +193,11 @@ fn node(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
         }
         Ok(node) => {
             state.error = None;
-            timeline::shown(state, node)
+            let is_first = state.live && state.node.is_none();
+            let mut effects = timeline::shown(state, node);
+            // What an earlier one was killed in the middle of is offered.
+            effects.extend(is_first.then_some(Effect::ReadJournal));
+            effects
         }
     }
 }
@@ -200,6 +223,7 @@ fn renew(state: &mut State, node: Node) -> Vec<Effect> {
     traffic::renew(state);
     flow::renew(state);
     tracked::rebuild(state);
+    carried::open_chain(state);
     walk::rebuild(state)
 }
 
@@ -266,7 +290,7 @@ fn help(state: &mut State, command: Command) -> Vec<Effect> {
     let page = layout::page(state).max(1);
     let furthest = help_furthest(state);
     state.help = match command {
-        Command::Quit => return vec![Effect::Quit],
+        Command::Quit => return carried::quit(state),
         Command::Up => Some(offset.saturating_sub(1)),
         Command::Down => Some(offset + 1),
         Command::PageUp => Some(offset.saturating_sub(page)),
@@ -349,7 +373,7 @@ fn go(state: &mut State, target: Target) -> Vec<Effect> {
         Target::Overview => state.above.clear(),
         Target::Help => state.help = Some(0),
         Target::Refresh => return refresh(state),
-        Target::Quit => return vec![Effect::Quit],
+        Target::Quit => return carried::quit(state),
     }
     Vec::new()
 }

@@ -17,13 +17,14 @@ use fipscope::plan::{Plan, repair, simulate};
 use fipscope::topology::{FloatingIp, Topology};
 
 use crate::expected;
+use crate::node::{PATH, quiet};
 use crate::private;
+use crate::program;
 use crate::wire;
 
 /// What a lab says of itself whose repair was carried out and proved.
 pub(crate) const MENDED: &str = "mended";
 
-pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The kernel's link watch tells the other end of a pair once a second.
 const LINK_WATCH: Duration = Duration::from_millis(1200);
 
@@ -75,11 +76,17 @@ pub(crate) fn run(layout: &str, backend: &str, number: usize) -> ExitCode {
     let wanted: Vec<&Finding> = ours.iter().flat_map(|root| repair::together(root, &found)).collect();
     let plan = repair::plan(&wanted, &broken);
     if plan.steps.is_empty() {
+        program::helpless(&lab, &ours);
         println!("found; there is no repair by commands: {:?}", repair::by_hand(&wanted, &broken));
         return ExitCode::SUCCESS;
     }
+    let is_ours = |fip: &FloatingIp| ours.iter().any(|root| concerns(root, fip));
+    let before = quiet(&lab);
+    let changes = program::repair(&lab, &ours, number);
+    let pinged = ping(&read(&lab), is_ours);
+    program::undo(&lab, changes, &before);
     mend(&lab, code, &plan, &found, &broken);
-    let pinged = ping(&read(&lab), |fip| ours.iter().any(|root| concerns(root, fip)));
+    let pinged = pinged + ping(&read(&lab), is_ours);
     println!("found, {MENDED} in {} steps, {pinged} answers", plan.steps.len());
     ExitCode::SUCCESS
 }

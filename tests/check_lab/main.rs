@@ -19,8 +19,11 @@
 
 mod expected;
 mod inside;
+#[path = "../common/program.rs"]
+mod node;
 #[path = "../common/private.rs"]
 mod private;
+mod program;
 mod wire;
 
 use std::env;
@@ -40,7 +43,11 @@ const AT_ONCE: usize = 4;
 
 /// Where the checks do not say yet what they are to say, and what they say. Told
 /// on each run; one that comes right has to leave this list.
-const OPEN: &[(&str, u16, &str)] = &[];
+const OPEN: &[(&str, u16, &str)] = &[
+    ("juno", 202, "undone, what stood on rfp is gone"),
+    ("newton", 202, "undone, what stood on rfp is gone"),
+    ("pike", 202, "undone, what stood on rfp is gone"),
+];
 
 /// The codes whose objects differ from layout to layout.
 const DIFFERING: &[u16] = &[
@@ -153,9 +160,8 @@ impl Case {
                 println!("ok      {case}  {said}");
                 tally.mended += u32::from(said.contains(inside::MENDED));
             }
-            Some(private::LACKING) => println!("SKIPPED {case}: {said}"),
             Some(UNDECIDED) => println!("SKIPPED {case}: broken, but no check decides it from a snapshot"),
-            Some(private::SKIPPED) => {
+            Some(private::SKIPPED | private::LACKING) => {
                 println!("SKIPPED {case}: {said}");
                 tally.skipped += 1;
             }

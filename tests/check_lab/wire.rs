@@ -13,7 +13,8 @@ use fipscope::probe::{self, Announcement, Manner, announce};
 use fipscope::topology::Topology;
 use fipscope::topology::scenario::FIP;
 
-use crate::inside::{MENDED, PATH, counts, read};
+use crate::inside::{MENDED, counts, read};
+use crate::node::PATH;
 
 /// In a lab an answer comes at once.
 const MANNER: Manner =

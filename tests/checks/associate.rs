@@ -153,7 +153,7 @@ fn from_nothing_in_every_layout_and_both_attachments() {
     for layout in LAYOUTS {
         for bridge in ["br-int", "br-ex"] {
             let mut node = bare();
-            if let (Observed::Seen(host), "br-ex") = (&mut node.host.netns, bridge) {
+            if let (Some(host), "br-ex") = (node.host.netns.make_mut(), bridge) {
                 let Observed::Seen(links) = &mut host.links else { panic!("not read") };
                 let mut link = links[0].clone();
                 (link.index, link.name, link.kind) = (99, bridge.into(), Some("bridge".to_owned()));

@@ -102,8 +102,7 @@ pub(super) fn namespace(snapshot: &Snapshot, prefix: &str) -> NetnsName {
 /// Changes the first namespace whose name begins so.
 pub(super) fn edit<T>(snapshot: &mut Snapshot, prefix: &str, change: impl FnOnce(&mut Netns) -> T) -> T {
     let name = namespace(snapshot, prefix);
-    let Some(Observed::Seen(netns)) = snapshot.namespaces.get_mut(&name) else { panic!("{name} was not read") };
-    change(netns)
+    change(snapshot.netns_mut(&name).unwrap_or_else(|| panic!("{name} was not read")))
 }
 
 /// The first device whose name begins so.

@@ -24,6 +24,7 @@ ip netns add other
 await 'grep -q "other: namespace" /run/text'
 kill -INT $W $J
 wait $W; echo "text $?"; wait $J; echo "json $?"
+$F --from /run/record watch > /run/again; echo "again $?"; cmp /run/text /run/again; echo "cmp $?"
 $F snapshot -o /run/fresh > /dev/null; $F diff /run/record /run/fresh > /run/diff; echo "diff $?"
 cat /run/text /run/diff; echo ====; cat /run/json
 "#;
@@ -42,7 +43,7 @@ fn changes_and_findings_are_told_as_they_turn_and_recorded() {
     let all = format!("{}\n{}", answer.out, answer.err);
     assert_eq!(answer.code, 0, "{all}");
     let (text, json) = answer.out.split_once("====\n").unwrap();
-    for line in ["text 130", "json 130", "diff 0"] {
+    for line in ["text 130", "json 130", "again 0", "cmp 0", "diff 0"] {
         assert!(text.lines().any(|found| found == line), "{line}\n{all}");
     }
     for line in ["- qrouter-", "+ qrouter-", "from 10.0.0.4 lookup 16", "✗ raised DVR301 192.168.1.3 ⇄ 10.0.0.4: "]

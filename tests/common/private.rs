@@ -10,7 +10,7 @@ use fipscope::netns::{Error, Sandbox};
 
 /// The exit code of a process that may not stand apart.
 pub(crate) const SKIPPED: i32 = 77;
-/// That of one which lacks a program that only some labs need.
+/// That of one which lacks what only some labs need.
 pub(crate) const LACKING: i32 = 79;
 
 /// Whether what is skipped counts as failed (`REQUIRE_NETNS=1`).
@@ -33,12 +33,16 @@ pub(crate) fn sandbox(test: &str) -> Result<Sandbox, ExitCode> {
 /// A lab around this process; where none can stand the process says why, and
 /// ends with [`SKIPPED`] or [`LACKING`].
 pub(crate) fn lab(options: &LabOptions) -> Lab {
-    use lab::Error::{Netns, NoIptables, NoOpenVswitch};
+    use lab::Error::{Netns, NoIptables, NoOpenVswitch, NoTun};
     match Lab::enter_and_build(options) {
         Ok(lab) => lab,
-        Err(error @ (Netns(Error::Sandbox { .. }) | NoIptables(_) | NoOpenVswitch(_))) => {
+        Err(error @ (NoOpenVswitch(_) | NoTun { .. })) => {
             println!("{error}");
-            std::process::exit(if matches!(error, NoOpenVswitch(_)) { LACKING } else { SKIPPED })
+            std::process::exit(LACKING)
+        }
+        Err(error @ (Netns(Error::Sandbox { .. }) | NoIptables(_))) => {
+            println!("{error}");
+            std::process::exit(SKIPPED)
         }
         Err(error) => panic!("{error}"),
     }

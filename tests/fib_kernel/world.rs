@@ -52,7 +52,7 @@ impl World {
         let netns = read_netns(dir.path(), name);
         assert!(matches!(netns, Observed::Seen(_)), "{netns:?}");
         let mut snapshot = Snapshot::empty("node", jiff::Timestamp::UNIX_EPOCH);
-        snapshot.namespaces.insert(name.clone(), netns);
+        snapshot.namespaces.insert(name.clone(), netns.map(std::sync::Arc::new));
         let refused = said.lines().filter(|line| line.starts_with("Command failed")).count();
         Self { dir: dir.clone(), name: name.clone(), snapshot, refused }
     }

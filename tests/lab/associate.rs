@@ -6,9 +6,10 @@ use fipscope::net::Snapshot;
 use serde_json::Value;
 
 use crate::case::{build, of};
-use crate::change::{fipscope, quiet, run, said, same, valid};
+use crate::change::valid;
+use crate::program::{fipscope, quiet, run, said, same};
 
-const NETWORK: &str = "cef4f7b4-c344-4904-a847-a9960f58fb20";
+pub(crate) const NETWORK: &str = "cef4f7b4-c344-4904-a847-a9960f58fb20";
 const FG: [&str; 10] = [
     "--gateway-port-id",
     "b2b77eed-1b2c-4d5e-8f90-123456789abc",
@@ -63,7 +64,7 @@ pub(crate) fn from_nothing(case: &str) {
 }
 
 /// Associated, and answers from both sides; nothing is found wrong.
-fn associated(lab: &Lab, words: &[&str]) {
+pub(crate) fn associated(lab: &Lab, words: &[&str]) {
     changed(lab, &[words, &["--yes", "--no-wait", "--format", "json"]].concat());
     for (from, to) in [("outside", "192.168.1.3"), ("vm-10.0.0.4", "198.51.100.7")] {
         let ping = ["netns", "exec", from, "ping", "-q", "-c", "1", "-W", "3", to];
@@ -77,7 +78,7 @@ fn associated(lab: &Lab, words: &[&str]) {
 }
 
 /// The last one of its router: the pair goes along.
-fn removed(lab: &Lab) {
+pub(crate) fn removed(lab: &Lab) {
     let unknown = fipscope(lab, &["remove", "192.168.1.99", "--yes"]);
     assert_eq!(unknown.status.code(), Some(1), "{}", said(&unknown));
     changed(lab, &["remove", "192.168.1.3", "--with-pair", "--yes", "--format", "json"]);
@@ -101,7 +102,7 @@ fn fip() -> String {
 }
 
 /// A change that is done and verified.
-fn changed(lab: &Lab, words: &[&str]) {
+pub(crate) fn changed(lab: &Lab, words: &[&str]) {
     let output = fipscope(lab, words);
     assert_eq!(output.status.code(), Some(0), "{words:?}: {}", said(&output));
     let result: Value = serde_json::from_slice(&output.stdout).unwrap();

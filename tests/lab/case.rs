@@ -19,6 +19,7 @@ use crate::lines;
 use crate::listening;
 use crate::private;
 use crate::probing;
+use crate::switched;
 use crate::traffic;
 
 pub(crate) const LAYOUTS: [Layout; 3] = [Layout::Juno, Layout::Newton, Layout::Pike];
@@ -47,6 +48,7 @@ pub(crate) fn run(case: &str) {
         "probing" => probing::program(),
         _ => match case.split_once(' ') {
             Some(("wired", of)) => associate::from_nothing(of),
+            Some(("switched", of)) => switched::from_nothing(of),
             Some(("count", layout)) => traffic::counts(layout),
             Some(("stops", layout)) => traffic::stops(layout),
             _ => every_class(case),

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fipscope::check::{Code, Finding, judge};
 use fipscope::exec::{self, Error as ExecError, Order, Site};
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::lab::{Lab, LabOptions};
-use fipscope::net::{Change, Netns, Observed, Snapshot, changes};
+use fipscope::net::Snapshot;
 use fipscope::neutron::Layout;
 use fipscope::plan::journal::{Aim, Entry, Outcome, State};
 use fipscope::plan::{Action, Associate, Object, Place, Plan, Remove, associate, remove, repair};
@@ -18,9 +18,7 @@ use fipscope::topology::Topology;
 use serde_json::Value;
 
 use crate::case::build;
-
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const STATE: &str = "/run/fipscope-test";
+use crate::program::{STATE, fipscope, quiet, run, said, same};
 
 /// Faults of a layout that are mended together: what they are, and in which
 /// kinds of objects.
@@ -252,7 +250,7 @@ fn tear() {
     }
 }
 
-fn site(lab: &Lab) -> Site {
+pub(crate) fn site(lab: &Lab) -> Site {
     Site {
         netns_dir: lab.netns_dir(),
         state_path: Some(lab.state_path().to_owned()),
@@ -261,64 +259,15 @@ fn site(lab: &Lab) -> Site {
     }
 }
 
-fn read(site: &Site) -> Snapshot {
+pub(crate) fn read(site: &Site) -> Snapshot {
     let netns_dir = site.netns_dir.path().to_owned();
     read_node(&ReadOptions { netns_dir, state_path: site.state_path.clone(), conntrack: false }).unwrap()
-}
-
-/// The node, when its devices have settled.
-pub(crate) fn quiet(lab: &Lab) -> Snapshot {
-    let begin = Instant::now();
-    loop {
-        let snapshot = read(&site(lab));
-        let all = || snapshot.namespaces.values().chain([&snapshot.host.netns]);
-        let addrs = || all().filter_map(Observed::seen).flat_map(Netns::addrs);
-        // IPv6 takes a second or two to see that nobody else has an address.
-        if !addrs().any(|addr| addr.flags.tentative) || begin.elapsed() > Duration::from_secs(5) {
-            return snapshot;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-/// The same but for what comes and goes by itself, and what the link watch has
-/// not got to yet.
-pub(crate) fn same(before: &Snapshot, after: &Snapshot, how: &str) {
-    if before.same_as(after) {
-        return;
-    }
-    let all = changes(&before.normalised(), &after.normalised());
-    let lasting: Vec<String> =
-        all.into_iter().filter(|change| !change.is_flapping()).map(|change: Change| change.to_string()).collect();
-    assert!(lasting.is_empty(), "{how}: {lasting:#?}");
 }
 
 fn child(words: &[&str]) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.arg("--child").args(words).stdout(Stdio::null());
     command.spawn().unwrap()
-}
-
-pub(crate) fn fipscope(lab: &Lab, words: &[&str]) -> Output {
-    run(lab, env!("CARGO_BIN_EXE_fipscope"), words)
-}
-
-pub(crate) fn run(lab: &Lab, program: &str, words: &[&str]) -> Output {
-    let mut command = Command::new(program);
-    // The program's own folder in there is what the tests call STATE.
-    let home = Path::new(STATE).parent().unwrap().join("state-home");
-    let link = home.join("fipscope");
-    if !link.exists() {
-        std::fs::create_dir_all(&home).unwrap();
-        std::fs::create_dir_all(STATE).unwrap();
-        std::os::unix::fs::symlink(STATE, &link).unwrap();
-    }
-    command.args(words).env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").env("XDG_STATE_HOME", &home);
-    command.env("FIPSCOPE_STATE_PATH", lab.state_path()).stdin(Stdio::null()).output().unwrap()
-}
-
-pub(crate) fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 pub(crate) fn valid(name: &str, document: &Value) {

@@ -23,6 +23,9 @@ mod listening;
 #[path = "../common/private.rs"]
 mod private;
 mod probing;
+#[path = "../common/program.rs"]
+mod program;
+mod switched;
 mod traffic;
 
 use std::os::unix::process::CommandExt;
@@ -102,6 +105,10 @@ fn cases() -> Vec<(String, User)> {
     cases.extend(changed.map(|case| (case.to_owned(), user)));
     for layout in LAYOUTS {
         cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));
+        // Ports of a switch are devices that some systems let only root make.
+        let switched =
+            |backend: fipscope::net::netfilter::Backend| format!("switched {} {}", layout.word(), backend.word());
+        cases.extend(BACKENDS.map(|backend| (switched(backend), User::Caller)));
     }
     cases
 }
@@ -121,7 +128,7 @@ fn passes(case: &str, user: User) -> bool {
             println!("ok      {case} ({user:?})  {}", said.trim().replace('\n', "; "));
             true
         }
-        Some(private::SKIPPED) => {
+        Some(private::SKIPPED | private::LACKING) => {
             println!("SKIPPED {case} ({user:?}): {}", said.trim());
             !private::is_required()
         }

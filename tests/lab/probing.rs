@@ -24,7 +24,8 @@ const PROBED: [(&str, &[&str], Option<&str>); 8] = [
     ("the router has another hardware address for fpr", &["answer-stops"], Some("rfp-")),
     ("the fip namespace has another hardware address for rfp", &["stops"], Some("fpr-")),
     ("no default route of the router's table", &["answered"], None),
-    ("no route to the floating IP", &["stops"], Some("fg-")),
+    // It is asked for by ARP outside, and never sent.
+    ("no route to the floating IP", &["unseen"], None),
     ("a rule drops what is for the instance", &["stops"], Some("rfp-")),
     ("the instance is off", &["unanswered"], None),
 ];

@@ -1,39 +1,66 @@
 """The real L3 agent on a node that stands, and a server that knows what it is told.
 
-usage: agent.py BUILDER WORKDIR --config-file FILE
+usage: agent.py BUILDER WORKDIR THREADS --config-file FILE
+THREADS is the size of each pool of the agent's helper threads; 0 leaves the agent its default. What the server knows
+outlives this process in WORKDIR/server.json: who starts it again starts the agent anew.
+
 Standard input, a line each: `add FLOATING_IP FIXED_IP` and `drop FLOATING_IP` are the server's, `start` is the agent's
-full sync, `update` what it does when the router changed. Each is answered by its seconds.
+full sync, `update` what it does when the router changed; `busy FLOATING_IP FIXED_IP FILE` has the server give and take
+that floating IP, the agent updating each time, until FILE exists. Each is answered by its seconds.
 """
 import json
 import os
 import sys
 import time
 
-builder, workdir = sys.argv[1:3]
+builder, workdir, threads = sys.argv[1:4]
 sys.path.insert(0, builder)
 import build_node  # noqa: E402
 
 build_node.guard()
 # Its chains are named after the program.
 sys.argv = ['/usr/bin/neutron-l3-agent']
-with open(workdir + '/cloud.json') as file:
+known = [workdir + '/' + name for name in ('server.json', 'cloud.json')]
+with open(next(path for path in known if os.path.exists(path))) as file:
     cloud = build_node.Cloud.from_json(json.load(file))
-for fixed_ip in ('10.0.0.5', '10.0.0.6'):
-    cloud.vm('ten', fixed_ip)
-agent = build_node.setup_neutron(cloud, workdir, threads=16)
-router = build_node.A_RID
+router, net = build_node.A_RID, 'ten'
+# Instances that have no floating IP yet.
+if not os.path.exists(known[0]):
+    for host in range(5, 10):
+        cloud.vm(net, '10.0.0.%d' % host)
+agent = build_node.setup_neutron(cloud, workdir, threads=int(threads))
+
+
+def add(floating_ip, fixed_ip):
+    cloud.fip(router, 'public', floating_ip, fixed_ip, net)
+
+
+def update():
+    build_node.notify(agent, [router])
+
+
 for line in sys.stdin:
     words = line.split()
-    began = time.time()
+    began, rounds = time.time(), 0
     if words[0] == 'add':
-        cloud.fip(router, 'public', words[1], words[2], 'ten')
+        add(*words[1:])
     elif words[0] == 'drop':
         cloud.unfip(router, words[1])
     elif words[0] == 'start':
         build_node.fullsync(agent)
     elif words[0] == 'update':
-        build_node.notify(agent, [router])
+        update()
+    elif words[0] == 'busy':
+        while not os.path.exists(words[3]):
+            add(*words[1:3])
+            update()
+            cloud.unfip(router, words[1])
+            update()
+            rounds += 1
     took = time.time() - began
     build_node.l2_wire(cloud)
-    print('took %.6f' % took, flush=True)
+    with open(known[0] + '.new', 'w') as file:
+        json.dump(cloud.to_json(), file)
+    os.rename(known[0] + '.new', known[0])
+    print('took %.6f %d' % (took, rounds), flush=True)
 os._exit(0)

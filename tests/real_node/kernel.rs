@@ -101,7 +101,7 @@ fn ours_save(tables: &Observed<Vec<Table>>, family: NfFamily) -> Vec<String> {
     lines
 }
 
-fn their_save(netns: &str, program: &str) -> Vec<String> {
+pub(crate) fn their_save(netns: &str, program: &str) -> Vec<String> {
     let output = Command::new("ip").args(["netns", "exec", netns, program]).output().unwrap();
     assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();

@@ -137,7 +137,7 @@ fn snapshot_validates_and_loads_again() {
         conntrack: Some(Observed::Seen(Vec::new())),
         ..Netns::default()
     };
-    snapshot.namespaces.insert("qrouter-x".into(), Observed::Seen(netns));
+    snapshot.namespaces.insert("qrouter-x".into(), Observed::Seen(netns.into()));
     snapshot.namespaces.insert("fip-y".into(), Observed::Unreadable("operation not permitted".to_owned()));
     let document = json::snapshot(&snapshot);
     valid("snapshot", &document);

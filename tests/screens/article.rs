@@ -163,14 +163,14 @@ pub fn snapshot() -> Snapshot {
     };
     let mut third = Netns { netfilter: Observed::Unreadable("permission denied".to_owned()), ..qrouter() };
     third.rules = Observed::Seen(Vec::new());
-    snapshot.namespaces.insert(NetnsName::new(format!("qrouter-{ROUTER}")), Observed::Seen(qrouter()));
-    snapshot.namespaces.insert(NetnsName::new(format!("qrouter-{THIRD}")), Observed::Seen(third));
-    snapshot.namespaces.insert(NetnsName::new(format!("qrouter-{SECOND}")), Observed::Seen(Netns::default()));
+    snapshot.namespaces.insert(NetnsName::new(format!("qrouter-{ROUTER}")), Observed::Seen(qrouter().into()));
+    snapshot.namespaces.insert(NetnsName::new(format!("qrouter-{THIRD}")), Observed::Seen(third.into()));
+    snapshot.namespaces.insert(NetnsName::new(format!("qrouter-{SECOND}")), Observed::Seen(Netns::default().into()));
     snapshot
         .namespaces
         .insert(NetnsName::new(format!("qrouter-{IDLE}")), Observed::Unreadable("permission denied".to_owned()));
-    snapshot.namespaces.insert(NetnsName::new(format!("fip-{PUBLIC}")), Observed::Seen(fip_namespace()));
-    snapshot.namespaces.insert(NetnsName::new(format!("fip-{PUBLIC2}")), Observed::Seen(Netns::default()));
+    snapshot.namespaces.insert(NetnsName::new(format!("fip-{PUBLIC}")), Observed::Seen(fip_namespace().into()));
+    snapshot.namespaces.insert(NetnsName::new(format!("fip-{PUBLIC2}")), Observed::Seen(Netns::default().into()));
     snapshot
 }
 

@@ -1,6 +1,6 @@
 //! The form for an association: typed, offered, judged as one types.
 
-use fipscope::net::{IfName, Neigh, NeighState, Observed};
+use fipscope::net::{IfName, Neigh, NeighState, Observed, WireAnswer, WireQuestion, WireReply};
 use fipscope::neutron::Layout;
 use fipscope::topology::scenario::{QR, QROUTER, ROUTER, Scenario};
 use fipscope::tui::theme::Theme;
@@ -71,17 +71,18 @@ fn it_opens_with_the_router_in_sight() {
 #[test]
 fn instances_without_a_floating_ip_are_offered() {
     let desk = desk(80, 24).keys("192.168.1.77<tab>");
-    assert_eq!(form(&desk).offers, ["10.0.0.77", "10.0.0.78"]);
+    let texts = |desk: &Desk| form(desk).offers.iter().map(|offer| offer.text.clone()).collect::<Vec<_>>();
+    assert_eq!(texts(&desk)[..2], ["10.0.0.77", "10.0.0.78"]);
     let desk = desk.keys("<down><down>");
     assert_eq!(form(&desk).text(Field::FixedIp), "10.0.0.78");
     assert_eq!(form(&desk).chosen, Some(1));
     // What is chosen stays where the node is read again.
     let mut desk = desk;
     desk.send(Msg::Node(Ok(node())));
-    assert_eq!((form(&desk).chosen, form(&desk).offers.len()), (Some(1), 2));
+    assert_eq!((form(&desk).chosen, form(&desk).offers.len()), (Some(1), 4));
     // Typed, it narrows them.
     let desk = desk.keys("<ctrl-u>10.0.0.77");
-    assert_eq!(form(&desk).offers, ["10.0.0.77"]);
+    assert_eq!(texts(&desk), ["10.0.0.77"]);
     let desk = desk.keys("<tab><ctrl-u><up>");
     assert_eq!(form(&desk).offers.len(), 2, "routers");
 }
@@ -110,9 +111,108 @@ fn enter_shows_the_plan_once_there_is_one() {
 fn an_association_is_carried_out_when_its_word_is_typed() {
     let desk = desk(100, 30).keys("192.168.1.77<tab>10.0.0.77<tab><tab><down><enter>");
     let order = plan(&desk).order.clone().unwrap();
-    let keys = if order.consent().is_some() { "<enter>192.168.1.77<enter>" } else { "<enter>" };
+    assert_eq!(order.consent().as_deref(), Some("192.168.1.77"));
     assert_eq!(order.aim.deliver, ["192.168.1.77".parse::<std::net::IpAddr>().unwrap()]);
-    assert_eq!(desk.keys(keys).effects, [Effect::Apply(order)]);
+    let question = asked(&desk);
+    // The word is typed while the wire is asked; nothing is done before it answers.
+    let mut desk = desk.keys("<enter>192.168.1.77<enter>");
+    assert_eq!(desk.effects.len(), 1, "{:?}", desk.effects);
+    assert!(desk.screen().contains("is still being asked"), "{}", desk.screen());
+    desk.send(Msg::Taken(question, WireAnswer::Silent));
+    assert!(desk.screen().contains("✓ Nobody on the external network answers for 192.168.1.77."), "{}", desk.screen());
+    let desk = desk.keys("<enter>192.168.1.77<enter>");
+    assert_eq!(desk.effects[1..], [Effect::Apply(order)]);
+}
+
+/// What the wire was asked last.
+fn asked(desk: &Desk) -> WireQuestion {
+    match desk.effects.last() {
+        Some(Effect::AskTaken(question)) => question.clone(),
+        other => panic!("nothing is asked but {other:?}"),
+    }
+}
+
+#[test]
+fn an_address_that_somebody_has_is_not_associated() {
+    let desk = desk(100, 30).keys("192.168.1.77<tab>10.0.0.77<enter>");
+    assert!(
+        desk.screen().contains("? Asking the external network whether somebody has 192.168.1.77"),
+        "{}",
+        desk.screen()
+    );
+    let question = asked(&desk);
+    let reply = WireReply { mac: "d2:ba:1e:28:7f:37".parse().unwrap(), rtt: 300 };
+    // The answer comes while the word is typed: that ends it.
+    let mut desk = desk.keys("<enter>192.168.1.7");
+    desk.send(Msg::Taken(question.clone(), WireAnswer::Answered(vec![reply])));
+    assert!(desk.state.prompt.is_none());
+    assert!(desk.screen().contains("d2:ba:1e:28:7f:37 answers for it"), "{}", desk.screen());
+    assert_snapshot!("plan-taken-100x30", desk.screen());
+    assert!(plan(&desk).order.is_err());
+    // Another reading does not forget it; Enter asks again.
+    desk.send(Msg::Node(Ok(node())));
+    assert!(plan(&desk).order.is_err());
+    let asked_again = desk.keys("<enter>");
+    assert!(plan(&asked_again).order.is_ok() && plan(&asked_again).is_asking());
+    assert_eq!(asked(&asked_again), question);
+    // What could not be asked is said, and does not stop it.
+    let mut unasked = self::desk(100, 30).keys("192.168.1.77<tab>10.0.0.77<enter>");
+    unasked.send(Msg::Taken(question, WireAnswer::NotAsked("Operation not permitted\u{1b}[2J".to_owned())));
+    assert!(unasked.screen().contains("already could not be asked: Operation not permitted"), "{}", unasked.screen());
+    assert!(plan(&unasked).order.is_ok() && !unasked.screen().contains('\u{1b}'));
+}
+
+#[test]
+fn the_subnets_are_offered_too() {
+    let floating = desk(80, 24);
+    let texts = |desk: &Desk| form(desk).offers.iter().map(|offer| offer.text.clone()).collect::<Vec<_>>();
+    assert_eq!(texts(&floating), ["192.168.1."]);
+    let fixed = floating.keys("<down>77<tab>");
+    assert_eq!(form(&fixed).text(Field::FloatingIp), "192.168.1.77");
+    assert_eq!(texts(&fixed), ["10.0.0.77", "10.0.0.78", "20.0.0.", "10.0.0."]);
+    assert!(fixed.screen().contains("10.0.0.0/24 on qr-c2e43983-5c"), "{}", fixed.screen());
+}
+
+/// Nothing of the external network stands here.
+fn bare() -> Node {
+    let mut snapshot = Scenario::article(Layout::Pike).snapshot;
+    snapshot.namespaces.retain(|name, _| !name.as_str().starts_with("fip-"));
+    Node::of(snapshot)
+}
+
+#[test]
+fn what_only_neutron_can_tell_is_asked_for() {
+    let desk = live(100, 40, bare()).keys("a192.168.1.77<tab>10.0.0.4");
+    assert!(form(&desk).fields().contains(&Field::PortMac), "{}", desk.screen());
+    assert!(desk.screen().contains("fill in: port id, port address, port MAC, gateway, bridge"), "{}", desk.screen());
+    let desk = desk.keys("<enter>b2b77eed-1b2c-4d5e-8f90-123456789abc<enter>192.168.1.23/24<enter>fa:16:3e:cc:98:c8");
+    assert_eq!(form(&desk).field, Field::PortMac, "{}", desk.screen());
+    let desk = desk.keys("<enter>192.168.1.1<enter>br-ex");
+    assert_eq!(form(&desk).field, Field::Bridge, "{}", desk.screen());
+    assert!(desk.screen().contains("there is no bridge br-ex on this node"), "{}", desk.screen());
+    assert_snapshot!("form-from-nothing-100x40", desk.screen());
+    let small = live(60, 12, bare()).keys("a192.168.1.77<tab>10.0.0.4<enter><tab><tab><tab>");
+    assert_snapshot!("form-from-nothing-60x12", small.screen());
+    for (tabs, said) in [
+        ("<shift-tab>", "x is no layout"),
+        ("<tab>", "x is no address with a length"),
+        ("<tab><tab>", "x is no hardware address"),
+        ("<tab><tab><tab>", "x is no address"),
+        ("<tab><tab><tab><tab><tab>", "x is no VLAN tag"),
+    ] {
+        let wrong = live(100, 40, bare()).keys("a192.168.1.77<tab>10.0.0.4<enter>").keys(tabs).keys("x");
+        let verdict = form(&wrong).verdict.as_ref().unwrap_err();
+        assert!(verdict.starts_with(said), "{tabs}: {verdict}");
+    }
+}
+
+#[test]
+fn without_a_router_there_is_no_form() {
+    let mut snapshot = Scenario::article(Layout::Pike).snapshot;
+    snapshot.namespaces.retain(|name, _| !name.as_str().starts_with("qrouter-"));
+    let desk = live(80, 24, Node::of(snapshot)).keys("a");
+    assert!(desk.state.above.is_empty());
+    assert!(desk.screen().contains("no distributed router stands on this node"), "{}", desk.screen());
 }
 
 #[test]

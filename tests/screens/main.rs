@@ -23,6 +23,7 @@ mod keys;
 mod probe;
 mod proposal;
 mod real_loop;
+mod replay;
 mod router;
 mod screens;
 mod timeline;

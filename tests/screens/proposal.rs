@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fipscope::net::Snapshot;
 use fipscope::neutron::Layout;
-use fipscope::plan::journal::{Back, Begin, Entry, Event, Outcome, Past, Planned};
+use fipscope::plan::journal::{Back, Begin, Entry, Event, Outcome, Past, Planned, Round};
 use fipscope::topology::scenario::{FIP, FPR, QROUTER, RFP, Scenario};
 use fipscope::tui::theme::Theme;
 use fipscope::tui::{Effect, Msg, Node, Order, Over, Proposal, Purpose, Screen, Stage, Wanted};
@@ -105,7 +105,20 @@ fn ascii_and_no_colour_say_the_same() {
 #[test]
 fn r_proposes_to_mend_what_is_in_sight() {
     let chain = live(100, 30, broken()).keys("192.168.1.3<enter>r");
-    assert!(matches!(&shown(&chain).wanted, Wanted::Working(fip) if fip.label() == "192.168.1.3"));
+    // The selected link, where more than that is wrong; A takes all of it.
+    assert!(matches!(&shown(&chain).wanted, Wanted::Link(fip, _) if fip.label() == "192.168.1.3"));
+    assert_eq!(order(&chain).roots, 1);
+    assert!(
+        chain.screen().contains("1 other root cause of 192.168.1.3 stays; A mends all of them."),
+        "{}",
+        chain.screen()
+    );
+    let all = chain.keys("A");
+    assert!(matches!(&shown(&all).wanted, Wanted::Working(fip) if fip.label() == "192.168.1.3"));
+    assert_eq!(order(&all).roots, 2);
+    assert!(all.keys("A").screen().contains("mends all that it is about already"));
+    let sound = live(100, 30, broken()).keys("192.168.1.3<enter>gr");
+    assert!(matches!(&shown(&sound).wanted, Wanted::Working(_)), "{:?}", shown(&sound).wanted);
     let overview = live(100, 30, broken()).keys("192.168.1.3<esc>").keys("r");
     let Some(Screen::Proposal(of_row)) = overview.state.above.last() else { panic!("{:?}", overview.state.above) };
     assert!(matches!(&of_row.wanted, Wanted::Working(_)));
@@ -131,7 +144,9 @@ fn marked_findings_are_mended_together() {
         "{}",
         marked.screen()
     );
-    let desk = marked.keys("r");
+    let all = marked.keys("M");
+    assert!(all.screen().lines().all(|line| line.chars().nth(2) != Some('*')), "{}", all.screen());
+    let desk = all.keys("Mr");
     assert!(matches!(&shown(&desk).wanted, Wanted::Mended(ids) if ids.len() == 2));
     assert!(desk.screen().contains("repair 2 findings"), "{}", desk.screen());
     let order = order(&desk);
@@ -172,7 +187,7 @@ fn a_word_is_typed_where_traffic_may_drop() {
     let desk = live(100, 30, ruleless()).keys("192.168.1.3<enter>d<enter>");
     assert_eq!(desk.effects, []);
     assert_eq!(desk.state.prompt.as_ref().unwrap().purpose, Purpose::Consent { word: "192.168.1.3".to_owned() });
-    assert!(desk.screen().contains("type 192.168.1.3 to carry it out"), "{}", desk.screen());
+    assert!(desk.screen().contains("traffic may drop: type 192.168.1.3 to go on: "), "{}", desk.screen());
     for other in ["<enter>", "yes<enter>", "192.168.1.33<enter>", "192.168.1.<enter>"] {
         let refused = live(100, 30, ruleless()).keys("192.168.1.3<enter>d<enter>").keys(other);
         assert_eq!(refused.effects, [], "{other}");
@@ -256,14 +271,59 @@ fn the_end_says_whether_it_was_seen_to_be_so() {
     assert!(unseen.screen().contains("! Done: change 7"), "{}", unseen.screen());
     let failed = run(over(false, Some("all steps were done, but:\n  DVR301 is still there: no rule")));
     assert_snapshot!("plan-failed-80x24", failed.screen());
-    let refused = run(Err("another change is under way\ntry again".to_owned()));
+    let mut refused = run(Err("another change is under way\ntry again".to_owned()));
     assert!(refused.screen().contains("Nothing was done: another change is under way; try again"));
-    // The chain that was mended is one key away.
+    assert!(refused.screen().contains("; Enter looks at the"), "{}", refused.screen());
+    refused.send(Msg::Node(Ok(ruleless())));
+    let again = refused.keys("<enter>");
+    assert_eq!(shown(&again).stage, Stage::Shown(false));
+    // Whoever waits is shown the chain that was mended.
+    let mended = || Msg::Node(Ok(Node::of(Scenario::article(Layout::Pike).snapshot)));
     let mut done = done;
-    done.send(Msg::Node(Ok(Node::of(Scenario::article(Layout::Pike).snapshot))));
-    let chain = done.keys("<enter>");
-    assert!(matches!(chain.state.above.last(), Some(Screen::Chain(_))));
-    assert!(chain.screen().contains("Every link holds"), "{}", chain.screen());
+    done.send(mended());
+    assert!(matches!(done.state.above.last(), Some(Screen::Chain(_))));
+    assert!(done.screen().contains("Every link holds"), "{}", done.screen());
+    assert!(done.screen().contains("Done and verified: change 7 of the journal"), "{}", done.screen());
+    // Once; and from the plan it is one key away.
+    let mut back = done.keys("<esc>");
+    back.send(mended());
+    assert!(matches!(shown(&back).stage, Stage::Over(true, None)));
+    assert!(matches!(back.keys("<enter>").state.above.last(), Some(Screen::Chain(_))));
+    // Whoever went elsewhere stays there.
+    let mut away = run(over(true, None)).keys("f");
+    away.send(mended());
+    assert!(matches!(away.state.above.last(), Some(Screen::Findings(_))));
+}
+
+#[test]
+fn what_is_under_way_is_not_cut_short_by_one_key() {
+    let desk = live(80, 24, ruleless()).keys("192.168.1.3<enter>r<enter>");
+    let sent = desk.effects.len();
+    let asked = desk.keys("q");
+    assert!(asked.screen().contains("q again leaves then"), "{}", asked.screen());
+    assert_eq!(asked.effects.len(), sent);
+    assert_eq!(asked.keys("jq").effects.len(), sent, "any other key takes it back");
+    let left = live(80, 24, ruleless()).keys("192.168.1.3<enter>r<enter>qq");
+    assert_eq!(left.effects.last(), Some(&Effect::Quit));
+}
+
+#[test]
+fn the_later_rounds_of_an_announcement_are_counted() {
+    let round = |number| Msg::Announced(Ok(Round { address: "192.168.1.3".parse().unwrap(), number, of: 3 }));
+    let mut desk = live(100, 24, ruleless()).keys("192.168.1.3<enter>");
+    desk.send(round(1));
+    assert!(desk.screen().contains("announced 1/3"), "{}", desk.screen());
+    let asked = desk.keys("q");
+    assert!(asked.screen().contains("192.168.1.3 is to be announced 2 more times"), "{}", asked.screen());
+    let mut desk = asked.keys("<esc>");
+    desk.send(round(2));
+    assert!(desk.screen().contains("announced 2/3"), "{}", desk.screen());
+    desk.send(round(3));
+    assert!(!desk.screen().contains("announced"), "{}", desk.screen());
+    desk.send(round(1));
+    desk.send(Msg::Announced(Err("192.168.1.3 is announced no more\u{1b}[2J".to_owned())));
+    assert!(desk.screen().contains("192.168.1.3 is announced no more") && !desk.screen().contains('\u{1b}'));
+    assert_eq!(desk.keys("q").effects.last(), Some(&Effect::Quit));
 }
 
 #[test]
@@ -283,6 +343,12 @@ fn the_plan_follows_the_node_until_it_is_carried_out() {
     assert_eq!(shown(&desk).stage, Stage::Shown(false));
     desk.send(Msg::Node(Ok(broken())));
     assert!(desk.screen().contains("The node changed and the plan was made anew: "), "{}", desk.screen());
+    assert!(desk.screen().contains("Changed: "), "it says what differs: {}", desk.screen());
+    // It is looked at before it is carried out.
+    let effects = desk.effects.len();
+    let desk = desk.keys("<enter>");
+    assert_eq!((desk.effects.len(), &shown(&desk).stage), (effects, &Stage::Shown(false)));
+    assert!(!desk.screen().contains("Changed: "), "{}", desk.screen());
     // Under way it stays as it was begun.
     let mut desk = live(100, 30, ruleless()).keys("192.168.1.3<enter>r<enter>");
     let before = order(&desk);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fipscope::check::turns;
 use fipscope::kernel::offline::load;
-use fipscope::net::{Netns, NetnsName, Observed, Snapshot, changes};
+use fipscope::net::{Netns, NetnsName, Observed, Recorded, Snapshot, changes};
 use fipscope::plan::Remove;
 use fipscope::report::style::Style;
 use fipscope::report::text::watch;
@@ -21,13 +21,15 @@ const QROUTER: &str = "qrouter-ef25020f-012c-41d6-a36e-f2f09cb8ea62";
 const FIP: &str = "fip-cef4f7b4-c344-4904-a847-a9960f58fb20";
 
 /// A desk before a node that changes.
-struct Film {
-    desk: Desk,
-    node: Node,
+pub struct Film {
+    pub desk: Desk,
+    pub node: Node,
     /// The node at each moment, the first one before all changes.
-    stood: Vec<Arc<Snapshot>>,
+    pub stood: Vec<Arc<Snapshot>>,
     /// All that was told, as the command line prints it.
-    told: String,
+    pub told: String,
+    /// The same as a recording.
+    pub lines: Vec<Recorded>,
 }
 
 impl Film {
@@ -40,13 +42,15 @@ impl Film {
         let mut desk = Desk::blank(width, height);
         desk.state.live = true;
         let stood = vec![node.snapshot.clone()];
-        let mut film = Self { desk, node: node.clone(), stood, told: String::new() };
+        let mut film = Self { desk, node: node.clone(), stood, told: String::new(), lines: Vec::new() };
         film.send(node, Timestamp::UNIX_EPOCH);
+        // The journal is read when the node was.
+        assert_eq!(std::mem::take(&mut film.desk.effects), [Effect::ReadJournal]);
         film
     }
 
     /// The article's node after its rule went and came back, and a neighbour flapped.
-    fn played(width: u16, height: u16) -> Self {
+    pub fn played(width: u16, height: u16) -> Self {
         let mut film = Self::new(width, height);
         let rule = film.without_rule();
         film.change(|snapshot| rules(snapshot).push(rule));
@@ -86,6 +90,7 @@ impl Film {
         }
         if !changes.is_empty() {
             self.stood.push(node.snapshot.clone());
+            self.lines.push(Recorded::new(node.snapshot.taken_at, changes.clone()).heard(at));
         }
         self.node = node.clone();
         let watching = Watching { at: node.snapshot.taken_at, oldest: 0, deaf: 0, overruns: 0 };
@@ -115,7 +120,7 @@ impl Film {
 }
 
 fn netns<'s>(snapshot: &'s mut Snapshot, name: &str) -> &'s mut Netns {
-    seen(snapshot.namespaces.get_mut(&NetnsName::from(name)).unwrap())
+    snapshot.netns_mut(&NetnsName::from(name)).unwrap()
 }
 
 fn rules(snapshot: &mut Snapshot) -> &mut Vec<fipscope::net::Rule> {
@@ -186,7 +191,7 @@ fn from_a_chain_only_its_own_events_are_listed() {
     // A namespace that has nothing to do with it.
     film.change(|snapshot| {
         let other = netns(snapshot, FIP).clone();
-        snapshot.namespaces.insert(NetnsName::from("qdhcp-1"), Observed::Seen(other));
+        snapshot.namespaces.insert(NetnsName::from("qdhcp-1"), Observed::Seen(other.into()));
     });
     let film = film.keys("192.168.1.3<enter>e");
     let own = film.events().text();
@@ -335,7 +340,7 @@ fn hostile_names_and_small_screens_do_no_harm() {
         let name = NetnsName::from("qrouter-\u{1b}[2J\n漢字".repeat(9).as_str());
         let mut netns = netns(snapshot, QROUTER).clone();
         seen(&mut netns.links)[0].name = fipscope::net::IfName::from("\u{202e}\u{7}x");
-        snapshot.namespaces.insert(name, Observed::Seen(netns));
+        snapshot.namespaces.insert(name, Observed::Seen(netns.into()));
         seen(&mut snapshot.host.priority_file).lines.push("\u{1b}]0;x\u{7}".to_owned());
     });
     let mut film = film.keys("e");

@@ -108,7 +108,7 @@ fn one_is_forgotten_or_all_of_another_day_after_the_word() {
     // Nothing is done before the floating IP was typed.
     let asked = old.keys("<enter>");
     assert!(!asked.effects.iter().any(|effect| matches!(effect, Effect::Apply(_))));
-    assert!(asked.screen().contains("type 192.168.1.3 to carry it out"), "{}", asked.screen());
+    assert!(asked.screen().contains("type 192.168.1.3 to go on"), "{}", asked.screen());
     let done = asked.keys("192.168.1.3<enter>");
     let Some(Effect::Apply(order)) = done.effects.last() else { panic!("{:?}", done.effects) };
     assert_eq!(order.plan.steps.len(), 2);

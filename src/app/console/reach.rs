@@ -43,6 +43,9 @@ pub struct Reach {
     pub asker: Option<Asker>,
     /// The wire.
     pub prober: Option<Prober>,
+    /// The wire, for who has an address that is to be announced: somebody waits
+    /// for that.
+    pub finder: Option<Prober>,
     /// What is acknowledged.
     pub keeper: Option<Keeper>,
     /// Tracked connections.

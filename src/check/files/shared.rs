@@ -7,7 +7,7 @@ use super::super::{Findings, Scene, Subject};
 use super::linklocal::paired;
 use super::priorities::{layout, object, ruled};
 use crate::net::netfilter::{NfFamily, RuleBody, Target};
-use crate::net::{Link, Netns, NetnsName};
+use crate::net::{Link, NetnsName};
 use crate::neutron::{
     AllocationLine, FIP_PRIORITIES, LINK_LOCAL_POOL, LINK_LOCAL_POOL_OLD, Layout, pair_lines, priority_lines,
 };
@@ -72,8 +72,8 @@ pub(in super::super) fn exhausted(scene: &Scene<'_, '_>, findings: &mut Findings
     if let Some(file) = host.priority_file.seen() {
         let used = priority_lines(file).filter_map(AllocationLine::entry);
         let used: BTreeSet<_> = used.map(|entry| entry.priority).collect();
-        let spaces = scene.snapshot.namespaces.values().filter_map(|netns| netns.seen());
-        let needed: BTreeSet<_> = spaces.flat_map(Netns::rules).map(|rule| rule.priority).collect();
+        let rules = scene.snapshot.seen().flat_map(|(_, netns)| netns.rules());
+        let needed: BTreeSet<_> = rules.map(|rule| rule.priority).collect();
         let leaked = used.difference(&needed).count();
         nearly(findings, "fip-priorities", "priorities", (used.len(), leaked, FIP_PRIORITIES.count()));
     }

@@ -196,8 +196,8 @@ pub(super) fn blind(netns: &Netns) -> Option<String> {
 
 /// The agent's namespaces that were read.
 fn namespaces<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = (&'s NetnsName, NamespaceKind, &'s Netns)> {
-    let all = scene.snapshot.namespaces.iter();
-    all.filter_map(|(name, netns)| Some((name, parse_namespace(name)?.0, netns.seen()?)))
+    let all = scene.snapshot.seen();
+    all.filter_map(|(name, netns)| Some((name, parse_namespace(name)?.0, netns)))
         .filter(|(_, kind, _)| matches!(kind, NamespaceKind::Router | NamespaceKind::Fip | NamespaceKind::Snat))
 }
 

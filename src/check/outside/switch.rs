@@ -84,7 +84,7 @@ pub(super) fn plugged(scene: &Scene<'_, '_>, link: &Link) -> Plugged {
 fn on_bridge(scene: &Scene<'_, '_>, link: &Link) -> bool {
     let other = match &link.peer {
         Some(Peer::In(place, index)) => scene.netns(place).map(|netns| (netns, *index)),
-        Some(Peer::Host(index)) => scene.snapshot.host.netns.seen().map(|netns| (netns, *index)),
+        Some(Peer::Host(index)) => scene.snapshot.netns_at(None).map(|netns| (netns, *index)),
         _ => None,
     };
     let end = other.and_then(|(netns, index)| netns.links().iter().find(|end| end.index == index));

@@ -61,8 +61,7 @@ impl<'s> Index<'s> {
                 index.distributed.push((fip, router, network));
             }
         }
-        let read = snapshot.namespaces.iter().filter_map(|(name, netns)| Some((name, netns.seen()?)));
-        for (name, netns) in read.filter(|(_, netns)| netns.links().len() > FEW) {
+        for (name, netns) in snapshot.seen().filter(|(_, netns)| netns.links().len() > FEW) {
             index.links.insert(name, netns.links().iter().map(|link| (&link.name, link)).collect());
         }
         for network in &topology.external_networks {

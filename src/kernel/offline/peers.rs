@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::net::{Link, NetnsName, Observed, Peer, Snapshot};
+use crate::net::{Link, Netns, NetnsName, Observed, Peer, Snapshot};
 
 /// A namespace: a named one, or the host's own.
 pub(super) type Place = Option<NetnsName>;
@@ -42,8 +42,7 @@ pub(super) fn resolve(snapshot: &mut Snapshot, told: &ToldNames) {
         .collect();
     let named = snapshot.namespaces.iter_mut().map(|(name, netns)| (Some(name.clone()), netns));
     for (place, netns) in named.chain([(None, &mut snapshot.host.netns)]) {
-        let Observed::Seen(netns) = netns else { continue };
-        let Observed::Seen(links) = &mut netns.links else { continue };
+        let Some(Netns { links: Observed::Seen(links), .. }) = netns.make_mut() else { continue };
         let here: Vec<(u32, Option<u32>)> = links.iter().map(|link| (link.index, link.link)).collect();
         for link in links {
             link.peer = match found.get(&(place.clone(), link.index)) {
@@ -55,17 +54,17 @@ pub(super) fn resolve(snapshot: &mut Snapshot, told: &ToldNames) {
 }
 
 fn ends(snapshot: &Snapshot) -> Vec<End> {
-    let named = snapshot.namespaces.iter().filter_map(|(name, netns)| Some((Some(name.clone()), netns.seen()?)));
-    let all = named.chain(snapshot.host.netns.seen().map(|netns| (None, netns)));
-    all.flat_map(|(place, netns)| {
-        netns.links().iter().filter_map(move |link| {
-            let name = link.name.as_str();
-            let stem = name.split_once('-').map_or(name, |(_, stem)| stem).to_owned();
-            link.link_netnsid?;
-            Some(End { place: place.clone(), index: link.index, peer_index: link.link?, stem })
+    snapshot
+        .places()
+        .flat_map(|(place, netns)| {
+            netns.links().iter().filter_map(move |link| {
+                let name = link.name.as_str();
+                let stem = name.split_once('-').map_or(name, |(_, stem)| stem).to_owned();
+                link.link_netnsid?;
+                Some(End { place: place.cloned(), index: link.index, peer_index: link.link?, stem })
+            })
         })
-    })
-    .collect()
+        .collect()
 }
 
 /// The text names the namespace. If that namespace was read, it must agree.

@@ -15,6 +15,7 @@ pub use host::allocation_file;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::OfflineError;
 use super::folder::{Folder, Found};
@@ -58,7 +59,7 @@ pub(super) fn read(path: &Path) -> Result<Snapshot, OfflineError> {
     }
     for name in all.into_iter().take(MOST_NAMESPACES) {
         let netns = reader.namespace(&name, &mut told);
-        snapshot.namespaces.insert(name, netns);
+        snapshot.namespaces.insert(name, netns.map(Arc::new));
     }
     snapshot.host = host::read(&reader, &mut told);
     peers::resolve(&mut snapshot, &told);

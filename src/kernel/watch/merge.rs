@@ -2,7 +2,8 @@
 //! by that is told.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem::{replace, swap, take};
+use std::mem::{replace, take};
+use std::sync::Arc;
 
 use super::poll::Place;
 use crate::kernel::namespace::Parts;
@@ -18,11 +19,12 @@ pub(super) struct Fresh {
     pub(super) found: Option<Observed<Netns>>,
 }
 
-/// What stood there before: the parts that differ, or the whole namespace.
-type Former = BTreeMap<Place, (Parts, Option<Observed<Netns>>)>;
+/// What stood in a place before.
+type Former = BTreeMap<Place, Option<Observed<Arc<Netns>>>>;
 
 /// Puts readings in their places. Answers with the changes, and with the
 /// namespaces whose devices may lead elsewhere now without the kernel saying so.
+/// A namespace that a reading found as it was stays the same to the pointer.
 pub(super) fn merge(snapshot: &mut Snapshot, dir: &NetnsDir, fresh: Vec<Fresh>) -> (Vec<Change>, BTreeSet<Place>) {
     let (mut former, mut partners, mut moved) = (Former::new(), BTreeSet::new(), false);
     for Fresh { place, parts, found } in fresh {
@@ -31,12 +33,17 @@ pub(super) fn merge(snapshot: &mut Snapshot, dir: &NetnsDir, fresh: Vec<Fresh>) 
                 if parts.has(Parts::LINKS) {
                     moved |= keep_peers(live, &mut found, &mut partners);
                 }
-                let (parts, old) = exchange(live, found, parts);
+                let parts = differing(live, &found, parts);
                 if !parts.is_empty() {
-                    former.insert(place, (parts, Some(Observed::Seen(old))));
+                    let new = Arc::new(with_parts(live, found, parts));
+                    former.entry(place).or_insert(Some(Observed::Seen(replace(live, new))));
                 }
             }
-            (old, found) if old.as_deref() != found.as_ref() => {
+            (old, found) => {
+                let found = found.map(|found| found.map(Arc::new));
+                if old.as_deref() == found.as_ref() {
+                    continue;
+                }
                 moved = true;
                 let old = old.map(take);
                 if let Some(Observed::Seen(old)) = &old {
@@ -44,31 +51,22 @@ pub(super) fn merge(snapshot: &mut Snapshot, dir: &NetnsDir, fresh: Vec<Fresh>) 
                 }
                 set(snapshot, &place, found);
                 // One that went and came again under its name in the meantime is compared with the first.
-                former.entry(place).or_insert((Parts::ALL, old));
+                former.entry(place).or_insert(old);
             }
-            _ => {}
         }
     }
     if moved {
-        add_moved(&mut former, resolve(snapshot, dir), snapshot, &mut partners);
-    }
-    let mut changes = Vec::new();
-    for (place, (parts, old)) in former {
-        let name = place.as_ref();
-        match (slot(snapshot, &place), old) {
-            (Some(Observed::Seen(live)), Some(Observed::Seen(old))) => {
-                let mut now = Netns::default();
-                swap_parts(live, &mut now, parts);
-                let (old, new) = (Observed::Seen(old), Observed::Seen(now));
-                changes.extend(netns_changes(name, Some(&old), Some(&new)));
-                if let Observed::Seen(mut now) = new {
-                    swap_parts(live, &mut now, parts);
-                }
-            }
-            (now, old) => changes.extend(netns_changes(name, old.as_ref(), now.as_deref())),
+        for (place, old) in resolve(snapshot, dir) {
+            let live = snapshot.netns_at(place.as_ref());
+            partners.extend(live.into_iter().flat_map(Netns::links).filter_map(partner));
+            former.entry(place).or_insert(Some(Observed::Seen(old)));
         }
     }
-    (changes, partners)
+    let changes = former.into_iter().flat_map(|(place, old)| {
+        let now = slot(snapshot, &place);
+        netns_changes(place.as_ref(), old.as_ref(), now.as_deref())
+    });
+    (changes.collect(), partners)
 }
 
 /// Puts a reading of the host's side in its place; its namespace stays.
@@ -97,33 +95,8 @@ fn keep_peers(live: &Netns, found: &mut Netns, partners: &mut BTreeSet<Place>) -
     kept.len() != old.len() || kept.len() != links.len()
 }
 
-/// Devices whose other end was found elsewhere count as read again.
-fn add_moved(
-    former: &mut Former,
-    moved: BTreeMap<Place, Vec<Link>>,
-    snapshot: &mut Snapshot,
-    partners: &mut BTreeSet<Place>,
-) {
-    for (place, links) in moved {
-        if let Some(Observed::Seen(live)) = slot(snapshot, &place) {
-            partners.extend(live.links().iter().filter_map(partner));
-        }
-        match former.get_mut(&place) {
-            None => {
-                let old = Netns { links: Observed::Seen(links), ..Netns::default() };
-                former.insert(place, (Parts::LINKS, Some(Observed::Seen(old))));
-            }
-            Some((parts, Some(Observed::Seen(old)))) if !parts.has(Parts::LINKS) => {
-                old.links = Observed::Seen(links);
-                *parts = *parts | Parts::LINKS;
-            }
-            Some(_) => {}
-        }
-    }
-}
-
-/// Gives the live namespace the parts that differ, and takes the old ones out.
-fn exchange(live: &mut Netns, mut found: Netns, parts: Parts) -> (Parts, Netns) {
+/// The parts that were read and differ.
+fn differing(live: &Netns, found: &Netns, read: Parts) -> Parts {
     let differs = [
         (Parts::LINKS, live.links != found.links),
         (Parts::ADDRS, live.addrs != found.addrs),
@@ -133,49 +106,37 @@ fn exchange(live: &mut Netns, mut found: Netns, parts: Parts) -> (Parts, Netns) 
         (Parts::NETFILTER, live.netfilter != found.netfilter),
         (Parts::SYSCTLS, (&live.sysctls, &live.conntrack_fill) != (&found.sysctls, &found.conntrack_fill)),
     ];
-    let parts = differs
-        .into_iter()
-        .filter(|(part, differs)| *differs && parts.has(*part))
-        .fold(Parts::NONE, |all, (part, _)| all | part);
-    swap_parts(live, &mut found, parts);
-    let mut old = Netns::default();
-    swap_parts(&mut old, &mut found, parts);
-    (parts, old)
+    let differing = differs.into_iter().filter(|(part, differs)| *differs && read.has(*part));
+    differing.fold(Parts::NONE, |all, (part, _)| all | part)
 }
 
-fn swap_parts(one: &mut Netns, other: &mut Netns, parts: Parts) {
-    if parts.has(Parts::LINKS) {
-        swap(&mut one.links, &mut other.links);
+/// A namespace with some parts as they were found.
+fn with_parts(live: &Netns, found: Netns, parts: Parts) -> Netns {
+    fn of<T: Clone>(is_new: bool, found: T, live: &T) -> T {
+        if is_new { found } else { live.clone() }
     }
-    if parts.has(Parts::ADDRS) {
-        swap(&mut one.addrs, &mut other.addrs);
-    }
-    if parts.has(Parts::RULES) {
-        swap(&mut one.rules, &mut other.rules);
-    }
-    if parts.has(Parts::ROUTES) {
-        swap(&mut one.routes, &mut other.routes);
-    }
-    if parts.has(Parts::NEIGHS) {
-        swap(&mut one.neighs, &mut other.neighs);
-    }
-    if parts.has(Parts::NETFILTER) {
-        swap(&mut one.netfilter, &mut other.netfilter);
-    }
-    if parts.has(Parts::SYSCTLS) {
-        swap(&mut one.sysctls, &mut other.sysctls);
-        swap(&mut one.conntrack_fill, &mut other.conntrack_fill);
+    Netns {
+        links: of(parts.has(Parts::LINKS), found.links, &live.links),
+        addrs: of(parts.has(Parts::ADDRS), found.addrs, &live.addrs),
+        rules: of(parts.has(Parts::RULES), found.rules, &live.rules),
+        routes: of(parts.has(Parts::ROUTES), found.routes, &live.routes),
+        neighs: of(parts.has(Parts::NEIGHS), found.neighs, &live.neighs),
+        netfilter: of(parts.has(Parts::NETFILTER), found.netfilter, &live.netfilter),
+        sysctls: of(parts.has(Parts::SYSCTLS), found.sysctls, &live.sysctls),
+        conntrack_fill: of(parts.has(Parts::SYSCTLS), found.conntrack_fill, &live.conntrack_fill),
+        conntrack: live.conntrack.clone(),
+        gaps: live.gaps.clone(),
     }
 }
 
-fn slot<'a>(snapshot: &'a mut Snapshot, place: &Place) -> Option<&'a mut Observed<Netns>> {
+fn slot<'a>(snapshot: &'a mut Snapshot, place: &Place) -> Option<&'a mut Observed<Arc<Netns>>> {
     match place {
         None => Some(&mut snapshot.host.netns),
         Some(name) => snapshot.namespaces.get_mut(name),
     }
 }
 
-fn set(snapshot: &mut Snapshot, place: &Place, found: Option<Observed<Netns>>) {
+fn set(snapshot: &mut Snapshot, place: &Place, found: Option<Observed<Arc<Netns>>>) {
     match (place, found) {
         (None, found) => snapshot.host.netns = found.unwrap_or_default(),
         (Some(name), Some(found)) => drop(snapshot.namespaces.insert(name.clone(), found)),
@@ -203,7 +164,7 @@ mod tests {
     fn node(routes: Observed<Vec<Route>>) -> Snapshot {
         let mut snapshot = Snapshot::empty("node", jiff::Timestamp::UNIX_EPOCH);
         let netns = Netns { routes, neighs: Observed::Seen(Vec::new()), ..Netns::default() };
-        snapshot.namespaces.insert(NetnsName::from("x"), Observed::Seen(netns));
+        snapshot.namespaces.insert(NetnsName::from("x"), Observed::Seen(netns.into()));
         snapshot
     }
 
@@ -220,8 +181,11 @@ mod tests {
         let mut applied = before;
         applied.apply(&changes);
         assert_eq!(applied, live);
+        let whole = live.clone();
         let again = Fresh { place, parts: Parts::ROUTES, found: Some(Observed::Seen(found)) };
         assert_eq!(merge(&mut live, &NetnsDir::default(), vec![again]).0, []);
+        let name = NetnsName::from("x");
+        assert!(live.namespaces[&name].is_same(&whole.namespaces[&name]), "what did not change is the same");
     }
 
     #[test]

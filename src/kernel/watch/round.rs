@@ -200,10 +200,7 @@ impl Watcher {
             }
             let ears = spot.ears.is_none() && free > 0;
             free -= u64::from(ears);
-            let netns = match place {
-                None => self.live.host.netns.seen(),
-                Some(name) => self.live.netns(name),
-            };
+            let netns = self.live.netns_at(place.as_ref());
             // What is listened to from now on has to be read as a whole.
             let whole = ears || netns.is_none();
             let parts = if whole { Parts::ALL } else { parts };
@@ -323,9 +320,6 @@ fn inode_here() -> Option<u64> {
 }
 
 fn has_legacy(snapshot: &Snapshot, place: &Place) -> bool {
-    let netns = match place {
-        None => snapshot.host.netns.seen(),
-        Some(name) => snapshot.netns(name),
-    };
+    let netns = snapshot.netns_at(place.as_ref());
     netns.and_then(|netns| netns.netfilter.seen()).is_some_and(|netfilter| !netfilter.legacy.is_absent())
 }

@@ -57,19 +57,15 @@ impl Snapshot {
     }
 
     fn seen_mut(&mut self, name: Option<&NetnsName>) -> Option<&mut Netns> {
-        let netns = match name {
-            Some(name) => self.namespaces.get_mut(name)?,
-            None => &mut self.host.netns,
-        };
-        match netns {
-            Observed::Seen(netns) => Some(netns),
-            Observed::Absent | Observed::Unreadable(_) => None,
+        match name {
+            Some(name) => self.netns_mut(name),
+            None => self.host.netns.make_mut(),
         }
     }
 
     fn set_netns(&mut self, name: Option<&NetnsName>, after: Option<&Object>) {
         let after = match after {
-            Some(Object::Netns(netns)) => Some((**netns).clone()),
+            Some(Object::Netns(netns)) => Some(netns.clone()),
             _ => None,
         };
         match (name, after) {

@@ -1,6 +1,7 @@
 //! Finding the changes between two snapshots.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::list::{Edit, edits, in_order, keyed};
 use super::{Backend, Change, Fact, FileName, Object, Part, RuleAt, TableAt};
@@ -29,8 +30,8 @@ pub fn changes(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
 /// The changes of one namespace alone; `None` is the host's own side.
 pub fn netns_changes(
     name: Option<&NetnsName>,
-    before: Option<&Observed<Netns>>,
-    after: Option<&Observed<Netns>>,
+    before: Option<&Observed<Arc<Netns>>>,
+    after: Option<&Observed<Arc<Netns>>>,
 ) -> Vec<Change> {
     let mut out = Out { netns: name.cloned(), list: Vec::new() };
     namespace(&mut out, before, after);
@@ -82,19 +83,24 @@ impl Out {
         inside: impl FnOnce(&mut Self, &T, &T),
     ) {
         match (before, after) {
-            (Observed::Seen(before), Observed::Seen(after)) => inside(self, before, after),
+            // Most parts of a namespace that changed did not, and comparing is cheaper than listing.
             _ if before == after => {}
+            (Observed::Seen(before), Observed::Seen(after)) => inside(self, before, after),
             _ => self.whole(before, after, part),
         }
     }
 }
 
-fn namespace(out: &mut Out, before: Option<&Observed<Netns>>, after: Option<&Observed<Netns>>) {
+fn namespace(out: &mut Out, before: Option<&Observed<Arc<Netns>>>, after: Option<&Observed<Arc<Netns>>>) {
     match (before, after) {
-        (Some(Observed::Seen(before)), Some(Observed::Seen(after))) => parts(out, before, after),
+        (Some(Observed::Seen(before)), Some(Observed::Seen(after))) => {
+            if !Arc::ptr_eq(before, after) {
+                parts(out, before, after);
+            }
+        }
         _ if before == after => {}
         _ => {
-            let object = |netns: &Observed<Netns>| Object::Netns(Box::new(netns.clone()));
+            let object = |netns: &Observed<Arc<Netns>>| Object::Netns(netns.clone());
             out.push(before.map(object), after.map(object));
         }
     }

@@ -30,8 +30,7 @@ pub(super) fn pair(site: &Site<'_>, layout: Layout) -> Result<LinkLocalPair, Ref
         .flat_map(pair_lines)
         .filter_map(AllocationLine::entry)
         .collect();
-    let used: BTreeSet<LinkLocalPair> =
-        site.snapshot.namespaces.values().filter_map(Observed::seen).flat_map(pairs).collect();
+    let used: BTreeSet<LinkLocalPair> = site.snapshot.seen().flat_map(|(_, netns)| pairs(netns)).collect();
     let own = written.iter().find(|entry| entry.router == site.router.id).map(|entry| entry.pair);
     if let Some(pair) = own.filter(|pair| !used.contains(pair)) {
         return Ok(pair);

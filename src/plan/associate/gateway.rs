@@ -1,9 +1,11 @@
 //! The agent gateway port: as it stands, or as the user describes it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::net::{IfName, Route, TableId};
+use crate::net::{IfName, OvsPort, Route, TableId};
 use crate::neutron::{DEAD_VLAN, DeviceKind};
+use crate::topology::{self, Router};
 
 use super::super::agent::{External, Forms, Port, Wire, gateway_port, gateway_settings, switch_on};
 use super::super::{Action, Object, Place, Plan, Refused, SwitchPort};
@@ -17,7 +19,11 @@ pub(super) enum Attached {
     /// A veth pair into a Linux bridge of the host.
     Bridge,
     /// A port of an Open vSwitch bridge.
-    Switch(SwitchPort),
+    Switch {
+        port: SwitchPort,
+        /// It is the bridge that the L2 agent looks after.
+        is_integration: bool,
+    },
 }
 
 /// The external network with its port, and how that is attached.
@@ -68,7 +74,7 @@ pub(super) fn steps(plan: &mut Plan, forms: &Forms, external: &External, attache
                 gateway_settings(plan, forms, external);
             }
         }
-        Attached::Switch(port) => {
+        Attached::Switch { port, .. } => {
             plan.push(&Place::Host, Action::Add(Object::OvsPort(port.clone())));
             switch_on(plan, &place, &external.port);
             on_link(plan, &place, external);
@@ -119,7 +125,7 @@ fn attach(site: &Site<'_>, wanted: &GatewayPort, device: &IfName) -> Result<Atta
     let name = wanted.bridge.as_str();
     let in_switch = host.ovs.seen().is_some_and(|ovs| ovs.ports.iter().any(|port| port.bridge == name));
     if in_switch {
-        return Ok(Attached::Switch(switch_port(site, wanted, device)?));
+        return switch_port(site, wanted, device);
     }
     let link = host.netns.seen().and_then(|netns| netns.link(&wanted.bridge));
     if link.is_some_and(|link| link.kind.as_deref() == Some("bridge")) {
@@ -132,21 +138,42 @@ fn attach(site: &Site<'_>, wanted: &GatewayPort, device: &IfName) -> Result<Atta
     }
 }
 
-fn switch_port(site: &Site<'_>, wanted: &GatewayPort, device: &IfName) -> Result<SwitchPort, Refused> {
+/// The tag that the external network has on a bridge: that of the ports there
+/// which are of the same network. `None` where there are none.
+fn tag_there<'s>(
+    site: &Site<'s>,
+    wanted: &GatewayPort,
+    ports: impl Iterator<Item = &'s OvsPort>,
+) -> Result<Option<u16>, Refused> {
+    let near = |port: &topology::GatewayPort| port.addresses.iter().any(|net| net.trunc() == wanted.address.trunc());
+    let same = |router: &&Router| match &router.external_network {
+        Some(network) => *network == site.network,
+        // Without a pair nothing names the network; its subnet tells.
+        None => router.gateway_port.as_ref().is_some_and(near),
+    };
+    let routers = site.topology.routers.iter().filter(same);
+    let gateways: Vec<&IfName> =
+        routers.filter_map(|router| router.gateway_port.as_ref().map(|port| &port.device)).collect();
+    let known = ports.filter(|port| gateways.iter().any(|dev| dev.as_str() == port.name));
+    let tags: BTreeSet<u16> = known.filter_map(|port| port.tag).filter(|tag| *tag != DEAD_VLAN).collect();
+    if tags.len() > 1 {
+        let what = format!("ports of the external network on {} have different VLAN tags", wanted.bridge);
+        let candidates = tags.iter().map(ToString::to_string).collect();
+        return Err(Refused::Ambiguous { what, candidates, option: "--vlan TAG" });
+    }
+    Ok(tags.first().copied())
+}
+
+fn switch_port(site: &Site<'_>, wanted: &GatewayPort, device: &IfName) -> Result<Attached, Refused> {
     let bridge = wanted.bridge.as_str();
     let ports =
         || site.snapshot.host.ovs.seen().into_iter().flat_map(|ovs| &ovs.ports).filter(|port| port.bridge == bridge);
     // Where routers' internal ports are, every network has a tag of its own.
     let is_integration = ports().any(|port| DeviceKind::Internal.is(&IfName::new(port.name.as_str())));
-    let gateways: Vec<&IfName> = site
-        .topology
-        .routers
-        .iter()
-        .filter(|router| router.external_network.as_ref() == Some(&site.network))
-        .filter_map(|router| router.gateway_port.as_ref().map(|port| &port.device))
-        .collect();
-    let known = ports().find(|port| gateways.iter().any(|dev| dev.as_str() == port.name)).and_then(|port| port.tag);
-    let tag = wanted.vlan.or(known.filter(|tag| *tag != DEAD_VLAN));
+    let tag = match wanted.vlan {
+        Some(tag) => Some(tag),
+        None => tag_there(site, wanted, ports())?,
+    };
     if is_integration && tag.is_none() {
         let what = format!("no other port on {} tells which VLAN tag the external network has there", wanted.bridge);
         return Err(needs(what, &["--vlan TAG"]));
@@ -156,7 +183,7 @@ fn switch_port(site: &Site<'_>, wanted: &GatewayPort, device: &IfName) -> Result
         ("iface-id", wanted.port_id.clone()),
         ("iface-status", "active".to_owned()),
     ];
-    Ok(SwitchPort {
+    let port = SwitchPort {
         bridge: wanted.bridge.clone(),
         name: device.clone(),
         tag,
@@ -165,5 +192,6 @@ fn switch_port(site: &Site<'_>, wanted: &GatewayPort, device: &IfName) -> Result
         netns: site.fip_place(),
         mac: Some(wanted.mac),
         mtu: wanted.mtu,
-    })
+    };
+    Ok(Attached::Switch { port, is_integration })
 }

@@ -85,11 +85,11 @@ fn prefix(tables: &Observed<Vec<Table>>) -> Option<AgentPrefix> {
 
 /// The namespaces that the L3 agent made, the router's own first.
 fn agents_namespaces<'s>(site: &Site<'s>) -> impl Iterator<Item = &'s Netns> {
-    let all = site.snapshot.namespaces.iter().filter(|(name, _)| {
+    let all = site.snapshot.seen().filter(|(name, _)| {
         let kind = parse_namespace(name).map(|(kind, _)| kind);
         matches!(kind, Some(NamespaceKind::Router | NamespaceKind::Fip | NamespaceKind::Snat))
     });
-    [site.inner].into_iter().chain(all.filter_map(|(_, netns)| netns.seen()))
+    [site.inner].into_iter().chain(all.map(|(_, netns)| netns))
 }
 
 fn tables(netns: &Netns) -> impl Iterator<Item = &Table> {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::super::Plan;
 use super::{Aim, Back, Begin, Entry, Event, Outcome, Planned};
+use crate::check::Applicability;
 
 /// A change of the past.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +129,8 @@ impl Past {
     }
 
     /// The plan that takes back what is left of it, and what nothing takes
-    /// back, in sentences.
+    /// back, in sentences. What it brought about ends with it, and what it
+    /// mended is broken again: the plan's warnings say so.
     pub fn way_back(&self) -> (Plan, Vec<String>) {
         let mut plan = Plan::new(format!("Take back change {}: {}", self.id, self.intent));
         let mut nothing = Vec::new();
@@ -138,6 +140,18 @@ impl Past {
                 Some(Back::Nothing(why)) => nothing.push(format!("{}: {why}", step.planned.description)),
                 None => {}
             }
+        }
+        let stops =
+            self.aim.deliver.iter().map(|address| format!("Traffic of {address} stops, as before that change."));
+        plan.warnings.extend(stops);
+        let mut codes: Vec<&str> = self.aim.gone.iter().filter_map(|id| id.split('@').next()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        if !codes.is_empty() {
+            plan.warnings.push(format!("What that change mended is broken again: {}.", codes.join(", ")));
+        }
+        if !plan.warnings.is_empty() {
+            plan.applicability = Applicability::NeedsConsent;
         }
         (plan, nothing)
     }

@@ -2,7 +2,7 @@
 //! be seen afterwards. The command line mends one root at a time, the screen
 //! what is selected; both ask here.
 
-use crate::check::{Applicability, Finding, judge};
+use crate::check::{Applicability, Check, Finding, check, judge};
 use crate::net::Snapshot;
 use crate::plan::journal::Aim;
 use crate::plan::{Plan, simulate};
@@ -63,6 +63,19 @@ impl<'f> Mending<'f> {
     /// What mends them and is no step, in sentences.
     pub fn by_hand(&self, snapshot: &Snapshot) -> Vec<String> {
         by_hand(&self.findings, snapshot)
+    }
+
+    /// What there is to do elsewhere, in sentences: [`by_hand`]; where nothing is
+    /// done here at all, else who mends it and how, as the page of each root has it.
+    pub fn elsewhere(&self, snapshot: &Snapshot) -> Vec<String> {
+        let by_hand = self.by_hand(snapshot);
+        if !by_hand.is_empty() || !self.plan.steps.is_empty() {
+            return by_hand;
+        }
+        let pages = self.roots.iter().filter_map(|root| check(root.code));
+        let mut sentences: Vec<String> = pages.flat_map(Check::how_to_repair).collect();
+        sentences.dedup();
+        sentences
     }
 
     /// What is to be typed before it is done, where traffic may drop or the

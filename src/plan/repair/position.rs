@@ -41,11 +41,7 @@ impl<'s> Chains<'s> {
 
     fn rules(&mut self, place: Place) -> &mut Vec<RuleBody> {
         let at = self.known.iter().position(|(known, _)| *known == place).unwrap_or_else(|| {
-            let netns = match &place.0 {
-                Some(name) => self.snapshot.netns(name),
-                None => self.snapshot.host.netns.seen(),
-            };
-            let found = netns.and_then(|netns| chain(netns, &place.1, &place.2));
+            let found = self.snapshot.netns_at(place.0.as_ref()).and_then(|netns| chain(netns, &place.1, &place.2));
             let rules = found.map_or_else(Vec::new, |chain| chain.rules.iter().map(|rule| rule.body.clone()).collect());
             self.known.push((place, rules));
             self.known.len() - 1

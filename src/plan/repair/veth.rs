@@ -31,11 +31,7 @@ pub(super) fn new(change: &Change, link: &Link, mend: &[Change]) -> Option<Vec<A
 /// not read: nothing could bring it back.
 pub(super) fn old(change: &Change, link: &Link, snapshot: &Snapshot) -> Option<Vec<Action>> {
     let (place, index) = far(link, change.netns.as_ref())?;
-    let netns = match place {
-        Some(name) => snapshot.netns(name),
-        None => snapshot.host.netns.seen(),
-    };
-    let peer = netns.map_or(&[][..], Netns::links).iter().find(|peer| peer.index == index)?;
+    let peer = snapshot.netns_at(place).map_or(&[][..], Netns::links).iter().find(|peer| peer.index == index)?;
     let peer_netns = place.cloned().map_or(Place::Host, Place::Netns);
     Some(vec![Action::Delete(Object::Veth(Veth { end: end(link), peer_netns, peer: end(peer) }))])
 }

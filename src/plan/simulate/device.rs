@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 use crate::net::{
-    Change, IfName, Ipv4Conf, Link, LinkStats, Mac, Netns, NetnsName, Object as Thing, Observed, OperState, Peer, Rule,
-    Snapshot,
+    Change, IfName, Ipv4Conf, Link, Mac, Netns, NetnsName, Object as Thing, Observed, OperState, Peer, Rule, Snapshot,
 };
 use crate::neutron::DeviceKind;
 
@@ -100,22 +99,12 @@ fn free_index(netns: &Netns, beyond: u32) -> u32 {
 fn device(netns: &Netns, name: &IfName, kind: &str, index: u32) -> Link {
     let forwarding = netns.sysctl("net.ipv4.ip_forward") == Some(1);
     Link {
-        index,
-        name: name.clone(),
         kind: Some(kind.to_owned()),
-        mac: None,
         mtu: MTU,
         flags: OFF,
         state: OperState::Down,
-        stats: LinkStats::default(),
-        link: None,
-        link_netnsid: None,
-        peer: None,
-        master: None,
-        group: 0,
         ipv4: Some(Ipv4Conf { forwarding, send_redirects: true, ..Ipv4Conf::default() }),
-        qdiscs: Vec::new(),
-        filters: Vec::new(),
+        ..Link::new(index, name.clone())
     }
 }
 

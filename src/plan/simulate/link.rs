@@ -166,9 +166,9 @@ pub(super) fn peer_of<'s>(here: Here<'s>, link: &Link) -> Option<(Option<&'s Net
     let (place, netns, index) = match link.peer.as_ref()? {
         Peer::In(name, index) => {
             let (name, netns) = here.snapshot.namespaces.get_key_value(name)?;
-            (Some(name), netns.seen()?, *index)
+            (Some(name), netns.seen()?.as_ref(), *index)
         }
-        Peer::Host(index) => (None, here.snapshot.host.netns.seen()?, *index),
+        Peer::Host(index) => (None, here.snapshot.netns_at(None)?, *index),
         Peer::Here(index) => (here.place, here.netns, *index),
         Peer::Elsewhere => return None,
     };

@@ -2,8 +2,8 @@
 
 use crate::net::netfilter::Netfilter;
 use crate::net::{
-    Change, ConntrackFill, Family, IFF_LOOPBACK, IfName, Ipv4Conf, Link, LinkStats, Mac, Netns, NetnsName,
-    Object as Thing, Observed, OperState, Peer, Rule, Snapshot, Sysctls, TableId,
+    Change, ConntrackFill, Family, IFF_LOOPBACK, IfName, Ipv4Conf, Link, Mac, Netns, NetnsName, Object as Thing,
+    Observed, OperState, Peer, Rule, Snapshot, Sysctls, TableId,
 };
 
 use super::device;
@@ -36,7 +36,7 @@ pub(super) fn add(snapshot: &Snapshot, name: &NetnsName) -> Vec<Change> {
     if snapshot.namespaces.contains_key(name) {
         return Vec::new();
     }
-    let made = Thing::Netns(Box::new(Observed::Seen(new(snapshot))));
+    let made = Thing::Netns(Observed::Seen(new(snapshot).into()));
     vec![Change::new(Some(name.clone()), None, Some(made))]
 }
 
@@ -44,12 +44,12 @@ pub(super) fn add(snapshot: &Snapshot, name: &NetnsName) -> Vec<Change> {
 pub(super) fn delete(snapshot: &Snapshot, name: &NetnsName) -> Vec<Change> {
     let Some(netns) = snapshot.namespaces.get(name) else { return Vec::new() };
     let mut changes = Vec::new();
-    for link in netns.seen().map_or(&[][..], Netns::links) {
+    for link in netns.seen().map_or(&[][..], |netns| netns.links()) {
         if matches!(link.peer, Some(Peer::In(..) | Peer::Host(_))) {
             changes.extend(device::delete(snapshot, Some(name), &link.name));
         }
     }
-    changes.push(Change::new(Some(name.clone()), Some(Thing::Netns(Box::new(netns.clone()))), None));
+    changes.push(Change::new(Some(name.clone()), Some(Thing::Netns(netns.clone())), None));
     changes
 }
 
@@ -84,7 +84,7 @@ fn new(snapshot: &Snapshot) -> Netns {
 }
 
 fn host(snapshot: &Snapshot) -> Option<&Netns> {
-    snapshot.host.netns.seen()
+    snapshot.netns_at(None)
 }
 
 fn settings(snapshot: &Snapshot) -> Sysctls {
@@ -98,21 +98,11 @@ fn settings(snapshot: &Snapshot) -> Sysctls {
 
 fn loopback(forwards: bool) -> Link {
     Link {
-        index: 1,
-        name: IfName::from("lo"),
-        kind: None,
         mac: Some(Mac([0; 6])),
         mtu: LOOPBACK_MTU,
         flags: IFF_LOOPBACK,
         state: OperState::Down,
-        stats: LinkStats::default(),
-        link: None,
-        link_netnsid: None,
-        peer: None,
-        master: None,
-        group: 0,
         ipv4: Some(Ipv4Conf { forwarding: forwards, send_redirects: true, ..Ipv4Conf::default() }),
-        qdiscs: Vec::new(),
-        filters: Vec::new(),
+        ..Link::new(1, IfName::from("lo"))
     }
 }

@@ -48,17 +48,22 @@ fn one(step: &Step, style: Style) -> String {
     out
 }
 
-/// A root cause, what the L3 agent does about it, and what will be done.
-pub fn cause(root: &Finding, plan_of: &Plan, by_hand: &[String], style: Style) -> String {
+/// A root cause, what the L3 agent does about it, what will be done, and what is
+/// to be done elsewhere.
+pub fn cause(root: &Finding, plan_of: &Plan, elsewhere: &[String], style: Style) -> String {
     let about = subject(root).map(|about| format!("   {about}")).unwrap_or_default();
     let mut out = style.marked(finding_mark(root), &format!("{} {}{about}", root.code, root.name));
     out += &style.block("    ", 4, Tone::Strong, &root.message);
     out += &style.block("    ", 4, Tone::Plain, &format!("the L3 agent {}", root.agent.sentence()));
-    for sentence in by_hand {
+    if plan_of.to_do().next().is_none() {
+        out += &style.block("    ", 4, Tone::Warning, "fipscope has no step that mends it; what does:");
+        for sentence in elsewhere {
+            out += &style.block("    - ", 6, Tone::Plain, sentence);
+        }
+        return out;
+    }
+    for sentence in elsewhere {
         out += &style.block("    ", 4, Tone::Warning, &format!("by hand: {sentence}"));
     }
-    if plan_of.to_do().next().is_some() {
-        out += &plan(plan_of, style);
-    }
-    out
+    out + &plan(plan_of, style)
 }

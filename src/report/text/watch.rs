@@ -9,9 +9,14 @@ use crate::report::style::{Style, Tone, finding_mark};
 
 /// What stands above: what is watched.
 pub fn begin(snapshot: &Snapshot, findings: usize) -> String {
-    let namespaces = super::count(snapshot.namespaces.len(), "namespace");
-    let findings = if findings == 0 { "no findings".to_owned() } else { super::count(findings, "finding") };
-    format!("watching {namespaces} of {}, {findings} now; times are UTC, Ctrl-C ends it", snapshot.node)
+    format!("watching {}, {} now; times are UTC, Ctrl-C ends it", place(snapshot), count(findings))
+}
+
+/// What stands above: what was recorded, and until when.
+pub fn begin_recording(snapshot: &Snapshot, until: Timestamp, findings: usize) -> String {
+    let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S");
+    let (from, until) = (time(snapshot.taken_at), time(until));
+    format!("a recording of {} from {from} to {until} UTC, {} at first", place(snapshot), count(findings))
 }
 
 /// The line of a change.
@@ -32,6 +37,14 @@ pub fn turn(at: Timestamp, turn: &Turn, style: Style) -> String {
     let (time, glyph) = (time(at, style), style.paint(tone, glyph));
     let (head, rest) = turn.words();
     format!("{time} {glyph} {}{}\n", style.paint(tone, &head), style.plain(&rest))
+}
+
+fn place(snapshot: &Snapshot) -> String {
+    format!("{} of {}", super::count(snapshot.namespaces.len(), "namespace"), snapshot.node)
+}
+
+fn count(findings: usize) -> String {
+    if findings == 0 { "no findings".to_owned() } else { super::count(findings, "finding") }
 }
 
 fn time(at: Timestamp, style: Style) -> String {

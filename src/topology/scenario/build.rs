@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use super::tables::{fip_netfilter, router_netfilter};
 use super::{FIXED, FLOATING, NETWORK, ROUTER, net, pair};
 use crate::net::{
-    Addr, AddrFlags, AllocationFile, Family, IfName, Ipv4Conf, Link, LinkStats, Mac, Neigh, NeighState, Netns,
-    NetnsName, Observed, OperState, Peer, Route, RouteKind, Rule, Snapshot, TableId,
+    Addr, AddrFlags, AllocationFile, Family, IfName, Ipv4Conf, Link, Mac, Neigh, NeighState, Netns, NetnsName,
+    Observed, OperState, Peer, Route, RouteKind, Rule, Snapshot, TableId,
 };
 use crate::neutron::{
     DeviceKind, FIP_TABLE, Layout, LinkLocalPair, NamespaceKind, PairEntry, PriorityEntry, RouterPrefix, table_of,
@@ -147,12 +147,12 @@ impl RouterSpec {
 
 /// Adds a router to a node.
 pub(super) fn add(snapshot: &mut Snapshot, spec: &RouterSpec) {
-    let fip = snapshot.namespaces.entry(spec.fip()).or_insert_with(|| Observed::Seen(fip_namespace(spec)));
-    let Observed::Seen(fip) = fip else { return };
+    let fip = snapshot.namespaces.entry(spec.fip()).or_insert_with(|| Observed::Seen(fip_namespace(spec).into()));
+    let Some(fip) = fip.make_mut() else { return };
     let fpr_index = u32::try_from(fip.links().len()).unwrap_or_default() + 10;
     connect(fip, spec, fpr_index);
     let qrouter = router_namespace(spec, fpr_index);
-    snapshot.namespaces.insert(spec.qrouter(), Observed::Seen(qrouter));
+    snapshot.namespaces.insert(spec.qrouter(), Observed::Seen(qrouter.into()));
 
     let entry = PairEntry { router: spec.id.clone(), pair: spec.pair };
     write_line(&mut snapshot.host.link_local_file, entry.to_string());
@@ -310,22 +310,13 @@ fn conf() -> Ipv4Conf {
 /// A device that is up.
 pub(super) fn link(index: u32, name: &IfName, kind: &str, mac: Mac) -> Link {
     Link {
-        index,
-        name: name.clone(),
         kind: Some(kind.to_owned()),
         mac: Some(mac),
         mtu: 1500,
         flags: 0x1_1043,
         state: OperState::Up,
-        stats: LinkStats::default(),
-        link: None,
-        link_netnsid: None,
-        peer: None,
-        master: None,
-        group: 0,
         ipv4: Some(conf()),
-        qdiscs: Vec::new(),
-        filters: Vec::new(),
+        ..Link::new(index, name.clone())
     }
 }
 

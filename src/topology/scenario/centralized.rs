@@ -25,7 +25,7 @@ pub(super) fn add_snat(snapshot: &mut Snapshot) {
     }
     let fips = [(Ipv4Addr::new(192, 168, 1, 9), Ipv4Addr::new(20, 0, 0, 9))];
     add_gateway(&mut netns, &fips, true);
-    snapshot.namespaces.insert(NetnsName::from(SNAT), Observed::Seen(netns));
+    snapshot.namespaces.insert(NetnsName::from(SNAT), Observed::Seen(netns.into()));
 }
 
 /// A legacy router; `ha` says whether VRRP runs and whether this is the primary.
@@ -48,7 +48,7 @@ pub(super) fn add_legacy(snapshot: &mut Snapshot, ha: Option<bool>) {
         }
     }
     add_gateway(&mut netns, &[(FLOATING, FIXED)], acts);
-    snapshot.namespaces.insert(NetnsName::from(QROUTER), Observed::Seen(netns));
+    snapshot.namespaces.insert(NetnsName::from(QROUTER), Observed::Seen(netns.into()));
 }
 
 fn add_gateway(netns: &mut Netns, fips: &[(Ipv4Addr, Ipv4Addr)], acts: bool) {

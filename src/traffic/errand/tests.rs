@@ -70,7 +70,7 @@ fn where_a_link_is_broken_the_stations_are_those_of_the_floating_ip() {
     let topology = Topology::of(&scenario.snapshot);
     let name = topology.external_networks[0].namespace.clone();
     if let Some(crate::net::Observed::Seen(netns)) = scenario.snapshot.namespaces.get_mut(&name)
-        && let crate::net::Observed::Seen(routes) = &mut netns.routes
+        && let crate::net::Observed::Seen(routes) = &mut std::sync::Arc::make_mut(netns).routes
     {
         routes.retain(|route| route.dst.prefix_len() != 32);
     }

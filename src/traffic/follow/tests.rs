@@ -41,7 +41,7 @@ fn see(follow: &mut Follow, number: u32, heading: Heading, [source, destination]
     let frame = Frame { at: 7, namespace: number, device: 1, heading, length: 74, segment: 0, bytes: &[] };
     let count = Count { packets: 1, bytes: 60 };
     let seen = Sighting { packet, class: Class::Snat, detail: None, floating_ip: None, count };
-    follow.see(&frame, &seen, || Some((format!("n{number}").into(), "d".into())))
+    follow.see(&frame, &seen, || Some((NetnsName::new(format!("n{number}")), "d".into())))
 }
 
 #[test]

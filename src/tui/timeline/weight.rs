@@ -39,7 +39,7 @@ pub(super) fn snapshot(snapshot: &Snapshot) -> usize {
     size_of::<Snapshot>()
         + lines * HEAP
         + ports * (size_of::<OvsPort>() + HEAP)
-        + all.map(|it| HEAP + it.seen().map_or(0, netns)).sum::<usize>()
+        + all.map(|it| HEAP + it.seen().map_or(0, |it| netns(it))).sum::<usize>()
 }
 
 fn netns(netns: &Netns) -> usize {
@@ -64,7 +64,7 @@ fn table(table: &Table) -> usize {
 
 fn object(object: &Object) -> usize {
     match object {
-        Object::Netns(it) => it.seen().map_or(0, netns),
+        Object::Netns(it) => it.seen().map_or(0, |it| netns(it)),
         Object::Part(it) => part(it),
         Object::Table(_, it) => table(it),
         Object::NfRule(..) | Object::Chain(..) => size_of::<NfRule>() + MATCHES,

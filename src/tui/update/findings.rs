@@ -203,6 +203,7 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
             }
         }
         Command::MarkRow => view.toggle_mark(judged),
+        Command::MarkAll => view.toggle_marks(judged),
         Command::Explain => open(state, Screen::Page(Page::of(finding.code))),
         Command::OpenChain => chain(state, node, finding),
         Command::OpenNamespace => match &finding.namespace {

@@ -4,7 +4,7 @@ use crossterm::event::KeyCode;
 
 use super::proposal::propose;
 use super::{back, open};
-use crate::tui::form::Form;
+use crate::tui::form::{Form, can_have};
 use crate::tui::keymap::{Command, Key};
 use crate::tui::message::Effect;
 use crate::tui::proposal::Wanted;
@@ -12,6 +12,10 @@ use crate::tui::state::{Node, Screen, State};
 
 /// Opens the form, with the router that is in sight.
 pub(super) fn open_form(state: &mut State, node: &Node) {
+    if !node.topology.routers.iter().any(can_have) {
+        state.notice = Some("no distributed router stands on this node: a floating IP needs one".to_owned());
+        return;
+    }
     let router = match state.above.last() {
         None => super::screens::row_router(state.overview.current(), node),
         Some(Screen::Router(view)) => Some(view.id.clone()),
@@ -24,10 +28,10 @@ pub(super) fn open_form(state: &mut State, node: &Node) {
 pub(super) fn key(state: &mut State, node: &Node, key: Key, command: Option<Command>) -> Vec<Effect> {
     let Some(Screen::Form(form)) = state.above.last_mut() else { return Vec::new() };
     match (command, key.code) {
-        (Some(Command::Accept), _) => match (form.wanted(), &form.verdict) {
-            (Ok(wanted), Ok(_)) => propose(state, node, Wanted::Associated(Box::new(wanted))),
-            (Ok(_), Err(why)) => state.notice = Some(why.lines().next().unwrap_or_default().to_owned()),
-            (Err(_), _) => form.turn(1, node),
+        (Some(Command::Accept), _) => match (form.wanted(&node.topology), &form.verdict) {
+            (Ok(wanted), Ok(_)) => return propose(state, node, Wanted::Associated(Box::new(wanted))),
+            // What is to be done is said above; where that is another field's, it goes there.
+            (Ok(_), Err(_)) | (Err(_), _) => form.go_on(node),
         },
         (Some(Command::Cancel), _) => back(state),
         (Some(Command::NextField), _) => form.turn(1, node),

@@ -36,7 +36,11 @@ pub(super) fn undo_last(state: &mut State) -> Vec<Effect> {
 }
 
 /// The journal was read.
-pub(super) fn read(state: &mut State, past: &Result<Vec<Past>, String>) {
+pub(super) fn read(state: &mut State, past: &Result<Vec<Past>, String>) -> Vec<Effect> {
+    if let Ok(past) = past {
+        super::carried::unfinished(state, past);
+        super::settle(state);
+    }
     let body = layout::outer(state, state.area()).body;
     for screen in &mut state.above {
         if let Screen::Journal(view) = screen {
@@ -47,14 +51,15 @@ pub(super) fn read(state: &mut State, past: &Result<Vec<Past>, String>) {
         }
     }
     if !std::mem::take(&mut state.undo_wanted) {
-        return;
+        return Vec::new();
     }
-    let Some(node) = state.node.clone() else { return };
+    let Some(node) = state.node.clone() else { return Vec::new() };
     match past.as_ref().map(|all| last(all)) {
-        Ok(Some(past)) => take_back(state, &node, past, false),
+        Ok(Some(past)) => return take_back(state, &node, past, false),
         Ok(None) => state.notice = Some("the journal holds no change that could be taken back".to_owned()),
         Err(why) => state.notice = Some(printable(&one_line(why), 300)),
     }
+    Vec::new()
 }
 
 pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<Effect> {
@@ -71,13 +76,13 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
     };
     match command {
         Command::TakeBack => match past.state {
-            PastState::Done | PastState::Unfinished => take_back(state, node, &past, false),
-            PastState::Failed if past.left().next().is_some() => take_back(state, node, &past, false),
+            PastState::Done | PastState::Unfinished => return take_back(state, node, &past, false),
+            PastState::Failed if past.left().next().is_some() => return take_back(state, node, &past, false),
             PastState::Undone | PastState::Failed => {
                 state.notice = Some(format!("change {} is {}: nothing of it is left", past.id, past.state.word()));
             }
         },
-        Command::CompleteChange if past.state == PastState::Unfinished => take_back(state, node, &past, true),
+        Command::CompleteChange if past.state == PastState::Unfinished => return take_back(state, node, &past, true),
         Command::CompleteChange => state.notice = Some(format!("change {} is not unfinished", past.id)),
         Command::CopyCommand => {
             let commands: Vec<String> = past.steps.iter().map(|step| step.planned.command()).collect();

@@ -9,7 +9,6 @@ use crate::topology::FloatingIp;
 use crate::tui::chain::{Chain, ChainRow, opposite, rows};
 use crate::tui::diagram;
 use crate::tui::findings::FindingsView;
-use crate::tui::form::Field;
 use crate::tui::keymap::{Command, Key};
 use crate::tui::layout::{self, ChainParts};
 use crate::tui::message::Effect;
@@ -101,8 +100,9 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
             here.then_some(Command::OpenNamespace)
         }
         Some(Screen::Form(form)) => {
-            let fields = layout::form(body).fields;
-            if let Some(field) = row_at(fields, at, 0).and_then(|row| Field::ALL.get(row)) {
+            let fields = layout::form(form.fields().len(), body).fields;
+            let row = row_at(fields, at, form.offset(fields.height));
+            if let Some(field) = row.and_then(|row| form.fields().get(row)) {
                 form.go(*field, node);
             }
             None

@@ -1,31 +1,41 @@
-//! What a command does on the screen of a change, and what comes from carrying
-//! one out.
+//! What a command does on the screen of a change.
 
 use super::open;
 use super::screens::{copy, distance, tab_of};
-use crate::net::printable;
-use crate::plan::journal::{Entry, Past, State as PastState};
+use crate::check::Finding;
+use crate::plan::journal::{Past, State as PastState};
 use crate::plan::{Neutron, Plan, Remove};
 use crate::topology::ObjectKind;
+use crate::tui::chain::Chain;
 use crate::tui::findings::FindingId;
 use crate::tui::keymap::Command;
 use crate::tui::layout;
-use crate::tui::message::{Effect, Over};
+use crate::tui::message::Effect;
 use crate::tui::overview::FipId;
 use crate::tui::proposal::{Chained, Proposal, Stage, Wanted};
 use crate::tui::state::{Node, Prompt, Purpose, Screen, State};
-use crate::tui::words::one_line;
 
-/// Shows the plan for what is wanted.
-pub(super) fn propose(state: &mut State, node: &Node, wanted: Wanted) {
+/// Shows the plan for what is wanted. Meanwhile the wire is asked what it has to
+/// say.
+pub(super) fn propose(state: &mut State, node: &Node, wanted: Wanted) -> Vec<Effect> {
     open(state, Screen::Proposal(Box::new(Proposal::of(wanted, node))));
+    ask(state)
+}
+
+/// Asks the wire about the plan in sight, where it was not yet.
+fn ask(state: &mut State) -> Vec<Effect> {
+    let can_ask = state.is_now();
+    let Some(Screen::Proposal(shown)) = state.above.last_mut() else { return Vec::new() };
+    let question = if can_ask { shown.asks() } else { None };
+    question.map(Effect::AskTaken).into_iter().collect()
 }
 
 /// Proposes to mend what the screen in sight is about.
 pub(super) fn repair(state: &mut State, node: &Node) -> Vec<Effect> {
     let wanted = match state.above.last() {
         None => state.overview.current_fip(&node.topology).map(|fip| Wanted::Working(FipId::from(fip))),
-        Some(Screen::Chain(chain)) => Some(Wanted::Working(chain.fip.clone())),
+        Some(Screen::Router(view)) => view.current_fip(&node.topology).map(|fip| Wanted::Working(FipId::from(fip))),
+        Some(Screen::Chain(chain)) => Some(of_link(chain, node).unwrap_or(Wanted::Working(chain.fip.clone()))),
         Some(Screen::Findings(view)) => {
             let judged = &node.judged;
             let marked = judged.findings.iter().filter(|finding| view.marked.contains(&finding.id));
@@ -40,9 +50,23 @@ pub(super) fn repair(state: &mut State, node: &Node) -> Vec<Effect> {
     };
     match wanted {
         Some(wanted) => propose(state, node, wanted),
-        None => state.notice = Some("nothing to repair is selected".to_owned()),
+        None => {
+            state.notice = Some("nothing to repair is selected".to_owned());
+            Vec::new()
+        }
     }
-    Vec::new()
+}
+
+/// To mend the selected link of a chain, where that is not all that is wrong.
+fn of_link(chain: &Chain, node: &Node) -> Option<Wanted> {
+    let (judged, fip) = (&node.judged, chain.fip.find(&node.topology)?);
+    let (direction, at) = chain.place(fip)?;
+    let finding = judged.of_link(fip, &fip.links(direction)[at])?;
+    let at = judged.findings.iter().position(|other| std::ptr::eq(other, finding))?;
+    let root = judged.findings.get(judged.root(at))?;
+    let roots: Vec<&Finding> = judged.roots_of(fip).collect();
+    let is_one_of_many = roots.len() > 1 && roots.iter().any(|other| std::ptr::eq(*other, root));
+    is_one_of_many.then(|| Wanted::Link(chain.fip.clone(), FindingId::from(root)))
 }
 
 /// Proposes to take the selected floating IP away.
@@ -63,14 +87,13 @@ pub(super) fn remove(state: &mut State, node: &Node) -> Vec<Effect> {
         with_pair: false,
         neutron: None::<Neutron>,
     };
-    propose(state, node, Wanted::Removed(Box::new(wanted)));
-    Vec::new()
+    propose(state, node, Wanted::Removed(Box::new(wanted)))
 }
 
 /// Proposes to take back a change of the past, or to do the rest of it.
-pub(super) fn take_back(state: &mut State, node: &Node, past: &Past, complete: bool) {
+pub(super) fn take_back(state: &mut State, node: &Node, past: &Past, complete: bool) -> Vec<Effect> {
     let past = Box::new(past.clone());
-    propose(state, node, if complete { Wanted::Completed(past) } else { Wanted::Undone(past) });
+    propose(state, node, if complete { Wanted::Completed(past) } else { Wanted::Undone(past) })
 }
 
 /// The last change that can be taken back.
@@ -92,12 +115,19 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
         return Vec::new();
     }
     match command {
-        Command::Apply if matches!(shown.stage, Stage::Over(_, None)) => {
+        Command::Apply if matches!(shown.stage, Stage::Over(..)) => {
             let chain = shown.chain();
             open_result(state, node, chain);
             Vec::new()
         }
-        Command::Apply => apply(state),
+        Command::Apply => apply(state, node),
+        Command::MendAll => {
+            match (&shown.wanted, shown.has_begun()) {
+                (Wanted::Link(fip, _), false) => **shown = Proposal::of(Wanted::Working(fip.clone()), node),
+                _ => state.notice = Some("this plan mends all that it is about already".to_owned()),
+            }
+            Vec::new()
+        }
         Command::WithPair => {
             match (&mut shown.wanted, &shown.stage) {
                 (Wanted::Removed(wanted), Stage::Shown(_)) => {
@@ -133,22 +163,28 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
     }
 }
 
+/// The floating IP that a change was about, where it stands on the node.
+pub(super) fn chained(chain: Option<Chained>, node: &Node) -> Option<FipId> {
+    match chain? {
+        Chained::Fip(fip) => fip.find(&node.topology).map(FipId::from),
+        Chained::Address(address) => {
+            let mut all = node.topology.floating_ips.iter();
+            all.find(|fip| fip.floating_ip == Some(address)).map(FipId::from)
+        }
+    }
+}
+
 /// Opens the chain of the floating IP that a change was about.
 fn open_result(state: &mut State, node: &Node, chain: Option<Chained>) {
-    let all = &node.topology.floating_ips;
-    let fip = match chain {
-        Some(Chained::Fip(fip)) => Some(fip),
-        Some(Chained::Address(address)) => all.iter().find(|fip| fip.floating_ip == Some(address)).map(FipId::from),
-        None => None,
-    };
-    match fip {
+    match chained(chain, node) {
         Some(fip) => super::open_chain(state, fip),
         None => state.notice = Some("it is over; Esc goes back".to_owned()),
     }
 }
 
-/// Asks for the word where one has to be typed, else carries it out.
-fn apply(state: &mut State) -> Vec<Effect> {
+/// Asks for the word where one has to be typed, else carries it out. A plan that
+/// became another one since it was looked at is looked at first.
+fn apply(state: &mut State, node: &Node) -> Vec<Effect> {
     let refusal = if !state.live {
         Some("this is a saved reading: nothing can be changed; y copies the plan as a script")
     } else if state.frozen.is_some() {
@@ -164,13 +200,32 @@ fn apply(state: &mut State) -> Vec<Effect> {
         state.notice = Some(why.to_owned());
         return Vec::new();
     }
-    let Some(Screen::Proposal(shown)) = state.above.last() else { return Vec::new() };
-    let (Ok(order), Stage::Shown(_)) = (&shown.order, &shown.stage) else { return Vec::new() };
-    match order.consent() {
+    let Some(Screen::Proposal(shown)) = state.above.last_mut() else { return Vec::new() };
+    match (&shown.order, &mut shown.stage) {
+        (_, Stage::Refused(_)) | (Err(_), _) => {
+            // Whoever had the address may have it no more.
+            if let Some(by) = shown.wanted.answered_by() {
+                by.clear();
+            }
+            **shown = Proposal::of(shown.wanted.clone(), node);
+            return ask(state);
+        }
+        (Ok(_), Stage::Shown(renewed @ true)) => {
+            *renewed = false;
+            shown.differs.clear();
+            return ask(state);
+        }
+        (Ok(_), Stage::Running | Stage::Over(..)) => {
+            state.notice = Some("it is under way: its chain comes when it is over".to_owned());
+            return Vec::new();
+        }
+        (Ok(_), Stage::Shown(false)) => {}
+    }
+    match shown.order.as_ref().ok().and_then(|order| order.consent()) {
         Some(word) => {
             let purpose = Purpose::Consent { word };
             state.prompt = Some(Prompt { purpose, input: String::new(), chosen: None });
-            Vec::new()
+            ask(state)
         }
         None => carry_out(state),
     }
@@ -186,7 +241,12 @@ pub(super) fn consented(state: &mut State, word: &str, typed: &str) -> Vec<Effec
 }
 
 fn carry_out(state: &mut State) -> Vec<Effect> {
+    let asking = ask(state);
     let Some(Screen::Proposal(shown)) = state.above.last_mut() else { return Vec::new() };
+    if shown.is_asking() {
+        state.notice = Some("the external network is still being asked: a moment, then Enter again".to_owned());
+        return asking;
+    }
     let Ok(order) = &shown.order else { return Vec::new() };
     let effect = match &shown.wanted {
         Wanted::Undone(past) => Effect::Undo(past.id),
@@ -198,69 +258,30 @@ fn carry_out(state: &mut State) -> Vec<Effect> {
     vec![effect]
 }
 
-/// The change under way, wherever its screen lies.
-fn running(state: &mut State) -> Option<&mut Proposal> {
-    state.above.iter_mut().find_map(|screen| match screen {
-        Screen::Proposal(shown) if shown.stage == Stage::Running => Some(&mut **shown),
-        _ => None,
-    })
-}
-
-/// Something happened to a step.
-pub(super) fn told(state: &mut State, entry: Entry) {
-    if let Some(shown) = running(state) {
-        shown.told(entry);
-    }
-}
-
-/// The change is over: the node is read again.
-pub(super) fn over(state: &mut State, result: Result<Over, String>) -> Vec<Effect> {
-    state.changing = false;
-    let text = match &result {
-        Ok(over) if over.failure.is_none() => format!("change {} is done", over.past.id),
-        Ok(over) => format!("change {} failed; J shows it", over.past.id),
-        Err(why) => format!("nothing was done: {}", printable(&one_line(why), 300)),
-    };
-    match running(state) {
-        Some(shown) => {
-            shown.stage = match result {
-                Ok(Over { past, verified, failure }) => {
-                    shown.past = Some(past);
-                    Stage::Over(verified, failure)
-                }
-                Err(why) => Stage::Refused(why),
-            };
-        }
-        None => state.notice = Some(text),
-    }
-    let mut effects = super::refresh(state);
-    if state.above.iter().any(|screen| matches!(screen, Screen::Journal(_))) {
-        effects.push(Effect::ReadJournal);
-    }
-    effects.extend(super::tracked::reread(state));
-    effects
-}
-
 /// Another reading. A word that is being typed was meant for the plan before.
 pub(super) fn rebuild(state: &mut State) {
     let Some(node) = state.node.clone() else { return };
     let body = layout::outer(state, state.area()).body;
-    let mut in_sight = None;
+    let mut in_sight = false;
     for screen in &mut state.above {
-        in_sight = None;
+        in_sight = false;
         if let Screen::Proposal(shown) = screen {
-            let before = shown.order.clone();
-            shown.rebuild(&node);
+            in_sight = shown.rebuild(&node);
             let height = usize::from(layout::proposal(shown, body).list.height);
             let count = shown.steps().len();
             shown.list.go(shown.list.cursor, height, count, |_| true);
-            in_sight = Some(before.ok().map(|order| order.plan.clone()) != shown.plan().cloned());
         }
     }
-    let asks = matches!(&state.prompt, Some(Prompt { purpose: Purpose::Consent { .. }, .. }));
-    if asks && in_sight == Some(true) {
+    if in_sight {
+        ask_no_word(state, "the node changed and the plan was made anew: nothing was done");
+    }
+}
+
+/// Another plan is in sight: no word for the one before is taken any more.
+pub(super) fn ask_no_word(state: &mut State, why: &str) {
+    if matches!(&state.prompt, Some(Prompt { purpose: Purpose::Consent { .. }, .. })) {
         state.prompt = None;
-        state.notice = Some("the node changed and the plan was made anew: nothing was done".to_owned());
+        state.notice = Some(why.to_owned());
     }
 }
 

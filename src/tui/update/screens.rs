@@ -38,8 +38,7 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
         }
         Command::Repair => return proposal::repair(state, &node),
         Command::Remove if matches!(state.above.last(), Some(Screen::Tracked(_))) => {
-            tracked::forget(state, &node, false);
-            return Vec::new();
+            return tracked::forget(state, &node, false);
         }
         Command::Remove => return proposal::remove(state, &node),
         Command::Journal => return journal::open_journal(state),

@@ -12,6 +12,7 @@ use crate::tui::live::Live;
 use crate::tui::message::Effect;
 use crate::tui::namespace::Tab;
 use crate::tui::page::Page;
+use crate::tui::recording::{Recording, Replay, Turned};
 use crate::tui::state::{Frozen, Node, Screen, State};
 use crate::tui::timeline::{Event, EventsView};
 
@@ -34,6 +35,40 @@ pub(super) fn heard(state: &mut State, live: Live) -> Node {
         state.timeline.push(live.at, live.changes, live.turns, &live.node.snapshot);
     }
     live.node
+}
+
+/// A recording was read, for the first time or again: one that is written still
+/// has grown, and the moment that is shown stays.
+pub(super) fn replay(state: &mut State, replay: Replay) -> Vec<Effect> {
+    let Replay { timeline, node, remark } = replay;
+    let is_same = state.timeline.time_at(0) == timeline.time_at(0);
+    let stays = |frozen: &Frozen| is_same && frozen.position < timeline.end_position();
+    state.frozen = state.frozen.take().filter(stays);
+    state.timeline = timeline;
+    state.recording = Some(Recording::new(remark.as_deref()));
+    relist(state);
+    super::node(state, Ok(node))
+}
+
+/// What the recording's changes did to the findings is known further.
+pub(super) fn turned(state: &mut State, turned: Turned) {
+    if let Some(recording) = &mut state.recording {
+        recording.judged = turned.until;
+    }
+    if !turned.turns.is_empty() {
+        state.timeline.turn(turned.turns);
+        relist(state);
+    }
+}
+
+/// The moments are others: what is listed is listed again.
+fn relist(state: &mut State) {
+    let height = height(state);
+    let State { above, timeline, .. } = state;
+    events(above).for_each(|view| {
+        let filter = view.filter.clone();
+        view.narrow(&filter, timeline, height);
+    });
 }
 
 /// Shows a node that came in, unless the picture is frozen.
@@ -113,15 +148,16 @@ pub(super) fn step(state: &mut State, back: bool) -> Vec<Effect> {
     match to {
         Some(position) => show(state, position),
         None if back => {
-            state.notice = Some(match timeline.forgotten() {
-                0 => "nothing changed before, as far as this console knows".to_owned(),
-                _ => "what changed before is not remembered any more".to_owned(),
+            state.notice = Some(match (&state.recording, timeline.forgotten()) {
+                (Some(_), _) => "the recording begins here".to_owned(),
+                (None, 0) => "nothing changed before, as far as this console knows".to_owned(),
+                (None, _) => "what changed before is not remembered any more".to_owned(),
             });
             Vec::new()
         }
         None if state.frozen.is_some() => thaw(state),
         None => {
-            state.notice = Some("this is the node as it is now".to_owned());
+            state.notice = Some(end(state));
             Vec::new()
         }
     }
@@ -132,7 +168,17 @@ pub(super) fn freeze(state: &mut State) -> Vec<Effect> {
     if state.frozen.is_some() {
         return thaw(state);
     }
+    if state.recording.is_some() {
+        state.notice = Some(end(state));
+        return Vec::new();
+    }
     stand_at(state, state.timeline.end_position())
+}
+
+/// What stands at the last position.
+fn end(state: &State) -> String {
+    let words = if state.recording.is_some() { "the recording ends here" } else { "this is the node as it is now" };
+    words.to_owned()
 }
 
 /// The step back that leads out of the past, not to another screen.
@@ -152,7 +198,7 @@ pub(super) fn thaw(state: &mut State) -> Vec<Effect> {
 fn show(state: &mut State, position: u64) -> Vec<Effect> {
     if state.timeline.forward(position).is_none() {
         let effects = thaw(state);
-        state.notice = Some("this is the node as it is now".to_owned());
+        state.notice = Some(end(state));
         return effects;
     }
     stand_at(state, position)

@@ -62,7 +62,7 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
         return Vec::new();
     }
     match command {
-        Command::ForgetOld => forget(state, node, true),
+        Command::ForgetOld => return forget(state, node, true),
         Command::AskKernel => return vec![ask(view, node)],
         Command::CopyCommand => {
             let line = view.current().map(|row| {
@@ -78,8 +78,8 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
 
 /// Proposes to have the selected connection forgotten, or all that no new one would
 /// be like.
-pub(super) fn forget(state: &mut State, node: &Node, old: bool) {
-    let Some(Screen::Tracked(view)) = state.above.last() else { return };
+pub(super) fn forget(state: &mut State, node: &Node, old: bool) -> Vec<Effect> {
+    let Some(Screen::Tracked(view)) = state.above.last() else { return Vec::new() };
     let meant = view.rows.iter().enumerate().filter(|(at, row)| match old {
         true => row.outlived.is_some(),
         false => *at == view.list.cursor,
@@ -88,10 +88,10 @@ pub(super) fn forget(state: &mut State, node: &Node, old: bool) {
     if entries.is_empty() {
         let what = if old { "no connection is of another day" } else { "no connection is selected" };
         state.notice = Some(what.to_owned());
-        return;
+        return Vec::new();
     }
     let wanted = Wanted::Forgotten(view.fip.clone(), entries);
-    super::proposal::propose(state, node, wanted);
+    super::proposal::propose(state, node, wanted)
 }
 
 fn ask(view: &TrackedView, node: &Node) -> Effect {

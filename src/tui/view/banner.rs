@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 
 use super::pen::Pen;
 use crate::net::{Agent, Observed, printable};
+use crate::tui::recording;
 use crate::tui::state::{Node, Screen, State};
 use crate::tui::words::{Mark, Tally, ago, short, short_netns, span};
 
@@ -72,8 +73,12 @@ fn counted(node: &Node, width: u16) -> Vec<(Mark, String)> {
 }
 
 pub(super) fn error(state: &State, area: Rect, buffer: &mut Buffer) {
-    if let Some(frozen) = &state.frozen {
-        return super::timeline::banner(state, frozen, area, buffer);
+    match (&state.frozen, &state.recording) {
+        (_, Some(recording)) if state.error.is_none() => {
+            return super::timeline::recording(state, recording, area, buffer);
+        }
+        (Some(frozen), None) => return super::timeline::banner(state, frozen, area, buffer),
+        _ => {}
     }
     let (mark, text) = match (&state.error, &state.unwatched) {
         (Some(why), _) => {
@@ -82,12 +87,25 @@ pub(super) fn error(state: &State, area: Rect, buffer: &mut Buffer) {
             (Mark::Broken, format!("the node could not be read: {first}{old}"))
         }
         (None, Some(why)) => (Mark::Degraded, format!("not live: {why}; R reads again")),
-        (None, None) => return,
+        (None, None) => match &state.unfinished {
+            Some(unfinished) => left(state, unfinished),
+            None => return,
+        },
     };
     let theme = &state.theme;
     let mut pen = Pen::new(buffer, area);
     pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text);
     pen.fit(&text, theme.banner);
+}
+
+/// A change that has no end, and what can be done about it.
+fn left(state: &State, (id, intent): &(u64, String)) -> (Mark, String) {
+    let intent = printable(intent, 200);
+    let text = match &state.busy {
+        Some(who) => format!("change {id} is being made by {}: {intent}", printable(who, 200)),
+        None => format!("change {id} was left unfinished: J takes it back or completes it ({intent})"),
+    };
+    (Mark::Unknown, text)
 }
 
 /// Counts that are not zero, the worst first; all fine counts too.
@@ -124,6 +142,10 @@ fn facts(state: &State, node: &Node) -> Vec<String> {
 }
 
 fn reading_age(state: &State, node: &Node) -> String {
+    if state.recording.is_some() && !state.reading {
+        let at = state.frozen.as_ref().map_or(node.snapshot.taken_at, |frozen| frozen.at);
+        return recording::moment(state, at);
+    }
     if let Some(frozen) = &state.frozen {
         return format!("frozen, as of {}", ago(frozen.at, state.now));
     }
@@ -132,6 +154,9 @@ fn reading_age(state: &State, node: &Node) -> String {
     }
     if state.probing {
         return "asking the wire…".to_owned();
+    }
+    if let Some(round) = &state.announcing {
+        return format!("announced {}/{}", round.number, round.of);
     }
     match &state.watching {
         Some(watching) => watching.words(state.now),

@@ -57,12 +57,14 @@ pub(super) fn candidates(state: &State, body: Rect, buffer: &mut Buffer) {
 
 fn typing(state: &State, prompt: &Prompt, area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
+    let asked;
     let (sign, hint) = match &prompt.purpose {
         Purpose::Filter { .. } => ("/", format!("{}  Esc takes the filter away", listed(state))),
         Purpose::Goto => (":", "Tab completes  Enter goes".to_owned()),
         Purpose::Find { .. } => ("address ", hits(state, prompt)),
         Purpose::Consent { word } => {
-            ("", format!("type {word} to carry it out; traffic may drop  Esc leaves all as it is"))
+            asked = format!("traffic may drop: type {word} to go on: ");
+            (asked.as_str(), "Esc leaves all as it is".to_owned())
         }
     };
     let mut pen = Pen::new(buffer, area);

@@ -16,14 +16,14 @@ const VALUE: u16 = 17;
 
 pub(super) fn draw(state: &State, form: &Form, body: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
-    let parts = layout::form(body);
+    let parts = layout::form(form.fields().len(), body);
     Pen::new(buffer, parts.title).write(" ", theme.text).fit("associate a floating IP", theme.name);
-    for (row, field) in lines(parts.fields).zip(Field::ALL) {
-        let here = field == form.field;
+    for (row, field) in lines(parts.fields).zip(form.fields().iter().skip(form.offset(parts.fields.height))) {
+        let here = *field == form.field;
         let mut pen = Pen::new(buffer, row);
         pen.write(if here { " ▸ " } else { "   " }, theme.key).write(field.label(), theme.title).to(VALUE);
-        pen.fit(&printable(form.text(field), 64), if here { theme.prompt } else { theme.text });
-        if here && field != Field::Neutron {
+        pen.fit(&printable(form.text(*field), 64), if here { theme.prompt } else { theme.text });
+        if here && *field != Field::Neutron {
             pen.write("▏", theme.prompt);
         }
     }
@@ -33,31 +33,43 @@ pub(super) fn draw(state: &State, form: &Form, body: Rect, buffer: &mut Buffer) 
         Err(why) => (Mark::None, one_line(why)),
     };
     let width = usize::from(parts.verdict.width.saturating_sub(4));
-    for (at, (row, line)) in lines(parts.verdict).zip(wrap(&printable(&text, 600), width)).enumerate() {
+    let text = printable(&text, 600);
+    let told = if parts.verdict.height == 1 { vec![text] } else { wrap(&text, width) };
+    for (at, (row, line)) in lines(parts.verdict).zip(told).enumerate() {
         let mut pen = Pen::new(buffer, row);
         if at == 0 {
             pen.write(" ", theme.text).mark(mark, theme);
         }
-        pen.to(3).write(&line, theme.text);
+        pen.to(3).fit(&line, theme.text);
     }
     let shown = usize::from(parts.offers.height);
     let first = form.chosen.unwrap_or(0).saturating_sub(shown.saturating_sub(1));
     for (row, (at, offer)) in lines(parts.offers).zip(form.offers.iter().enumerate().skip(first)) {
         let style = if form.chosen == Some(at) { theme.selected } else { theme.dim };
-        Pen::new(buffer, row).to(VALUE).fit(offer, style);
+        let mut pen = Pen::new(buffer, row);
+        pen.to(VALUE).fit(&offer.text, style);
+        if usize::from(pen.room()) > offer.note.chars().count() + 2 {
+            pen.write("  ", theme.dim).write(&offer.note, theme.dim);
+        }
     }
 }
 
 /// What helps with the field.
 fn hint(form: &Form) -> String {
-    match form.field {
-        Field::FloatingIp => "a free address of the external network's subnet".to_owned(),
-        Field::FixedIp if form.offers.is_empty() => "of an instance in one of the router's subnets".to_owned(),
-        Field::FixedIp => {
-            let offers = count(form.offers.len(), "neighbour has", "neighbours have");
-            format!("of an instance; {offers} no floating IP: ↓")
-        }
-        Field::Router => "empty: the one that has the fixed IP's subnet; ↓ offers all".to_owned(),
-        Field::Neutron => "what Neutron has decides what the L3 agent does later: ↓".to_owned(),
-    }
+    let offered = count(form.offers.len(), "offer", "offers");
+    let text = match form.field {
+        Field::FloatingIp => "a free address of the external network's subnet",
+        Field::FixedIp => "of an instance in one of the router's subnets",
+        Field::Router => "empty: the one that has the fixed IP's subnet",
+        Field::Neutron => return "what Neutron has decides what the L3 agent does later: ↓".to_owned(),
+        Field::Network => "the external network's whole id, as Neutron has it",
+        Field::Layout => "empty: as the marks on this node tell",
+        Field::PortId => "id of this host's port network:floatingip_agent_gateway",
+        Field::PortAddress => "its address with the subnet's length: 192.168.1.23/24",
+        Field::PortMac => "its hardware address",
+        Field::Gateway => "the gateway of its subnet",
+        Field::Bridge => "where it is attached: br-int, br-ex, a Linux bridge",
+        Field::Vlan => "empty: that of another port of the same network",
+    };
+    if form.offers.is_empty() { text.to_owned() } else { format!("{text}; ↓ {offered}") }
 }

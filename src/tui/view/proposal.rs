@@ -84,6 +84,8 @@ pub(in crate::tui) fn notices(shown: &Proposal, width: u16) -> Vec<Notice> {
         return Vec::new();
     }
     let width = usize::from(width.saturating_sub(4));
+    let differs = shown.differs.iter().map(|text| (Mark::Degraded, format!("Changed: {text}")));
+    let told = differs.chain(shown.on_the_wire());
     let warnings = order.plan.warnings.iter().map(|text| (Mark::Degraded, text.clone()));
     let case = order.plan.agent.map(AgentCase::sentence);
     let known = case.into_iter().chain(order.notes.iter().cloned()).map(|text| (Mark::None, text));
@@ -91,7 +93,7 @@ pub(in crate::tui) fn notices(shown: &Proposal, width: u16) -> Vec<Notice> {
         let lines = wrap(&printable(&text, LIMIT), width).into_iter().enumerate();
         lines.map(|(at, line)| Notice { mark: (at == 0).then_some(mark), line }).collect::<Vec<_>>()
     };
-    warnings.chain(known).flat_map(broken).collect()
+    told.chain(warnings).chain(known).flat_map(broken).collect()
 }
 
 /// The rows for so many lines; where there are too few, the last one says so.

@@ -10,6 +10,7 @@ use super::pen::{Pen, lines, wrap};
 use super::{empty, overview};
 use crate::net::printable;
 use crate::tui::layout;
+use crate::tui::recording::{self, Recording};
 use crate::tui::state::{Frozen, State};
 use crate::tui::timeline::{Event, EventRow, EventsView};
 use crate::tui::words::{Mark, count, short_netns};
@@ -71,6 +72,19 @@ pub(super) fn banner(state: &State, frozen: &Frozen, area: Rect, buffer: &mut Bu
     }
 }
 
+/// The line above all else while a recording is shown.
+pub(super) fn recording(state: &State, recording: &Recording, area: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
+    let mark = if recording.remark.is_some() { Mark::Degraded } else { Mark::None };
+    let mut pen = Pen::new(buffer, area);
+    pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text);
+    for (at, part) in recording::parts(state, recording).iter().enumerate() {
+        if at == 0 || usize::from(pen.room()) >= part.chars().count() {
+            pen.fit(part, theme.banner);
+        }
+    }
+}
+
 /// The screen's one question: what changed here?
 fn answer(state: &State, view: &EventsView) -> (Mark, String) {
     let (mut changes, mut raised, mut cleared) = (0, 0, 0);
@@ -96,8 +110,10 @@ fn answer(state: &State, view: &EventsView) -> (Mark, String) {
     if state.timeline.forgotten() > 0 {
         let _ = write!(text, "; {} older forgotten", state.timeline.forgotten());
     }
-    if state.watching.is_none() {
-        text.push_str("; not watched, only readings compared");
+    match &state.recording {
+        Some(recording) => text.extend(recording.progress(&state.timeline).map(|progress| format!("; {progress}"))),
+        None if state.watching.is_none() => text.push_str("; not watched, only readings compared"),
+        None => {}
     }
     (if raised > cleared { Mark::Degraded } else { Mark::None }, text)
 }
@@ -106,7 +122,10 @@ fn nothing(state: &State, view: &EventsView, area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
     if view.filter.is_empty() {
         let about = view.focus.as_ref().map_or_else(String::new, |(_, name)| format!(" around {name}"));
-        let text = format!("Nothing changed{about} since this console looks. What changes comes here by itself.");
+        let text = match &state.recording {
+            Some(_) => format!("Nothing changed{about} in this recording."),
+            None => format!("Nothing changed{about} since this console looks. What changes comes here by itself."),
+        };
         empty::paragraph(theme, area, buffer, Some(Mark::None), &text, &[]);
     } else {
         let text = format!("No event holds {:?}. Esc takes the filter away.", printable(&view.filter, 64));

@@ -26,7 +26,8 @@ pub(super) fn name(folder: &Folder) -> String {
 /// The host's side.
 pub(super) fn read(reader: &Reader<'_>, told: &mut ToldNames) -> Host {
     let folder = reader.folder;
-    let mut host = Host { kernel: kernel(folder), netns: Observed::Seen(reader.place(&None, told)), ..Host::default() };
+    let netns = Observed::Seen(reader.place(&None, told).into());
+    let mut host = Host { kernel: kernel(folder), netns, ..Host::default() };
     agent::read(folder, &mut host);
     let state = host.state_path.clone().unwrap_or_else(|| PathBuf::from("/var/lib/neutron"));
     host.link_local_file = collected(folder, &state.join("fip-linklocal-networks"));

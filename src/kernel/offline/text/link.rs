@@ -95,24 +95,7 @@ fn header(number: usize, line: &str) -> Option<(TextLink, Refs)> {
     let (index, name, below) = index_and_name(line)?;
     let (_, rest) = line.split_once(": <")?;
     let (words, rest) = rest.split_once('>')?;
-    let mut device = Link {
-        index,
-        name: IfName::from(name),
-        kind: None,
-        mac: None,
-        mtu: 0,
-        flags: flags(words)?,
-        state: OperState::Unknown,
-        stats: LinkStats::default(),
-        link: None,
-        link_netnsid: None,
-        peer: None,
-        master: None,
-        group: 0,
-        ipv4: None,
-        qdiscs: Vec::new(),
-        filters: Vec::new(),
-    };
+    let mut device = Link { flags: flags(words)?, ..Link::new(index, IfName::from(name)) };
     let mut refs = Refs { line: number, ..Refs::default() };
     match below {
         Some("NONE") | None => {}

@@ -1,0 +1,178 @@
+//! By hand while the agent updates the same router without a pause, and with a
+//! second hand at the same time: nothing is lost, nothing stays half done, and
+//! who loses says so.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fipscope::exec::{self, Carried, Error, Order};
+use fipscope::net::Snapshot;
+use fipscope::plan::journal::{Aim, Outcome, State};
+use fipscope::plan::{Neutron, Plan, Refused, Remove, remove};
+use fipscope::topology::Topology;
+
+use crate::agent::{Agent, Home, MANY_THREADS};
+use crate::hands::{Hands, Pair, address, associate_plan, said};
+
+/// What the agent makes and takes away all the time.
+const AGENTS: Pair = ("192.168.1.8", "10.0.0.8");
+/// What is associated by hand meanwhile, and Neutron does not have.
+const OURS: Pair = ("192.168.1.5", "10.0.0.6");
+/// What is broken and repaired meanwhile; the agent never mends it.
+const BROKEN: Pair = ("192.168.1.3", "10.0.0.4");
+/// As often at the least, and as long.
+const ROUNDS: usize = 10;
+const TIME: Duration = Duration::from_secs(20);
+/// As often the loser tries again.
+const TRIES: usize = 20;
+/// How a loser ends, in words that tell what to do.
+const LOST: [&str; 3] = ["is being changed by", "changed since the plan was shown", "has been taken back"];
+
+pub(crate) fn at_the_same_time(hands: &mut Hands<'_>, home: Home<'_>) {
+    let mut agent = Agent::start(home, "neutron-l3-agent", MANY_THREADS);
+    agent.says("start");
+    let before = hands.read();
+    let with_theirs = theirs(hands, &mut agent);
+    let stop = home.workdir.join("stop");
+    let busy = format!("busy {} {} {}", AGENTS.0, AGENTS.1, stop.display());
+    agent.begin(&busy);
+    let mut tally = Tally::default();
+    let began = Instant::now();
+    let mut rounds = 0;
+    while rounds < ROUNDS || began.elapsed() < TIME {
+        rounds += 1;
+        associated_and_removed(hands, &mut tally);
+        rule_mended(hands, &mut tally);
+        leftovers_mended(hands, &mut tally);
+    }
+    fs::write(&stop, "").unwrap();
+    let (took, updates) = agent.end(&busy);
+    println!("  {} updates by the agent in {took:.0?}, meanwhile by hand: {:?}", 2 * updates, tally.0);
+    hands.expect(updates > 2, || format!("the agent was not busy: {updates} rounds"));
+    for past in exec::history(&hands.site()).unwrap() {
+        let is_whole = match past.state {
+            State::Done | State::Undone => true,
+            State::Failed => past.left().next().is_none(),
+            State::Unfinished => false,
+        };
+        hands.expect(is_whole, || format!("left half done: {past:?}"));
+    }
+    hands.same(&before, &hands.read(), "before → after all that");
+    let again = theirs(hands, &mut agent);
+    hands.same(&with_theirs, &again, "the agent's own before → after all that");
+}
+
+/// The node with what the agent makes, which is taken away again.
+fn theirs(hands: &Hands<'_>, agent: &mut Agent) -> Snapshot {
+    agent.says(&format!("add {} {}", AGENTS.0, AGENTS.1));
+    agent.says("update");
+    let node = hands.read();
+    agent.says(&format!("drop {}", AGENTS.0));
+    agent.says("update");
+    node
+}
+
+/// What became of what was tried.
+#[derive(Default)]
+struct Tally(BTreeMap<String, usize>);
+
+impl Tally {
+    fn count(&mut self, what: &str, became: &str) {
+        *self.0.entry(format!("{what}: {became}")).or_default() += 1;
+    }
+
+    /// Counts a change; one that was left half done is wrong.
+    fn change(&mut self, hands: &mut Hands<'_>, what: &str, outcome: Result<Carried, Error>) {
+        match outcome {
+            Ok(carried) if carried.outcome() == Outcome::Done && carried.verified => self.count(what, "done"),
+            Ok(carried) if carried.outcome() == Outcome::RolledBack && carried.failure.is_some() => {
+                self.count(what, "taken back, and said why");
+            }
+            Ok(carried) => hands.wrong.push(format!("{what}: {carried:?}")),
+            Err(error @ (Error::Changed { .. } | Error::Busy { .. })) => {
+                let good = error.to_string().contains("try again");
+                hands.expect(good, || format!("{what}: {error}"));
+                self.count(what, "not begun, and said why");
+            }
+            Err(error) => hands.wrong.push(format!("{what}: {error}")),
+        }
+    }
+}
+
+fn associated_and_removed(hands: &mut Hands<'_>, tally: &mut Tally) {
+    let seen = hands.read();
+    let plan = associate_plan(&seen, OURS, Neutron::HasNot);
+    let outcome = change(hands, &plan, &seen, Aim { gone: Vec::new(), deliver: vec![address(OURS.0)] });
+    tally.change(hands, "associate", outcome);
+    let seen = hands.read();
+    let wanted = Remove { neutron: Some(Neutron::HasNot), ..Remove::new(address(OURS.0)) };
+    match remove(&seen, &Topology::of(&seen), &wanted) {
+        Ok(plan) => {
+            let outcome = change(hands, &plan, &seen, Aim::default());
+            tally.change(hands, "remove", outcome);
+        }
+        Err(Refused::NotFound(_)) => tally.count("remove", "the agent was faster"),
+        Err(error) => hands.wrong.push(format!("remove: {error}")),
+    }
+}
+
+fn change(hands: &Hands<'_>, plan: &Plan, seen: &Snapshot, aim: Aim) -> Result<Carried, Error> {
+    exec::change(&Order { plan, seen, aim: &aim }, &hands.site(), &mut |_| {})
+}
+
+/// A rule that the agent does not mend is, by two at the same time.
+fn rule_mended(hands: &mut Hands<'_>, tally: &mut Tally) {
+    let (netns, priorities) = rules_of(hands, BROKEN.1);
+    let [priority] = priorities[..] else { return hands.wrong.push(format!("rules of {}: {priorities:?}", BROKEN.1)) };
+    let words = ["-n", &netns, "rule", "del", "priority", &priority.to_string()];
+    assert!(Command::new("ip").args(words).status().unwrap().success());
+    for _ in 0..TRIES {
+        let start = || {
+            let mut program = hands.program(&["repair", BROKEN.0, "--yes"]);
+            program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let both = [start(), start()].map(|child| child.wait_with_output().unwrap());
+        for output in both {
+            let text = said(&output);
+            match output.status.code() {
+                Some(0) => tally.count("repair", "done"),
+                Some(1) if LOST.iter().any(|words| text.contains(words)) => tally.count("repair", "lost, and said why"),
+                _ => hands.wrong.push(format!("repair: {text}")),
+            }
+        }
+        if rules_of(hands, BROKEN.1).1.len() == 1 {
+            return;
+        }
+    }
+    hands.wrong.push(format!("the rule of {} was not mended", BROKEN.1));
+}
+
+/// What the agent leaves of an association that Neutron does not have.
+fn leftovers_mended(hands: &mut Hands<'_>, tally: &mut Tally) {
+    for _ in 0..TRIES {
+        if rules_of(hands, OURS.1).1.is_empty() {
+            return;
+        }
+        let output = hands.program(&["repair", "--all", "--select", "DVR3", "--yes"]).output().unwrap();
+        let text = said(&output);
+        match output.status.code() {
+            Some(0) => tally.count("repair what the agent left", "done"),
+            Some(1) if LOST.iter().any(|words| text.contains(words)) => {
+                tally.count("repair what the agent left", "lost, and said why");
+            }
+            _ => hands.wrong.push(format!("repair --all: {text}")),
+        }
+    }
+    hands.wrong.push(format!("the rule of {} was left", OURS.1));
+}
+
+/// The router's namespace, and the priorities of an instance's rules there.
+fn rules_of(hands: &Hands<'_>, fixed_ip: &str) -> (String, Vec<u32>) {
+    let node = hands.read();
+    let name = node.namespaces.keys().find(|name| name.as_str().starts_with("qrouter-")).unwrap();
+    let rules = node.netns(name).unwrap().rules().iter();
+    let its = rules.filter(|rule| rule.from.is_some_and(|net| net.addr() == address(fixed_ip)));
+    (name.as_str().to_owned(), its.map(|rule| rule.priority.0).collect())
+}

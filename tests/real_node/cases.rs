@@ -1,0 +1,172 @@
+//! What the agent does to what was done by hand, in each of the four cases: at
+//! the router's next update and when it is started anew, compared with what the
+//! plan foretold, object by object.
+
+use fipscope::net::{Change, FileName, Object as Thing, Snapshot, changes};
+use fipscope::plan::{AgentWill, CaseKind, Neutron, Plan, Undo, simulate};
+
+use crate::agent::{Agent, Home, MANY_THREADS};
+use crate::associate::in_console;
+use crate::hands::{Hands, Pair, address};
+
+/// Neutron has it here, and the agent was not told.
+const MISSED: Pair = ("192.168.1.4", "10.0.0.5");
+/// Neutron does not have it.
+const FOREIGN: Pair = ("192.168.1.5", "10.0.0.6");
+/// Neutron had it until a moment ago.
+const DROPPED: Pair = ("192.168.1.6", "10.0.0.7");
+/// Neutron has it, and the agent made it.
+const STILL_THERE: Pair = ("192.168.1.3", "10.0.0.4");
+
+/// The name under which an agent is seen to run.
+const AGENT: &str = "neutron-l3-agent";
+
+pub(crate) fn as_foretold(hands: &mut Hands<'_>, home: Home<'_>) {
+    let mut agent = Agent::start(home, AGENT, MANY_THREADS);
+    agent.says("start");
+    agent.says(&format!("add {} {}", DROPPED.0, DROPPED.1));
+    agent.says("update");
+    consent_is_asked(hands);
+
+    let done = Done::by(hands, &mut agent);
+    agent.says("update");
+    done.compare(hands, &[AgentWill::UndoAtUpdate], "an update");
+    agent = clean(hands, agent, home);
+
+    let done = Done::by(hands, &mut agent);
+    drop(agent);
+    let mut agent = Agent::start(home, AGENT, MANY_THREADS);
+    agent.says("start");
+    done.compare(hands, &[AgentWill::UndoAtUpdate, AgentWill::UndoAtRestart], "a restart");
+    agent = clean(hands, agent, home);
+
+    // No agent runs meanwhile: what is allocated goes into its files.
+    neutron_changes(&mut agent);
+    drop(agent);
+    let done = Done::by_hand(hands);
+    let mut agent = Agent::start(home, AGENT, MANY_THREADS);
+    agent.says("start");
+    done.compare(hands, &[AgentWill::UndoAtUpdate, AgentWill::UndoAtRestart], "its start");
+    let started = hands.read();
+    agent.says("update");
+    hands.same(&started, &hands.read(), "an update after its start");
+    drop(clean(hands, agent, home));
+}
+
+/// Where the agent runs, its consent is not enough: the user's is asked for.
+fn consent_is_asked(hands: &mut Hands<'_>) {
+    let words = ["associate", FOREIGN.0, FOREIGN.1, "--neutron", "has-not", "--dry-run", "--format", "json"];
+    let output = hands.run(&words, 0);
+    let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    hands.expect(plan["applicability"] == "needs-consent", || format!("{}", plan["applicability"]));
+    let warns =
+        plan["warnings"].as_array().unwrap().iter().any(|one| one.as_str().unwrap().contains("keeps pairs and"));
+    hands.expect(warns, || format!("{}", plan["warnings"]));
+    let writes = plan["steps"].as_array().unwrap().iter().any(|step| step["namespace"].is_null());
+    hands.expect(!writes, || "the files of an agent that runs are written".to_owned());
+    let before = hands.read();
+    in_console(hands, MISSED, true);
+    hands.undo();
+    hands.same(&before, &hands.read(), "the console's, taken back");
+}
+
+/// The four changes, and the node as they left it.
+struct Done {
+    plans: Vec<Plan>,
+    after: Snapshot,
+}
+
+/// What Neutron says without telling the agent.
+fn neutron_changes(agent: &mut Agent) {
+    agent.says(&format!("add {} {}", MISSED.0, MISSED.1));
+    agent.says(&format!("drop {}", DROPPED.0));
+}
+
+impl Done {
+    /// With an agent that runs.
+    fn by(hands: &mut Hands<'_>, agent: &mut Agent) -> Self {
+        neutron_changes(agent);
+        Self::by_hand(hands)
+    }
+
+    fn by_hand(hands: &mut Hands<'_>) -> Self {
+        let plans = vec![
+            hands.associate(MISSED, Neutron::Has, CaseKind::Missed).0,
+            hands.associate(FOREIGN, Neutron::HasNot, CaseKind::Foreign).0,
+            hands.remove(DROPPED, Neutron::HasNot, CaseKind::Dropped),
+            hands.remove(STILL_THERE, Neutron::Has, CaseKind::StillThere),
+        ];
+        Self { plans, after: hands.read() }
+    }
+
+    /// The node is as they left it, but for the steps of which the plans said
+    /// that the agent takes them back by then.
+    fn compare(&self, hands: &mut Hands<'_>, taken_back: &[AgentWill], when: &str) {
+        let mut backward = Plan::new("what the agent was foretold to do");
+        let (mut kept, mut undone) = (0, 0);
+        for step in self.plans.iter().rev().flat_map(|plan| plan.to_do().collect::<Vec<_>>().into_iter().rev()) {
+            let Undo::Action(action) = &step.undo else { continue };
+            if step.agent.is_some_and(|will| taken_back.contains(&will)) {
+                backward.push(&step.netns, action.clone());
+                undone += 1;
+            } else {
+                kept += 1;
+            }
+        }
+        println!("  {when}: {kept} steps foretold to be kept, {undone} to be taken back");
+        let mut foretold = simulate(&backward, &self.after);
+        let is_warned = self.plans.iter().flat_map(|plan| &plan.warnings).any(|words| words.contains(SECOND_RULE));
+        if is_warned && taken_back.contains(&AgentWill::UndoAtRestart) {
+            a_second_rule(&mut foretold, &hands.read());
+        }
+        hands.same(&foretold, &hands.read(), &format!("foretold → after {when}"));
+    }
+}
+
+/// The warning of an agent that was not told of a rule.
+const SECOND_RULE: &str = "gets a second rule";
+
+/// The second rule that the missed floating IP's instance was foretold to get,
+/// with the line of the file; the agent draws the priority.
+fn a_second_rule(foretold: &mut Snapshot, now: &Snapshot) {
+    let (floating_ip, fixed_ip) = MISSED;
+    let come = changes(foretold, now).into_iter().filter(|change| match (&change.before, &change.after) {
+        (None, Some(Thing::Rule(rule))) => rule.from.is_some_and(|net| net.addr() == address(fixed_ip)),
+        (None, Some(Thing::FileLine(FileName::Priorities, _, line))) => line.starts_with(&format!("{floating_ip},")),
+        _ => false,
+    });
+    let come: Vec<Change> = come.collect();
+    assert_eq!(come.len(), 2, "a rule and its line: {come:?}");
+    foretold.apply(&come);
+}
+
+/// The node as it was before the four cases, with an agent that agrees.
+fn clean(hands: &mut Hands<'_>, mut agent: Agent, home: Home<'_>) -> Agent {
+    agent.says(&format!("drop {}", MISSED.0));
+    agent.says("update");
+    drop(agent);
+    // What it does not take away: rules of instances that Neutron gave no floating IP here.
+    let node = hands.read();
+    for (name, netns) in &node.namespaces {
+        let rules = netns.seen().into_iter().flat_map(|netns| netns.rules());
+        for rule in rules.filter(|rule| (32_768..72_768).contains(&rule.priority.0)) {
+            let from = rule.from.map(|net| net.addr().to_string());
+            if from.as_deref() != Some(STILL_THERE.1) {
+                let words = ["-n", name.as_str(), "rule", "del", "priority", &rule.priority.0.to_string()];
+                assert!(std::process::Command::new("ip").args(words).status().unwrap().success());
+            }
+        }
+    }
+    for name in ["fip-priorities"] {
+        let path = hands.state_path().join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let own = format!("{},", STILL_THERE.0);
+        let kept: String = text.lines().filter(|line| line.starts_with(&own)).map(|line| format!("{line}\n")).collect();
+        std::fs::write(path, kept).unwrap();
+    }
+    let mut agent = Agent::start(home, AGENT, MANY_THREADS);
+    agent.says("start");
+    agent.says(&format!("add {} {}", DROPPED.0, DROPPED.1));
+    agent.says("update");
+    agent
+}
