@@ -19,6 +19,7 @@ mod flow;
 mod follow;
 mod fragment;
 mod interval;
+mod known;
 mod meter;
 mod parse;
 mod pcapng;
@@ -26,6 +27,7 @@ mod site;
 mod state;
 mod stop;
 mod trail;
+mod verdict;
 
 pub use count::{CLASSES, Count, short};
 pub use errand::{Aim, Errand};

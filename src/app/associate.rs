@@ -162,7 +162,8 @@ fn asked(plan: &Plan, snapshot: &Snapshot, settings: &Settings) -> Option<WireAn
 pub(super) fn announced(carried: &Carried, site: &Site, settings: &Settings) {
     let mut told = |round: Round| {
         if settings.format == Format::Text {
-            note(&format!("fipscope: announced {} ({} of {})", round.address, round.number, round.of));
+            let others = if round.number == 1 { "; the others follow, an interrupt leaves them out" } else { "" };
+            note(&format!("fipscope: announced {} ({} of {}){others}", round.address, round.number, round.of));
         }
     };
     if let Err(error) = exec::announce_again(&carried.past, site, &mut told) {

@@ -142,6 +142,9 @@ pub(super) fn save(name: &str, text: &str) -> Result<String, String> {
     let path = std::env::current_dir().unwrap_or_default().join(name);
     match write(&path) {
         Ok(()) => Ok(path.display().to_string()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(format!("{} is there already: move it away first", path.display()))
+        }
         Err(error) => Err(format!("{} was not written: {error}", path.display())),
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::error::AppError;
 use super::output::note;
+use super::privileges;
 use crate::config::Consent;
 use crate::config::Settings;
 use crate::exec::{self, Site};
@@ -17,6 +18,10 @@ pub(super) fn allowed(consent: Consent, settings: &Settings) -> Result<Site, App
             return Err(exec::Error::ReadOnly.into());
         }
         can_ask(consent)?;
+        let lacking = privileges::lacking();
+        if !lacking.is_empty() {
+            return Err(AppError::Lacking(lacking));
+        }
     }
     Ok(site)
 }

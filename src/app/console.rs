@@ -173,6 +173,7 @@ impl<B: Backend> Console<B> {
     pub fn reaching(mut self, reach: Reach) -> Self {
         self.state.live = reach.asker.is_some();
         self.state.read_only = reach.site.as_ref().is_none_or(|site| site.read_only);
+        self.state.lacking.clone_from(&reach.lacking);
         self.changer = Changer::new(reach.site.clone());
         self.reach = reach;
         self

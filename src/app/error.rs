@@ -29,6 +29,9 @@ pub(super) enum AppError {
     /// What the command does not need could not be given up.
     #[error("cannot give up privileges: {0}\nplease report it")]
     Privileges(String),
+    /// The process may not change the node.
+    #[error("this process may not change the node: it has no {}\nrun it as root: sudo fipscope", .0.join(", no "))]
+    Lacking(Vec<String>),
     /// Namespaces stand here, but nobody let us in.
     #[error(
         "none of the {count} namespaces of this node could be entered: {why}\n\
@@ -196,6 +199,7 @@ impl AppError {
             | Self::Refused(_)
             | Self::Exec(_)
             | Self::Privileges(_)
+            | Self::Lacking(_)
             | Self::Lab(_)
             | Self::Console(_)
             | Self::Write { .. }

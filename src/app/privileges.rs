@@ -59,6 +59,15 @@ impl Needs {
     }
 }
 
+/// What a process needs to change the node and this one has not, by the names in
+/// `capabilities(7)`; nothing where that cannot be told.
+pub(super) fn lacking() -> Vec<String> {
+    use Capability::{CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN};
+    let Ok(has) = caps::read(None, CapSet::Effective) else { return Vec::new() };
+    let needed = [CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_NET_RAW, CAP_DAC_OVERRIDE];
+    needed.iter().filter(|one| !has.contains(one)).map(ToString::to_string).collect()
+}
+
 /// Gives up everything else, for good.
 pub(super) fn keep(needs: Needs) -> Result<(), AppError> {
     let Some(needed) = needs.capabilities() else { return Ok(()) };

@@ -77,6 +77,7 @@ pub(super) fn console(settings: &Settings) -> Result<Exit, AppError> {
         tracker: tracker(settings),
         ears: settings.from.is_none().then(|| ears(NetnsDir::new(&settings.netns_dir))),
         messenger: messenger(settings),
+        lacking: super::privileges::lacking(),
         site: if settings.from.is_none() { super::consent::site(settings).ok() } else { None },
     };
     Ok(Exit::Other(console::run(Arc::new(read), reach, live, looks)?.code().into()))

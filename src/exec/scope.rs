@@ -15,7 +15,7 @@ use super::Site;
 /// packets go through.
 pub(super) struct Scope {
     names: BTreeSet<NetnsName>,
-    /// Something of the host's own is changed.
+    /// Something of the host's own is changed, or to be another.
     host: bool,
 }
 
@@ -43,7 +43,8 @@ impl Scope {
         for name in names.clone() {
             names.extend(beside(&name, seen, !aim.gone.is_empty()));
         }
-        Self { names, host: places.contains(&Place::Host) }
+        let host = places.contains(&Place::Host) || aim.gone.iter().any(|id| id.contains("@host/"));
+        Self { names, host }
     }
 
     /// The node before the change: the agent may run by now that did not.

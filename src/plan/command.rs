@@ -63,12 +63,16 @@ impl Object {
 }
 
 fn veth(place: &Place, pair: &Veth) -> String {
-    let peer_netns = match &pair.peer_netns {
-        same if same == place => String::new(),
-        Place::Host => " netns 1".to_owned(),
-        Place::Netns(name) => format!(" netns {}", quote(name.as_str())),
-    };
     let (end, peer) = (veth_end(&pair.end), veth_end(&pair.peer));
+    let peer_netns = match (place, &pair.peer_netns) {
+        (here, there) if here == there => String::new(),
+        // The host has no name that would be good everywhere: the pair is made from there.
+        (Place::Netns(name), Place::Host) => {
+            return format!("ip link add name {peer} type veth peer name {end} netns {}", quote(name.as_str()));
+        }
+        (_, Place::Host) => String::new(),
+        (_, Place::Netns(name)) => format!(" netns {}", quote(name.as_str())),
+    };
     format!("{} link add name {end} type veth peer name {peer}{peer_netns}", ip(place, Family::V4))
 }
 

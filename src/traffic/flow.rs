@@ -12,7 +12,9 @@ const MOST: usize = 8192;
 /// Flows of an interval.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct FlowTable {
-    flows: HashMap<FlowKey, Flow>,
+    flows: Vec<(FlowKey, Flow)>,
+    /// Where they stand.
+    places: HashMap<FlowKey, u32>,
     /// Packets of flows that were forgotten.
     pub(super) forgotten: u64,
 }
@@ -40,17 +42,18 @@ pub(super) struct Flow {
 }
 
 impl FlowTable {
-    /// Adds to a flow; `new` describes one that is not known yet.
-    pub(super) fn add(&mut self, key: FlowKey, lane: usize, count: Count, new: impl FnOnce() -> Flow) {
-        if self.flows.len() >= MOST && !self.flows.contains_key(&key) {
-            self.thin();
+    /// A flow; `new` describes one that is not known yet. It is looked for at
+    /// `place` first, where it stood last.
+    pub(super) fn flow(&mut self, place: &mut u32, key: FlowKey, new: impl FnOnce() -> Flow) -> &mut Flow {
+        if self.flows.get(*place as usize).is_none_or(|(known, _)| *known != key) {
+            *place = self.find(key, new);
         }
-        self.flows.entry(key).or_insert_with(new).lanes[lane] += count;
+        &mut self.flows[*place as usize].1
     }
 
     /// All of them, those with the most packets first.
     pub(super) fn sorted(&self) -> Vec<(FlowKey, Flow)> {
-        let mut all: Vec<(FlowKey, Flow)> = self.flows.iter().map(|(key, flow)| (*key, *flow)).collect();
+        let mut all = self.flows.clone();
         let order = |(key, flow): &(FlowKey, Flow)| {
             let ends = [key.source, key.destination].map(|end| (end.address, end.port));
             (std::cmp::Reverse(flow.count()), key.proto, ends, key.router)
@@ -59,12 +62,35 @@ impl FlowTable {
         all
     }
 
+    /// Where a flow stands, a new one too.
+    fn find(&mut self, key: FlowKey, new: impl FnOnce() -> Flow) -> u32 {
+        if let Some(place) = self.places.get(&key) {
+            return *place;
+        }
+        if self.flows.len() >= MOST {
+            self.thin();
+        }
+        self.flows.push((key, new()));
+        self.stand(self.flows.len() - 1)
+    }
+
+    /// Remembers where a flow stands.
+    fn stand(&mut self, at: usize) -> u32 {
+        let place = u32::try_from(at).unwrap_or(u32::MAX);
+        self.places.insert(self.flows[at].0, place);
+        place
+    }
+
     /// Forgets the smaller half.
     fn thin(&mut self) {
-        let all = self.sorted();
-        let (keep, drop) = all.split_at(all.len() / 2);
-        self.forgotten += drop.iter().map(|(_, flow)| flow.count().packets).sum::<u64>();
-        self.flows = keep.iter().copied().collect();
+        let mut all = self.sorted();
+        let dropped = all.split_off(all.len() / 2);
+        self.forgotten += dropped.iter().map(|(_, flow)| flow.count().packets).sum::<u64>();
+        self.flows = all;
+        self.places.clear();
+        for at in 0..self.flows.len() {
+            self.stand(at);
+        }
     }
 }
 
@@ -89,9 +115,11 @@ mod tests {
         let one = Count { packets: 1, bytes: 60 };
         for number in 0..100_000_u32 {
             let key = FlowKey { router: 0, proto: 17, source: end(number), destination: end(1) };
-            table.add(key, 0, one, flow);
+            // Where a flow stood may be another's place by now.
+            let mut place = number % 5;
+            table.flow(&mut place, key, flow).lanes[0] += one;
             let large = FlowKey { source: end(number % 3), ..key };
-            table.add(large, 0, one, flow);
+            table.flow(&mut place, large, flow).lanes[0] += one;
         }
         assert!(table.flows.len() <= MOST);
         let sorted = table.sorted();

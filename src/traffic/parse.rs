@@ -47,33 +47,34 @@ pub(super) fn parse(frame: &Frame<'_>) -> Option<Heard> {
         return None;
     }
     let ip = bytes.get(link..)?;
-    let header = usize::from(ip.first()? & 0xf) * 4;
-    if ip.first()? >> 4 != 4 || header < IPV4_HEADER {
+    let head: &[u8; IPV4_HEADER] = ip.first_chunk()?;
+    let header = usize::from(head[0] & 0xf) * 4;
+    if head[0] >> 4 != 4 || header < IPV4_HEADER {
         return None;
     }
-    let flags = half(ip, 6)?;
+    let flags = half(head, 6)?;
     let is_first = flags & OFFSET == 0;
-    let fragment = (!is_first || flags & MORE_FRAGMENTS != 0).then_some(Fragment { id: half(ip, 4)?, is_first });
+    let fragment = (!is_first || flags & MORE_FRAGMENTS != 0).then_some(Fragment { id: half(head, 4)?, is_first });
     let body = if is_first { ip.get(header..).unwrap_or_default() } else { &[] };
-    let proto = *ip.get(9)?;
+    let proto = head[9];
     let (ports, icmp) = ports(proto, body);
     let carried = (frame.length as usize).saturating_sub(link);
-    let count = count(frame.segment, carried, usize::from(half(ip, 2)?), header + transport(proto, body));
+    let count = count(frame.segment, carried, usize::from(half(head, 2)?), header + transport(proto, body));
     let packet = Packet {
-        src: address(ip, 12)?,
-        dst: address(ip, 16)?,
+        src: address(head, 12)?,
+        dst: address(head, 16)?,
         proto,
         sport: ports.map(|(sport, _)| sport),
         dport: ports.map(|(_, dport)| dport),
         icmp,
         tcp_flags: if proto == TCP { body.get(13).copied().unwrap_or(0) } else { 0 },
         mark: 0,
-        tos: *ip.get(1)?,
+        tos: head[1],
         length: u32::try_from(count.bytes).unwrap_or(u32::MAX),
         dont_fragment: flags & DONT_FRAGMENT != 0,
         src_mac: bytes.get(6..12).and_then(|mac| mac.try_into().ok()).map(Mac),
     };
-    Some(Heard { packet, ttl: *ip.get(8)?, count, fragment })
+    Some(Heard { packet, ttl: head[8], count, fragment })
 }
 
 /// Source and destination.

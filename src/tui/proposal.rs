@@ -136,6 +136,12 @@ impl Proposal {
         !is_same
     }
 
+    /// There is a plan, and nothing to do.
+    pub fn is_nothing(&self) -> bool {
+        let is_done = self.order.as_ref().is_ok_and(|order| order.plan.to_do().next().is_none());
+        is_done && !self.wanted.settles()
+    }
+
     /// It is being carried out, or over.
     pub fn has_begun(&self) -> bool {
         matches!(self.stage, Stage::Running | Stage::Over(..))
@@ -272,6 +278,12 @@ impl Proposal {
             (Ok(order), _) => order,
         };
         match &self.stage {
+            Stage::Shown(_) if self.is_nothing() => {
+                (Mark::Ok, "All of it is so already: there is nothing to do".to_owned())
+            }
+            Stage::Shown(_) if order.plan.to_do().next().is_none() => {
+                (Mark::None, "No step is left to be done; Enter writes down that the change is over".to_owned())
+            }
             Stage::Shown(renewed) => {
                 let then = match order.consent() {
                     None if *renewed => "Enter takes note of that".to_owned(),
@@ -313,7 +325,8 @@ impl Proposal {
             Wanted::Working(fip) | Wanted::Link(fip, _) => Some(Chained::Fip(fip.clone())),
             Wanted::Associated(wanted) => Some(Chained::Address(wanted.floating_ip)),
             Wanted::Mended(ids) => Some(Chained::Address(ids.first()?.floating_ip?)),
-            Wanted::Removed(_) | Wanted::Forgotten(..) | Wanted::Undone(_) | Wanted::Completed(_) => None,
+            Wanted::Completed(past) => past.aim.deliver.first().copied().map(Chained::Address),
+            Wanted::Removed(_) | Wanted::Forgotten(..) | Wanted::Undone(_) => None,
         }
     }
 }

@@ -70,6 +70,8 @@ pub struct State {
     pub live: bool,
     /// Nothing may be changed.
     pub read_only: bool,
+    /// What the process would need to change anything, and has not.
+    pub lacking: Vec<String>,
     /// A change is under way.
     pub changing: bool,
     /// The user wants to leave, and was told what is under way.
@@ -250,6 +252,7 @@ impl State {
             now,
             live: false,
             read_only: false,
+            lacking: Vec::new(),
             changing: false,
             leaving: false,
             announcing: None,

@@ -1,5 +1,6 @@
 //! Links of a floating IP's chain, broken one by one.
 
+use fipscope::net::netfilter::Backend;
 use fipscope::net::{NetnsName, Snapshot};
 use fipscope::neutron::Layout;
 use fipscope::topology::Topology;
@@ -66,16 +67,30 @@ pub(crate) const BREAKS: &[Break] = &[
         Some("fg"),
     ),
     (
+        "the router's end of the pair is down",
+        "ip -n {R} link set {RFP} down",
+        "ip -n {R} link set {RFP} up ; ip -n {R} route add default via {ODD} dev {RFP} table 16",
+        Some("qr"),
+        Some("fg"),
+    ),
+    (
+        "no translation of the instance's address",
+        "ip netns exec {R} {IPT} -w 5 -t nat -I {C}-float-snat -s 10.0.0.4/32 -j ACCEPT",
+        "ip netns exec {R} {IPT} -w 5 -t nat -D {C}-float-snat -s 10.0.0.4/32 -j ACCEPT",
+        Some("qr"),
+        None,
+    ),
+    (
         "DNAT missing",
-        "ip netns exec {R} iptables-nft -w 5 -t nat -D {C}-PREROUTING -d 192.168.1.3/32 {IN} -j DNAT --to-destination 10.0.0.4",
-        "ip netns exec {R} iptables-nft -w 5 -t nat -A {C}-PREROUTING -d 192.168.1.3/32 {IN} -j DNAT --to-destination 10.0.0.4",
+        "ip netns exec {R} {IPT} -w 5 -t nat -D {C}-PREROUTING -d 192.168.1.3/32 {IN} -j DNAT --to-destination 10.0.0.4",
+        "ip netns exec {R} {IPT} -w 5 -t nat -A {C}-PREROUTING -d 192.168.1.3/32 {IN} -j DNAT --to-destination 10.0.0.4",
         None,
         Some("rfp"),
     ),
     (
         "a rule drops what is for the instance",
-        "ip netns exec {R} iptables-nft -w 5 -I FORWARD -d 10.0.0.4/32 -j DROP",
-        "ip netns exec {R} iptables-nft -w 5 -D FORWARD -d 10.0.0.4/32 -j DROP",
+        "ip netns exec {R} {IPT} -w 5 -I FORWARD -d 10.0.0.4/32 -j DROP",
+        "ip netns exec {R} {IPT} -w 5 -D FORWARD -d 10.0.0.4/32 -j DROP",
         None,
         Some("rfp"),
     ),
@@ -88,10 +103,69 @@ pub(crate) const BREAKS: &[Break] = &[
     ),
 ];
 
+/// What only Pike's layout has.
+pub(crate) const PIKE: &[Break] = &[(
+    "no rule for the router's table",
+    "ip -n {F} rule del iif {FPR}",
+    "ip -n {F} rule add iif {FPR} lookup {TABLE} priority {TABLE}",
+    Some("fpr"),
+    None,
+)];
+
+/// A centralized floating IP's, in the snat namespace.
+pub(crate) const CENTRALIZED: &[Break] = &[
+    (
+        "no forwarding in the snat namespace",
+        "ip netns exec {S} sysctl -qw net.ipv4.ip_forward=0",
+        "ip netns exec {S} sysctl -qw net.ipv4.ip_forward=1",
+        Some("sg"),
+        Some("qg"),
+    ),
+    (
+        "no default route in the snat namespace",
+        "ip -n {S} route del default",
+        "ip -n {S} route add default via 192.168.1.1 dev {QG}",
+        Some("sg"),
+        None,
+    ),
+    (
+        "no translation of the instance's address",
+        "ip netns exec {S} {IPT} -w 5 -t nat -I {C}-float-snat -s 20.0.0.4/32 -j ACCEPT",
+        "ip netns exec {S} {IPT} -w 5 -t nat -D {C}-float-snat -s 20.0.0.4/32 -j ACCEPT",
+        Some("sg"),
+        None,
+    ),
+    (
+        "DNAT missing",
+        "ip netns exec {S} {IPT} -w 5 -t nat -D {C}-PREROUTING -d 192.168.1.244/32 -j DNAT --to-destination 20.0.0.4",
+        "ip netns exec {S} {IPT} -w 5 -t nat -A {C}-PREROUTING -d 192.168.1.244/32 -j DNAT --to-destination 20.0.0.4",
+        None,
+        Some("qg"),
+    ),
+    (
+        "a rule drops what is for the instance",
+        "ip netns exec {S} {IPT} -w 5 -I FORWARD -d 20.0.0.4/32 -j DROP",
+        "ip netns exec {S} {IPT} -w 5 -D FORWARD -d 20.0.0.4/32 -j DROP",
+        None,
+        Some("qg"),
+    ),
+    (
+        "the instance is off",
+        "ip -n vm-20.0.0.4 link set eth0 down",
+        "ip -n vm-20.0.0.4 link set eth0 up ; ip -n vm-20.0.0.4 route add default via 20.0.0.1",
+        None,
+        Some("vm-silent"),
+    ),
+];
+
 /// What the braces in these commands stand for.
-pub(crate) fn names(snapshot: &Snapshot, layout: Layout) -> Vec<(&'static str, String)> {
+pub(crate) fn names(snapshot: &Snapshot, layout: Layout, backend: Backend) -> Vec<(&'static str, String)> {
     let topology = Topology::of(snapshot);
     let router = topology.routers.iter().find(|router| router.id.starts_with("ef25020f")).unwrap();
+    let snat = router.snat_namespace.clone().unwrap();
+    let links = snapshot.netns(&snat).unwrap().links();
+    let qg = links.iter().find(|link| link.name.as_str().starts_with("qg-")).unwrap().name.to_string();
+    let iptables = if backend == Backend::Nft { "iptables-nft" } else { "iptables-legacy" };
     let network = &topology.external_networks[0];
     let (rfp, fpr) = (router.rtr_2_fip.as_ref().unwrap(), router.fip_2_rtr.as_ref().unwrap());
     let qrouter = router.namespace.clone().unwrap();
@@ -103,11 +177,16 @@ pub(crate) fn names(snapshot: &Snapshot, layout: Layout) -> Vec<(&'static str, S
         (Layout::Pike, std::net::IpAddr::V4(odd)) => odd.to_bits().to_string(),
         _ => "main".to_owned(),
     };
-    let priority = topology.floating_ips[0].rule_priority.unwrap().0.to_string();
+    let own =
+        topology.floating_ips.iter().find(|fip| fip.floating_ip.is_some_and(|ip| ip.to_string() == "192.168.1.3"));
+    let priority = own.unwrap().rule_priority.unwrap().0.to_string();
     let iif = if layout == Layout::Juno { String::new() } else { format!("-i {}", rfp.device) };
     vec![
         ("{RFP_MAC}", mac(&qrouter, &rfp.device)),
         ("{FPR_MAC}", mac(&network.namespace, &fpr.device)),
+        ("{IPT}", iptables.to_owned()),
+        ("{S}", snat.to_string()),
+        ("{QG}", qg),
         ("{R}", qrouter.to_string()),
         ("{F}", network.namespace.to_string()),
         ("{RFP}", rfp.device.to_string()),

@@ -3,22 +3,25 @@
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fipscope::lab::{Class, Lab, LabOptions, node, outside, run_command};
 use fipscope::net::NetnsName;
 use fipscope::net::netfilter::Backend;
-use fipscope::netns::{self, enter};
+use fipscope::netns::enter;
 use fipscope::neutron::Layout;
 use fipscope::plan::{Action, Object, Place};
 
 use crate::associate;
 use crate::change;
+use crate::elsewhere;
+use crate::known_flows::say;
 use crate::lines;
 use crate::listening;
 use crate::private;
 use crate::probing;
+use crate::script;
+use crate::stops;
 use crate::switched;
 use crate::traffic;
 
@@ -39,6 +42,8 @@ pub(crate) fn run(case: &str) {
         "unwind" => unwind(),
         "busy" => change::busy(),
         "refused" => change::refused(),
+        "script names" => script::odd_names(),
+        what if script::SCRIPTS.contains(&what) => script::same_as_enter(what),
         killed if change::KILLED.contains(&killed) => change::killed(killed),
         mended if change::MENDED.iter().any(|(name, ..)| *name == mended) => {
             let (_, layout, faults) = change::MENDED.into_iter().find(|(name, ..)| *name == mended).unwrap();
@@ -46,11 +51,17 @@ pub(crate) fn run(case: &str) {
         }
         "listening" => listening::program(),
         "probing" => probing::program(),
+        "elsewhere" => elsewhere::one_way(),
+        "losses" => traffic::losses(),
         _ => match case.split_once(' ') {
             Some(("wired", of)) => associate::from_nothing(of),
             Some(("switched", of)) => switched::from_nothing(of),
+            Some(("count", "more")) => traffic::more(),
             Some(("count", layout)) => traffic::counts(layout),
-            Some(("stops", layout)) => traffic::stops(layout),
+            Some(("stops", case)) => match case.split_once(' ') {
+                Some(("centralized", backend)) => stops::centralized(backend),
+                _ => stops::distributed(case),
+            },
             _ => every_class(case),
         },
     }
@@ -119,12 +130,7 @@ fn asked(lab: &Lab, from: &(String, Ipv4Addr), to: &(String, Ipv4Addr), address:
 
 /// What a program says inside a namespace.
 pub(crate) fn text(lab: &Lab, namespace: &str, program: &str, arguments: &[&str]) -> String {
-    let ns = lab.netns_dir().open(&NetnsName::from(namespace)).unwrap();
-    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-    let mut command = Command::new(program);
-    command.args(arguments).env("PATH", path).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let output = netns::spawn(&ns, &mut command).unwrap().wait_with_output().unwrap();
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    say(&lab.netns_dir(), namespace, program, arguments)
 }
 
 /// Many routers, several floating IPs each: all of them are there.

@@ -32,7 +32,7 @@ pub(crate) const MENDED: [(&str, Layout, &[u16]); 4] = [
 /// What is changed while it is killed.
 pub(crate) const KILLED: [&str; 3] = ["killed repair", "killed remove", "killed associate"];
 
-fn codes(codes: &[u16]) -> Vec<Code> {
+pub(crate) fn codes(codes: &[u16]) -> Vec<Code> {
     codes.iter().copied().map(Code).collect()
 }
 
@@ -205,7 +205,7 @@ pub(crate) fn refused() {
     same(&now, &quiet(&lab), "refused");
 }
 
-fn plan_of(what: &str, snapshot: &Snapshot) -> (Plan, Aim) {
+pub(crate) fn plan_of(what: &str, snapshot: &Snapshot) -> (Plan, Aim) {
     let topology = Topology::of(snapshot);
     let address = |text: &str| text.parse().unwrap();
     match what {

@@ -18,6 +18,9 @@ mod associate;
 mod breaks;
 mod case;
 mod change;
+mod elsewhere;
+#[path = "../common/known_flows.rs"]
+mod known_flows;
 mod lines;
 mod listening;
 #[path = "../common/private.rs"]
@@ -25,6 +28,8 @@ mod private;
 mod probing;
 #[path = "../common/program.rs"]
 mod program;
+mod script;
+mod stops;
 mod switched;
 mod traffic;
 
@@ -32,6 +37,24 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 use case::{BACKENDS, LAYOUTS};
+
+/// What is counted of traffic.
+const TRAFFIC: [&str; 14] = [
+    "elsewhere",
+    "probing",
+    "count juno",
+    "count newton",
+    "count pike",
+    "count more",
+    "losses",
+    "stops juno nft",
+    "stops newton nft",
+    "stops pike nft",
+    "stops pike legacy",
+    "stops centralized nft",
+    "stops centralized legacy",
+    "listening",
+];
 
 /// Nobody: an ordinary user on every system.
 const NOBODY: u32 = 65_534;
@@ -91,8 +114,7 @@ fn cases() -> Vec<(String, User)> {
         for special in ["scale nft", "scale legacy", "hundred", "traffic", "command", "unwind"] {
             cases.push((special.to_owned(), user));
         }
-        for special in ["count juno", "count newton", "count pike", "stops juno", "stops pike", "listening", "probing"]
-        {
+        for special in TRAFFIC {
             if user == User::Caller || special == "count pike" {
                 cases.push((special.to_owned(), user));
             }
@@ -101,7 +123,7 @@ fn cases() -> Vec<(String, User)> {
     // Once is enough of what takes longer: with fewer rights there is more to go wrong.
     let user = if root { User::Nobody } else { User::Caller };
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
-    let changed = mended.chain(change::KILLED).chain(["busy", "refused"]);
+    let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(["busy", "refused", "script names"]);
     cases.extend(changed.map(|case| (case.to_owned(), user)));
     for layout in LAYOUTS {
         cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));

@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::lab::{Lab, LabOptions};
 use fipscope::net::NetnsName;
+use fipscope::net::netfilter::Backend;
 use fipscope::netns::enter;
 use fipscope::neutron::Layout;
 use serde_json::Value;
@@ -39,7 +40,7 @@ pub(crate) fn program() {
         state_path: Some(lab.state_path().to_owned()),
         conntrack: false,
     };
-    let names = names(&read_node(&read).unwrap(), Layout::Pike);
+    let names = names(&read_node(&read).unwrap(), Layout::Pike, Backend::Nft);
     let run = |commands: &str| {
         let commands = names.iter().fold(commands.to_owned(), |all, (name, value)| all.replace(name, value));
         for command in commands.split(" ; ") {

@@ -1,23 +1,15 @@
-//! What is counted of traffic equals what was sent, exactly; and where a link is
-//! broken, the hop is the right one.
+//! What is counted of traffic equals what was sent, exactly: every class, in
+//! every layout; and what is lost is told.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::thread;
-use std::time::Duration;
+use std::net::Ipv4Addr;
 
-use fipscope::capture::Capture;
-use fipscope::kernel::{ReadOptions, read_node};
-use fipscope::lab::{Lab, LabOptions, outside};
-use fipscope::net::{NetnsName, Snapshot};
-use fipscope::netns::enter;
+use fipscope::lab::{LabOptions, outside};
+use fipscope::netns::NetnsDir;
 use fipscope::neutron::Layout;
-use fipscope::path::{Class, Node};
-use fipscope::topology::{Direction, Topology};
-use fipscope::traffic::{Hop, Interval, Memory, Meter, StopsAt, Traffic};
+use fipscope::topology::Direction::{Inbound, Outbound};
 
-use crate::breaks::{BREAKS, names};
-use crate::case::{LAYOUTS, OUTSIDE, build, text};
+use crate::case::{LAYOUTS, OUTSIDE, build};
+use crate::known_flows::{Listening, ask, classes, flood, hops, meet, ping, say, stream, vm};
 
 const FIXED: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 4);
 const FLOATING: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 3);
@@ -25,167 +17,22 @@ const SECOND: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 4);
 const QR: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const PLAIN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
 const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(20, 0, 0, 6);
-/// Nothing surfaces after this long.
-const QUIET: Duration = Duration::from_millis(160);
-
-/// A lab that is listened in.
-struct Scene {
-    lab: Lab,
-    capture: Capture,
-}
-
-impl Scene {
-    fn open(options: &LabOptions) -> Self {
-        let lab = build(options);
-        let names: Vec<NetnsName> = lab.netns_dir().list().unwrap().names;
-        let of_agent =
-            |name: &NetnsName| ["qrouter-", "fip-", "snat-"].iter().any(|kind| name.as_str().starts_with(kind));
-        let names: Vec<NetnsName> = names.into_iter().filter(of_agent).collect();
-        let capture = Capture::open(&lab.netns_dir(), &names).unwrap();
-        assert!(capture.deaf().is_empty(), "{:?}", capture.deaf());
-        Self { lab, capture }
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        let netns_dir = self.lab.netns_dir().path().to_owned();
-        let state_path = Some(self.lab.state_path().to_owned());
-        read_node(&ReadOptions { netns_dir, state_path, conntrack: false }).unwrap()
-    }
-
-    /// What is counted of what `send` sends.
-    fn counted(&mut self, send: impl FnOnce(&Lab)) -> Interval {
-        let snapshot = self.snapshot();
-        let topology = Topology::of(&snapshot);
-        let node = Node::of(&snapshot, &topology);
-        let mut nothing = |_: &fipscope::net::Frame<'_>| {};
-        thread::sleep(QUIET);
-        self.capture.read(Duration::ZERO, &mut nothing).unwrap();
-        let before = self.capture.lost();
-        send(&self.lab);
-        thread::sleep(QUIET);
-        let mut traffic = Traffic::until(u64::MAX);
-        let names = self.capture.names();
-        let mut meter = Meter::new(&node, &snapshot, &topology, &names, &mut traffic, Memory::default());
-        self.capture
-            .read(Duration::ZERO, &mut |frame| {
-                let _ = meter.count(&mut traffic, frame);
-            })
-            .unwrap();
-        let lost = self.capture.lost() - before;
-        traffic.close(1.0, lost, u64::MAX)
-    }
-
-    fn sh(&self, commands: &str) {
-        for command in commands.split(" ; ") {
-            let words: Vec<&str> = command.split_whitespace().collect();
-            let said = text(&self.lab, "switch", words[0], &words[1..]);
-            assert_eq!(said, "", "{command}");
-        }
-    }
-}
-
-fn vm(address: Ipv4Addr) -> NetnsName {
-    NetnsName::new(format!("vm-{address}"))
-}
-
-fn inside<T: Send>(lab: &Lab, namespace: &NetnsName, f: impl FnOnce() -> T + Send) -> T {
-    enter(&lab.netns_dir().open(namespace).unwrap(), f).unwrap()
-}
-
-/// Questions that are sent, and those of them that are answered.
-fn ask(lab: &Lab, from: &NetnsName, to: &NetnsName, address: Ipv4Addr, number: u64) -> u64 {
-    let bind = || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
-    let (server, client) = (inside(lab, to, bind), inside(lab, from, bind));
-    for socket in [&server, &client] {
-        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-    }
-    // An instance that is off has no way anywhere.
-    if client.connect((address, server.local_addr().unwrap().port())).is_err() {
-        return 0;
-    }
-    let mut buffer = [0; 64];
-    (0..number)
-        .filter(|_| {
-            let _ = client.send(b"twelve bytes");
-            let Ok((_, source)) = server.recv_from(&mut buffer) else { return false };
-            server.send_to(b"twelve bytes", source).is_ok() && client.recv(&mut buffer).is_ok()
-        })
-        .count()
-        .try_into()
-        .unwrap()
-}
-
-/// Asks until it is answered: neighbours have to be found first, and proxies of
-/// older layouts take their time.
-fn meet(lab: &Lab, from: &NetnsName, to: &NetnsName, address: Ipv4Addr) {
-    let met = (0..250).any(|_| ask(lab, from, to, address, 1) == 1);
-    assert!(met, "{from} does not reach {address}");
-}
-
-/// Echoes, all of which come back.
-fn ping(lab: &Lab, from: &NetnsName, to: Ipv4Addr, number: u64) {
-    let said = text(lab, from.as_str(), "ping", &["-q", "-i", "0.002", "-c", &number.to_string(), &to.to_string()]);
-    assert!(said.contains(&format!("{number} received")), "{said}");
-}
-
-/// Sends so many bytes to a listener and back; gives the segments that each side
-/// sent, as its kernel counts them.
-fn stream(lab: &Lab, from: &NetnsName, to: &NetnsName, address: Ipv4Addr, bytes: usize) -> (u64, u64) {
-    let before = [from, to].map(|namespace| segments(lab, namespace));
-    let listener = inside(lab, to, || TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap());
-    let port = listener.local_addr().unwrap().port();
-    let server = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut all = Vec::new();
-        stream.read_to_end(&mut all).unwrap();
-        stream.write_all(&all).unwrap();
-        all.len()
-    });
-    let connect = || TcpStream::connect_timeout(&SocketAddr::from((address, port)), Duration::from_secs(5)).unwrap();
-    let mut client = inside(lab, from, connect);
-    client.write_all(&vec![7; bytes]).unwrap();
-    client.shutdown(std::net::Shutdown::Write).unwrap();
-    let mut back = Vec::new();
-    client.read_to_end(&mut back).unwrap();
-    assert_eq!((server.join().unwrap(), back.len()), (bytes, bytes));
-    drop(client);
-    thread::sleep(Duration::from_millis(50));
-    let after = [from, to].map(|namespace| segments(lab, namespace));
-    (after[0] - before[0], after[1] - before[1])
-}
-
-/// `OutSegs` of `/proc/net/snmp`.
-fn segments(lab: &Lab, namespace: &NetnsName) -> u64 {
-    let text = inside(lab, namespace, || std::fs::read_to_string("/proc/thread-self/net/snmp").unwrap());
-    let mut lines = text.lines().filter(|line| line.starts_with("Tcp:"));
-    let (names, values) = (lines.next().unwrap(), lines.next().unwrap());
-    let at = names.split(' ').position(|name| name == "OutSegs").unwrap();
-    values.split(' ').nth(at).unwrap().parse().unwrap()
-}
-
-fn hops(interval: &Interval, floating: Ipv4Addr, direction: Direction) -> ([u64; 4], Option<&'static str>) {
-    let found = |fip: &&fipscope::traffic::FipTraffic| fip.id.floating_ip == floating && fip.direction == direction;
-    let fip = interval.floating_ips.iter().find(found).unwrap();
-    let at = |hop: Hop| fip.hops[hop as usize].unwrap().packets;
-    ([Hop::Qr, Hop::Rfp, Hop::Fpr, Hop::Fg].map(at), fip.stops_at.map(StopsAt::word))
-}
-
-fn classes(interval: &Interval) -> [u64; 5] {
-    [Class::EastWest, Class::Snat, Class::Fip, Class::Local, Class::None].map(|class| interval.class(class).packets)
-}
+/// A centralized floating IP with its instance.
+const CENTRALIZED: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::new(192, 168, 1, 244), Ipv4Addr::new(20, 0, 0, 4));
 
 /// Every class, each with numbers of its own: classes, floating IPs, hops, flows.
 pub(crate) fn counts(layout: &str) {
     let layout = LAYOUTS.into_iter().find(|known| known.word() == layout).unwrap();
-    let mut scene = Scene::open(&LabOptions { layout, fips: 2, ..LabOptions::default() });
+    let lab = build(&LabOptions { layout, fips: 2, ..LabOptions::default() });
+    let mut node = Listening::open(lab.netns_dir(), lab.state_path().to_owned());
     let (with, plain, other, far) = (vm(FIXED), vm(PLAIN), vm(NEIGHBOUR), outside());
-    let every = |lab: &Lab, number: u64| {
-        assert_eq!(ask(lab, &with, &other, NEIGHBOUR, number + 1), number + 1, "east-west");
-        assert_eq!(ask(lab, &plain, &far, OUTSIDE, number + 2), number + 2, "SNAT");
-        assert_eq!(ask(lab, &with, &far, OUTSIDE, number + 3), number + 3, "floating IP, out");
-        assert_eq!(ask(lab, &far, &with, FLOATING, number + 4), number + 4, "floating IP, in");
-        assert_eq!(ask(lab, &far, &other, SECOND, number + 5), number + 5, "the other floating IP, in");
-        ping(lab, &with, QR, number + 6);
+    let every = |dir: &NetnsDir, number: u64| {
+        assert_eq!(ask(dir, &with, &other, NEIGHBOUR, number + 1), number + 1, "east-west");
+        assert_eq!(ask(dir, &plain, &far, OUTSIDE, number + 2), number + 2, "SNAT");
+        assert_eq!(ask(dir, &with, &far, OUTSIDE, number + 3), number + 3, "floating IP, out");
+        assert_eq!(ask(dir, &far, &with, FLOATING, number + 4), number + 4, "floating IP, in");
+        assert_eq!(ask(dir, &far, &other, SECOND, number + 5), number + 5, "the other floating IP, in");
+        ping(dir, &with, QR, number + 6);
     };
     for (from, to, address) in [
         (&with, &other, NEIGHBOUR),
@@ -194,140 +41,172 @@ pub(crate) fn counts(layout: &str) {
         (&far, &with, FLOATING),
         (&far, &other, SECOND),
     ] {
-        meet(&scene.lab, from, to, address);
+        meet(&node.dir, from, to, address);
     }
 
-    let interval = scene.counted(|lab| every(lab, 40));
+    let interval = node.counted(|dir| every(dir, 40));
     assert_eq!((interval.lost, interval.unplaced, interval.forgotten), (0, 0, 0));
     assert_eq!(classes(&interval), [2 * 41, 2 * 42, 2 * (43 + 44 + 45), 2 * 46, 0]);
-    let (out, inward) = (Direction::Outbound, Direction::Inbound);
-    assert_eq!(hops(&interval, FLOATING, out), ([87; 4], None));
-    assert_eq!(hops(&interval, FLOATING, inward), ([87; 4], None));
-    assert_eq!(hops(&interval, SECOND, out), ([45; 4], None));
-    assert_eq!(hops(&interval, SECOND, inward), ([45; 4], None));
+    for (floating, number) in [(FLOATING, 87), (SECOND, 45)] {
+        for way in [Outbound, Inbound] {
+            assert_eq!(hops(&interval, floating, way), (vec![number; 4], None), "{floating}, {way:?}");
+        }
+    }
     // Two directions each; the translation of a floating IP is known.
     assert_eq!(interval.flows.len(), 12);
     let out_flow =
         interval.flows.iter().find(|flow| flow.source.address == FIXED && flow.destination.address == OUTSIDE);
     assert_eq!(out_flow.unwrap().translated.unwrap().address, FLOATING);
 
-    let interval = scene.counted(|lab| {
-        ping(lab, &with, NEIGHBOUR, 11);
-        ping(lab, &plain, OUTSIDE, 12);
-        ping(lab, &with, OUTSIDE, 13);
-        ping(lab, &far, FLOATING, 14);
+    let interval = node.counted(|dir| {
+        ping(dir, &with, NEIGHBOUR, 11);
+        ping(dir, &plain, OUTSIDE, 12);
+        ping(dir, &with, OUTSIDE, 13);
+        ping(dir, &far, FLOATING, 14);
     });
     assert_eq!(classes(&interval), [22, 24, 2 * (13 + 14), 0, 0]);
-    assert_eq!(hops(&interval, FLOATING, out), ([27; 4], None));
-    assert_eq!(hops(&interval, FLOATING, inward), ([27; 4], None));
-    tcp(&mut scene);
-    turned(&mut scene, layout);
-    elsewhere(&mut scene);
+    for way in [Outbound, Inbound] {
+        assert_eq!(hops(&interval, FLOATING, way), (vec![27; 4], None), "{way:?}");
+    }
+    tcp(&mut node);
+    assert!(node.merged > 0, "the kernel merges segments here");
+    turned(&mut node, layout);
+    // A device that takes one segment at a time: nobody merges any.
+    for namespace in [&with, &plain, &other, &far] {
+        let said = say(&node.dir, namespace.as_str(), "ip", &["link", "set", "eth0", "gso_max_segs", "1"]);
+        assert_eq!(said, "");
+    }
+    tcp(&mut node);
+    assert_eq!(node.merged, 0);
 }
 
-/// TCP with the kernel's merging as it is: segments, not frames.
-fn tcp(scene: &mut Scene) {
+/// TCP, as the kernel merges it or not: segments, not frames.
+fn tcp(node: &mut Listening) {
     let (with, plain, other, far) = (vm(FIXED), vm(PLAIN), vm(NEIGHBOUR), outside());
-    let mut sent = ((0, 0), (0, 0), (0, 0));
-    let interval = scene.counted(|lab| {
-        sent = (
-            stream(lab, &with, &far, OUTSIDE, 300_000),
-            stream(lab, &with, &other, NEIGHBOUR, 200_000),
-            stream(lab, &plain, &far, OUTSIDE, 100_000),
-        );
+    let mut sent = [(0, 0); 4];
+    let interval = node.counted(|dir| {
+        sent = [
+            stream(dir, &with, &far, OUTSIDE, 300_000),
+            stream(dir, &far, &with, FLOATING, 250_000),
+            stream(dir, &with, &other, NEIGHBOUR, 200_000),
+            stream(dir, &plain, &far, OUTSIDE, 100_000),
+        ];
     });
-    let (fip, east_west, snat) = sent;
+    let [out, inward, east_west, snat] = sent;
     assert_eq!(interval.lost, 0);
-    assert_eq!(hops(&interval, FLOATING, Direction::Outbound), ([fip.0; 4], None));
-    assert_eq!(hops(&interval, FLOATING, Direction::Inbound), ([fip.1; 4], None));
-    assert_eq!(classes(&interval), [east_west.0 + east_west.1, snat.0 + snat.1, fip.0 + fip.1, 0, 0]);
-    assert!(fip.0 > 200, "300,000 bytes are more than {} segments", fip.0);
+    assert_eq!(hops(&interval, FLOATING, Outbound), (vec![out.0 + inward.1; 4], None));
+    assert_eq!(hops(&interval, FLOATING, Inbound), (vec![out.1 + inward.0; 4], None));
+    let both = |(there, back): (u64, u64)| there + back;
+    assert_eq!(classes(&interval), [both(east_west), both(snat), both(out) + both(inward), 0, 0]);
+    assert!(out.0 > 200, "300,000 bytes are more than {} segments", out.0);
 }
 
 /// From one floating IP's instance to another floating IP of this node.
-fn turned(scene: &mut Scene, layout: Layout) {
+fn turned(node: &mut Listening, layout: Layout) {
     let (with, other) = (vm(FIXED), vm(NEIGHBOUR));
-    let interval = scene.counted(|lab| assert_eq!(ask(lab, &with, &other, SECOND, 20), 20));
-    let (out, inward) = (Direction::Outbound, Direction::Inbound);
+    let interval = node.counted(|dir| assert_eq!(ask(dir, &with, &other, SECOND, 20), 20));
     if layout == Layout::Juno {
         // It is translated where it enters, and turns around in the router.
         assert_eq!(classes(&interval)[..2], [40, 0]);
         return;
     }
-    for (floating, direction) in [(FLOATING, out), (SECOND, inward), (SECOND, out), (FLOATING, inward)] {
-        assert_eq!(hops(&interval, floating, direction), ([20, 20, 20, 0], None), "{floating} {direction:?}");
+    for (floating, way) in [(FLOATING, Outbound), (SECOND, Inbound), (SECOND, Outbound), (FLOATING, Inbound)] {
+        assert_eq!(hops(&interval, floating, way), (vec![20, 20, 20, 0], None), "{floating} {way:?}");
     }
     assert_eq!(classes(&interval), [0, 0, 40, 0, 0]);
 }
 
-/// What rightly does not pass here, or one way alone, is no loss.
-fn elsewhere(scene: &mut Scene) {
-    let (with, plain, other, far) = (vm(FIXED), vm(PLAIN), vm(NEIGHBOUR), outside());
-    // Inside a subnet no router is asked.
-    let interval = scene.counted(|lab| assert_eq!(ask(lab, &with, &plain, PLAIN, 9), 9));
-    assert_eq!((classes(&interval), interval.flows.len()), ([0; 5], 0));
-    // East-west whose answers another node routes.
-    let interval = scene.counted(|lab| send(lab, &with, NEIGHBOUR, 9));
-    assert_eq!((classes(&interval), interval.flows.len()), ([9, 0, 0, 0, 0], 1));
-    assert!(interval.floating_ips.iter().all(|fip| fip.stops_at.is_none()), "{:?}", interval.floating_ips);
-    assert_eq!(ask(&scene.lab, &with, &other, NEIGHBOUR, 1), 1);
-    // SNAT whose snat namespace stands on another node: its answers never enter the router.
-    let names: Vec<NetnsName> = scene.capture.names().into_iter().flatten().collect();
-    let here: Vec<NetnsName> = names.iter().filter(|name| !name.as_str().starts_with("snat-")).cloned().collect();
-    scene.capture.follow(&here);
-    let interval = scene.counted(|lab| assert_eq!(ask(lab, &plain, &far, OUTSIDE, 9), 9));
-    assert_eq!(classes(&interval), [0, 9, 0, 0, 0]);
-    let [flow] = interval.flows.as_slice() else { panic!("{:?}", interval.flows) };
-    assert_eq!((flow.class, flow.source.address, flow.count.packets), (Class::Snat, PLAIN, 9));
-    assert!(interval.floating_ips.iter().all(|fip| fip.stops_at.is_none()), "{:?}", interval.floating_ips);
-    scene.capture.follow(&names);
-}
-
-/// Datagrams to a port where nobody is; what refuses them is not let out.
-fn send(lab: &Lab, from: &NetnsName, to: Ipv4Addr, number: u64) {
-    let silent = |verb| format!("iptables-nft -w 5 {verb} OUTPUT -p icmp --icmp-type port-unreachable -j DROP");
-    let run = |verb| {
-        let words = silent(verb);
-        let words: Vec<&str> = words.split(' ').collect();
-        assert_eq!(text(lab, vm(to).as_str(), words[0], &words[1..]), "");
-    };
-    run("-A");
-    let socket = inside(lab, from, || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap());
-    for _ in 0..number {
-        assert_eq!(socket.send_to(b"twelve bytes", (to, 9)).unwrap(), 12);
+/// A node with snat namespaces, more routers, two external networks and a
+/// centralized floating IP: each packet belongs where it belongs.
+pub(crate) fn more() {
+    let lab = build(&LabOptions { layout: Layout::Pike, more: true, ..LabOptions::default() });
+    let mut node = Listening::open(lab.netns_dir(), lab.state_path().to_owned());
+    let far = outside();
+    let instances = lab.vms().to_vec();
+    let (floating, fixed) = CENTRALIZED;
+    let all: Vec<(Ipv4Addr, Ipv4Addr)> = instances
+        .iter()
+        .filter_map(|instance| Some((instance.floating_ip?, instance.fixed_ip)))
+        .chain([(floating, fixed)])
+        .collect();
+    assert!(all.len() > 3, "{all:?}");
+    for (floating, fixed) in &all {
+        meet(&node.dir, &far, &vm(*fixed), *floating);
+        meet(&node.dir, &vm(*fixed), &far, OUTSIDE);
     }
-    thread::sleep(Duration::from_millis(20));
-    run("-D");
-}
-
-/// Each link broken in turn, while packets come from both sides.
-pub(crate) fn stops(layout: &str) {
-    let layout = LAYOUTS.into_iter().find(|known| known.word() == layout).unwrap();
-    let mut scene = Scene::open(&LabOptions { layout, ..LabOptions::default() });
-    let names = names(&scene.snapshot(), layout);
-    let resolved = |text: &str| names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
-    let (with, far) = (vm(FIXED), outside());
-    meet(&scene.lab, &far, &with, FLOATING);
-    meet(&scene.lab, &with, &far, OUTSIDE);
-    // The gateway asks nobody again while a link is broken.
-    let mac = text(&scene.lab, "gateway", "ip", &["neigh", "show", "192.168.1.3"]);
-    let mac = mac.split(' ').skip_while(|word| *word != "lladdr").nth(1).unwrap().to_owned();
-    scene.sh(&format!("ip -n gateway neigh replace 192.168.1.3 lladdr {mac} dev eth0 nud permanent"));
-    let both = |lab: &Lab| (ask(lab, &far, &with, FLOATING, 5), ask(lab, &with, &far, OUTSIDE, 5));
-    for (what, break_it, mend_it, out, inward) in BREAKS {
-        scene.sh(&resolved(break_it));
-        let interval = scene.counted(|lab| {
-            let _ = both(lab);
-        });
-        for (direction, expected) in [(Direction::Inbound, inward), (Direction::Outbound, out)] {
-            let (counts, stop) = hops(&interval, FLOATING, direction);
-            assert_eq!(stop, *expected, "{what}, {direction:?}: {counts:?}");
+    let numbers = |at: usize| (5 + at as u64, 3 + 2 * at as u64);
+    let interval = node.counted(|dir| {
+        for (at, (floating, fixed)) in all.iter().enumerate() {
+            let (inward, out) = numbers(at);
+            assert_eq!(ask(dir, &far, &vm(*fixed), *floating, inward), inward, "{floating}, in");
+            assert_eq!(ask(dir, &vm(*fixed), &far, OUTSIDE, out), out, "{floating}, out");
         }
-        scene.sh(&resolved(mend_it));
-        meet(&scene.lab, &far, &with, FLOATING);
+    });
+    let mut sum = 0;
+    for (at, (floating, _)) in all.iter().enumerate() {
+        let (inward, out) = numbers(at);
+        sum += 2 * (inward + out);
+        let expected = if *floating == CENTRALIZED.0 { 2 } else { 4 };
+        for way in [Outbound, Inbound] {
+            assert_eq!(hops(&interval, *floating, way), (vec![inward + out; expected], None), "{floating}, {way:?}");
+        }
     }
-    let interval = scene.counted(|lab| assert_eq!(both(lab), (5, 5)));
-    for direction in [Direction::Inbound, Direction::Outbound] {
-        assert_eq!(hops(&interval, FLOATING, direction), ([10; 4], None), "mended, {direction:?}");
+    assert_eq!((classes(&interval), interval.lost), ([0, 0, sum, 0, 0], 0));
+    // Each router has its own ones, those of its own translation too.
+    let plain: Vec<Ipv4Addr> = instances
+        .iter()
+        .filter(|vm| vm.floating_ip.is_none())
+        .map(|vm| vm.fixed_ip)
+        .filter(|ip| *ip != fixed)
+        .collect();
+    for instance in &plain {
+        meet(&node.dir, &vm(*instance), &far, OUTSIDE);
     }
+    let interval = node.counted(|dir| {
+        for instance in &plain {
+            assert_eq!(ask(dir, &vm(*instance), &far, OUTSIDE, 9), 9, "{instance}");
+        }
+    });
+    assert_eq!(classes(&interval), [0, 18 * plain.len() as u64, 0, 0, 0], "{plain:?}");
+    assert_eq!(interval.routers.len(), 3, "{:?}", interval.routers);
+    streams_through_snat(&mut node);
+}
+
+/// TCP of a centralized floating IP, both ways.
+fn streams_through_snat(node: &mut Listening) {
+    let (floating, fixed) = CENTRALIZED;
+    let (with, far) = (vm(fixed), outside());
+    let mut sent = [(0, 0); 2];
+    let interval = node.counted(|dir| {
+        sent = [stream(dir, &with, &far, OUTSIDE, 150_000), stream(dir, &far, &with, floating, 120_000)];
+    });
+    let [out, inward] = sent;
+    assert_eq!(hops(&interval, floating, Outbound), (vec![out.0 + inward.1; 2], None));
+    assert_eq!(hops(&interval, floating, Inbound), (vec![out.1 + inward.0; 2], None));
+    assert_eq!(classes(&interval), [0, 0, out.0 + out.1 + inward.0 + inward.1, 0, 0]);
+}
+
+/// Some two rings full.
+const SENT: u64 = 150_000;
+
+/// More than the ring holds, while nobody reads: what is missing is told, to the
+/// packet, and no hop is blamed for it.
+pub(crate) fn losses() {
+    let lab = build(&LabOptions { layout: Layout::Pike, ..LabOptions::default() });
+    let mut node = Listening::open(lab.netns_dir(), lab.state_path().to_owned());
+    let (with, far) = (vm(FIXED), outside());
+    meet(&node.dir, &far, &with, FLOATING);
+    let snapshot = node.snapshot();
+    let fip = snapshot.namespaces.keys().find(|name| name.as_str().starts_with("fip-")).unwrap().clone();
+    // Nothing goes on from there: its ring alone is too small.
+    assert_eq!(say(&node.dir, fip.as_str(), "sysctl", &["-qw", "net.ipv4.ip_forward=0"]), "");
+    let interval = node.counted(|dir| flood(dir, &far, FLOATING, SENT));
+    let (seen, stop) = hops(&interval, FLOATING, Inbound);
+    println!("of {SENT} packets {} were heard and {} lost", seen[3], interval.lost);
+    assert!(interval.lost > 0 && seen[3] > 0);
+    assert_eq!((seen[3] + interval.lost, &seen[..3]), (SENT, &[0; 3][..]));
+    assert_eq!(stop, Some("fg"));
+    let (_, out) = hops(&interval, FLOATING, Outbound);
+    assert_eq!(out, None, "what was not heard did not stop");
+    assert_eq!(node.counted(|_| ()).lost, 0, "a loss is told once");
 }

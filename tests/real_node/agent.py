@@ -6,7 +6,9 @@ outlives this process in WORKDIR/server.json: who starts it again starts the age
 
 Standard input, a line each: `add FLOATING_IP FIXED_IP` and `drop FLOATING_IP` are the server's, `start` is the agent's
 full sync, `update` what it does when the router changed; `busy FLOATING_IP FIXED_IP FILE` has the server give and take
-that floating IP, the agent updating each time, until FILE exists. Each is answered by its seconds.
+that floating IP, the agent updating each time, until FILE exists; `hold NETNS FILE` takes the agent's own lock on the
+packet filter of that namespace, says so by FILE, keeps it for a while, and takes FILE away before it lets go. Each is
+answered by its seconds.
 """
 import json
 import os
@@ -29,6 +31,8 @@ if not os.path.exists(known[0]):
     for host in range(5, 10):
         cloud.vm(net, '10.0.0.%d' % host)
 agent = build_node.setup_neutron(cloud, workdir, threads=int(threads))
+from neutron_lib.utils import runtime  # noqa: E402
+from oslo_concurrency import lockutils  # noqa: E402
 
 
 def add(floating_ip, fixed_ip):
@@ -57,6 +61,11 @@ for line in sys.stdin:
             cloud.unfip(router, words[1])
             update()
             rounds += 1
+    elif words[0] == 'hold':
+        with lockutils.lock('iptables-' + words[1], runtime.SYNCHRONIZED_PREFIX, True):
+            open(words[2], 'w').close()
+            time.sleep(1.5)
+            os.remove(words[2])
     took = time.time() - began
     build_node.l2_wire(cloud)
     with open(known[0] + '.new', 'w') as file:

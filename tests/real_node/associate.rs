@@ -26,8 +26,8 @@ pub(crate) fn by_hand(node: &Node, workdir: &Path, builder: &Path) -> Vec<String
     let mut hands = Hands::new(node, workdir);
     let home = Home { workdir, builder };
     made_the_same(&mut hands, home);
-    cases::as_foretold(&mut hands, home);
-    busy::at_the_same_time(&mut hands, home);
+    let agent = cases::as_foretold(&mut hands, home);
+    busy::at_the_same_time(&mut hands, agent, home);
     hands.wrong
 }
 

@@ -5,15 +5,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use fipscope::exec::{self, Carried, Error, Order};
 use fipscope::net::Snapshot;
 use fipscope::plan::journal::{Aim, Outcome, State};
-use fipscope::plan::{Neutron, Plan, Refused, Remove, remove};
+use fipscope::plan::{CaseKind, Neutron, Plan, Refused, Remove, remove};
 use fipscope::topology::Topology;
 
-use crate::agent::{Agent, Home, MANY_THREADS};
+use crate::agent::{Agent, Home};
 use crate::hands::{Hands, Pair, address, associate_plan, said};
 
 /// What the agent makes and takes away all the time.
@@ -28,11 +29,10 @@ const TIME: Duration = Duration::from_secs(20);
 /// As often the loser tries again.
 const TRIES: usize = 20;
 /// How a loser ends, in words that tell what to do.
-const LOST: [&str; 3] = ["is being changed by", "changed since the plan was shown", "has been taken back"];
+const LOST: [&str; 3] = ["is being changed by", "changed since the plan was shown", "all of it was taken back"];
 
-pub(crate) fn at_the_same_time(hands: &mut Hands<'_>, home: Home<'_>) {
-    let mut agent = Agent::start(home, "neutron-l3-agent", MANY_THREADS);
-    agent.says("start");
+pub(crate) fn at_the_same_time(hands: &mut Hands<'_>, mut agent: Agent, home: Home<'_>) {
+    waits_for_the_agent(hands, &mut agent, home);
     let before = hands.read();
     let with_theirs = theirs(hands, &mut agent);
     let stop = home.workdir.join("stop");
@@ -62,6 +62,23 @@ pub(crate) fn at_the_same_time(hands: &mut Hands<'_>, home: Home<'_>) {
     hands.same(&before, &hands.read(), "before → after all that");
     let again = theirs(hands, &mut agent);
     hands.same(&with_theirs, &again, "the agent's own before → after all that");
+}
+
+/// While the agent holds its own lock on the router's packet filter, nobody
+/// changes that by hand.
+fn waits_for_the_agent(hands: &mut Hands<'_>, agent: &mut Agent, home: Home<'_>) {
+    let held = home.workdir.join("held");
+    let hold = format!("hold {} {}", rules_of(hands, BROKEN.1).0, held.display());
+    agent.begin(&hold);
+    let began = Instant::now();
+    while !held.exists() {
+        assert!(began.elapsed() < TIME, "the agent does not take its lock");
+        thread::sleep(Duration::from_millis(1));
+    }
+    hands.associate(OURS, Neutron::HasNot, CaseKind::Foreign);
+    hands.expect(!held.exists(), || "the packet filter was changed while the agent held its lock".to_owned());
+    agent.end(&hold);
+    hands.undo();
 }
 
 /// The node with what the agent makes, which is taken away again.

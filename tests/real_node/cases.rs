@@ -2,6 +2,8 @@
 //! the router's next update and when it is started anew, compared with what the
 //! plan foretold, object by object.
 
+use std::process::Command;
+
 use fipscope::net::{Change, FileName, Object as Thing, Snapshot, changes};
 use fipscope::plan::{AgentWill, CaseKind, Neutron, Plan, Undo, simulate};
 
@@ -21,7 +23,8 @@ const STILL_THERE: Pair = ("192.168.1.3", "10.0.0.4");
 /// The name under which an agent is seen to run.
 const AGENT: &str = "neutron-l3-agent";
 
-pub(crate) fn as_foretold(hands: &mut Hands<'_>, home: Home<'_>) {
+/// Gives the agent back that ran at last.
+pub(crate) fn as_foretold(hands: &mut Hands<'_>, home: Home<'_>) -> Agent {
     let mut agent = Agent::start(home, AGENT, MANY_THREADS);
     agent.says("start");
     agent.says(&format!("add {} {}", DROPPED.0, DROPPED.1));
@@ -31,14 +34,14 @@ pub(crate) fn as_foretold(hands: &mut Hands<'_>, home: Home<'_>) {
     let done = Done::by(hands, &mut agent);
     agent.says("update");
     done.compare(hands, &[AgentWill::UndoAtUpdate], "an update");
-    agent = clean(hands, agent, home);
+    clean(hands, &mut agent);
 
     let done = Done::by(hands, &mut agent);
     drop(agent);
     let mut agent = Agent::start(home, AGENT, MANY_THREADS);
     agent.says("start");
     done.compare(hands, &[AgentWill::UndoAtUpdate, AgentWill::UndoAtRestart], "a restart");
-    agent = clean(hands, agent, home);
+    clean(hands, &mut agent);
 
     // No agent runs meanwhile: what is allocated goes into its files.
     neutron_changes(&mut agent);
@@ -50,7 +53,8 @@ pub(crate) fn as_foretold(hands: &mut Hands<'_>, home: Home<'_>) {
     let started = hands.read();
     agent.says("update");
     hands.same(&started, &hands.read(), "an update after its start");
-    drop(clean(hands, agent, home));
+    clean(hands, &mut agent);
+    agent
 }
 
 /// Where the agent runs, its consent is not enough: the user's is asked for.
@@ -140,12 +144,11 @@ fn a_second_rule(foretold: &mut Snapshot, now: &Snapshot) {
     foretold.apply(&come);
 }
 
-/// The node as it was before the four cases, with an agent that agrees.
-fn clean(hands: &mut Hands<'_>, mut agent: Agent, home: Home<'_>) -> Agent {
+/// The node as it was before the four cases.
+fn clean(hands: &Hands<'_>, agent: &mut Agent) {
     agent.says(&format!("drop {}", MISSED.0));
     agent.says("update");
-    drop(agent);
-    // What it does not take away: rules of instances that Neutron gave no floating IP here.
+    // What the agent does not take away: rules of instances that Neutron gave no floating IP here.
     let node = hands.read();
     for (name, netns) in &node.namespaces {
         let rules = netns.seen().into_iter().flat_map(|netns| netns.rules());
@@ -153,20 +156,10 @@ fn clean(hands: &mut Hands<'_>, mut agent: Agent, home: Home<'_>) -> Agent {
             let from = rule.from.map(|net| net.addr().to_string());
             if from.as_deref() != Some(STILL_THERE.1) {
                 let words = ["-n", name.as_str(), "rule", "del", "priority", &rule.priority.0.to_string()];
-                assert!(std::process::Command::new("ip").args(words).status().unwrap().success());
+                assert!(Command::new("ip").args(words).status().unwrap().success());
             }
         }
     }
-    for name in ["fip-priorities"] {
-        let path = hands.state_path().join(name);
-        let text = std::fs::read_to_string(&path).unwrap();
-        let own = format!("{},", STILL_THERE.0);
-        let kept: String = text.lines().filter(|line| line.starts_with(&own)).map(|line| format!("{line}\n")).collect();
-        std::fs::write(path, kept).unwrap();
-    }
-    let mut agent = Agent::start(home, AGENT, MANY_THREADS);
-    agent.says("start");
     agent.says(&format!("add {} {}", DROPPED.0, DROPPED.1));
     agent.says("update");
-    agent
 }

@@ -89,7 +89,7 @@ pub(crate) fn builder() -> Option<PathBuf> {
 fn build_and_compare(builder: &Path, scenario: &str) -> (bool, String) {
     let workdir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-node-{scenario}-{}", std::process::id()));
     let output = Command::new("timeout")
-        .args(["--kill-after=5", "400"])
+        .args(["--kill-after=5", "600"])
         .arg(builder)
         .args(["run", "--scenario", scenario, "--privsep-threads", "16", "--workdir"])
         .arg(&workdir)

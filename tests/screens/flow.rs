@@ -200,7 +200,6 @@ fn what_never_passes_here_is_one_way_and_no_loss() {
             [inside, far],
             "One-way here: answers go from the snat namespace straight",
         ),
-        (well(), Class::Snat, [inside, far], "It leaves the node; nothing came back from outside"),
     ] {
         let mut desk = live(140, 45, node).keys("T");
         let mut one = interval(5);

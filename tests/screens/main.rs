@@ -12,6 +12,7 @@
 
 mod any;
 mod article;
+mod carried;
 mod chains;
 mod desk;
 mod docs;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fipscope::net::Snapshot;
 use fipscope::neutron::Layout;
-use fipscope::plan::journal::{Back, Begin, Entry, Event, Outcome, Past, Planned, Round};
+use fipscope::plan::journal::{Back, Begin, Entry, Event, Outcome, Past, Planned};
 use fipscope::topology::scenario::{FIP, FPR, QROUTER, RFP, Scenario};
 use fipscope::tui::theme::Theme;
 use fipscope::tui::{Effect, Msg, Node, Order, Over, Proposal, Purpose, Screen, Stage, Wanted};
@@ -64,7 +64,7 @@ fn end(id: u64, outcome: Outcome) -> Entry {
     Entry::End { id, at: crate::article::taken_at(), outcome }
 }
 
-fn nothing() -> Back {
+pub fn nothing() -> Back {
     Back::Nothing("it is gone".to_owned())
 }
 
@@ -209,7 +209,11 @@ fn what_may_not_be_changed_is_refused_with_the_reason() {
     forbidden.state.read_only = true;
     let forbidden = forbidden.keys("192.168.1.3<enter>d<enter>");
     assert!(forbidden.screen().contains("read-only was asked for"), "{}", forbidden.screen());
-    for desk in [offline, forbidden] {
+    let mut powerless = live(100, 30, ruleless());
+    powerless.state.lacking = vec!["CAP_NET_ADMIN".to_owned()];
+    let powerless = powerless.keys("192.168.1.3<enter>d<enter>");
+    assert!(powerless.screen().contains("run it as root, this process has no CAP_NET_ADMIN"), "{}", powerless.screen());
+    for desk in [offline, forbidden, powerless] {
         assert!(desk.effects.is_empty() && desk.state.prompt.is_none() && !desk.state.changing);
         // Copied or saved it can be all the same.
         let script = order(&desk).plan.script();
@@ -228,111 +232,6 @@ fn a_plan_is_saved_under_a_plain_name() {
     assert!(desk.screen().contains("saved: /root/fipscope.sh"), "{}", desk.screen());
     desk.send(Msg::Saved(Err("it is there\u{1b}[2J already".to_owned())));
     assert!(desk.screen().contains("already") && !desk.screen().contains('\u{1b}'), "{}", desk.screen());
-}
-
-#[test]
-fn each_step_tells_how_far_it_came() {
-    let mut desk = live(80, 24, ruleless()).keys("192.168.1.3<enter>d<enter>192.168.1.3<enter>");
-    let order = order(&desk);
-    assert!(order.plan.steps.len() >= 4, "{:?}", order.plan.steps.len());
-    desk.send(Msg::Told(Entry::Begin(Box::new(begin(&order, 7)))));
-    assert!(desk.screen().contains("Under way: step 0 of"), "{}", desk.screen());
-    desk.send(Msg::Told(step(7, 1, Event::Doing(nothing()))));
-    desk.send(Msg::Told(step(7, 1, Event::Done)));
-    desk.send(Msg::Told(step(7, 2, Event::Skipped)));
-    desk.send(Msg::Told(step(7, 3, Event::Doing(nothing()))));
-    desk.send(Msg::Told(step(7, 3, Event::Failed("File exists\u{1b}[2J".to_owned()))));
-    let desk = desk.keys("jj");
-    assert_snapshot!("plan-running-80x24", desk.screen());
-    assert!(desk.screen().contains("step 3 of"), "{}", desk.screen());
-    // What another change's steps come to is not told here.
-    let before = desk.screen();
-    let mut desk = desk;
-    desk.send(Msg::Told(step(8, 4, Event::Done)));
-    assert_eq!(desk.screen(), before);
-}
-
-#[test]
-fn the_end_says_whether_it_was_seen_to_be_so() {
-    let run = |over: Result<Over, String>| {
-        let mut desk = live(80, 24, ruleless()).keys("192.168.1.3<enter>r<enter>");
-        desk.send(Msg::Over(over));
-        assert!(!desk.state.changing);
-        assert_eq!(desk.effects.last(), Some(&Effect::Reread), "the node is read again");
-        desk
-    };
-    let order = order(&live(80, 24, ruleless()).keys("192.168.1.3<enter>r"));
-    let over = |verified, failure: Option<&str>| {
-        Ok(Over { past: past(&order, 7, failure.is_some()), verified, failure: failure.map(str::to_owned) })
-    };
-    let done = run(over(true, None));
-    assert_snapshot!("plan-verified-80x24", done.screen());
-    let unseen = run(over(false, None));
-    assert!(unseen.screen().contains("! Done: change 7"), "{}", unseen.screen());
-    let failed = run(over(false, Some("all steps were done, but:\n  DVR301 is still there: no rule")));
-    assert_snapshot!("plan-failed-80x24", failed.screen());
-    let mut refused = run(Err("another change is under way\ntry again".to_owned()));
-    assert!(refused.screen().contains("Nothing was done: another change is under way; try again"));
-    assert!(refused.screen().contains("; Enter looks at the"), "{}", refused.screen());
-    refused.send(Msg::Node(Ok(ruleless())));
-    let again = refused.keys("<enter>");
-    assert_eq!(shown(&again).stage, Stage::Shown(false));
-    // Whoever waits is shown the chain that was mended.
-    let mended = || Msg::Node(Ok(Node::of(Scenario::article(Layout::Pike).snapshot)));
-    let mut done = done;
-    done.send(mended());
-    assert!(matches!(done.state.above.last(), Some(Screen::Chain(_))));
-    assert!(done.screen().contains("Every link holds"), "{}", done.screen());
-    assert!(done.screen().contains("Done and verified: change 7 of the journal"), "{}", done.screen());
-    // Once; and from the plan it is one key away.
-    let mut back = done.keys("<esc>");
-    back.send(mended());
-    assert!(matches!(shown(&back).stage, Stage::Over(true, None)));
-    assert!(matches!(back.keys("<enter>").state.above.last(), Some(Screen::Chain(_))));
-    // Whoever went elsewhere stays there.
-    let mut away = run(over(true, None)).keys("f");
-    away.send(mended());
-    assert!(matches!(away.state.above.last(), Some(Screen::Findings(_))));
-}
-
-#[test]
-fn what_is_under_way_is_not_cut_short_by_one_key() {
-    let desk = live(80, 24, ruleless()).keys("192.168.1.3<enter>r<enter>");
-    let sent = desk.effects.len();
-    let asked = desk.keys("q");
-    assert!(asked.screen().contains("q again leaves then"), "{}", asked.screen());
-    assert_eq!(asked.effects.len(), sent);
-    assert_eq!(asked.keys("jq").effects.len(), sent, "any other key takes it back");
-    let left = live(80, 24, ruleless()).keys("192.168.1.3<enter>r<enter>qq");
-    assert_eq!(left.effects.last(), Some(&Effect::Quit));
-}
-
-#[test]
-fn the_later_rounds_of_an_announcement_are_counted() {
-    let round = |number| Msg::Announced(Ok(Round { address: "192.168.1.3".parse().unwrap(), number, of: 3 }));
-    let mut desk = live(100, 24, ruleless()).keys("192.168.1.3<enter>");
-    desk.send(round(1));
-    assert!(desk.screen().contains("announced 1/3"), "{}", desk.screen());
-    let asked = desk.keys("q");
-    assert!(asked.screen().contains("192.168.1.3 is to be announced 2 more times"), "{}", asked.screen());
-    let mut desk = asked.keys("<esc>");
-    desk.send(round(2));
-    assert!(desk.screen().contains("announced 2/3"), "{}", desk.screen());
-    desk.send(round(3));
-    assert!(!desk.screen().contains("announced"), "{}", desk.screen());
-    desk.send(round(1));
-    desk.send(Msg::Announced(Err("192.168.1.3 is announced no more\u{1b}[2J".to_owned())));
-    assert!(desk.screen().contains("192.168.1.3 is announced no more") && !desk.screen().contains('\u{1b}'));
-    assert_eq!(desk.keys("q").effects.last(), Some(&Effect::Quit));
-}
-
-#[test]
-fn who_looks_elsewhere_is_told_at_the_bottom() {
-    let mut desk = live(80, 24, ruleless()).keys("192.168.1.3<enter>r<enter><esc><esc>");
-    let order = order(&live(80, 24, ruleless()).keys("192.168.1.3<enter>r"));
-    desk.send(Msg::Told(Entry::Begin(Box::new(begin(&order, 7)))));
-    desk.send(Msg::Over(Ok(Over { past: past(&order, 7, false), verified: true, failure: None })));
-    assert!(desk.screen().contains("change 7 is done"), "{}", desk.screen());
 }
 
 #[test]

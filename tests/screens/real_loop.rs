@@ -259,6 +259,24 @@ fn the_wire_is_asked_and_acknowledgements_are_kept_outside_the_loop() {
 }
 
 #[test]
+fn who_has_the_address_is_asked_while_the_plan_is_read() {
+    let mut stage = Stage::new(Arc::new(|| Ok(Node::of(Scenario::article(Layout::Pike).snapshot))));
+    let silent: Prober = Arc::new(|questions: &[WireQuestion]| vec![WireAnswer::Silent; questions.len()]);
+    let asker: Asker = Arc::new(|_: &[RouteQuestion]| Vec::new());
+    let reach = Reach { asker: Some(asker), finder: Some(silent), ..Reach::default() };
+    stage.console = stage.console.reaching(reach.clone());
+    stage.keys("");
+    stage.keys("a192.168.1.77<tab>10.0.0.77<enter>");
+    assert!(stage.screen().contains("Nobody on the external network answers for 192.168.1.77."), "{}", stage.screen());
+    let fails: Prober = Arc::new(|_: &[WireQuestion]| panic!("a wire that fails"));
+    for (finder, said) in [(Some(fails), "a wire that fails"), (None, "there is no wire to ask")] {
+        stage.console = stage.console.reaching(Reach { finder, ..reach.clone() });
+        stage.keys("<esc><enter>");
+        assert!(stage.screen().contains(said), "{}", stage.screen());
+    }
+}
+
+#[test]
 fn the_journal_is_read_outside_the_loop() {
     // No change was ever made there: it does not exist.
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-journal");

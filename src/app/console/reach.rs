@@ -54,6 +54,8 @@ pub struct Reach {
     pub ears: Option<Ears>,
     /// Packets of its own.
     pub messenger: Option<Messenger>,
+    /// What the process would need to change the node, and has not.
+    pub lacking: Vec<String>,
     /// The node, where it may be changed.
     pub site: Option<Site>,
 }

@@ -141,6 +141,9 @@ impl Past {
                 None => {}
             }
         }
+        if plan.steps.is_empty() {
+            return (plan, nothing);
+        }
         let stops =
             self.aim.deliver.iter().map(|address| format!("Traffic of {address} stops, as before that change."));
         plan.warnings.extend(stops);

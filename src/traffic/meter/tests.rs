@@ -7,7 +7,7 @@ use crate::net::IfName;
 use crate::neutron::Layout;
 use crate::path::{ICMP, TCP, UDP};
 use crate::topology::scenario::{FG, FIP, FPR, QR, QROUTER, RFP, SNAT, Scenario};
-use crate::traffic::{Interval, StopsAt};
+use crate::traffic::{Count, Interval, StopsAt};
 
 const FIXED: [u8; 4] = [10, 0, 0, 4];
 const FLOATING: [u8; 4] = [192, 168, 1, 3];

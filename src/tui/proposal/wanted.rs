@@ -8,7 +8,7 @@ use crate::check::Finding;
 use crate::net::{ConntrackEntry, Mac, NetnsName};
 use crate::plan::journal::{Aim, Past, State as PastState, StepState};
 use crate::plan::repair::Mending;
-use crate::plan::{Associate, Due, Plan, Refused, Remove, associate, due, forget, remove};
+use crate::plan::{Associate, Due, Plan, Refused, Rehearsal, Remove, associate, due, forget, remove};
 use crate::tui::findings::FindingId;
 use crate::tui::overview::FipId;
 use crate::tui::state::Node;
@@ -56,6 +56,11 @@ impl Wanted {
             Self::Undone(past) => format!("undo change {}", past.id),
             Self::Completed(past) => format!("complete change {}", past.id),
         }
+    }
+
+    /// It ends a change that has no end, even where no step is left to be done.
+    pub(in crate::tui) fn settles(&self) -> bool {
+        matches!(self, Self::Undone(past) | Self::Completed(past) if !past.is_settled())
     }
 
     /// Who has to be asked of before: an association's floating IP may be
@@ -172,7 +177,7 @@ fn undoing(past: &Past, node: &Node) -> Result<Order, String> {
             return Err(format!("the node is not as change {} left it: {}", past.id, differing.join("\n")));
         }
     }
-    if plan.steps.is_empty() {
+    if plan.steps.is_empty() && past.is_settled() {
         return Err(format!("nothing of change {} is left that could be taken back", past.id));
     }
     let word = past.aim.deliver.first().map(IpAddr::to_string);
@@ -187,11 +192,23 @@ fn completing(past: &Past, node: &Node) -> Result<Order, String> {
         return Err(format!("change {} was being taken back already: u in the journal goes on with that", past.id));
     }
     let mut plan = Plan::new(past.intent.clone());
+    let (mut rehearsal, mut differing) = (Rehearsal::of(&node.snapshot), Vec::new());
     for step in &past.steps {
-        plan.push(&step.planned.place, step.planned.action.clone());
+        let (place, action) = (&step.planned.place, &step.planned.action);
+        plan.push(place, action.clone());
+        let due = match step.state {
+            StepState::Done | StepState::Skipped => Due::Already,
+            _ => rehearsal.next(place, action),
+        };
         if let Some(last) = plan.steps.last_mut() {
-            last.already = matches!(step.state, StepState::Done | StepState::Skipped);
+            last.already = due == Due::Already;
         }
+        if let Due::Changed(what) = due {
+            differing.push(what);
+        }
+    }
+    if !differing.is_empty() {
+        return Err(format!("the rest of change {} cannot be done any more: {}", past.id, differing.join("\n")));
     }
     Ok(Order::of(plan, past.aim.clone(), node))
 }

@@ -7,7 +7,7 @@ use crate::plan::journal::{Entry, Past, Round};
 use crate::tui::message::{Effect, Over};
 use crate::tui::proposal::{Proposal, Stage};
 use crate::tui::state::{Screen, State};
-use crate::tui::words::one_line;
+use crate::tui::words::{count, one_line};
 
 /// Something happened to a step.
 pub(super) fn told(state: &mut State, entry: Entry) {
@@ -54,24 +54,33 @@ pub(super) fn open_chain(state: &mut State) {
         if let Screen::Proposal(shown) = screen
             && std::mem::take(&mut shown.opens)
         {
-            found = chained(shown.chain(), &node).map(|fip| (at, fip, shown.answer().1));
+            let change = shown.past.as_ref().map_or(0, |past| past.id);
+            let verified = if matches!(shown.stage, Stage::Over(true, _)) { "done and verified" } else { "done" };
+            let told = format!("change {change} is {verified}; u takes it back, Esc shows its steps");
+            found = chained(shown.chain(), &node).map(|fip| (at, fip, told));
         }
     }
     let in_sight = state.above.len();
-    if let Some((at, fip, answer)) = found
+    if let Some((at, fip, told)) = found
         && at + 1 == in_sight
         && state.prompt.is_none()
         && state.help.is_none()
     {
         super::open_chain(state, fip);
-        state.notice = Some(answer);
+        state.notice = Some(told);
     }
 }
 
 /// A round of the announcement was sent, or none will be any more.
 pub(super) fn announced(state: &mut State, result: Result<Round, String>) {
     match result {
-        Ok(round) => state.announcing = Some(round).filter(|round| round.number < round.of),
+        Ok(round) => {
+            state.announcing = Some(round).filter(|round| round.number < round.of);
+            // Nothing is cut short by leaving any more.
+            if state.announcing.is_none() && std::mem::take(&mut state.leaving) {
+                state.notice = Some(format!("{} is announced: q leaves", round.address));
+            }
+        }
         Err(why) => {
             state.announcing = None;
             state.notice = Some(printable(&one_line(&why), 300));
@@ -101,8 +110,9 @@ pub(super) fn quit(state: &mut State) -> Vec<Effect> {
     let under_way = match &state.announcing {
         _ if state.changing => "a change is under way and comes to its end: q again leaves then".to_owned(),
         Some(round) => {
-            let left = round.of - round.number;
-            format!("{} is to be announced {left} more times: q again leaves that out", round.address)
+            let left = usize::try_from(round.of - round.number).unwrap_or(usize::MAX);
+            let left = count(left, "more time", "more times");
+            format!("{} is to be announced {left}: q again leaves that out", round.address)
         }
         None => return vec![Effect::Quit],
     };

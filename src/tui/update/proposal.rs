@@ -185,19 +185,8 @@ fn open_result(state: &mut State, node: &Node, chain: Option<Chained>) {
 /// Asks for the word where one has to be typed, else carries it out. A plan that
 /// became another one since it was looked at is looked at first.
 fn apply(state: &mut State, node: &Node) -> Vec<Effect> {
-    let refusal = if !state.live {
-        Some("this is a saved reading: nothing can be changed; y copies the plan as a script")
-    } else if state.frozen.is_some() {
-        Some("this plan is for the node as it was: nothing is changed; L goes back to live")
-    } else if state.read_only {
-        Some("read-only was asked for: nothing is changed; y copies the plan as a script")
-    } else if state.changing {
-        Some("another change is under way")
-    } else {
-        None
-    };
-    if let Some(why) = refusal {
-        state.notice = Some(why.to_owned());
+    if let Some(why) = refusal(state) {
+        state.notice = Some(why);
         return Vec::new();
     }
     let Some(Screen::Proposal(shown)) = state.above.last_mut() else { return Vec::new() };
@@ -221,6 +210,10 @@ fn apply(state: &mut State, node: &Node) -> Vec<Effect> {
         }
         (Ok(_), Stage::Shown(false)) => {}
     }
+    if shown.is_nothing() {
+        state.notice = Some("all of it is so already: there is nothing to do".to_owned());
+        return Vec::new();
+    }
     match shown.order.as_ref().ok().and_then(|order| order.consent()) {
         Some(word) => {
             let purpose = Purpose::Consent { word };
@@ -229,6 +222,24 @@ fn apply(state: &mut State, node: &Node) -> Vec<Effect> {
         }
         None => carry_out(state),
     }
+}
+
+/// Why nothing may be changed, where that is so.
+fn refusal(state: &State) -> Option<String> {
+    let why = if !state.live {
+        "this is a saved reading: nothing can be changed; y copies the plan as a script"
+    } else if state.frozen.is_some() {
+        "this plan is for the node as it was: nothing is changed; L goes back to live"
+    } else if state.read_only {
+        "read-only was asked for: nothing is changed; y copies the plan as a script"
+    } else if !state.lacking.is_empty() {
+        return Some(format!("run it as root, this process has no {}", state.lacking.join(", no ")));
+    } else if state.changing {
+        "another change is under way"
+    } else {
+        return None;
+    };
+    Some(why.to_owned())
 }
 
 /// The word was typed, or something else.
