@@ -13,6 +13,7 @@ pub mod console;
 mod effects;
 mod error;
 mod exit;
+mod follow;
 pub mod listener;
 pub mod live;
 mod log;

@@ -18,8 +18,8 @@ pub use environment::Environment;
 pub use file::FileSettings;
 pub use settings::Settings;
 pub use typed::{
-    CheckArgs, ColorChoice, Command, Format, LabArgs, LowArgs, ShowArgs, Shown, SnapshotArgs, TCP, TraceArgs,
-    TrafficArgs, UDP, WatchArgs, protocol,
+    CheckArgs, ColorChoice, Command, Format, LabArgs, LowArgs, ProbeBy, ProbeTo, ShowArgs, Shown, SnapshotArgs, TCP,
+    TraceArgs, TrafficArgs, UDP, WatchArgs, protocol,
 };
 
 use std::path::PathBuf;

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use socket::Socket;
 
-use crate::net::{ConntrackEntry, IfName, Netns, NetnsName, Observed, Snapshot};
+use crate::net::{ConntrackEntry, ConntrackTuple, IfName, Netns, NetnsName, Observed, Snapshot};
 pub use lookup::ask_routes;
 pub use offline::{LARGEST_SNAPSHOT, OfflineError, load, load_recording};
 pub use watch::{Handle, Health, Update, Watcher};
@@ -180,6 +180,26 @@ pub fn read_netns(dir: &Path, name: &NetnsName) -> Observed<Netns> {
 /// The tracked connections of one namespace. Absent where it is gone.
 pub fn read_conntrack(dir: &NetnsDir, name: &NetnsName) -> Observed<Vec<ConntrackEntry>> {
     let read = || Socket::netfilter().and_then(|mut socket| conntrack::dump_conntrack(&mut socket));
+    match dir.open(name).and_then(|ns| enter(&ns, read)) {
+        Ok(Ok(entries)) => Observed::Seen(entries),
+        Ok(Err(error)) => Observed::Unreadable(error.to_string()),
+        Err(NetnsError::Gone(_)) => Observed::Absent,
+        Err(error) => Observed::Unreadable(error.to_string()),
+    }
+}
+
+/// The tracked connections of one namespace that have these directions, the
+/// original's or the reply's, in their order; each costs the kernel one look.
+/// Absent where the namespace is gone.
+pub fn find_conntrack(
+    dir: &NetnsDir,
+    name: &NetnsName,
+    wanted: &[ConntrackTuple],
+) -> Observed<Vec<Option<ConntrackEntry>>> {
+    let read = || {
+        let mut socket = Socket::netfilter()?;
+        wanted.iter().map(|tuple| conntrack::find_conntrack(&mut socket, tuple)).collect::<Result<Vec<_>, _>>()
+    };
     match dir.open(name).and_then(|ns| enter(&ns, read)) {
         Ok(Ok(entries)) => Observed::Seen(entries),
         Ok(Err(error)) => Observed::Unreadable(error.to_string()),

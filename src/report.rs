@@ -17,6 +17,7 @@ pub mod text;
 pub use crate::check::Focus;
 use crate::net::Change;
 use crate::path::Walk;
+use crate::traffic::{Errand, Fate, Stations};
 pub use entry::{Entry, EntryQuery, entry, entry_words};
 use judged::subject;
 pub use judged::{Counts, Group, Judged, Narrowed, Shown};
@@ -31,6 +32,23 @@ pub enum Back<'a> {
     None,
     /// The answer's own walk.
     Walk(&'a Walk),
+}
+
+/// A packet of our own that was followed, and what became of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Probed<'a> {
+    /// About which floating IP.
+    pub floating_ip: std::net::Ipv4Addr,
+    /// What was sent.
+    pub errand: &'a Errand,
+    /// Its way.
+    pub stations: &'a Stations,
+    /// What became of it.
+    pub fate: &'a Fate,
+    /// Why it goes no further, where it does not.
+    pub reason: Option<&'a str>,
+    /// Packets that the kernel dropped before they were seen.
+    pub lost: u64,
 }
 
 /// A change in one line: `+`, `-` or `~`, and what came, went, or differs.

@@ -12,7 +12,11 @@
 
 mod answers;
 mod count;
+mod errand;
+mod fate;
+mod filter;
 mod flow;
+mod follow;
 mod fragment;
 mod interval;
 mod known;
@@ -22,11 +26,17 @@ mod pcapng;
 mod site;
 mod state;
 mod stop;
+mod trail;
 mod verdict;
 
 pub use count::{CLASSES, Count, short};
+pub use errand::{Aim, Errand};
+pub use fate::Fate;
+pub use filter::Filter;
+pub use follow::{Conversation, Follow, Glimpse, Trail, TrailPoint, Way, Waypoint};
 pub use interval::{FipTraffic, FlowTraffic, Interval, RouterTraffic};
 pub use meter::{Memory, Meter, Sighting};
 pub use pcapng::Pcapng;
 pub use state::{FipId, Hop, Traffic};
 pub use stop::StopsAt;
+pub use trail::{Expected, Station, Stations};

@@ -7,7 +7,9 @@
 
 mod chain;
 mod diagram;
+mod errand;
 mod findings;
+mod flow;
 mod form;
 mod goto;
 mod journal;
@@ -35,7 +37,9 @@ mod walk;
 mod words;
 
 pub use chain::{Chain, LinkId};
+pub use errand::{ErrandView, Followed};
 pub use findings::{FindingId, FindingRow, FindingsView};
+pub use flow::{FlowId, FlowView};
 pub use form::{Field, Form, Missing, Offer};
 pub use journal::JournalView;
 pub use judged::{Counts, Judged};
@@ -51,7 +55,7 @@ pub use router::{Band, RouterView, WayId, WayRow};
 pub use state::{Frozen, Node, Prompt, Purpose, Screen, State};
 pub use timeline::{Event, EventRow, EventsView, MOST_CHANGES, MOST_WEIGHT, Moment, Timeline};
 pub use tracked::{Tracked, TrackedRow, TrackedView};
-pub use traffic::{Heard, Hearing, Said, TrafficId, TrafficRow, TrafficView};
+pub use traffic::{Attention, Heard, Hearing, History, Said, TrafficId, TrafficRow, TrafficView, Writing, Written};
 pub use update::update;
 pub use view::view;
 pub use walk::{Answered, Asked, Ends, Walking, Walks};

@@ -16,7 +16,7 @@ use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-pub use self::reach::{Asker, Keeper, Prober, Reach, Source, Tracker};
+pub use self::reach::{Asker, Keeper, Messenger, Prober, Reach, Source, Tracker};
 use super::changer::{self, Changer};
 use super::effects;
 use super::listener::Listener;
@@ -312,6 +312,10 @@ impl<B: Backend> Console<B> {
                     (Some(prober), Some(node)) => self.worker.probe(prober, node.clone()),
                     _ => quit |= self.send(Msg::Probed(Err("there is no wire to ask".to_owned())))?,
                 },
+                Effect::SendPacket(errand) => match (&self.reach.messenger, &self.state.node) {
+                    (Some(messenger), Some(node)) => self.worker.send(messenger, node.clone(), *errand),
+                    _ => quit |= self.send(Msg::Followed(Err("there is nowhere to send it from".to_owned())))?,
+                },
                 Effect::AskTaken(question) => {
                     if let Some(finder) = &self.reach.finder {
                         self.worker.find(finder, question);
@@ -325,6 +329,7 @@ impl<B: Backend> Console<B> {
                     _ => quit |= self.send(Msg::Heard(Err("there is nothing to listen to".to_owned())))?,
                 },
                 Effect::StopListening => self.listener.stop(),
+                Effect::Attend(attention) => self.listener.attend(attention),
                 Effect::ReadTracked { namespaces, addresses } => match &self.reach.tracker {
                     Some(tracker) => self.worker.track(tracker, namespaces, addresses),
                     None => quit |= self.send(Msg::Tracked(Vec::new()))?,

@@ -123,6 +123,12 @@ pub(super) enum AppError {
         /// Why.
         source: io::Error,
     },
+    /// No thread could be started.
+    #[error("cannot start a thread: {source}; try again")]
+    Thread {
+        /// Why.
+        source: io::Error,
+    },
     /// There is nowhere to listen.
     #[error(
         "no namespace of the L3 agent stands on {node}: there is nowhere to listen\ntry the example: fipscope lab --traffic -- fipscope traffic"
@@ -188,6 +194,7 @@ impl AppError {
             | Self::NoChange(_)
             | Self::Silent { .. }
             | Self::Signals { .. }
+            | Self::Thread { .. }
             | Self::Acknowledged { .. }
             | Self::Refused(_)
             | Self::Exec(_)

@@ -9,7 +9,7 @@ use std::thread;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::worker::broken;
-use crate::tui::{Heard, Msg, Node};
+use crate::tui::{Attention, Heard, Msg, Node};
 
 /// Listens until the console wants no more, and hands over what was heard, an
 /// interval at a time; that says whether to go on. It is called on a thread of
@@ -23,6 +23,7 @@ const WAITING: usize = 8;
 pub struct Desk {
     over: Arc<AtomicBool>,
     node: Mutex<Node>,
+    attention: Mutex<Attention>,
 }
 
 /// Who listens for the console.
@@ -44,6 +45,11 @@ impl Desk {
         self.lock().clone()
     }
 
+    /// What else is wanted of the listening.
+    pub fn attention(&self) -> Attention {
+        self.attention.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Becomes true when nobody wants to hear any more.
     pub fn over(&self) -> &Arc<AtomicBool> {
         &self.over
@@ -59,7 +65,7 @@ impl Listener {
     /// Begins to listen on a node.
     pub(super) fn start(&mut self, ears: &Ears, node: Node) {
         self.stop();
-        let desk = Arc::new(Desk { over: Arc::default(), node: Mutex::new(node) });
+        let desk = Arc::new(Desk { over: Arc::default(), node: Mutex::new(node), attention: Mutex::default() });
         let (sender, news) = channel(WAITING);
         let (ears, own) = (ears.clone(), desk.clone());
         let failed = sender.clone();
@@ -84,6 +90,13 @@ impl Listener {
     pub(super) fn follow(&self, node: &Node) {
         if let Some(running) = &self.running {
             *running.desk.lock() = node.clone();
+        }
+    }
+
+    /// Something else is wanted of the listening.
+    pub(super) fn attend(&self, attention: Attention) {
+        if let Some(running) = &self.running {
+            *running.desk.attention.lock().unwrap_or_else(PoisonError::into_inner) = attention;
         }
     }
 

@@ -9,6 +9,7 @@ use super::console;
 use super::console::ConsoleError;
 use super::error::AppError;
 use super::exit::Exit;
+use super::follow;
 use super::live::Live;
 use super::output::{note, style};
 use super::replay;
@@ -20,7 +21,8 @@ use crate::lab::{self, Lab, LabOptions};
 use crate::net::{NetnsName, Observed, Recording, RouteQuestion, Snapshot, WireQuestion, printable};
 use crate::netns::NetnsDir;
 use crate::probe;
-use crate::tui::Node;
+use crate::traffic::Errand;
+use crate::tui::{Followed, Node};
 
 /// The node, or the file that stands for it.
 pub(super) fn snapshot(settings: &Settings, conntrack: bool) -> Result<Snapshot, AppError> {
@@ -74,6 +76,7 @@ pub(super) fn console(settings: &Settings) -> Result<Exit, AppError> {
         keeper: Some(keeper(settings.clone())),
         tracker: tracker(settings),
         ears: settings.from.is_none().then(|| ears(NetnsDir::new(&settings.netns_dir))),
+        messenger: messenger(settings),
         lacking: super::privileges::lacking(),
         site: if settings.from.is_none() { super::consent::site(settings).ok() } else { None },
     };
@@ -123,6 +126,15 @@ fn tracker(settings: &Settings) -> Option<console::Tracker> {
         Observed::Unreadable(why) => Err(why),
     };
     settings.from.is_none().then(|| -> console::Tracker { Arc::new(read) })
+}
+
+/// Packets of this node's own, followed; a file sends none.
+fn messenger(settings: &Settings) -> Option<console::Messenger> {
+    let netns_dir = NetnsDir::new(&settings.netns_dir);
+    let send = move |node: &Node, errand: &Errand, tell: &mut dyn FnMut(Followed) -> bool| {
+        follow::follow(&netns_dir, (&node.snapshot, &node.topology), errand, tell).map_err(|error| error.to_string())
+    };
+    settings.from.is_none().then(|| -> console::Messenger { Arc::new(send) })
 }
 
 /// The codes of what the lab is to have broken.

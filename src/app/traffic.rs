@@ -1,9 +1,12 @@
 //! `fipscope traffic`: listen, count, tell every interval, until the time is over
 //! or somebody interrupts.
 
+mod along;
 mod ears;
 mod file;
 mod listen;
+mod probe;
+mod translate;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -26,8 +29,10 @@ use crate::neutron::{NamespaceKind, parse_namespace};
 use crate::path::Node;
 use crate::report::{self, Query, Selection};
 use crate::topology::{FloatingIp, Topology};
-use crate::traffic::{Interval, Memory, Meter, Traffic};
+use crate::traffic::{Filter, Interval, Memory, Meter, Traffic};
 
+use along::Along;
+pub(super) use along::place;
 pub(super) use ears::ears;
 use file::CaptureFile;
 use listen::{Clock, Ear, Ended};
@@ -52,6 +57,9 @@ pub(super) fn traffic(asked: &TrafficArgs, settings: &Settings) -> Result<Exit, 
     if settings.from.is_some() {
         return Err(AppError::Usage("traffic listens on this node: it does not go with --from or FIPSCOPE_FROM"));
     }
+    if let Some(by) = asked.probe {
+        return probe::probe(asked, by, settings);
+    }
     let over = interrupted()?;
     let mut reading = Reading::first(asked, settings)?;
     let names = reading.namespaces();
@@ -62,7 +70,9 @@ pub(super) fn traffic(asked: &TrafficArgs, settings: &Settings) -> Result<Exit, 
     for (name, why) in capture.deaf() {
         note(&format!("fipscope: not listened in {name}: {why}"));
     }
-    let mut file = asked.write.as_deref().map(CaptureFile::create).transpose()?;
+    let file = asked.write.as_deref().map(CaptureFile::create).transpose()?;
+    let filter = Filter::of(asked.filter.as_deref().unwrap_or_default());
+    let mut along = Along { file, filter, only: reading.only.clone(), follow: None };
     let mut ear = Ear::open(capture, Clock::start(asked.interval, asked.duration, now()), over);
     let mut traffic = Traffic::until(ear.clock.next_end(now()));
     let mut memory = Memory::default();
@@ -70,12 +80,12 @@ pub(super) fn traffic(asked: &TrafficArgs, settings: &Settings) -> Result<Exit, 
         let node = Node::of(&reading.snapshot, &reading.topology);
         let names = ear.capture.names();
         let mut meter = Meter::new(&node, &reading.snapshot, &reading.topology, &names, &mut traffic, memory);
-        let about = (&reading.snapshot, reading.only.as_ref());
-        let mut tell = |interval: Interval| {
-            let read = tell(interval, about, settings)?;
+        let mut tell = |interval: Interval, along: &mut Along| {
+            along.file.as_mut().map_or(Ok(()), CaptureFile::flush)?;
+            let read = tell(interval, &reading, &along.filter, settings)?;
             Ok(if read { ControlFlow::Continue(()) } else { ControlFlow::Break(Ended::Done) })
         };
-        let ended = ear.listen(&mut meter, &mut traffic, &mut file, about, &mut tell)?;
+        let ended = ear.listen(&mut meter, &mut traffic, &mut along, &reading.snapshot, &mut tell)?;
         memory = meter.into_memory();
         if let Ended::NodeChanged = ended {
             drop(node);
@@ -83,11 +93,12 @@ pub(super) fn traffic(asked: &TrafficArgs, settings: &Settings) -> Result<Exit, 
             ear.follow(&reading.namespaces());
             if ear.capture.names() != names {
                 memory = Memory::default();
-                file.iter_mut().for_each(CaptureFile::renumber);
+                along.renumber();
             }
+            along.only.clone_from(&reading.only);
             continue;
         }
-        if let Some(file) = file {
+        if let Some(file) = along.file {
             file.finish()?;
         }
         return Ok(if let Ended::Interrupted = ended { Exit::Other(INTERRUPTED) } else { Exit::Done });
@@ -147,15 +158,14 @@ fn query(asked: &TrafficArgs) -> Option<Query> {
 }
 
 /// Prints an interval. False where nobody reads any more.
-fn tell(
-    mut interval: Interval,
-    (snapshot, only): (&Snapshot, Option<&FloatingIp>),
-    settings: &Settings,
-) -> Result<bool, AppError> {
-    if let Some(only) = only {
+fn tell(mut interval: Interval, reading: &Reading, filter: &Filter, settings: &Settings) -> Result<bool, AppError> {
+    if let Some(only) = &reading.only {
         interval.floating_ips.retain(|fip| listen::is_of(&fip.id, only));
         interval.flows.retain(|flow| flow.floating_ip.as_ref().is_some_and(|fip| listen::is_of(fip, only)));
     }
+    translate::translate(&mut interval, &NetnsDir::new(&settings.netns_dir), &reading.topology);
+    interval.narrow(filter);
+    let snapshot = &reading.snapshot;
     stream(&match settings.format {
         Format::Text => report::text::traffic(&interval, style(settings)),
         Format::Json => report::json::traffic(&snapshot.node, &interval),

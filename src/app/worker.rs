@@ -10,9 +10,10 @@ use std::thread;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::console::{Asker, Keeper, Prober, Source, Tracker};
+use super::console::{Asker, Keeper, Messenger, Prober, Source, Tracker};
 use crate::check::{Pick, questions};
 use crate::net::{NetnsName, RouteQuestion, WireAnswer, WireQuestion};
+use crate::traffic::Errand;
 use crate::tui::{Msg, Node, Tracked};
 
 /// Connections of a namespace that are told of.
@@ -24,6 +25,8 @@ enum Job {
     Ask(Asker, Vec<RouteQuestion>),
     /// Asks the wire about a reading.
     Probe(Prober, Node),
+    /// Sends one packet and follows it.
+    Send(Messenger, Node, Errand),
     /// Asks the wire who has an address.
     Find(Prober, WireQuestion),
     /// Remembers an acknowledgement: node, finding, and whether it is taken back.
@@ -65,6 +68,11 @@ impl Worker {
         self.give(Job::Probe(prober.clone(), node));
     }
 
+    /// Wants one packet sent and followed.
+    pub(super) fn send(&mut self, messenger: &Messenger, node: Node, errand: Errand) {
+        self.give(Job::Send(messenger.clone(), node, errand));
+    }
+
     /// Wants to know who has an address.
     pub(super) fn find(&mut self, finder: &Prober, question: WireQuestion) {
         self.give(Job::Find(finder.clone(), question));
@@ -98,7 +106,9 @@ impl Worker {
             return std::future::pending().await;
         }
         let answer = self.answers.recv().await;
-        self.pending -= 1;
+        // A packet that is followed tells several times how far it came.
+        let on_its_way = matches!(&answer, Some(Msg::Followed(Ok(followed))) if followed.answer.is_none());
+        self.pending -= usize::from(!on_its_way);
         answer.unwrap_or_else(|| Msg::Node(Err("the reader is gone\nstart the console again".to_owned())))
     }
 
@@ -119,6 +129,10 @@ fn work(source: &Source, jobs: &Receiver<Job>, answers: &UnboundedSender<Msg>) {
             Job::Probe(prober, node) => match probe(prober, node, answers.clone()) {
                 Ok(()) => continue,
                 Err(error) => Msg::Probed(Err(format!("the wire was not asked: {error}"))),
+            },
+            Job::Send(messenger, node, errand) => match send(messenger, node, errand, answers.clone()) {
+                Ok(()) => continue,
+                Err(error) => Msg::Followed(Err(format!("nothing was sent: {error}"))),
             },
             Job::Find(finder, question) => match find(finder, question.clone(), answers.clone()) {
                 Ok(()) => continue,
@@ -154,6 +168,18 @@ fn probe(prober: Prober, node: Node, answers: UnboundedSender<Msg>) -> io::Resul
     };
     let work = move || drop(answers.send(Msg::Probed(safely(ask))));
     thread::Builder::new().name("prober".to_owned()).spawn(work).map(drop)
+}
+
+/// Sends one packet and follows it on a thread of its own: its answer may take
+/// seconds.
+fn send(messenger: Messenger, node: Node, errand: Errand, answers: UnboundedSender<Msg>) -> io::Result<()> {
+    let told = answers.clone();
+    let mut tell = move |followed| told.send(Msg::Followed(Ok(Box::new(followed)))).is_ok();
+    let work = move || {
+        let followed = safely(|| messenger(&node, &errand, &mut tell)).and_then(|followed| followed);
+        drop(answers.send(Msg::Followed(followed.map(Box::new))));
+    };
+    thread::Builder::new().name("follower".to_owned()).spawn(work).map(drop)
 }
 
 /// Asks who has an address, on a thread of its own.

@@ -164,6 +164,33 @@ pub struct TrafficArgs {
     pub external_network: Option<String>,
     /// The capture file to write.
     pub write: Option<PathBuf>,
+    /// Only what holds all of these words.
+    pub filter: Option<String>,
+    /// Send one packet and follow it instead.
+    pub probe: Option<ProbeBy>,
+    /// What that packet is sent to.
+    pub to: ProbeTo,
+}
+
+/// The packet that is sent and followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeBy {
+    /// An ICMP echo request.
+    Echo,
+    /// The first packet of a TCP connection to this port.
+    Tcp(u16),
+}
+
+/// What it is sent to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProbeTo {
+    /// The floating IP, from where the outside comes in.
+    #[default]
+    Floating,
+    /// The instance's own address, from its router.
+    Fixed,
+    /// The external gateway.
+    Gateway,
 }
 
 /// TCP's protocol number (IANA).

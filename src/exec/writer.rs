@@ -17,6 +17,7 @@ use crate::plan::{Action, AnnounceBy, LinkSetting, Object, Place, SwitchPort, Un
 use super::rtnl::{Mode, Rtnl};
 use crate::probe::{Announcement, announce_once};
 
+use super::forget::Meant;
 use super::{Cause, file, forget, message, restore, switch, sysctl};
 
 /// As many namespaces are kept open at a time: well below the usual limit of
@@ -64,7 +65,10 @@ impl Writer {
             }
             Action::Sysctl { key, to, .. } => self.inside(place, || sysctl::write(key, *to))??,
             Action::Netfilter(edit) => self.inside(place, || restore::restore(edit))??,
-            Action::Forget { address } => self.inside(place, || forget::forget(*address))??,
+            Action::Forget { address } => self.inside(place, || forget::forget(&Meant::Address(*address)))??,
+            Action::ForgetConnection { original, zone } => {
+                self.inside(place, || forget::forget(&Meant::Connection(original, *zone)))??;
+            }
             Action::Announce { dev, address, mac, by } => self.announce(place, dev, *address, (*mac, *by))?,
         }
         Ok(action.inverse())

@@ -42,6 +42,10 @@ pub struct ConntrackEntry {
     /// The kernel's id for it.
     #[serde(default)]
     pub id: Option<u32>,
+    /// When it was first seen, in nanoseconds since 1970 (UTC); only with
+    /// `net.netfilter.nf_conntrack_timestamp` on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<u64>,
     /// Packets and bytes, original direction; only with accounting on.
     #[serde(default)]
     pub original_count: Option<(u64, u64)>,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::net::{Addr, FileName, IfName, Mac, Neigh, NetnsName, Route, Rule};
+use crate::net::{Addr, ConntrackTuple, FileName, IfName, Mac, Neigh, NetnsName, Route, Rule};
 
 use super::{Place, TableEdit};
 
@@ -68,6 +68,13 @@ pub enum Action {
     Forget {
         /// The address.
         address: IpAddr,
+    },
+    /// Let connection tracking forget one connection.
+    ForgetConnection {
+        /// The direction in which it began, by which it is known.
+        original: ConntrackTuple,
+        /// Its zone.
+        zone: u16,
     },
     /// Tell the neighbourhood who answers for an address (gratuitous ARP,
     /// request and reply form).
@@ -223,7 +230,9 @@ impl Action {
             Self::SetLink { from: None, .. } | Self::Sysctl { from: None, .. } => {
                 return Undo::Nothing("the plan did not know the value before");
             }
-            Self::Forget { .. } => return Undo::Nothing("forgotten connections are found anew with their next packet"),
+            Self::Forget { .. } | Self::ForgetConnection { .. } => {
+                return Undo::Nothing("forgotten connections are found anew with their next packet");
+            }
             Self::Announce { .. } => {
                 return Undo::Nothing("what the neighbourhood has heard it keeps until it asks again or hears another");
             }

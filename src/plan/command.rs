@@ -39,6 +39,7 @@ impl Action {
             }
             Self::Netfilter(edit) => restore(place, edit),
             Self::Forget { address } => outside::forget(&inside(place), *address),
+            Self::ForgetConnection { original, zone } => outside::forget_connection(&inside(place), original, *zone),
             Self::Announce { dev, address, by, .. } => outside::announce(place, dev, *address, *by),
         }
     }

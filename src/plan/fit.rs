@@ -33,7 +33,8 @@ pub(super) fn fit(plan: Plan, snapshot: &Snapshot) -> Result<Plan, Refused> {
 
 /// True where something is to be done that lasts.
 pub(super) fn lasts(step: &Step) -> bool {
-    !step.already && !matches!(step.action, Action::Forget { .. } | Action::Announce { .. })
+    !step.already
+        && !matches!(step.action, Action::Forget { .. } | Action::ForgetConnection { .. } | Action::Announce { .. })
 }
 
 /// The part of an action that is so already, and the rest.
@@ -67,7 +68,9 @@ pub(super) fn is_so(snapshot: &Snapshot, place: &Place, netns: Option<&Netns>, a
             netns.is_some_and(|netns| netns.routes().iter().any(|it| same_route(it, to)))
         }
         Action::Sysctl { key, to, .. } => netns.and_then(|netns| setting(netns, key)) == Some(*to),
-        Action::Netfilter(_) | Action::Forget { .. } | Action::Announce { .. } => false,
+        Action::Netfilter(_) | Action::Forget { .. } | Action::ForgetConnection { .. } | Action::Announce { .. } => {
+            false
+        }
     }
 }
 
@@ -184,7 +187,11 @@ fn instead(snapshot: &Snapshot, place: &Place, action: Action) -> Action {
 /// not read (settings, Open vSwitch, the host's own devices) it does not.
 pub(super) fn must_tell(action: &Action) -> bool {
     let on_host = matches!(action, Action::Add(Object::OvsPort(_)) | Action::Delete(Object::OvsPort(_)));
-    !on_host && !matches!(action, Action::Sysctl { .. } | Action::Forget { .. } | Action::Announce { .. })
+    !on_host
+        && !matches!(
+            action,
+            Action::Sysctl { .. } | Action::Forget { .. } | Action::ForgetConnection { .. } | Action::Announce { .. }
+        )
 }
 
 pub(super) fn table<'n>(netns: &'n Netns, edit: &TableEdit) -> Option<&'n Table> {

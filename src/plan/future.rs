@@ -119,7 +119,7 @@ impl Action {
     pub fn owner(&self) -> Owner {
         match self {
             Self::Add(Object::OvsPort(_)) | Self::Delete(Object::OvsPort(_)) => Owner::L2Agent,
-            Self::Forget { .. } => Owner::Kernel,
+            Self::Forget { .. } | Self::ForgetConnection { .. } => Owner::Kernel,
             Self::Announce { .. } => Owner::Neighbourhood,
             _ => Owner::L3Agent,
         }

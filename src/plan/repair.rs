@@ -154,7 +154,7 @@ fn stage(place: &Place, action: &Action) -> u8 {
         Action::Add(Object::Rule(_)) => 7,
         Action::Netfilter(_) => 8,
         Action::Add(_) => 4,
-        Action::Forget { .. } => 10,
+        Action::Forget { .. } | Action::ForgetConnection { .. } => 10,
         Action::Announce { .. } => 11,
     }
 }

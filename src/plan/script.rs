@@ -20,7 +20,9 @@ impl Plan {
             let command = step.command();
             lines.push(match &step.action {
                 // That there was nothing to forget, or nobody who heard, is no failure.
-                Action::Forget { .. } | Action::Announce { .. } => format!("{{ {command}; }} || :"),
+                Action::Forget { .. } | Action::ForgetConnection { .. } | Action::Announce { .. } => {
+                    format!("{{ {command}; }} || :")
+                }
                 // A shell does not end where the first of two commands fails.
                 Action::Add(Object::OvsPort(_)) => format!("{{ {command}; }} || exit 1"),
                 _ => command,

@@ -1,5 +1,6 @@
 //! What an action is, in one sentence for a person.
 
+use crate::net::netfilter::protocol_word;
 use crate::net::{FileName, printable};
 
 use super::{Action, AnnounceBy, ChainEdit, LinkSetting, Object, Place, SwitchPort, TableEdit};
@@ -24,6 +25,17 @@ impl Action {
             Self::Sysctl { key, to, .. } => format!("Set {} to {to}", printable(key, 128)),
             Self::Netfilter(edit) => edit.sentence(),
             Self::Forget { address } => format!("Forget the tracked connections of {address}"),
+            Self::ForgetConnection { original: it, .. } => {
+                let proto = protocol_word(it.proto).map_or_else(|| format!("protocol {}", it.proto), str::to_owned);
+                let end = |address, port: Option<u16>| {
+                    port.map_or_else(
+                        || format!("{address}"),
+                        |port| std::net::SocketAddr::new(address, port).to_string(),
+                    )
+                };
+                let ends = format!("{} → {}", end(it.src, it.sport), end(it.dst, it.dport));
+                format!("Forget the tracked connection {proto} {ends}")
+            }
             Self::Announce { dev, address, by: AnnounceBy::Repeat, .. } => {
                 format!("Announce {address} on {dev}, three times")
             }

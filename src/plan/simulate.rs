@@ -19,10 +19,9 @@ mod outside;
 mod route;
 mod setting;
 
-use std::net::IpAddr;
-
 use crate::net::{
-    Change, ConntrackTuple, IfName, Neigh, NeighState, Netns, NetnsName, Object as Thing, Observed, Rule, Snapshot,
+    Change, ConntrackEntry, ConntrackTuple, IfName, Neigh, NeighState, Netns, NetnsName, Object as Thing, Observed,
+    Rule, Snapshot,
 };
 
 use super::{Action, LinkSetting, Object, Place, Plan, Veth, VethEnd};
@@ -67,7 +66,13 @@ impl Simulation {
             return self.move_link(dev, from, to);
         }
         match action {
-            Action::Forget { address } => return self.forget(place, *address),
+            Action::Forget { address } => {
+                let has = |tuple: &ConntrackTuple| tuple.src == *address || tuple.dst == *address;
+                return self.forget(place, |entry| has(&entry.original) || has(&entry.reply));
+            }
+            Action::ForgetConnection { original, zone } => {
+                return self.forget(place, |entry| entry.original == *original && entry.zone == *zone);
+            }
             // Nothing of it stays on the node.
             Action::Announce { .. } => return true,
             _ => {}
@@ -126,8 +131,8 @@ impl Simulation {
         true
     }
 
-    /// False where none of the connections that were read has the address.
-    fn forget(&mut self, place: &Place, address: IpAddr) -> bool {
+    /// False where none of the connections that were read is meant.
+    fn forget(&mut self, place: &Place, is_meant: impl Fn(&ConntrackEntry) -> bool) -> bool {
         let netns = match place {
             Place::Host => self.snapshot.host.netns.make_mut(),
             Place::Netns(name) if !self.snapshot.namespaces.contains_key(name) => return false,
@@ -135,8 +140,7 @@ impl Simulation {
         };
         let Some(Netns { conntrack: Some(Observed::Seen(entries)), .. }) = netns else { return true };
         let before = entries.len();
-        let has = |tuple: &ConntrackTuple| tuple.src == address || tuple.dst == address;
-        entries.retain(|entry| !has(&entry.original) && !has(&entry.reply));
+        entries.retain(|entry| !is_meant(entry));
         entries.len() < before
     }
 

@@ -1,9 +1,9 @@
 //! What an interval comes to.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::count::{CLASSES, Count};
+use super::filter::Filter;
 use super::flow::{Flow, FlowKey};
 use super::state::{Bank, FipId, Hop, Lanes, Traffic, once};
 use super::stop::{StopsAt, View};
@@ -73,6 +73,8 @@ pub struct FlowTraffic {
     pub translated: Option<Endpoint>,
     /// The floating IP that it belongs to.
     pub floating_ip: Option<FipId>,
+    /// The id of the router whose port it came in by.
+    pub router: Option<String>,
     /// How much.
     pub count: Count,
 }
@@ -89,29 +91,56 @@ impl Interval {
         if self.seconds > 0.0 { number as f64 / self.seconds } else { 0.0 }
     }
 
-    /// Tells of flows how tracked connections translate them, where nothing else does.
-    pub fn join(&mut self, entries: &[ConntrackEntry]) {
-        let mut known = HashMap::new();
-        for entry in entries {
-            let (original, reply) = (&entry.original, &entry.reply);
-            // The reply's destination is the original's source as the other side sees it, and so on.
-            let turned = [(reply.dst, reply.dport), (reply.src, reply.sport)];
-            let forward = changed((original.src, original.sport), turned[0], (original.dst, original.dport), turned[1]);
-            let turned = [(original.dst, original.dport), (original.src, original.sport)];
-            let backward = changed((reply.src, reply.sport), turned[0], (reply.dst, reply.dport), turned[1]);
-            known.extend(key(original).zip(forward));
-            known.extend(key(reply).zip(backward));
+    /// Leaves out the floating IPs and flows that a filter does not want; classes and
+    /// routers are those of all packets.
+    pub fn narrow(&mut self, filter: &Filter) {
+        if filter.is_empty() {
+            return;
         }
-        for flow in self.flows.iter_mut().filter(|flow| flow.translated.is_none()) {
-            flow.translated = known.get(&(flow.proto, flow.source, flow.destination)).copied();
-        }
+        let halves = self.floating_ips.chunks_exact(2).filter(|two| filter.wants_fip([&two[0], &two[1]]));
+        self.floating_ips = halves.flatten().cloned().collect();
+        self.flows.retain(|flow| filter.wants_flow(flow));
+    }
+}
+
+impl FipTraffic {
+    /// Packets at the hop that saw most of them.
+    pub fn most(&self) -> u64 {
+        self.hops.iter().flatten().map(|count| count.packets).max().unwrap_or(0)
+    }
+}
+
+impl FlowTraffic {
+    /// Which way it goes, where it is a floating IP's.
+    pub fn way(&self) -> Option<Direction> {
+        let id = self.floating_ip.as_ref()?;
+        let inbound = self.destination.address == id.floating_ip;
+        Some(if inbound { Direction::Inbound } else { Direction::Outbound })
+    }
+
+    /// Tells how a tracked connection that it belongs to translates it, where that
+    /// does.
+    pub fn join(&mut self, entry: &ConntrackEntry) {
+        let (original, reply) = (&entry.original, &entry.reply);
+        // The reply's destination is the original's source as the other side sees it, and so on.
+        let forward = changed([(original.src, original.sport), (original.dst, original.dport)], reply);
+        let backward = changed([(reply.src, reply.sport), (reply.dst, reply.dport)], original);
+        let own = Some((self.proto, self.source, self.destination));
+        let told = match own {
+            own if key(original) == own => forward,
+            own if key(reply) == own => backward,
+            _ => None,
+        };
+        self.translated = told.or(self.translated);
     }
 }
 
 type End = (IpAddr, Option<u16>);
 
-/// The end that a translation changes, as it becomes.
-fn changed(source: End, source_after: End, destination: End, destination_after: End) -> Option<Endpoint> {
+/// The end that a translation changes, as it becomes; `answer` is the tuple of the
+/// other direction.
+fn changed([source, destination]: [End; 2], answer: &ConntrackTuple) -> Option<Endpoint> {
+    let (source_after, destination_after) = ((answer.dst, answer.dport), (answer.src, answer.sport));
     if source != source_after {
         return endpoint(source_after);
     }
@@ -193,6 +222,7 @@ impl Traffic {
             destination: key.destination,
             translated: flow.translated,
             floating_ip: flow.fip.and_then(|fip| Some(self.fips.get(fip)?.0.clone())),
+            router: self.routers.get(key.router).cloned().flatten(),
             count: flow.count(),
         }
     }

@@ -1,6 +1,7 @@
 //! From a frame to its class, floating IP, hop and flow.
 
 use super::answers::Answers;
+use super::count::Count;
 use super::fragment::Fragments;
 use super::known::{Key, Known};
 use super::parse::{Heard, parse};
@@ -46,6 +47,8 @@ pub struct Sighting<'a> {
     pub detail: Option<Detail>,
     /// The floating IP that it belongs to, with its direction and this hop.
     pub floating_ip: Option<(&'a FipId, Direction, Hop)>,
+    /// How much it is: segments, where the kernel merged several.
+    pub count: Count,
 }
 
 impl<'n, 's> Meter<'n, 's> {
@@ -104,7 +107,13 @@ impl<'n, 's> Meter<'n, 's> {
             verdict.place = place;
         }
         let floating_ip = verdict.passing.map(|(fip, direction, hop)| (&ground.fips.ids[fip], direction, hop));
-        Some(Sighting { packet: heard.packet, class: verdict.class, detail: verdict.detail, floating_ip })
+        Some(Sighting {
+            packet: heard.packet,
+            class: verdict.class,
+            detail: verdict.detail,
+            floating_ip,
+            count: heard.count,
+        })
     }
 }
 

@@ -32,6 +32,10 @@ pub enum Context {
     Journal,
     /// What flows.
     Traffic,
+    /// One flow.
+    Flow,
+    /// One packet of our own, followed.
+    Errand,
     /// What changed on the node.
     Events,
     /// The tracked connections of a floating IP.
@@ -63,7 +67,7 @@ commands! {
     Open Find Sort SortReverse OpenNamespace CopyFloatingIp CopyFixedIp
     Left Right OtherDirection CopyCommand
     Findings Explain Fold Unfold OpenChain CopyId Probe Acknowledge
-    Traffic StopListening Connections
+    Traffic StopListening Connections SendPacket ForgetOld
     Trace OpenRouter Play WayBack Protocol Entrance AskKernel
     Associate Repair Remove Undo Journal Apply Save WithPair MendAll MarkRow MarkAll TakeBack CompleteChange
     NextField PreviousField
@@ -102,8 +106,8 @@ const fn bind(
 
 use Command as C;
 use Context::{
-    Chain, Change, Events, Findings, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal, Router,
-    Tracked, Traffic, Walk,
+    Chain, Change, Errand, Events, Findings, Flow, Form, Global, Journal, Namespace, Overview, Page, Prompt, Proposal,
+    Router, Tracked, Traffic, Walk,
 };
 
 const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
@@ -137,6 +141,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Chain, &["enter", "n"], C::OpenNamespace, "link-namespace", "show where the link stands, raw", Some("raw")),
     bind(Chain, &["T"], C::Traffic, "traffic-chain", "listen to what flows", Some("traffic")),
     bind(Chain, &["C"], C::Connections, "connections", "show its tracked connections", None),
+    bind(Chain, &["p"], C::SendPacket, "probe-chain", "send one packet and follow it", Some("probe")),
     bind(Chain, &["y"], C::CopyCommand, "copy-command", "copy the command that shows the link", Some("copy")),
     bind(Chain, &["Y"], C::CopyFloatingIp, "copy-chain-address", "copy the floating IP", None),
     bind(Walk, &["space"], C::Play, "play", "let the packet move, or stop it", Some("play")),
@@ -184,13 +189,23 @@ pub const BINDINGS: &[Binding] = &[
     bind(Journal, &["u"], C::TakeBack, "take-back", "plan to take the change back", Some("take back")),
     bind(Journal, &["c"], C::CompleteChange, "complete-change", "do the rest of a change without an end", Some("complete")),
     bind(Journal, &["y"], C::CopyCommand, "copy-change", "copy its commands", Some("copy")),
-    bind(Traffic, &["enter"], C::Open, "open-flow", "open its chain, or the flow's walk", Some("open")),
+    bind(Traffic, &["enter"], C::Open, "open-flow", "open its chain, or the flow in detail", Some("open")),
     bind(Traffic, &["tab", "shift-tab"], C::OtherDirection, "other-list", "turn to the flows, or the floating IPs", Some("flows")),
     bind(Traffic, &["space"], C::Play, "pause", "let the screen stand still, or go on", Some("pause")),
     bind(Traffic, &["/"], C::Filter, "filter-traffic", "filter: class, address, :port, in, out", Some("filter")),
     bind(Traffic, &["t"], C::Trace, "trace-traffic", "watch such a packet on its way", Some("trace")),
+    bind(Traffic, &["p"], C::SendPacket, "probe-traffic", "send one packet and follow it", Some("probe")),
+    bind(Traffic, &["w"], C::Save, "write-packets", "write packets to a file, or end that", Some("write")),
     bind(Traffic, &["s"], C::StopListening, "stop-listening", "listen no more, and go back", Some("stop listening")),
     bind(Traffic, &["T"], C::Traffic, "traffic-again", "listen again where that failed", None),
+    bind(Flow, &["t", "enter"], C::Trace, "trace-flow", "watch its first packet on its way", Some("trace")),
+    bind(Flow, &["c"], C::OpenChain, "flow-chain", "open its floating IP's chain", Some("chain")),
+    bind(Flow, &["p"], C::SendPacket, "probe-flow", "send one packet and follow it", Some("probe")),
+    bind(Flow, &["w"], C::Save, "write-flow", "write packets to a file, or end that", Some("write")),
+    bind(Flow, &["y"], C::CopyCommand, "copy-flow", "copy the command that lists its connection", Some("copy")),
+    bind(Errand, &["enter"], C::Open, "send-packet", "send this packet, once", Some("send")),
+    bind(Errand, &["t"], C::Trace, "trace-packet", "watch such a packet on its way", Some("trace")),
+    bind(Errand, &["y"], C::CopyCommand, "copy-packet", "copy a command that sends such a packet", Some("copy")),
     bind(Events, &["enter"], C::OpenNamespace, "event-namespace", "show the object as the kernel has it", Some("raw")),
     bind(Events, &["space"], C::ShowThen, "show-then", "show the node as it was after the change", Some("as it was")),
     bind(Events, &["/"], C::Filter, "filter-events", "filter by text, code or address", Some("filter")),
@@ -198,6 +213,8 @@ pub const BINDINGS: &[Binding] = &[
     bind(Events, &["y"], C::CopyLine, "copy-event", "copy the line", Some("copy")),
     bind(Events, &["w"], C::Save, "save-events", "save what is listed", Some("save")),
     bind(Tracked, &["v"], C::AskKernel, "read-connections", "read the connections again", Some("read again")),
+    bind(Tracked, &["d"], C::Remove, "forget-connection", "plan to have it forgotten", Some("forget")),
+    bind(Tracked, &["D"], C::ForgetOld, "forget-old", "plan to have all of another day forgotten", Some("forget old")),
     bind(Tracked, &["y"], C::CopyCommand, "copy-connection", "copy the command that lists it", Some("copy")),
     bind(Form, &["enter"], C::Accept, "form-accept", "show the plan, or go to the next field", Some("plan")),
     bind(Form, &["tab"], C::NextField, "next-field", "the next field", Some("next field")),
@@ -341,6 +358,8 @@ impl Context {
             Change => "change",
             Journal => "journal",
             Traffic => "traffic",
+            Flow => "flow",
+            Errand => "probe",
             Events => "events",
             Tracked => "connections",
             Form => "form",

@@ -357,6 +357,7 @@ pub(super) fn page(state: &State) -> usize {
         Some(Screen::Events(_)) => events(body).list.height,
         Some(Screen::Tracked(view)) => findings(view.rows.len(), body).list.height,
         Some(Screen::Form(shown)) => form(shown.fields().len(), body).offers.height,
+        Some(Screen::Flow(_) | Screen::Errand(_)) => body.height.saturating_sub(2),
         Some(Screen::Chain(_) | Screen::Walk(_)) => body.height / 2,
     };
     usize::from(rows)

@@ -7,15 +7,17 @@ use std::sync::Arc;
 use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::Timestamp;
 
+use super::errand::Followed;
 use super::live::{Live, Watching};
 use super::proposal::Order;
 use super::recording::{Replay, Turned};
 use super::state::Node;
 use super::tracked::Tracked;
-use super::traffic::Heard;
+use super::traffic::{Attention, Heard};
 use super::walk::Answered;
 use crate::net::{Ages, NetnsName, RouteQuestion, WireAnswer, WireQuestion};
 use crate::plan::journal::{Entry, Past, Round};
+use crate::traffic::Errand;
 
 /// What can happen to the console.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +52,9 @@ pub enum Msg {
     Routes(Vec<Answered>),
     /// What flowed in an interval, or why nothing can be heard.
     Heard(Result<Box<Heard>, String>),
+    /// A packet of our own was seen once more, or its time is over; or why it was not
+    /// sent.
+    Followed(Result<Box<Followed>, String>),
     /// Tracked connections were read.
     Tracked(Vec<Tracked>),
     /// A line was written to the journal of changes.
@@ -94,6 +99,10 @@ pub enum Effect {
     },
     /// Listen to what flows.
     Listen,
+    /// Do this besides counting, from now on.
+    Attend(Attention),
+    /// Send one packet and follow it.
+    SendPacket(Box<Errand>),
     /// Listen no more.
     StopListening,
     /// Read the tracked connections of some namespaces that have one of these

@@ -297,7 +297,11 @@ impl Proposal {
             }
             Stage::Over(verified, None) => {
                 let id = self.past.as_ref().map_or(0, |past| past.id);
-                let back = if matches!(self.wanted, Wanted::Undone(_)) { "" } else { ", u takes it back" };
+                let back = if matches!(self.wanted, Wanted::Undone(_) | Wanted::Forgotten(..)) {
+                    ""
+                } else {
+                    ", u takes it back"
+                };
                 let (mark, done) = if *verified { (Mark::Ok, "Done and verified") } else { (Mark::Degraded, "Done") };
                 let chain = if self.chain().is_some() { "; Enter shows the chain" } else { "" };
                 (mark, format!("{done}: change {id} of the journal{back}{chain}"))
@@ -320,7 +324,7 @@ impl Proposal {
             Wanted::Associated(wanted) => Some(Chained::Address(wanted.floating_ip)),
             Wanted::Mended(ids) => Some(Chained::Address(ids.first()?.floating_ip?)),
             Wanted::Completed(past) => past.aim.deliver.first().copied().map(Chained::Address),
-            Wanted::Removed(_) | Wanted::Undone(_) => None,
+            Wanted::Removed(_) | Wanted::Forgotten(..) | Wanted::Undone(_) => None,
         }
     }
 }

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use ratatui::layout::{Rect, Size};
 
 use super::chain::Chain;
+use super::errand::ErrandView;
 use super::findings::FindingsView;
+use super::flow::FlowView;
 use super::form::Form;
 use super::journal::JournalView;
 use super::judged::Judged;
@@ -24,7 +26,7 @@ use super::router::RouterView;
 use super::theme::Theme;
 use super::timeline::{EventsView, Timeline};
 use super::tracked::TrackedView;
-use super::traffic::{Hearing, TrafficView};
+use super::traffic::{Attention, Hearing, TrafficView, Writing};
 use super::walk::{PACE, Walking};
 use crate::check::{Finding, judge, judge_with};
 use crate::net::{Ages, Snapshot, WireAnswers};
@@ -104,6 +106,10 @@ pub struct State {
     pub probed_at: Option<Timestamp>,
     /// What flows, while somebody listens.
     pub hearing: Option<Hearing>,
+    /// What is wanted of the listening besides counts, as it was told last.
+    pub attention: Attention,
+    /// The file that packets are written to.
+    pub writing: Option<Writing>,
     /// Why the last reading failed.
     pub error: Option<String>,
     /// The overview: always there, below all else.
@@ -149,6 +155,10 @@ pub enum Screen {
     Journal(Box<JournalView>),
     /// What flows.
     Traffic(Box<TrafficView>),
+    /// One flow.
+    Flow(Box<FlowView>),
+    /// One packet of our own, followed.
+    Errand(Box<ErrandView>),
     /// What changed on the node, and what that did to the findings.
     Events(Box<EventsView>),
     /// The tracked connections of a floating IP.
@@ -262,6 +272,8 @@ impl State {
             probing: false,
             probed_at: None,
             hearing: None,
+            attention: Attention::default(),
+            writing: None,
             error: None,
             overview: Overview::default(),
             above: Vec::new(),
@@ -296,6 +308,8 @@ impl State {
             (None, Some(Screen::Proposal(_))) => Context::Proposal,
             (None, Some(Screen::Journal(_))) => Context::Journal,
             (None, Some(Screen::Traffic(_))) => Context::Traffic,
+            (None, Some(Screen::Flow(_))) => Context::Flow,
+            (None, Some(Screen::Errand(_))) => Context::Errand,
             (None, Some(Screen::Events(_))) => Context::Events,
             (None, Some(Screen::Tracked(_))) => Context::Tracked,
         }

@@ -1,26 +1,24 @@
 //! What flows, for the screen: what was heard of it so far, and the traffic
 //! screen's rows, ready to be drawn.
 
-mod filter;
+mod history;
 mod stops;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub(super) use filter::is_wanted;
+pub use history::History;
+pub(super) use history::REMEMBERED;
 pub use stops::Said;
-pub(super) use stops::{answer, said};
+pub(super) use stops::{answer, because, said};
 
 use super::list::List;
 use super::overview::FipId as Shown;
 use super::state::Node;
-use crate::net::{NetnsName, printable};
+use crate::net::{ConntrackEntry, NetnsName, printable};
 use crate::path::{Class, Endpoint};
-use crate::topology::{Direction, FloatingIp, Topology};
-use crate::traffic::{CLASSES, FipId, FipTraffic, FlowTraffic, Interval};
-
-/// Intervals that sparklines show; one takes about a second.
-pub(super) const REMEMBERED: usize = 60;
+use crate::topology::{FloatingIp, Topology};
+use crate::traffic::{Conversation, Filter, FipId, FipTraffic, FlowTraffic, Interval, Trail};
 
 /// An interval of traffic, with where it was heard.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,6 +31,45 @@ pub struct Heard {
     pub namespaces: usize,
     /// Namespaces that are not, with the reason.
     pub deaf: Vec<(NetnsName, String)>,
+    /// The conversation that is followed, since it is.
+    pub trail: Option<Trail>,
+    /// Its tracked connections, and where.
+    pub entries: Vec<(NetnsName, ConntrackEntry)>,
+    /// The file that packets are written to, or why none is.
+    pub written: Option<Result<Written, String>>,
+}
+
+/// A capture file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Where it lies.
+    pub path: String,
+    /// Packets in it.
+    pub packets: u64,
+    /// Its bytes.
+    pub bytes: u64,
+    /// It takes no more.
+    pub full: bool,
+}
+
+/// What the screens want of the listening besides counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attention {
+    /// How tracked connections translate the largest flows.
+    pub translations: bool,
+    /// A conversation that is followed.
+    pub follow: Option<Arc<Conversation>>,
+    /// A file that packets are written to.
+    pub write: Option<Writing>,
+}
+
+/// A capture file that is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Writing {
+    /// Its name; it lies in the current folder.
+    pub name: String,
+    /// Only what holds all of these words.
+    pub filter: String,
 }
 
 /// What was heard since the listening began.
@@ -40,8 +77,8 @@ pub struct Heard {
 pub struct Hearing {
     /// The last interval; none while the first one is counted.
     pub last: Option<Arc<Heard>>,
-    /// Packets a second of each class, the oldest first.
-    pub past: VecDeque<[u64; 5]>,
+    /// The last minute.
+    pub past: Arc<History>,
     /// The floating IPs that had a packet.
     pub seen: BTreeSet<FipId>,
     /// Packets that the kernel dropped before they were seen.
@@ -57,8 +94,8 @@ pub struct TrafficView {
     pub about: Option<Shown>,
     /// Only what holds all of these words.
     pub filter: String,
-    /// What is shown while it is paused.
-    pub paused: Option<Arc<Heard>>,
+    /// What is shown while it is paused, with its past.
+    pub paused: Option<(Arc<Heard>, Arc<History>)>,
     /// What is shown.
     pub shown: Option<Arc<Heard>>,
     /// The rows, ready to be drawn.
@@ -97,24 +134,22 @@ impl Hearing {
     /// Another interval.
     pub fn hear(&mut self, heard: Heard) {
         let interval = &heard.interval;
-        if self.past.len() >= REMEMBERED {
-            self.past.pop_front();
-        }
-        self.past.push_back(CLASSES.map(|class| rounded(interval.rate(interval.class(class).packets))));
+        Arc::make_mut(&mut self.past).remember(interval);
         self.lost = self.lost.saturating_add(interval.lost);
         let fips: BTreeSet<&FipId> = interval.floating_ips.iter().map(|fip| &fip.id).collect();
         self.seen.retain(|id| fips.contains(id));
-        self.seen.extend(interval.floating_ips.iter().filter(|fip| most(fip) > 0).map(|fip| fip.id.clone()));
+        self.seen.extend(interval.floating_ips.iter().filter(|fip| fip.most() > 0).map(|fip| fip.id.clone()));
         self.failed = None;
         self.last = Some(Arc::new(heard));
     }
 
-    /// Packets a second of a floating IP, in and out; none while nothing is known.
-    pub fn rates(&self, fip: &FloatingIp) -> Option<[f64; 2]> {
+    /// Packets a second of a floating IP, in and out, and their past; none while
+    /// nothing is known.
+    pub fn rates(&self, fip: &FloatingIp) -> Option<([f64; 2], Vec<u64>)> {
         let interval = &self.last.as_ref()?.interval;
         let mut pairs = interval.floating_ips.chunks_exact(2);
         let pair = pairs.find(|pair| is_of(&pair[0].id, fip))?;
-        Some([rate(interval, &pair[1]), rate(interval, &pair[0])])
+        Some(([rate(interval, &pair[1]), rate(interval, &pair[0])], self.past.fip(&pair[0].id, None)))
     }
 
     /// A router's packets and bits a second of a class; none while nothing is known.
@@ -124,18 +159,13 @@ impl Hearing {
         let count = found.map(|one| one.classes[class as usize]).unwrap_or_default();
         Some([interval.rate(count.packets), interval.rate(count.bytes.saturating_mul(8))])
     }
-
-    /// Packets a second of a class, the oldest first.
-    pub fn history(&self, class: Class) -> impl DoubleEndedIterator<Item = u64> + ExactSizeIterator {
-        self.past.iter().map(move |rates| rates[class as usize])
-    }
 }
 
 impl TrafficView {
     /// Makes the rows anew from what was heard; the cursor stays with what it
     /// stood on.
     pub fn rebuild(&mut self, hearing: &Hearing, node: &Node, height: usize) {
-        self.shown = self.paused.clone().or_else(|| hearing.last.clone());
+        self.shown = self.paused.as_ref().map(|(heard, _)| heard.clone()).or_else(|| hearing.last.clone());
         let Some(heard) = self.shown.clone() else {
             self.rows.clear();
             return;
@@ -181,6 +211,11 @@ impl TrafficView {
         self.remember();
     }
 
+    /// The last minute of what is shown.
+    pub(super) fn past<'a>(&'a self, hearing: &'a Hearing) -> &'a History {
+        self.paused.as_ref().map_or(&hearing.past, |(_, past)| past)
+    }
+
     /// The flow under the cursor.
     pub fn flow(&self) -> Option<&FlowTraffic> {
         match self.rows.get(self.list.cursor)? {
@@ -211,18 +246,18 @@ impl TrafficView {
     }
 
     fn listed(&self, hearing: &Hearing, interval: &Interval) -> Vec<TrafficRow> {
-        let all = &interval.floating_ips;
+        let (all, filter) = (&interval.floating_ips, Filter::of(&self.filter));
         let is_about = |id: &FipId| self.about.as_ref().is_some_and(|about| is_shown(id, about));
         let pairs = (0..all.len() / 2).map(|pair| pair * 2);
         let (known, quiet): (Vec<usize>, Vec<usize>) =
             pairs.partition(|at| hearing.seen.contains(&all[*at].id) || is_about(&all[*at].id));
         let fips: Vec<TrafficRow> = known
             .into_iter()
-            .filter(|at| pair(all, *at).is_some_and(|pair| is_wanted(&self.filter, &filter::Candidate::Fip(pair))))
+            .filter(|at| pair(all, *at).is_some_and(|pair| filter.wants_fip(pair)))
             .map(TrafficRow::Fip)
             .collect();
         let flows: Vec<TrafficRow> = (0..interval.flows.len())
-            .filter(|at| is_wanted(&self.filter, &filter::Candidate::Flow(&interval.flows[*at])))
+            .filter(|at| filter.wants_flow(&interval.flows[*at]))
             .map(TrafficRow::Flow)
             .collect();
         let heads = [TrafficRow::Fips(fips.len(), quiet.len()), TrafficRow::Flows(flows.len())];
@@ -258,14 +293,7 @@ impl TrafficView {
 
 /// Packets a second of a floating IP in one direction, by the hop that saw most.
 pub(super) fn rate(interval: &Interval, fip: &FipTraffic) -> f64 {
-    interval.rate(most(fip))
-}
-
-/// Which way a flow of a floating IP goes.
-pub(super) fn way(flow: &FlowTraffic) -> Option<Direction> {
-    let id = flow.floating_ip.as_ref()?;
-    let inbound = flow.destination.address == id.floating_ip;
-    Some(if inbound { Direction::Inbound } else { Direction::Outbound })
+    interval.rate(fip.most())
 }
 
 /// The floating IP of the topology that traffic is told of.
@@ -289,14 +317,4 @@ fn is_shown(id: &FipId, about: &Shown) -> bool {
 
 fn pair(all: &[FipTraffic], outbound: usize) -> Option<[&FipTraffic; 2]> {
     Some([all.get(outbound)?, all.get(outbound + 1)?])
-}
-
-/// Packets at the hop that saw most of them.
-fn most(fip: &FipTraffic) -> u64 {
-    fip.hops.iter().flatten().map(|count| count.packets).max().unwrap_or(0)
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is small and never negative")]
-fn rounded(rate: f64) -> u64 {
-    rate.round() as u64
 }

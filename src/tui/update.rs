@@ -2,6 +2,7 @@
 
 mod carried;
 mod findings;
+mod flow;
 mod form;
 mod journal;
 mod mouse;
@@ -36,6 +37,12 @@ const DEPTH: usize = 32;
 
 /// One step of the console.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let mut effects = take(state, msg);
+    effects.extend(traffic::attend(state));
+    effects
+}
+
+fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event) if event.kind == KeyEventKind::Release => Vec::new(),
         Msg::Key(event) => key(state, event),
@@ -78,6 +85,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Tracked(read) => tracked::read(state, &read),
         Msg::Heard(result) => traffic::heard(state, result),
+        Msg::Followed(result) => flow::followed(state, result),
         Msg::Told(entry) => {
             carried::told(state, entry);
             Vec::new()
@@ -219,6 +227,7 @@ fn renew(state: &mut State, node: Node) -> Vec<Effect> {
     proposal::rebuild(state);
     form::rebuild(state);
     traffic::renew(state);
+    flow::renew(state);
     tracked::rebuild(state);
     carried::open_chain(state);
     walk::rebuild(state)

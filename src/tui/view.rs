@@ -6,6 +6,7 @@ mod diagram;
 mod empty;
 mod finding;
 mod findings;
+mod flow;
 mod footer;
 mod form;
 mod help;
@@ -22,6 +23,7 @@ mod traffic;
 mod walk;
 
 pub(super) use findings::detail_lines;
+pub(super) use flow::lines_of as flow_lines;
 pub(super) use help::ROWS as HELP_ROWS;
 pub(super) use namespace::tab_spans;
 pub(super) use overview::columns;
@@ -68,6 +70,8 @@ fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         (Some(Screen::Proposal(shown)), Some(_)) => proposal::draw(state, shown, outer.body, buffer),
         (Some(Screen::Journal(view)), Some(_)) => journal::draw(state, view, outer.body, buffer),
         (Some(Screen::Traffic(view)), Some(node)) => traffic::draw(state, view, node, outer.body, buffer),
+        (Some(Screen::Flow(shown)), Some(_)) => flow::draw(state, shown, outer.body, buffer),
+        (Some(Screen::Errand(shown)), Some(_)) => flow::errand(state, shown, outer.body, buffer),
         (Some(Screen::Events(view)), Some(_)) => timeline::draw(state, view, outer.body, buffer),
         (Some(Screen::Tracked(view)), Some(_)) => tracked::draw(state, view, outer.body, buffer),
         (Some(Screen::Walk(walking)), Some(node)) => walk::draw(state, walking, node, outer.body, buffer),

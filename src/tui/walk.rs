@@ -86,6 +86,8 @@ pub struct Asked {
     pub proto: u8,
     /// Destination port; for ICMP the identifier.
     pub port: u16,
+    /// Source port, where it is one in particular.
+    pub from: Option<u16>,
     /// Which of the entrances, where there are several.
     pub entrance: usize,
 }
@@ -112,7 +114,7 @@ pub enum Ends {
 impl Asked {
     /// A first packet between these ends: TCP to the port of HTTPS.
     pub fn new(ends: Ends) -> Self {
-        Self { ends, proto: TCP, port: PROTOCOLS[0].1, entrance: 0 }
+        Self { ends, proto: TCP, port: PROTOCOLS[0].1, from: None, entrance: 0 }
     }
 
     /// The same with this protocol, and this port or the usual one.
@@ -120,6 +122,12 @@ impl Asked {
     pub fn with(self, proto: u8, port: Option<u16>) -> Self {
         let usual = PROTOCOLS.iter().find(|(number, _)| *number == proto).map_or(0, |(_, port)| *port);
         Self { proto, port: port.unwrap_or(usual), ..self }
+    }
+
+    /// The same from this source port, where there is one.
+    #[must_use]
+    pub fn from_port(self, from: Option<u16>) -> Self {
+        Self { from, ..self }
     }
 
     /// The same with the next protocol, round and round.
@@ -160,7 +168,7 @@ impl Asked {
     pub(super) fn packet(&self, src: Ipv4Addr, dst: Ipv4Addr) -> Packet {
         let packet = Packet::first(src, dst, self.proto);
         match self.proto {
-            TCP | UDP => packet.ports(SOURCE_PORT, self.port),
+            TCP | UDP => packet.ports(self.from.unwrap_or(SOURCE_PORT), self.port),
             ICMP => packet.ports(self.port, self.port),
             _ => packet,
         }

@@ -44,8 +44,8 @@ fn benches() -> Vec<Bench> {
 
 /// Devices that are on have what the kernel puts at their root.
 fn with_queues(mut node: Snapshot) -> Snapshot {
-    let links = node.namespaces.values_mut().filter_map(|netns| match netns {
-        Observed::Seen(Netns { links: Observed::Seen(links), .. }) => Some(links),
+    let links = node.each_netns_mut().filter_map(|netns| match &mut netns.links {
+        Observed::Seen(links) => Some(links),
         _ => None,
     });
     for link in links.flatten().filter(|link| link.is_up() && link.qdiscs.is_empty()) {

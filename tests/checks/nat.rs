@@ -149,6 +149,7 @@ fn tracked_connections() {
         zone: 0,
         timeout: None,
         id: None,
+        started: None,
         original_count: None,
         reply_count: None,
     };

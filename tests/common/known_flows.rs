@@ -42,6 +42,12 @@ impl Listening {
         Self { dir, state_path, capture, merged: 0 }
     }
 
+    /// From here on in these of them alone.
+    pub(crate) fn listen_in(&mut self, wanted: impl Fn(&NetnsName) -> bool) {
+        let names: Vec<NetnsName> = self.capture.names().into_iter().flatten().filter(wanted).collect();
+        self.capture.follow(&names);
+    }
+
     pub(crate) fn snapshot(&self) -> Snapshot {
         let netns_dir = self.dir.path().to_owned();
         read_node(&ReadOptions { netns_dir, state_path: Some(self.state_path.clone()), conntrack: false }).unwrap()

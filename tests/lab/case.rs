@@ -16,10 +16,12 @@ use crate::associate;
 use crate::central;
 use crate::change;
 use crate::console;
+use crate::elsewhere;
 use crate::known_flows::say;
 use crate::lines;
 use crate::listening;
 use crate::private;
+use crate::probing;
 use crate::script;
 use crate::stops;
 use crate::switched;
@@ -54,6 +56,8 @@ pub(crate) fn run(case: &str) {
             change::mend(layout, faults);
         }
         "listening" => listening::program(),
+        "probing" => probing::program(),
+        "elsewhere" => elsewhere::one_way(),
         "losses" => traffic::losses(),
         _ => match case.split_once(' ') {
             Some(("wired", of)) => associate::from_nothing(of),

@@ -20,12 +20,14 @@ mod case;
 mod central;
 mod change;
 mod console;
+mod elsewhere;
 #[path = "../common/known_flows.rs"]
 mod known_flows;
 mod lines;
 mod listening;
 #[path = "../common/private.rs"]
 mod private;
+mod probing;
 #[path = "../common/program.rs"]
 mod program;
 mod script;
@@ -39,7 +41,9 @@ use std::process::{Command, ExitCode};
 use case::{BACKENDS, LAYOUTS};
 
 /// What is counted of traffic.
-const TRAFFIC: [&str; 12] = [
+const TRAFFIC: [&str; 14] = [
+    "elsewhere",
+    "probing",
     "count juno",
     "count newton",
     "count pike",

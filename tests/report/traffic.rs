@@ -41,6 +41,7 @@ fn flow(id: &FipId) -> FlowTraffic {
         destination: end([198, 51, 100, 7], 443),
         translated: Some(end([192, 168, 1, 7], 51022)),
         floating_ip: Some(id.clone()),
+        router: Some(id.router.clone()),
         count: count(12),
     }
 }

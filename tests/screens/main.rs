@@ -17,6 +17,7 @@ mod chains;
 mod desk;
 mod docs;
 mod findings;
+mod flow;
 mod form;
 mod journal;
 mod keys;

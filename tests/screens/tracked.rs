@@ -28,6 +28,7 @@ fn entry(sport: u16, with: &str, counted: bool) -> ConntrackEntry {
         zone: 0,
         timeout: Some(431_000),
         id: None,
+        started: None,
         original_count: counted.then_some((12, 900)),
         reply_count: counted.then_some((9, 4000)),
     }
@@ -81,4 +82,38 @@ fn what_cannot_be_read_is_no_absence() {
     assert!(!evil.screen().contains('\u{1b}'), "{}", evil.screen());
     let file = Desk::article(80, 24).keys("192.168.1.3<enter>C");
     assert!(file.effects.is_empty() && file.screen().contains("those of a running node"), "{}", file.screen());
+}
+
+#[test]
+fn one_is_forgotten_or_all_of_another_day_after_the_word() {
+    let connections = || {
+        let mut desk = desk(100, 24);
+        desk.state.read_only = false;
+        let all = [("192.168.1.3", 51000), ("192.168.1.99", 51001), ("192.168.1.98", 51002)];
+        read(&mut desk, Ok(all.map(|(with, sport)| entry(sport, with, true)).to_vec()));
+        desk
+    };
+    let steps = |desk: &Desk| match desk.state.above.last() {
+        Some(Screen::Proposal(shown)) => shown.steps().iter().map(fipscope::plan::Step::command).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let one = connections().keys("Gd");
+    let commands = steps(&one);
+    assert_eq!(commands.len(), 1);
+    let known = "-p tcp --orig-src 10.0.0.4 --orig-dst 198.51.100.7 --sport 51000 --dport 443";
+    assert!(commands[0].ends_with(known) && commands[0].starts_with("ip netns exec qrouter-"), "{commands:?}");
+    let old = connections().keys("D");
+    assert_eq!(steps(&old).len(), 2);
+    assert!(steps(&old).iter().all(|command| !command.contains("51000")), "{:?}", steps(&old));
+    // Nothing is done before the floating IP was typed.
+    let asked = old.keys("<enter>");
+    assert!(!asked.effects.iter().any(|effect| matches!(effect, Effect::Apply(_))));
+    assert!(asked.screen().contains("type 192.168.1.3 to go on"), "{}", asked.screen());
+    let done = asked.keys("192.168.1.3<enter>");
+    let Some(Effect::Apply(order)) = done.effects.last() else { panic!("{:?}", done.effects) };
+    assert_eq!(order.plan.steps.len(), 2);
+    // Where none is of another day there is nothing to forget.
+    let mut well = desk(100, 24);
+    read(&mut well, Ok(vec![entry(51000, "192.168.1.3", true)]));
+    assert!(well.keys("D").screen().contains("no connection is of another day"));
 }

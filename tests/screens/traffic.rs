@@ -7,17 +7,17 @@ use fipscope::path::{Class, Detail, Endpoint, ICMP, TCP, UDP};
 use fipscope::topology::{Direction, FipKind};
 use fipscope::traffic::{Count, FipId, FipTraffic, FlowTraffic, Hop, Interval, RouterTraffic, StopsAt};
 use fipscope::tui::theme::Theme;
-use fipscope::tui::{Effect, Ends, Heard, Msg, Node, Screen};
+use fipscope::tui::{Effect, Ends, Heard, Msg, Node, Screen, Written};
 use insta::assert_snapshot;
 
 use crate::article::{self, PUBLIC, ROUTER, SECOND};
 use crate::desk::Desk;
 
-fn count(packets: u64) -> Count {
+pub fn count(packets: u64) -> Count {
     Count { packets, bytes: packets * 84 }
 }
 
-fn id(floating: [u8; 4], fixed: [u8; 4], router: &str) -> FipId {
+pub fn id(floating: [u8; 4], fixed: [u8; 4], router: &str) -> FipId {
     FipId {
         floating_ip: floating.into(),
         fixed_ip: Some(fixed.into()),
@@ -37,11 +37,11 @@ fn halves(id: &FipId, out: [Option<u64>; 4], inward: [Option<u64>; 4], stops: [O
     [half(Direction::Outbound, out, stops[0]), half(Direction::Inbound, inward, stops[1])]
 }
 
-fn end(address: [u8; 4], port: u16) -> Endpoint {
+pub fn end(address: [u8; 4], port: u16) -> Endpoint {
     Endpoint { address: Ipv4Addr::from(address), port: Some(port) }
 }
 
-fn flow(class: Class, proto: u8, ends: [Endpoint; 2], fip: Option<&FipId>, packets: u64) -> FlowTraffic {
+pub fn flow(class: Class, proto: u8, ends: [Endpoint; 2], fip: Option<&FipId>, packets: u64) -> FlowTraffic {
     let translated = fip.filter(|fip| fip.fixed_ip == Some(ends[0].address));
     FlowTraffic {
         class,
@@ -51,6 +51,7 @@ fn flow(class: Class, proto: u8, ends: [Endpoint; 2], fip: Option<&FipId>, packe
         destination: ends[1],
         translated: translated.map(|fip| Endpoint { address: fip.floating_ip, ..ends[0] }),
         floating_ip: fip.cloned(),
+        router: Some(fip.map_or(ROUTER, |fip| fip.router.as_str()).to_owned()),
         count: count(packets),
     }
 }
@@ -88,10 +89,10 @@ pub fn interval(packets: u64) -> Interval {
 
 pub fn heard(interval: Interval) -> Msg {
     let flows = interval.flows.len();
-    Msg::Heard(Ok(Box::new(Heard { interval, flows, namespaces: 5, deaf: Vec::new() })))
+    Msg::Heard(Ok(Box::new(Heard { interval, flows, namespaces: 5, ..Heard::default() })))
 }
 
-fn live(width: u16, height: u16, node: Node) -> Desk {
+pub fn live(width: u16, height: u16, node: Node) -> Desk {
     let mut desk = Desk::with(width, height, node);
     desk.state.live = true;
     desk
@@ -115,16 +116,21 @@ fn the_screen_at_three_sizes() {
     }
 }
 
+/// The effects but those that say what else is wanted of the listening.
+fn listening(desk: &Desk) -> Vec<Effect> {
+    desk.effects.iter().filter(|effect| !matches!(effect, Effect::Attend(_))).cloned().collect()
+}
+
 #[test]
 fn t_listens_once_and_s_listens_no_more() {
     let desk = live(80, 24, article::node()).keys("T");
-    assert_eq!(desk.effects, [Effect::Listen]);
+    assert_eq!(listening(&desk), [Effect::Listen]);
     assert!(desk.screen().contains("the first second is being counted"), "{}", desk.screen());
     // Going back listens on, and asks nobody to listen twice.
     let desk = desk.keys("<esc>T");
-    assert_eq!(desk.effects, [Effect::Listen]);
+    assert_eq!(listening(&desk), [Effect::Listen]);
     let mut desk = desk.keys("s");
-    assert_eq!(desk.effects, [Effect::Listen, Effect::StopListening]);
+    assert_eq!(listening(&desk), [Effect::Listen, Effect::StopListening]);
     assert!(desk.state.above.is_empty() && desk.state.hearing.is_none());
     // What was on its way is not taken for news.
     desk.send(heard(interval(3)));
@@ -148,7 +154,7 @@ fn who_may_not_listen_is_told_why_and_can_try_again() {
     let screen = desk.screen();
     assert!(screen.contains("Nothing can be heard") && screen.contains("run as root"), "{screen}");
     assert!(!screen.contains('\u{1b}'));
-    assert_eq!(desk.keys("T").effects, [Effect::Listen, Effect::Listen]);
+    assert_eq!(listening(&desk.keys("T")), [Effect::Listen, Effect::Listen]);
     // One that fails later leaves what was heard.
     let mut desk = hearing(80, 24, "T");
     desk.send(Msg::Heard(Err("the listener failed".to_owned())));
@@ -256,15 +262,48 @@ fn a_pause_stands_still_and_the_cursor_stays_with_its_flow() {
 }
 
 #[test]
-fn enter_opens_the_chain_or_the_walk() {
+fn enter_opens_the_chain_and_t_the_walk() {
     let chain = hearing(100, 30, "192.168.1.7<enter>T").keys("<enter>");
     assert!(matches!(chain.state.above.last(), Some(Screen::Chain(chain)) if chain.fip.label() == "192.168.1.7"));
-    let walk = hearing(100, 30, "T").keys("/51022<enter><enter>");
+    let walk = hearing(100, 30, "T").keys("/51022<enter>t");
     let Some(Screen::Walk(walking)) = walk.state.above.last() else { panic!("{:?}", walk.state.above) };
     let ends = Ends::Addresses { src: [10, 0, 0, 4].into(), dst: [198, 51, 100, 7].into() };
     assert_eq!((&walking.asked.ends, walking.asked.proto, walking.asked.port), (&ends, TCP, 443));
     let walk = hearing(100, 30, "192.168.1.7<enter>T").keys("t");
     assert!(matches!(walk.state.above.last(), Some(Screen::Walk(_))));
+}
+
+#[test]
+fn w_writes_what_the_filter_wants_until_w_again() {
+    let desk = hearing(100, 30, "T").keys("/snat<enter>w");
+    let Some(Effect::Attend(wanted)) = desk.effects.last() else { panic!("{:?}", desk.effects) };
+    let writing = wanted.write.clone().unwrap();
+    assert!(writing.name.starts_with("fipscope-2026") && writing.name.ends_with("Z.pcapng"), "{}", writing.name);
+    assert_eq!((writing.filter.as_str(), wanted.translations), ("snat", true));
+    let mut desk = desk;
+    let written = Written { path: "/root/a.pcapng".to_owned(), packets: 1234, bytes: 99, full: false };
+    let told =
+        |written| Msg::Heard(Ok(Box::new(Heard { interval: interval(5), written: Some(written), ..Heard::default() })));
+    desk.send(told(Ok(written)));
+    assert!(desk.screen().contains("writing: 1234 packets"), "{}", desk.screen());
+    let desk = desk.keys("w");
+    assert!(desk.screen().contains("written: /root/a.pcapng, about 1234 packets"), "{}", desk.screen());
+    let Some(Effect::Attend(wanted)) = desk.effects.last() else { panic!("{:?}", desk.effects) };
+    assert_eq!(wanted.write, None);
+    // A file that cannot be written is not asked for without end.
+    let mut desk = desk.keys("w");
+    desk.send(told(Err("cannot create /root/a.pcapng: Permission denied\u{1b}[2J".to_owned())));
+    assert!(desk.state.writing.is_none() && desk.screen().contains("Permission denied"), "{}", desk.screen());
+    assert!(!desk.screen().contains('\u{1b}'));
+}
+
+#[test]
+fn rates_of_floating_ips_have_their_past_by_direction() {
+    let rows = listed(&hearing(140, 45, "T"));
+    let row = rows.iter().find(|row| row.contains("192.168.1.3 ")).unwrap();
+    assert!(row.contains("out   271/s") && row.contains("▁▂▄█▇") && row.contains("█████"), "{row}");
+    let narrow = listed(&hearing(80, 24, "T"));
+    assert!(narrow.iter().all(|row| !row.contains('█')), "{narrow:?}");
 }
 
 #[test]
@@ -317,7 +356,7 @@ fn what_was_heard_steers_nothing() {
     (evil.seconds, evil.lost) = (0.000_001, u64::MAX);
     let deaf = vec![(NetnsName::from("qrouter-\u{1b}c"), "\u{1b}]0;t\u{7}".to_owned())];
     for _ in 0..3 {
-        let heard = Heard { interval: evil.clone(), flows: 5, namespaces: 1, deaf: deaf.clone() };
+        let heard = Heard { interval: evil.clone(), flows: 5, namespaces: 1, deaf: deaf.clone(), ..Heard::default() };
         desk.send(Msg::Heard(Ok(Box::new(heard))));
     }
     for keys in ["", "<tab>", "G", "/evil<enter>", "<space>"] {
@@ -338,5 +377,5 @@ fn what_is_heard_stays_bounded() {
         desk.send(heard(interval(packets)));
     }
     let hearing = desk.state.hearing.as_ref().unwrap();
-    assert_eq!((hearing.past.len(), hearing.seen.len()), (60, 3));
+    assert_eq!((hearing.past.class(Class::Fip).len(), hearing.seen.len()), (60, 3));
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::super::listener::Ears;
 use crate::exec::Site;
 use crate::net::{ConntrackEntry, NetnsName, RouteAnswer, RouteQuestion, WireAnswer, WireQuestion};
-use crate::tui::Node;
+use crate::traffic::Errand;
+use crate::tui::{Followed, Node};
 
 /// Where readings come from: this node, a file, the lab. It is called on a
 /// thread of its own, once at the start and again for each refresh; the error
@@ -30,6 +31,11 @@ pub type Keeper = Arc<dyn Fn(&str, &str, bool) -> Result<BTreeSet<String>, Strin
 /// Reads a namespace's tracked connections, on the thread of the readings.
 pub type Tracker = Arc<dyn Fn(&NetnsName) -> Result<Vec<ConntrackEntry>, String> + Send + Sync>;
 
+/// Sends one packet, tells each time that it was seen once more, and gives all of
+/// it at the end. It takes seconds, and is called on a thread of its own.
+pub type Messenger =
+    Arc<dyn Fn(&Node, &Errand, &mut dyn FnMut(Followed) -> bool) -> Result<Followed, String> + Send + Sync>;
+
 /// What the console reaches besides readings; each where there is one.
 #[derive(Clone, Default)]
 pub struct Reach {
@@ -46,6 +52,8 @@ pub struct Reach {
     pub tracker: Option<Tracker>,
     /// What flows.
     pub ears: Option<Ears>,
+    /// Packets of its own.
+    pub messenger: Option<Messenger>,
     /// What the process would need to change the node, and has not.
     pub lacking: Vec<String>,
     /// The node, where it may be changed.

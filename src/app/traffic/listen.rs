@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::file::CaptureFile;
+use super::along::Along;
 use super::{FRESH, now, settling};
 use crate::app::error::AppError;
 use crate::capture::Capture;
@@ -89,15 +89,15 @@ impl Ear {
         (self.read_at, self.left) = (now(), false);
     }
 
-    /// Counts and tells until something, or who is told, ends it. `about` is what was read of the
-    /// node, and the one floating IP that is wanted.
+    /// Counts and tells until something, or who is told, ends it; who is told may change what
+    /// else is done with frames from then on.
     pub(super) fn listen(
         &mut self,
         meter: &mut Meter<'_, '_>,
         traffic: &mut Traffic,
-        file: &mut Option<CaptureFile>,
-        about: (&Snapshot, Option<&FloatingIp>),
-        tell: &mut impl FnMut(Interval) -> Result<ControlFlow<Ended>, AppError>,
+        along: &mut Along,
+        snapshot: &Snapshot,
+        tell: &mut impl FnMut(Interval, &mut Along) -> Result<ControlFlow<Ended>, AppError>,
     ) -> Result<Ended, AppError> {
         loop {
             let interrupted = self.over.load(Ordering::Relaxed);
@@ -110,18 +110,16 @@ impl Ear {
                 if !interrupted && self.over.load(Ordering::Relaxed) {
                     break;
                 }
-                self.read(meter, traffic, file, about, complete)?;
+                self.read(meter, traffic, along, snapshot, complete)?;
             }
             if now() < complete {
                 continue;
             }
             let unplaced = traffic.unplaced() > 0;
             let end = traffic.end();
-            if let ControlFlow::Break(ended) = tell(self.close(traffic))? {
+            let interval = self.close(traffic);
+            if let ControlFlow::Break(ended) = tell(interval, along)? {
                 return Ok(ended);
-            }
-            if let Some(file) = file {
-                file.flush()?;
             }
             if interrupted {
                 return Ok(Ended::Interrupted);
@@ -140,21 +138,22 @@ impl Ear {
         &mut self,
         meter: &mut Meter<'_, '_>,
         traffic: &mut Traffic,
-        file: &mut Option<CaptureFile>,
-        (snapshot, only): (&Snapshot, Option<&FloatingIp>),
+        along: &mut Along,
+        snapshot: &Snapshot,
         until: u64,
     ) -> Result<(), AppError> {
         let patience = Duration::from_nanos(until.saturating_sub(now())).min(LOOK);
-        let names = if file.is_some() { self.capture.names() } else { Vec::new() };
-        self.capture.read(patience, &mut |frame| {
-            let sighting = meter.count(traffic, frame);
-            if let Some(file) = file {
-                let fip = sighting.as_ref().and_then(|sighting| sighting.floating_ip);
-                if only.is_none_or(|only| fip.is_some_and(|(id, ..)| is_of(id, only))) {
-                    file.frame(frame, sighting.as_ref(), &names, snapshot);
-                }
-            }
-        })?;
+        if along.is_idle() {
+            self.capture.read(patience, &mut |frame| {
+                let _ = meter.count(traffic, frame);
+            })?;
+        } else {
+            let names = self.capture.names();
+            self.capture.read(patience, &mut |frame| {
+                let sighting = meter.count(traffic, frame);
+                along.see(frame, sighting.as_ref(), &names, snapshot);
+            })?;
+        }
         if now().saturating_sub(self.looked_at) >= GLANCE {
             self.left |= self.capture.let_go();
             self.looked_at = now();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
-use crate::config::TrafficArgs;
+use crate::config::{ProbeBy, ProbeTo, TrafficArgs};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -14,11 +14,16 @@ Examples:
   sudo fipscope traffic --floating-ip 192.168.1.3  hop by hop, of one floating IP
   sudo fipscope traffic --duration 60 --write a.pcapng
                              a minute, with the headers in a file for Wireshark
+  sudo fipscope traffic --filter 'snat :443'       flows of that class and port
   sudo fipscope traffic --format json | jq -c .classes
+  sudo fipscope traffic --floating-ip 192.168.1.3 --probe echo
+                             send one echo request, and see how far it comes
 
-It only listens; nothing of the node is changed and no packet is sent.
+It only listens; nothing of the node is changed, and no packet is sent but the
+one that --probe asks for.
 
-Exit codes: 0 the time is over, 130 interrupted, 3 could not listen.";
+Exit codes: 0 the time is over, or the probe was answered; 1 the probe was not
+answered; 130 interrupted; 3 could not listen, or could not send the probe.";
 
 /// What to watch.
 #[derive(Debug, Args)]
@@ -35,6 +40,23 @@ pub(in crate::cli) struct Traffic {
     /// Write what is seen, headers only, to this file
     #[arg(long, value_name = "FILE.pcapng", value_hint = ValueHint::FilePath)]
     write: Option<PathBuf>,
+    /// Only the flows, floating IPs and written packets that hold all of these words: a class, a protocol, an
+    /// address, :PORT, in, out, or a part of any
+    #[arg(long, value_name = "WORDS")]
+    filter: Option<String>,
+    /// Send one packet to the floating IP and follow it hop by hop: echo (ICMP), or tcp:PORT (a SYN)
+    #[arg(
+        long,
+        value_name = "PACKET",
+        value_parser = packet,
+        requires = "floating_ip",
+        conflicts_with_all = ["duration", "interval", "write", "filter"]
+    )]
+    probe: Option<ProbeBy>,
+    /// Where the probe goes, and what it tries: floating, the whole way in, from the fip namespace; fixed, the
+    /// last leg, from the router; gateway, the first leg, to the external gateway
+    #[arg(long, value_name = "WHERE", value_parser = aim, default_value = "floating", requires = "probe")]
+    to: ProbeTo,
     /// The router, where the address is ambiguous (its id, or the first characters)
     #[arg(long, value_name = "ID")]
     router: Option<String>,
@@ -45,8 +67,27 @@ pub(in crate::cli) struct Traffic {
 
 impl From<Traffic> for TrafficArgs {
     fn from(typed: Traffic) -> Self {
-        let Traffic { duration, interval, floating_ip, write, router, external_network } = typed;
-        Self { duration, interval, floating_ip, router, external_network, write }
+        let Traffic { duration, interval, floating_ip, write, filter, probe, to, router, external_network } = typed;
+        Self { duration, interval, floating_ip, router, external_network, write, filter, probe, to }
+    }
+}
+
+/// The packet that a word means.
+fn packet(text: &str) -> Result<ProbeBy, String> {
+    let port = |port: &str| port.parse().ok().filter(|port| *port > 0);
+    match text.to_lowercase().split_once(':') {
+        None if text.eq_ignore_ascii_case("echo") => Ok(ProbeBy::Echo),
+        Some(("tcp", number)) => port(number).map(ProbeBy::Tcp).ok_or_else(|| "not a port of TCP".to_owned()),
+        _ => Err("not echo or tcp:PORT".to_owned()),
+    }
+}
+
+fn aim(text: &str) -> Result<ProbeTo, String> {
+    match text {
+        "floating" => Ok(ProbeTo::Floating),
+        "fixed" => Ok(ProbeTo::Fixed),
+        "gateway" => Ok(ProbeTo::Gateway),
+        _ => Err("not floating, fixed or gateway".to_owned()),
     }
 }
 

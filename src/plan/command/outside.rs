@@ -7,13 +7,30 @@ use std::path::Path;
 use super::super::{AnnounceBy, Place, SwitchPort};
 use super::word::quote;
 use super::{inside, ip};
-use crate::net::{Family, IfName};
+use crate::net::netfilter::protocol_word;
+use crate::net::{ConntrackTuple, Family, IfName};
 
 /// The four places where an entry can have the address.
 pub(super) fn forget(inside: &str, address: IpAddr) -> String {
     let family = if address.is_ipv6() { " -f ipv6" } else { "" };
     let sides = "--orig-src --orig-dst --reply-src --reply-dst";
     format!("for side in {sides}; do {inside}conntrack -D{family} $side {address}; done")
+}
+
+/// By the direction in which it began.
+pub(super) fn forget_connection(inside: &str, original: &ConntrackTuple, zone: u16) -> String {
+    let family = if original.src.is_ipv6() { " -f ipv6" } else { "" };
+    let proto = protocol_word(original.proto).map_or_else(|| original.proto.to_string(), str::to_owned);
+    let ports = match (original.sport, original.dport) {
+        (Some(id), _) if proto.contains("icmp") => format!(" --icmp-id {id}"),
+        (Some(sport), Some(dport)) => format!(" --sport {sport} --dport {dport}"),
+        _ => String::new(),
+    };
+    let zone = if zone == 0 { String::new() } else { format!(" --zone {zone}") };
+    format!(
+        "{inside}conntrack -D{family} -p {proto} --orig-src {} --orig-dst {}{ports}{zone}",
+        original.src, original.dst
+    )
 }
 
 /// With `arping` of iputils, as the agent calls it. Without the address on the

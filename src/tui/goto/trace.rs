@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn what_is_left_out_is_https() {
         let ends = Ends::Addresses { src: Ipv4Addr::new(10, 0, 0, 4), dst: Ipv4Addr::new(1, 1, 1, 1) };
-        let asked = |proto, port| Ok(Asked { ends: ends.clone(), proto, port, entrance: 0 });
+        let asked = |proto, port| Ok(Asked { ends: ends.clone(), proto, port, from: None, entrance: 0 });
         assert_eq!(resolve("10.0.0.4 1.1.1.1"), asked(TCP, 443));
         assert_eq!(resolve(" 10.0.0.4  1.1.1.1 UDP"), asked(UDP, 53));
         assert_eq!(resolve("10.0.0.4 1.1.1.1 tcp 22"), asked(TCP, 22));

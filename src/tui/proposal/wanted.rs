@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use super::Order;
 use crate::check::Finding;
-use crate::net::Mac;
+use crate::net::{ConntrackEntry, Mac, NetnsName};
 use crate::plan::journal::{Aim, Past, State as PastState, StepState};
 use crate::plan::repair::Mending;
-use crate::plan::{Associate, Due, Plan, Refused, Rehearsal, Remove, associate, due, remove};
+use crate::plan::{Associate, Due, Plan, Refused, Rehearsal, Remove, associate, due, forget, remove};
 use crate::tui::findings::FindingId;
 use crate::tui::overview::FipId;
 use crate::tui::state::Node;
@@ -27,6 +27,8 @@ pub enum Wanted {
     Associated(Box<Associate>),
     /// A floating IP gone.
     Removed(Box<Remove>),
+    /// These tracked connections of a floating IP forgotten.
+    Forgotten(FipId, Vec<(NetnsName, ConntrackEntry)>),
     /// A change of the past taken back.
     Undone(Box<Past>),
     /// The rest of a change that has no end.
@@ -47,6 +49,9 @@ impl Wanted {
             Self::Removed(wanted) => {
                 let pair = if wanted.with_pair { " and the router's pair" } else { "" };
                 format!("remove {}{pair}", wanted.floating_ip)
+            }
+            Self::Forgotten(fip, entries) => {
+                format!("forget {} of {}", count(entries.len(), "connection", "connections"), fip.label())
             }
             Self::Undone(past) => format!("undo change {}", past.id),
             Self::Completed(past) => format!("complete change {}", past.id),
@@ -97,6 +102,10 @@ impl Wanted {
                 Ok(Order { word: Some(wanted.floating_ip.to_string()), ..Order::of(plan, aim, node) })
             }
             Self::Removed(wanted) => removing(wanted, node),
+            Self::Forgotten(fip, entries) => {
+                let plan = forget(&fip.label(), entries.iter().map(|(name, entry)| (name, entry)));
+                Ok(Order { word: fip.floating.map(|it| it.to_string()), ..Order::of(plan, Aim::default(), node) })
+            }
             Self::Undone(past) => undoing(past, node),
             Self::Completed(past) => completing(past, node),
         }

@@ -30,7 +30,7 @@ pub(in crate::tui) fn said(node: &Node, pair: [&FipTraffic; 2], lossy: bool, bef
     let why = match same {
         Some(said) => said.why.clone(),
         None => pair.map(|fip| match fip.stops_at {
-            Some(StopsAt::Hop(_)) => Some(because(node, fip)),
+            Some(StopsAt::Hop(_)) => Some(because(node, &fip.id, fip.direction == Direction::Inbound)),
             Some(StopsAt::VmSilent) | None => None,
         }),
     };
@@ -42,7 +42,7 @@ pub(in crate::tui) fn said(node: &Node, pair: [&FipTraffic; 2], lossy: bool, bef
 /// The screen's one question: does what comes in go on?
 pub(in crate::tui) fn answer(interval: &Interval) -> (Mark, String) {
     let all = interval.floating_ips.as_slice();
-    let with = all.chunks_exact(2).filter(|pair| pair.iter().any(|fip| super::most(fip) > 0)).count();
+    let with = all.chunks_exact(2).filter(|pair| pair.iter().any(|fip| fip.most() > 0)).count();
     let lost = |fip: &&FipTraffic| matches!(fip.stops_at, Some(StopsAt::Hop(_)));
     let mut losing: Vec<&FipTraffic> = all.iter().filter(lost).collect();
     losing.dedup_by_key(|fip| &fip.id);
@@ -91,24 +91,21 @@ fn sentence(fip: &FipTraffic, other: &FipTraffic, why: Option<&str>, lossy: bool
             Some((Mark::Degraded, text.to_owned()))
         }
         None if !unseen.is_empty() => Some((Mark::Unknown, format!("not visible here: {}", unseen.join(", ")))),
-        None if super::most(fip) > 0 && lossy => {
+        None if fip.most() > 0 && lossy => {
             Some((Mark::Unknown, "counts are too low: packets were lost before they were seen".to_owned()))
         }
-        None if super::most(fip) > 0 => Some((Mark::Ok, "every hop passes it on".to_owned())),
-        None if super::most(other) > 0 => {
-            Some((Mark::None, "one-way: nothing of this direction was seen here".to_owned()))
-        }
+        None if fip.most() > 0 => Some((Mark::Ok, "every hop passes it on".to_owned())),
+        None if other.most() > 0 => Some((Mark::None, "one-way: nothing of this direction was seen here".to_owned())),
         None => None,
     }
 }
 
-/// Why packets stop: what is found about the floating IP, else what becomes of
+/// Why packets of a floating IP stop: what is found about it, else what becomes of
 /// the packet that is walked.
-fn because(node: &Node, fip: &FipTraffic) -> String {
-    let Some(known) = known(&node.topology, &fip.id) else {
+pub(in crate::tui) fn because(node: &Node, id: &FipId, inbound: bool) -> String {
+    let Some(known) = known(&node.topology, id) else {
         return "the floating IP is not on this node any more".to_owned();
     };
-    let inbound = fip.direction == Direction::Inbound;
     let found = node.judged.worst_of(&node.topology, known).map(name);
     let shown = Shown::from(known);
     let wanted = if inbound { None } else { shown.floating };

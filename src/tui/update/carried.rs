@@ -41,6 +41,7 @@ pub(super) fn over(state: &mut State, result: Result<Over, String>) -> Vec<Effec
     if state.unfinished.is_some() || state.above.iter().any(|screen| matches!(screen, Screen::Journal(_))) {
         effects.push(Effect::ReadJournal);
     }
+    effects.extend(super::tracked::reread(state));
     effects
 }
 

@@ -65,7 +65,7 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
         Some(Screen::Router(view)) => click_router(view, body, at).then_some(Command::Open),
         Some(Screen::Walk(walking)) => click_walk(walking, body, at).then_some(Command::OpenNamespace),
         Some(Screen::Findings(view)) => click_findings(view, node, body, at).then_some(Command::Open),
-        Some(Screen::Page(_)) => None,
+        Some(Screen::Page(_) | Screen::Flow(_) | Screen::Errand(_)) => None,
         Some(Screen::Tracked(view)) => {
             click_tracked(view, body, at);
             None

@@ -1,7 +1,7 @@
 //! What a command does on the screen in sight.
 
 use super::{
-    findings, form, journal, open, open_chain, open_namespace, proposal, router, timeline, tracked, traffic, walk,
+    findings, flow, form, journal, open, open_chain, open_namespace, proposal, router, timeline, tracked, traffic, walk,
 };
 use crate::net::NetnsName;
 use crate::topology::{Direction, ObjectKind};
@@ -37,10 +37,14 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
             return Vec::new();
         }
         Command::Repair => return proposal::repair(state, &node),
+        Command::Remove if matches!(state.above.last(), Some(Screen::Tracked(_))) => {
+            return tracked::forget(state, &node, false);
+        }
         Command::Remove => return proposal::remove(state, &node),
         Command::Journal => return journal::open_journal(state),
         Command::Undo => return journal::undo_last(state),
         Command::Traffic => return traffic::open_traffic(state),
+        Command::SendPacket => return flow::open_errand(state, &node),
         Command::Events => {
             timeline::open_events(state, &node);
             return Vec::new();
@@ -64,6 +68,8 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
         Some(Screen::Proposal(_)) => proposal::command(state, &node, command),
         Some(Screen::Journal(_)) => journal::command(state, &node, command),
         Some(Screen::Traffic(_)) => traffic::command(state, &node, command),
+        Some(Screen::Flow(_)) => flow::command(state, &node, command),
+        Some(Screen::Errand(_)) => flow::errand_command(state, command),
         Some(Screen::Events(_)) => timeline::command(state, &node, command),
         Some(Screen::Tracked(_)) => tracked::command(state, &node, command),
         // It takes every key itself.

@@ -6,6 +6,7 @@ use crate::tui::chain::Chain;
 use crate::tui::keymap::Command;
 use crate::tui::layout;
 use crate::tui::message::Effect;
+use crate::tui::proposal::Wanted;
 use crate::tui::state::{Node, Screen, State};
 use crate::tui::tracked::{Tracked, TrackedView};
 
@@ -19,6 +20,15 @@ pub(super) fn open_tracked(state: &mut State, node: &Node, chain: &Chain) -> Vec
     let effect = ask(&view, node);
     open(state, Screen::Tracked(Box::new(view)));
     vec![effect]
+}
+
+/// A change may have made some forgotten: those of the last such screen are read again.
+pub(super) fn reread(state: &State) -> Option<Effect> {
+    let node = state.node.as_ref()?;
+    state.above.iter().rev().find_map(|screen| match screen {
+        Screen::Tracked(view) => Some(ask(view, node)),
+        _ => None,
+    })
 }
 
 /// They were read.
@@ -52,6 +62,7 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
         return Vec::new();
     }
     match command {
+        Command::ForgetOld => return forget(state, node, true),
         Command::AskKernel => return vec![ask(view, node)],
         Command::CopyCommand => {
             let line = view.current().map(|row| {
@@ -63,6 +74,24 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
         _ => {}
     }
     Vec::new()
+}
+
+/// Proposes to have the selected connection forgotten, or all that no new one would
+/// be like.
+pub(super) fn forget(state: &mut State, node: &Node, old: bool) -> Vec<Effect> {
+    let Some(Screen::Tracked(view)) = state.above.last() else { return Vec::new() };
+    let meant = view.rows.iter().enumerate().filter(|(at, row)| match old {
+        true => row.outlived.is_some(),
+        false => *at == view.list.cursor,
+    });
+    let entries: Vec<_> = meant.map(|(_, row)| (row.namespace.clone(), row.entry.clone())).collect();
+    if entries.is_empty() {
+        let what = if old { "no connection is of another day" } else { "no connection is selected" };
+        state.notice = Some(what.to_owned());
+        return Vec::new();
+    }
+    let wanted = Wanted::Forgotten(view.fip.clone(), entries);
+    super::proposal::propose(state, node, wanted)
 }
 
 fn ask(view: &TrackedView, node: &Node) -> Effect {

@@ -3,14 +3,15 @@
 use super::screens::distance;
 use super::walk::open_walk;
 use super::{open, open_chain};
+use crate::net::printable;
 use crate::tui::keymap::Command;
 use crate::tui::layout;
 use crate::tui::message::Effect;
 use crate::tui::overview::FipId;
 use crate::tui::state::{Node, Screen, State};
-use crate::tui::traffic::{Heard, Hearing, TrafficRow, TrafficView, known};
+use crate::tui::traffic::{Attention, Heard, Hearing, TrafficRow, TrafficView, Writing, known};
 use crate::tui::walk::{Asked, Ends};
-use crate::tui::words::short;
+use crate::tui::words::{count, short};
 
 /// Opens the traffic screen, for a floating IP or a router where one is in
 /// sight, and listens from then on.
@@ -33,6 +34,7 @@ pub(super) fn open_traffic(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
     if state.hearing.as_ref().is_none_or(|hearing| hearing.failed.is_some()) {
         state.hearing = Some(Hearing::default());
+        (state.attention, state.writing) = (Attention::default(), None);
         effects.push(Effect::Listen);
     }
     rebuild(state);
@@ -48,6 +50,8 @@ pub(super) fn heard(state: &mut State, result: Result<Box<Heard>, String>) -> Ve
             Err(why) => hearing.failed = Some(why),
         }
         rebuild(state);
+        super::flow::rebuild(state);
+        unwritten(state);
     }
     Vec::new()
 }
@@ -92,19 +96,73 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
     match command {
         Command::OtherDirection => view.turn(node, height),
         Command::Play => {
-            view.paused = if view.paused.is_some() { None } else { view.shown.clone() };
+            let past = state.hearing.as_ref().map(|hearing| hearing.past.clone());
+            view.paused = if view.paused.is_some() { None } else { view.shown.clone().zip(past) };
             rebuild(state);
         }
+        Command::Open if super::flow::open_flow(state, node) => {}
         Command::Open | Command::Trace => return follow(state, node, command),
+        Command::Save => write(state),
         Command::StopListening => {
             state.above.pop();
-            state.hearing = None;
+            (state.hearing, state.writing) = (None, None);
+            state.above.retain(|screen| !matches!(screen, Screen::Flow(_)));
             state.notice = Some("nobody listens any more".to_owned());
             return vec![Effect::StopListening];
         }
         _ => {}
     }
     Vec::new()
+}
+
+/// What the screens want of the listening besides counts, where that is another
+/// thing than before.
+pub(super) fn attend(state: &mut State) -> Option<Effect> {
+    if state.hearing.is_none() {
+        state.attention = Attention::default();
+        return None;
+    }
+    let follow = state.above.iter().rev().find_map(|screen| match screen {
+        Screen::Flow(view) => Some(view.conversation.clone()),
+        _ => None,
+    });
+    let translations = matches!(state.above.last(), Some(Screen::Traffic(_) | Screen::Flow(_)));
+    let wanted = Attention { translations, follow, write: state.writing.clone() };
+    if wanted == state.attention {
+        return None;
+    }
+    state.attention = wanted.clone();
+    Some(Effect::Attend(wanted))
+}
+
+/// Begins to write packets to a file, those that the screen's filter wants; or ends it.
+pub(super) fn write(state: &mut State) {
+    if state.writing.take().is_some() {
+        let written = state.hearing.as_ref().and_then(|hearing| hearing.last.as_ref()?.written.clone());
+        state.notice = Some(match written {
+            Some(Ok(it)) => {
+                let packets = count(usize::try_from(it.packets).unwrap_or(usize::MAX), "packet", "packets");
+                format!("written: {}, about {packets}", printable(&it.path, 200))
+            }
+            _ => "nothing is written any more".to_owned(),
+        });
+        return;
+    }
+    let filter = state.above.iter().rev().find_map(|screen| match screen {
+        Screen::Traffic(view) => Some(view.filter.clone()),
+        _ => None,
+    });
+    let name = format!("fipscope-{}.pcapng", state.now.strftime("%Y%m%dT%H%M%SZ"));
+    state.writing = Some(Writing { name, filter: filter.unwrap_or_default() });
+}
+
+/// A file that could not be written is not asked for again.
+fn unwritten(state: &mut State) {
+    let written = state.hearing.as_ref().and_then(|hearing| hearing.last.as_ref()?.written.as_ref());
+    if let (Some(Err(why)), Some(_)) = (written, &state.writing) {
+        state.notice = Some(printable(why, 300));
+        state.writing = None;
+    }
 }
 
 /// Opens the chain of the floating IP under the cursor, or the walk of a packet

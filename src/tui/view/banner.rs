@@ -42,6 +42,8 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
                     Screen::Proposal(_) => "plan".to_owned(),
                     Screen::Journal(_) => "journal".to_owned(),
                     Screen::Traffic(_) => "traffic".to_owned(),
+                    Screen::Flow(_) => "flow".to_owned(),
+                    Screen::Errand(_) => "probe".to_owned(),
                     Screen::Events(_) => "events".to_owned(),
                     Screen::Tracked(_) => "connections".to_owned(),
                 };

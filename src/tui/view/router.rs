@@ -21,6 +21,8 @@ use crate::tui::words::{Mark, count, router_word, short, short_netns};
 
 /// The column of the evidence's values.
 const VALUE: u16 = 14;
+/// Columns of the last minute, one an interval.
+const MINUTE: usize = 30;
 
 pub(super) fn draw(state: &State, view: &RouterView, node: &Node, body: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
@@ -97,8 +99,9 @@ fn list(state: &State, view: &RouterView, glance: &Glance, area: Rect, buffer: &
                 let ways = band.ways(glance).len();
                 pen.write(" ─ ", theme.border).write(band.title(), style(theme, band));
                 pen.write(&format!(" {ways}"), theme.dim).write("  ", theme.text);
-                if let Some([packets, bits]) = super::traffic::rates(state, &view.id, band) {
+                if let Some(([packets, bits], past)) = super::traffic::rates(state, &view.id, band, MINUTE) {
                     pen.write(&format!("{packets} packets/s  {bits} bit/s  "), theme.text);
+                    pen.write(&past, style(theme, band)).write("  ", theme.text);
                 }
                 pen.fit(band.about(), theme.dim);
             }

@@ -78,7 +78,8 @@ fn counted(row: &TrackedRow) -> String {
     row.packets().map_or_else(|| "–".to_owned(), |packets| format!("{packets} pkt"))
 }
 
-fn words(entry: &ConntrackEntry) -> String {
+/// A connection in a line: its ends, what they become, when it ends.
+pub(super) fn words(entry: &ConntrackEntry) -> String {
     let proto = entry.original.proto;
     let proto = protocol_word(proto).map_or_else(|| format!("protocol {proto}"), str::to_owned);
     let (original, reply) = (&entry.original, &entry.reply);
@@ -99,6 +100,12 @@ fn end(address: std::net::IpAddr, port: Option<u16>) -> String {
     port.map_or_else(|| address.to_string(), |port| std::net::SocketAddr::new(address, port).to_string())
 }
 
+/// What became of a connection so far.
+pub(super) fn status(entry: &ConntrackEntry) -> String {
+    let status: Vec<&str> = STATUS.iter().filter(|(bit, _)| entry.status & bit != 0).map(|(_, word)| *word).collect();
+    if status.is_empty() { "not answered".to_owned() } else { status.join(", ") }
+}
+
 fn detail(state: &State, row: &TrackedRow, area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
     let entry = &row.entry;
@@ -106,17 +113,21 @@ fn detail(state: &State, row: &TrackedRow, area: Rect, buffer: &mut Buffer) {
         Some((packets, bytes)) => format!("   {packets} packets, {bytes} bytes"),
         None => "   not counted: net.netfilter.nf_conntrack_acct is off".to_owned(),
     };
-    let status: Vec<&str> = STATUS.iter().filter(|(bit, _)| entry.status & bit != 0).map(|(_, word)| *word).collect();
-    let status = if status.is_empty() { "not answered".to_owned() } else { status.join(", ") };
     let mut all = vec![
         ("in", printable(row.namespace.as_str(), 64)),
         ("original", format!("{}{}", tuple(&entry.original), numbers(entry.original_count))),
         ("reply", format!("{}{}", tuple(&entry.reply), numbers(entry.reply_count))),
-        ("status", status),
+        ("status", status(entry)),
     ];
     if let Some(seconds) = entry.timeout {
         all.push(("ends", format!("in {} without another packet", span(seconds.into()))));
     }
+    let age = entry.started.map(|started| {
+        let now = u128::try_from(state.now.as_nanosecond()).unwrap_or(0);
+        let seconds = now.saturating_sub(started.into()) / 1_000_000_000;
+        format!("{}", span(u64::try_from(seconds).unwrap_or(u64::MAX)))
+    });
+    all.push(("age", age.unwrap_or_else(|| "not kept: net.netfilter.nf_conntrack_timestamp is off".to_owned())));
     if entry.zone != 0 || entry.mark != 0 {
         all.push(("zone, mark", format!("{}, {:#x}", entry.zone, entry.mark)));
     }

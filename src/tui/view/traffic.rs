@@ -20,7 +20,7 @@ use crate::traffic::{FipTraffic, FlowTraffic, Interval, StopsAt, short};
 use crate::tui::layout;
 use crate::tui::state::{Node, State};
 use crate::tui::theme::Theme;
-use crate::tui::traffic::{Heard, Hearing, TrafficRow, TrafficView, answer, rate, reason};
+use crate::tui::traffic::{Heard, Hearing, History, TrafficRow, TrafficView, answer, rate, reason};
 use crate::tui::words::{Mark, count};
 
 pub(super) fn draw(state: &State, view: &TrafficView, node: &Node, body: Rect, buffer: &mut Buffer) {
@@ -44,9 +44,9 @@ pub(super) fn draw(state: &State, view: &TrafficView, node: &Node, body: Rect, b
     let mut pen = Pen::new(buffer, parts.answer);
     pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text).fit(&text, mark.style(theme));
     counters(theme, view, hearing, heard, parts.heard, buffer);
-    rates::classes(theme, hearing, &heard.interval, parts.classes, buffer);
+    rates::classes(theme, view.past(hearing), &heard.interval, parts.classes, buffer);
     stops::draw(theme, view, node, parts.stops, buffer);
-    list(state, view, &heard.interval, parts.list, buffer);
+    list(state, view, (view.past(hearing), &heard.interval), parts.list, buffer);
 }
 
 /// How much is heard, and how well.
@@ -66,6 +66,10 @@ fn counters(theme: &Theme, view: &TrafficView, hearing: &Hearing, heard: &Heard,
         count(heard.flows, "flow", "flows"),
         count(heard.namespaces, "namespace", "namespaces"),
     ];
+    if let Some(Ok(written)) = &heard.written {
+        let full = if written.full { ", full" } else { "" };
+        facts.insert(0, format!("writing: {} packets{full}", written.packets));
+    }
     if interval.unplaced > 0 {
         facts.push(format!("{} at new devices", interval.unplaced));
     }
@@ -81,7 +85,7 @@ fn counters(theme: &Theme, view: &TrafficView, hearing: &Hearing, heard: &Heard,
     }
 }
 
-fn list(state: &State, view: &TrafficView, interval: &Interval, area: Rect, buffer: &mut Buffer) {
+fn list(state: &State, view: &TrafficView, (past, interval): (&History, &Interval), area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
     for (line, (at, row)) in lines(area).zip(view.rows.iter().enumerate().skip(view.list.offset)) {
         match *row {
@@ -97,7 +101,7 @@ fn list(state: &State, view: &TrafficView, interval: &Interval, area: Rect, buff
                 if let Some([out, inward]) =
                     interval.floating_ips.get(place..place + 2).and_then(|two| two.first_chunk())
                 {
-                    fip(theme, interval, [out, inward], line, buffer);
+                    fip(theme, past, interval, [out, inward], line, buffer);
                 }
             }
             TrafficRow::Flow(place) => {
@@ -128,7 +132,14 @@ fn heading(
     }
 }
 
-fn fip(theme: &Theme, interval: &Interval, [out, inward]: [&FipTraffic; 2], line: Rect, buffer: &mut Buffer) {
+fn fip(
+    theme: &Theme,
+    history: &History,
+    interval: &Interval,
+    [out, inward]: [&FipTraffic; 2],
+    line: Rect,
+    buffer: &mut Buffer,
+) {
     let (mark, word) = verdict(out, inward);
     let mut pen = Pen::new(buffer, line);
     pen.to(1).mark(mark, theme).write(" ", theme.text);
@@ -137,8 +148,17 @@ fn fip(theme: &Theme, interval: &Interval, [out, inward]: [&FipTraffic; 2], line
         let fixed = out.id.fixed_ip.map_or_else(|| "–".to_owned(), |fixed| fixed.to_string());
         pen.cell(&fixed, 15, theme.dim).write(" ", theme.text);
     }
+    let past = match line.width {
+        132.. => Some(16),
+        100.. => Some(8),
+        _ => None,
+    };
     for (word, fip) in [("in", inward), ("out", out)] {
         pen.write(&format!("{word:>4} {:>5}/s", short(rate(interval, fip))), theme.text);
+        if let Some(width) = past {
+            let past = rates::spark(&history.fip(&fip.id, Some(fip.direction)), width);
+            pen.write(&format!(" {past:>width$}"), theme.fip);
+        }
     }
     pen.write("  ", theme.text).fit(&word, mark.style(theme));
 }
@@ -173,21 +193,21 @@ fn flow(theme: &Theme, interval: &Interval, flow: &FlowTraffic, line: Rect, buff
 }
 
 /// A flow in words, without its class.
-fn flow_words(flow: &FlowTraffic) -> String {
+pub(super) fn flow_words(flow: &FlowTraffic) -> String {
     let proto = protocol_word(flow.proto).map_or_else(|| format!("protocol {}", flow.proto), str::to_owned);
     let translated = flow.translated.map(|end| format!(" as {end}")).unwrap_or_default();
     let detail = flow.detail.map(|detail| format!(" ({})", detail.word())).unwrap_or_default();
     format!("{proto} {} → {}{translated}{detail}", flow.source, flow.destination)
 }
 
-fn class_word(class: Class) -> &'static str {
+pub(super) fn class_word(class: Class) -> &'static str {
     match class {
         Class::None => "no class",
         class => class.word(),
     }
 }
 
-fn class_style(theme: &Theme, class: Class) -> Style {
+pub(super) fn class_style(theme: &Theme, class: Class) -> Style {
     match class {
         Class::EastWest => theme.east_west,
         Class::Snat => theme.snat,

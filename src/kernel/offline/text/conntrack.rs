@@ -93,10 +93,27 @@ fn entry(line: &str) -> Option<ConntrackEntry> {
     let [original, reply] = halves;
     let counts = [original.counts(), reply.counts()];
     let (original, reply) = (original.tuple(proto)?, reply.tuple(proto)?);
-    status |= if reply.dst == original.src && reply.dport == original.sport { 0 } else { SRC_NAT };
-    status |= if reply.src == original.dst && reply.sport == original.dport { 0 } else { DST_NAT };
+    status |= translations(&original, &reply);
     let [original_count, reply_count] = counts;
-    Some(ConntrackEntry { original, reply, status, mark, zone, timeout, id, original_count, reply_count })
+    Some(ConntrackEntry {
+        original,
+        reply,
+        status,
+        mark,
+        zone,
+        timeout,
+        id,
+        started: None,
+        original_count,
+        reply_count,
+    })
+}
+
+/// What the two directions tell of translations.
+fn translations(original: &ConntrackTuple, reply: &ConntrackTuple) -> u32 {
+    let source = if reply.dst == original.src && reply.dport == original.sport { 0 } else { SRC_NAT };
+    let destination = if reply.src == original.dst && reply.sport == original.dport { 0 } else { DST_NAT };
+    source | destination
 }
 
 impl Half {

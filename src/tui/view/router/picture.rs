@@ -42,7 +42,7 @@ pub(super) fn draw(theme: &Theme, view: &RouterView, area: Rect, buffer: &mut Bu
 /// What flows in each class, below its name, while somebody listens.
 pub(super) fn rates(state: &State, view: &RouterView, area: Rect, buffer: &mut Buffer) {
     for (band, row) in Band::ALL.into_iter().zip(ROWS).filter(|(_, row)| row + 1 < area.height) {
-        let Some([packets, _]) = super::super::traffic::rates(state, &view.id, band) else { return };
+        let Some(([packets, _], _)) = super::super::traffic::rates(state, &view.id, band, 0) else { return };
         let below = Rect { y: area.y + row + 1, height: 1, width: area.width.min(13), ..area };
         Pen::new(buffer, below).to(1).fit(&format!("{packets}/s"), style(&state.theme, band));
     }

@@ -12,16 +12,19 @@ use crate::traffic::{CLASSES, Interval, short};
 use crate::tui::router::Band;
 use crate::tui::state::State;
 use crate::tui::theme::Theme;
-use crate::tui::traffic::{Hearing, REMEMBERED};
+use crate::tui::traffic::{History, REMEMBERED};
 
 /// Eighths of a row, from one to all of it.
 const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
-/// Columns of the overview's rates, and the width from which there is room.
+/// Columns of the overview's rates, without and with their past, and the widths from
+/// which there is room.
 const BESIDE: u16 = 16;
 const ROOM: u16 = 72;
+const PAST: u16 = 10;
+const ROOM_FOR_PAST: u16 = 104;
 
-pub(super) fn classes(theme: &Theme, hearing: &Hearing, interval: &Interval, area: Rect, buffer: &mut Buffer) {
+pub(super) fn classes(theme: &Theme, past: &History, interval: &Interval, area: Rect, buffer: &mut Buffer) {
     let mut rows = lines(area);
     let Some(first) = rows.next() else { return };
     let mut pen = Pen::new(buffer, first);
@@ -37,7 +40,7 @@ pub(super) fn classes(theme: &Theme, hearing: &Hearing, interval: &Interval, are
         let bits = short(interval.rate(count.bytes.saturating_mul(8)));
         pen.write(&format!("{packets:>7} {bits:>7}  "), plain);
         let width = usize::from(pen.room()).saturating_sub(1).min(REMEMBERED);
-        pen.write(&spark(hearing.history(class), width), style);
+        pen.write(&spark(&past.class(class), width), style);
     }
 }
 
@@ -52,21 +55,33 @@ pub(in crate::tui::view) fn header(state: &State) -> Vec<String> {
         let rate = short(heard.interval.rate(heard.interval.class(class).packets));
         format!("{} {rate}/s", class.word())
     });
-    let spark = spark(hearing.history(Class::Fip), 8);
+    let spark = spark(&hearing.past.class(Class::Fip), 8);
     vec![format!("{} {spark}", told.join("  "))]
 }
 
-/// Packets and bits a second of a router's class, while somebody listens.
-pub(in crate::tui::view) fn rates(state: &State, router: &str, band: Band) -> Option<[String; 2]> {
+/// Packets and bits a second of a router's class, and its past in so many columns,
+/// while somebody listens.
+pub(in crate::tui::view) fn rates(
+    state: &State,
+    router: &str,
+    band: Band,
+    width: usize,
+) -> Option<([String; 2], String)> {
     let hearing = state.hearing.as_ref().filter(|hearing| hearing.failed.is_none())?;
-    Some(hearing.router_rates(router, band.class())?.map(short))
+    let rates = hearing.router_rates(router, band.class())?.map(short);
+    Some((rates, spark(&hearing.past.router(router, band.class()), width)))
 }
 
 /// The overview's rows without the columns of the rates, and these columns,
 /// where somebody listens and there is room.
 pub(in crate::tui) fn beside(state: &State, area: Rect) -> (Rect, Rect) {
     let heard = state.hearing.as_ref().is_some_and(|hearing| hearing.last.is_some());
-    let width = if heard && area.width >= ROOM { BESIDE } else { 0 };
+    let width = match area.width {
+        _ if !heard => 0,
+        ROOM_FOR_PAST.. => BESIDE + PAST,
+        ROOM.. => BESIDE,
+        _ => 0,
+    };
     let left = area.width - width;
     (Rect { width: left, ..area }, Rect { x: area.x + left, width, ..area })
 }
@@ -80,14 +95,21 @@ pub(in crate::tui::view) fn rates_of(state: &State, fip: Option<&FloatingIp>, ar
         pen.write(&format!("{:>7} {:>7}", "in/s", "out/s"), theme.title);
         return;
     };
-    let told = hearing.rates(fip).map_or_else(|| ["?".to_owned(), "?".to_owned()], |rates| rates.map(short));
+    let Some((rates, past)) = hearing.rates(fip) else {
+        pen.write(&format!("{:>7} {:>7}", "?", "?"), theme.text);
+        return;
+    };
+    let told = rates.map(short);
     pen.write(&format!("{:>7} {:>7}", told[0], told[1]), theme.text);
+    if area.width > BESIDE {
+        let width = usize::from(PAST - 2);
+        pen.write(&format!(" {:>width$}", spark(&past, width)), theme.fip);
+    }
 }
 
 /// The last numbers as bars, the newest at the right; nothing is a blank.
-pub(super) fn spark(past: impl DoubleEndedIterator<Item = u64> + ExactSizeIterator, width: usize) -> String {
-    let skip = past.len().saturating_sub(width);
-    let shown: Vec<u64> = past.skip(skip).collect();
+pub(super) fn spark(past: &[u64], width: usize) -> String {
+    let shown = &past[past.len().saturating_sub(width)..];
     let most = shown.iter().copied().max().unwrap_or(0).max(1);
     let bar = |number: &u64| match number {
         0 => " ",
@@ -105,9 +127,9 @@ mod tests {
 
     #[test]
     fn bars_grow_with_the_numbers_and_keep_to_their_columns() {
-        assert_eq!(spark([0, 1, 4, 8].into_iter(), 10), " ▁▄█");
-        assert_eq!(spark([9, 0, 1, 4, 8].into_iter(), 4), " ▁▄█");
-        assert_eq!(spark([].into_iter(), 4), "");
-        assert_eq!(spark([u64::MAX, 1].into_iter(), 4), "█▁");
+        assert_eq!(spark(&[0, 1, 4, 8], 10), " ▁▄█");
+        assert_eq!(spark(&[9, 0, 1, 4, 8], 4), " ▁▄█");
+        assert_eq!(spark(&[], 4), "");
+        assert_eq!(spark(&[u64::MAX, 1], 4), "█▁");
     }
 }

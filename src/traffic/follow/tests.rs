@@ -1,0 +1,110 @@
+//! One conversation among others, under all its addresses.
+
+use super::*;
+use crate::net::ConntrackTuple;
+use crate::path::{Class, TCP, UDP};
+
+fn end(address: [u8; 4], port: u16) -> Endpoint {
+    Endpoint { address: address.into(), port: Some(port) }
+}
+
+const VM: [u8; 4] = [10, 0, 0, 5];
+const FAR: [u8; 4] = [198, 51, 100, 7];
+const ROUTER: [u8; 4] = [192, 168, 1, 21];
+
+/// As the snat namespace tracks it, under another port.
+fn entry() -> ConntrackEntry {
+    let tuple = |source: Endpoint, destination: Endpoint| ConntrackTuple {
+        src: source.address.into(),
+        dst: destination.address.into(),
+        proto: TCP,
+        sport: source.port,
+        dport: destination.port,
+    };
+    ConntrackEntry {
+        original: tuple(end(VM, 5), end(FAR, 443)),
+        reply: tuple(end(FAR, 443), end(ROUTER, 1024)),
+        status: 0,
+        mark: 0,
+        zone: 0,
+        timeout: None,
+        id: None,
+        started: None,
+        original_count: None,
+        reply_count: None,
+    }
+}
+
+fn see(follow: &mut Follow, number: u32, heading: Heading, [source, destination]: [Endpoint; 2]) -> bool {
+    let packet = Packet::first(source.address, destination.address, TCP);
+    let packet = Packet { sport: source.port, dport: destination.port, ..packet };
+    let frame = Frame { at: 7, namespace: number, device: 1, heading, length: 74, segment: 0, bytes: &[] };
+    let count = Count { packets: 1, bytes: 60 };
+    let seen = Sighting { packet, class: Class::Snat, detail: None, floating_ip: None, count };
+    follow.see(&frame, &seen, || Some((NetnsName::new(format!("n{number}")), "d".into())))
+}
+
+#[test]
+fn connection_tracking_tells_the_other_names_of_either_way() {
+    let forth = Conversation::of(TCP, [end(VM, 5), end(FAR, 443)], None, &[entry()]);
+    assert_eq!(forth.way_of([end(ROUTER, 1024), end(FAR, 443)]), Some(Way::Forth));
+    assert_eq!(forth.way_of([end(FAR, 443), end(VM, 5)]), Some(Way::Back));
+    // The same connection, followed from its answers.
+    let back = Conversation::of(TCP, [end(FAR, 443), end(ROUTER, 1024)], None, &[entry()]);
+    assert_eq!(back.way_of([end(FAR, 443), end(VM, 5)]), Some(Way::Forth));
+    assert_eq!(back.way_of([end(VM, 5), end(FAR, 443)]), Some(Way::Back));
+    // Another one's entry tells nothing, nor does one of another protocol.
+    let other = Conversation::of(TCP, [end(VM, 6), end(FAR, 443)], None, &[entry()]);
+    assert_eq!(other.pairs.len(), 1);
+    assert_eq!(Conversation::of(UDP, [end(VM, 5), end(FAR, 443)], None, &[entry()]).pairs.len(), 1);
+}
+
+#[test]
+fn places_are_told_apart_by_the_way_forth() {
+    let mut follow = Follow::new(Arc::new(Conversation::of(TCP, [end(VM, 5), end(FAR, 443)], None, &[])));
+    assert!(see(&mut follow, 0, Heading::In, [end(VM, 5), end(FAR, 443)]));
+    assert!(see(&mut follow, 0, Heading::Out, [end(FAR, 443), end(VM, 5)]));
+    // On its way to the snat namespace it leaves by the port through which it came.
+    assert!(see(&mut follow, 0, Heading::Out, [end(VM, 5), end(FAR, 443)]));
+    assert!(!see(&mut follow, 0, Heading::In, [end(VM, 6), end(FAR, 443)]), "another conversation");
+    let told = |follow: &Follow| -> Vec<(Heading, u64, u64)> {
+        let of = |point: &TrailPoint| (point.at.heading, point.counts[0].packets, point.counts[1].packets);
+        follow.trail().points.iter().map(of).collect()
+    };
+    assert_eq!(told(&follow), [(Heading::In, 1, 1), (Heading::Out, 1, 0)]);
+    // The capture's numbers change, the places stay.
+    follow.renumber();
+    assert!(see(&mut follow, 0, Heading::In, [end(VM, 5), end(FAR, 443)]));
+    assert_eq!(told(&follow), [(Heading::In, 2, 1), (Heading::Out, 1, 0)]);
+}
+
+#[test]
+fn a_port_is_any_until_connection_tracking_tells_it() {
+    let vague = [Endpoint { address: ROUTER.into(), port: None }, end(FAR, 443)];
+    let mut it = Conversation::of(TCP, [end(VM, 5), end(FAR, 443)], None, &[]);
+    it.pairs.push(vague);
+    assert!(it.is_vague());
+    assert_eq!(it.way_of([end(ROUTER, 77), end(FAR, 443)]), Some(Way::Forth), "it may be ours");
+    let it = Conversation::of(TCP, vague, None, &[]);
+    assert!(it.is_vague());
+    // As found by the walk, and then by the entry.
+    let it = Conversation::of(TCP, [end(VM, 5), end(FAR, 443)], None, &[entry()]);
+    assert!(!it.is_vague());
+    assert_eq!(it.way_of([end(ROUTER, 77), end(FAR, 443)]), None);
+}
+
+#[test]
+fn it_stays_bounded_and_in_its_namespaces() {
+    let mut it = Conversation::of(TCP, [end(VM, 5), end(FAR, 443)], None, &[]);
+    let mut follow = Follow::new(Arc::new(it.clone()));
+    for number in 0..1000 {
+        see(&mut follow, number, Heading::In, [end(VM, 5), end(FAR, 443)]);
+    }
+    assert_eq!((follow.trail().points.len(), follow.trail().last.len()), (MOST_POINTS, MOST_GLIMPSES));
+    it.look_in(&"n7".into());
+    let mut follow = Follow::new(Arc::new(it));
+    for number in 0..10 {
+        see(&mut follow, number, Heading::In, [end(VM, 5), end(FAR, 443)]);
+    }
+    assert_eq!(follow.trail().points.len(), 1, "another tenant may have the same addresses");
+}

@@ -1,0 +1,296 @@
+//! One flow: both its directions, what translates it, where it passes, and where
+//! it stops.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::overview::FipId as Shown;
+use super::state::Node;
+use super::traffic::{Heard, Hearing, because, known};
+use super::walk::{Asked, Ends, Walks, answer as told, walks};
+use super::words::Mark;
+use crate::net::{ConntrackEntry, Heading, IfName, NetnsName};
+use crate::neutron::DeviceKind::RouterGateway;
+use crate::neutron::parse_device;
+use crate::path::{Class, Endpoint};
+use crate::topology::Direction;
+use crate::traffic::{Conversation, Expected, FipId, FlowTraffic, Stations, Way, Waypoint};
+
+/// What names a flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowId {
+    /// Protocol number (IANA).
+    pub proto: u8,
+    /// Source and destination, as it came in.
+    pub ends: [Endpoint; 2],
+    /// The router whose port it came in by.
+    pub router: Option<String>,
+    /// The floating IP that it belongs to.
+    pub floating_ip: Option<FipId>,
+}
+
+/// The screen of one flow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlowView {
+    /// Which one.
+    pub id: FlowId,
+    /// It and its answers as they were counted last.
+    pub flows: [Option<FlowTraffic>; 2],
+    /// They were counted in the last interval.
+    pub now: bool,
+    /// Under which addresses it is looked for.
+    pub conversation: Arc<Conversation>,
+    /// The walk of its first packet.
+    pub walks: Result<Walks, String>,
+    /// What was heard last.
+    pub heard: Option<Arc<Heard>>,
+    /// Its way.
+    pub stations: Stations,
+    /// What is to be said of it.
+    pub said: (Mark, String),
+    /// Lines that are scrolled away.
+    pub scroll: usize,
+}
+
+impl FlowView {
+    /// A flow of an interval.
+    pub fn of(flow: &FlowTraffic, hearing: &Hearing, node: &Node) -> Self {
+        let id = FlowId {
+            proto: flow.proto,
+            ends: [flow.source, flow.destination],
+            router: flow.router.clone(),
+            floating_ip: flow.floating_ip.clone(),
+        };
+        let walks = walks(node, &id.asked());
+        let mut view = Self {
+            flows: [Some(flow.clone()), None],
+            now: true,
+            conversation: Arc::default(),
+            walks,
+            heard: None,
+            stations: Stations::default(),
+            said: (Mark::None, String::new()),
+            scroll: 0,
+            id,
+        };
+        view.look_for(node, &[]);
+        view.rebuild(hearing, node);
+        view
+    }
+
+    /// What is shown anew, by what was heard; the walk stays that of the reading.
+    pub fn rebuild(&mut self, hearing: &Hearing, node: &Node) {
+        let Some(heard) = hearing.last.clone() else { return };
+        let entries: Vec<ConntrackEntry> = heard.entries.iter().map(|(_, entry)| entry.clone()).collect();
+        if !entries.is_empty() {
+            self.look_for(node, &entries);
+            self.turn(node, &entries);
+        }
+        self.count(&heard);
+        let walks = self.walks.as_ref().ok();
+        let expected = Expected::of(walks.map(|walks| &walks.forth), self.fip());
+        let trail = heard.trail.clone().filter(|trail| trail.conversation == self.conversation).unwrap_or_default();
+        let visible = |one: &Expected| is_heard(&heard, self.id.floating_ip.as_ref(), one);
+        let answers = self.answers();
+        self.stations = Stations::of(&trail, &expected, answers.as_deref(), visible);
+        self.heard = Some(heard);
+        self.said = self.say(node);
+    }
+
+    /// Another reading: its first packet is walked again.
+    pub fn renew(&mut self, hearing: Option<&Hearing>, node: &Node) {
+        self.walks = walks(node, &self.id.asked());
+        self.look_for(node, &[]);
+        if let Some(hearing) = hearing {
+            self.rebuild(hearing, node);
+        }
+    }
+
+    /// The connection that it belongs to, and where that is tracked; the one that
+    /// translates it first.
+    pub fn entries(&self) -> impl Iterator<Item = &(NetnsName, ConntrackEntry)> {
+        self.heard.iter().flat_map(|heard| &heard.entries)
+    }
+
+    /// What is followed, of which class it is, as it was counted last.
+    pub fn class(&self) -> Option<Class> {
+        self.flow().map(|flow| flow.class)
+    }
+
+    /// The flow, or its answers where only they were counted.
+    pub fn flow(&self) -> Option<&FlowTraffic> {
+        self.flows.iter().flatten().next()
+    }
+
+    fn fip(&self) -> Option<(std::net::Ipv4Addr, crate::topology::FipKind, Direction)> {
+        let id = self.id.floating_ip.as_ref()?;
+        let inbound = self.id.ends[1].address == id.floating_ip;
+        Some((id.floating_ip, id.kind, if inbound { Direction::Inbound } else { Direction::Outbound }))
+    }
+
+    /// Under which addresses, and where, it is looked for.
+    fn look_for(&mut self, node: &Node, entries: &[ConntrackEntry]) {
+        let walks = self.walks.as_ref().ok();
+        let mut wanted = Conversation::of(self.id.proto, self.id.ends, walks.map(|walks| &walks.forth), entries);
+        let router = self.id.router.as_deref().and_then(|id| node.topology.router(id));
+        if let Some(router) = router {
+            router.namespace.iter().chain(&router.snat_namespace).for_each(|name| wanted.look_in(name));
+            let network =
+                node.topology.external_networks.iter().find(|it| Some(&it.id) == router.external_network.as_ref());
+            network.iter().for_each(|network| wanted.look_in(&network.namespace));
+        }
+        // What connection tracking told once stays known, though it may not tell it again.
+        let known = &self.conversation;
+        let knows = |it: &Conversation| (!it.is_vague(), it.pairs.len());
+        if known.pairs.first() != wanted.pairs.first() || knows(&wanted) > knows(known) {
+            self.conversation = Arc::new(wanted);
+        }
+    }
+
+    /// Turns around where connection tracking says that these are the answers: what
+    /// began the connection is the way forth.
+    fn turn(&mut self, node: &Node, entries: &[ConntrackEntry]) {
+        let began = entries.iter().filter(|entry| entry.original.proto == self.id.proto).find_map(|entry| {
+            let [source, destination] = ends(entry)?;
+            (self.conversation.way_of([source, destination]) == Some(Way::Back)).then_some([source, destination])
+        });
+        if let Some(ends) = began {
+            self.id.ends = ends;
+            self.flows.swap(0, 1);
+            self.walks = walks(node, &self.id.asked());
+            self.conversation = Arc::default();
+            self.look_for(node, entries);
+        }
+    }
+
+    /// Where its answers pass, where that may be elsewhere than where it passes itself:
+    /// between subnets as they are walked, and back from outside through the router's
+    /// gateway port, straight to the instance.
+    fn answers(&self) -> Option<Vec<Waypoint>> {
+        let walks = self.walks.as_ref().ok()?;
+        match self.class()? {
+            Class::EastWest => Some(walks.back.as_ref().map_or_else(Vec::new, Waypoint::of_walk)),
+            Class::Snat => {
+                let is_gateway = |device: &IfName| parse_device(device).is_some_and(|(kind, _)| kind == RouterGateway);
+                let last = walks.forth.hops.last().filter(|hop| hop.oif.as_ref().is_some_and(is_gateway));
+                let ends = last.into_iter().flat_map(|hop| {
+                    let at = |device: &IfName, heading| Waypoint {
+                        namespace: hop.namespace.clone(),
+                        device: device.clone(),
+                        heading,
+                    };
+                    let (out, back) = (hop.oif.as_ref(), hop.iif.as_ref());
+                    out.map(|device| at(device, Heading::In))
+                        .into_iter()
+                        .chain(back.map(|device| at(device, Heading::Out)))
+                });
+                Some(ends.collect())
+            }
+            Class::Fip | Class::Local | Class::None => None,
+        }
+    }
+
+    /// The flow and its answers in an interval.
+    fn count(&mut self, heard: &Heard) {
+        let of = |flow: &&FlowTraffic| flow.proto == self.id.proto && flow.router == self.id.router;
+        let find = |way| {
+            let mut flows = heard.interval.flows.iter().filter(of);
+            flows.find(|flow| self.conversation.way_of([flow.source, flow.destination]) == Some(way)).cloned()
+        };
+        let [forth, back] = [Way::Forth, Way::Back].map(find);
+        self.now = forth.is_some() || back.is_some();
+        if self.now {
+            let before = std::mem::take(&mut self.flows);
+            let none = |flow: FlowTraffic| FlowTraffic { count: crate::traffic::Count::default(), ..flow };
+            let [first, second] = before;
+            self.flows = [forth.or(first.map(none)), back.or(second.map(none))];
+        }
+    }
+
+    fn say(&self, node: &Node) -> (Mark, String) {
+        let name = |at: usize| self.stations.all.get(at).map_or("?", |station| station.name.as_str());
+        let inbound = self.fip().is_some_and(|(.., direction)| direction == Direction::Inbound);
+        let why = |inbound| match &self.id.floating_ip {
+            Some(id) => because(node, id, inbound),
+            None => match &self.walks {
+                Ok(walks) => match told(&walks.forth, None) {
+                    (mark, text) if mark < Mark::Ok => text,
+                    _ => "nothing is found to be wrong, and a packet that is walked goes on".to_owned(),
+                },
+                Err(why) => why.clone(),
+            },
+        };
+        if self.conversation.is_vague() {
+            let text = "Its translation is not known yet: what is counted behind it may be other flows', too";
+            return (Mark::None, text.to_owned());
+        }
+        match (self.stations.stops, self.class()) {
+            ([Some(at), _], _) => (Mark::Broken, format!("It vanishes after {}: {}", name(at), why(inbound))),
+            ([_, Some(at)], _) => (Mark::Broken, format!("Its answers vanish after {}: {}", name(at), why(!inbound))),
+            _ if self.stations.answered => (Mark::Ok, "Every station passes it on, both ways".to_owned()),
+            (_, class) if self.stations.arrived => {
+                let seen_here = self.stations.all.iter().any(|station| station.expected[1]);
+                one_way(class, inbound, seen_here)
+            }
+            _ => (Mark::None, "Nothing of it was seen since it is looked for".to_owned()),
+        }
+    }
+}
+
+impl FlowId {
+    /// The walk of its first packet.
+    pub(super) fn asked(&self) -> Asked {
+        let [source, destination] = self.ends;
+        let ends = Ends::Addresses { src: source.address, dst: destination.address };
+        Asked::new(ends).with(self.proto, destination.port).from_port(source.port)
+    }
+
+    /// The floating IP on a node, where it is there.
+    pub(super) fn fip(&self, node: &Node) -> Option<Shown> {
+        self.floating_ip.as_ref().and_then(|id| known(&node.topology, id)).map(Shown::from)
+    }
+}
+
+/// The ends of the packet that began a connection.
+fn ends(entry: &ConntrackEntry) -> Option<[Endpoint; 2]> {
+    let original = &entry.original;
+    match (original.src, original.dst) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => Some([
+            Endpoint { address: source, port: original.sport },
+            Endpoint { address: destination, port: original.dport },
+        ]),
+        _ => None,
+    }
+}
+
+/// What it means that nothing came back. What never passes here is no loss.
+fn one_way(class: Option<Class>, inbound: bool, seen_here: bool) -> (Mark, String) {
+    match class {
+        Some(Class::Fip) if inbound => (
+            Mark::Degraded,
+            "The instance does not answer: this node did its part; look at its security groups and at itself"
+                .to_owned(),
+        ),
+        Some(Class::Snat) if seen_here => (Mark::None, "It leaves the node; nothing came back from outside".to_owned()),
+        Some(Class::Fip) => (Mark::None, "It leaves the node; nothing came back from outside".to_owned()),
+        Some(Class::Snat) => (
+            Mark::None,
+            "One-way here: answers go from the snat namespace straight to the instance, not through this router"
+                .to_owned(),
+        ),
+        Some(Class::EastWest) => {
+            (Mark::None, "One-way here: answers of an instance on another node enter its subnet there".to_owned())
+        }
+        _ => (Mark::None, "One-way: nothing came back".to_owned()),
+    }
+}
+
+/// Whether the place of a station is listened in.
+fn is_heard(heard: &Heard, fip: Option<&FipId>, one: &Expected) -> bool {
+    match one {
+        Expected::Point(at) => !heard.deaf.iter().any(|(name, _)| *name == at.namespace),
+        Expected::Hop(_, hop) => {
+            heard.interval.floating_ips.iter().any(|it| Some(&it.id) == fip && it.hops[*hop as usize].is_some())
+        }
+    }
+}
