@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
 use fipscope::check::Finding;
-use fipscope::net::{Netns, Observed, Qdisc, Snapshot};
+use fipscope::net::{Observed, Qdisc, Snapshot};
 use fipscope::neutron::Layout;
 use fipscope::plan::{repair, simulate};
 use fipscope::topology::scenario::{RouterSpec, Scenario, Subnet};
