@@ -63,17 +63,14 @@ pub(super) fn moment(state: &State, at: Timestamp) -> String {
 pub(super) fn parts(state: &State, recording: &Recording) -> Vec<String> {
     let timeline = &state.timeline;
     let number = |told: u64| count(usize::try_from(told).unwrap_or(usize::MAX), "change", "changes");
-    let (place, keys) = match &state.frozen {
-        Some(frozen) => {
-            let out = if state.above.len() <= frozen.depth { "Esc or L" } else { "L" };
-            let at = frozen.at.strftime("%H:%M:%S%.1f");
-            let left = number(timeline.told_since(frozen.position));
-            (format!("as of {at} UTC, {left} before its end"), [format!("; {out} goes there"), ", [ and ] step".into()])
-        }
-        None => {
-            let all = number(timeline.told_since(0));
-            (format!("the end of a recording of {all}"), ["; [ steps back".into(), ", e lists them".into()])
-        }
+    let (place, keys) = if let Some(frozen) = &state.frozen {
+        let out = if state.above.len() <= frozen.depth { "Esc or L" } else { "L" };
+        let at = frozen.at.strftime("%H:%M:%S%.1f");
+        let left = number(timeline.told_since(frozen.position));
+        (format!("as of {at} UTC, {left} before its end"), [format!("; {out} goes there"), ", [ and ] step".into()])
+    } else {
+        let all = number(timeline.told_since(0));
+        (format!("the end of a recording of {all}"), ["; [ steps back".into(), ", e lists them".into()])
     };
     let remark = recording.remark.as_ref().map(|remark| format!("; {remark}"));
     let progress = recording.known(timeline).map(|percent| format!("; findings known up to {percent}%"));

@@ -58,27 +58,9 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             timeline::read(state, &result);
             node(state, result)
         }
-        Msg::Live(live) => {
-            let live = timeline::heard(state, *live);
-            node(state, Ok(findings::carried_over(state, live)))
+        Msg::Live(_) | Msg::Replay(_) | Msg::Turned(_) | Msg::Watching(_) | Msg::Ages(_) | Msg::Unwatched(_) => {
+            changed(state, msg)
         }
-        Msg::Replay(result) => match result.map(|replay| timeline::replay(state, *replay)) {
-            Ok(effects) => effects,
-            Err(why) => node(state, Err(why)),
-        },
-        Msg::Turned(turned) => {
-            timeline::turned(state, turned);
-            Vec::new()
-        }
-        Msg::Watching(watching) => {
-            state.watching = Some(watching);
-            Vec::new()
-        }
-        Msg::Ages(ages) => {
-            state.ages = ages;
-            Vec::new()
-        }
-        Msg::Unwatched(why) => unwatched(state, &why),
         Msg::Routes(answers) => {
             walk::routes(state, &answers);
             Vec::new()
@@ -111,6 +93,34 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Copied(result) => notice(state, result.map(|text| copied(&text))),
+    }
+}
+
+/// What is told of the node as it changes, or changed.
+fn changed(state: &mut State, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Live(live) => {
+            let live = timeline::heard(state, *live);
+            node(state, Ok(findings::carried_over(state, live)))
+        }
+        Msg::Replay(result) => match result.map(|replay| timeline::replay(state, *replay)) {
+            Ok(effects) => effects,
+            Err(why) => node(state, Err(why)),
+        },
+        Msg::Turned(turned) => {
+            timeline::turned(state, turned);
+            Vec::new()
+        }
+        Msg::Watching(watching) => {
+            state.watching = Some(watching);
+            Vec::new()
+        }
+        Msg::Ages(ages) => {
+            state.ages = ages;
+            Vec::new()
+        }
+        Msg::Unwatched(why) => unwatched(state, &why),
+        _ => Vec::new(),
     }
 }
 

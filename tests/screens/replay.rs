@@ -12,7 +12,7 @@ use crate::timeline::Film;
 
 /// What a file of these moments is to the console.
 fn replay(film: &Film, moments: usize, remark: Option<&str>) -> Replay {
-    let timeline = Timeline::replay(film.stood[0].clone(), film.lines[..moments].to_vec());
+    let timeline = Timeline::replay(&film.stood[0], film.lines[..moments].to_vec());
     let node = Node::of(timeline.newest().unwrap().clone());
     Replay { timeline, node, remark: remark.map(str::to_owned) }
 }
