@@ -344,10 +344,7 @@ impl<B: Backend> Console<B> {
                 effect @ (Effect::Apply(_) | Effect::Undo(_) | Effect::Complete(_) | Effect::ReadJournal) => {
                     self.changer.begin(effect);
                 }
-                Effect::Save { name, text } => {
-                    let saved = changer::save(&name, &text);
-                    quit |= self.send(Msg::Saved(saved))?;
-                }
+                Effect::Save { name, text } => quit |= self.send(Msg::Saved(changer::save(&name, &text)))?,
                 Effect::Copy(text) => {
                     let copied = effects::copy(&mut self.clipboard, text);
                     quit |= self.send(Msg::Copied(copied))?;
