@@ -1,6 +1,7 @@
 //! Open vSwitch's database over the lab's ports: its server alone, without the
 //! switch itself, which the lab's bridges are.
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -40,7 +41,8 @@ impl OpenVswitch {
         let child = command.spawn().map_err(Error::io("start", "ovsdb-server"))?;
         let server = Self(child);
         let begun = Instant::now();
-        while !Path::new(SOCKET).exists() && begun.elapsed() < PATIENCE {
+        // The socket has its name a moment before it listens.
+        while UnixStream::connect(SOCKET).is_err() && begun.elapsed() < PATIENCE {
             thread::sleep(Duration::from_millis(5));
         }
         let mut words: Vec<String> = client().into_iter().chain(["add-br", "br-int"]).map(str::to_owned).collect();

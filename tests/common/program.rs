@@ -65,7 +65,7 @@ pub(crate) fn differences(before: &Snapshot, after: &Snapshot) -> Vec<String> {
         return Vec::new();
     }
     let all = changes(&before.normalised(), &after.normalised());
-    all.into_iter().filter(|change| !change.is_flapping()).map(|change: Change| change.to_string()).collect()
+    all.into_iter().filter(|change| !change.is_learning()).map(|change: Change| change.to_string()).collect()
 }
 
 /// The same but for what comes and goes by itself.
