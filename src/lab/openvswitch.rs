@@ -6,6 +6,7 @@ mod database;
 mod plugged;
 
 use std::fs::File;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -107,7 +108,8 @@ fn serve(state_path: &Path) -> Result<OpenVswitch, Error> {
     let remote = format!("--remote=punix:{SOCKET}");
     let served = OpenVswitch(vec![start("ovsdb-server", &[&database, &remote, "--no-chdir", "--unixctl=none"])?]);
     let begun = Instant::now();
-    while !Path::new(SOCKET).exists() && begun.elapsed() < PATIENCE {
+    // The socket has its name a moment before it listens.
+    while UnixStream::connect(SOCKET).is_err() && begun.elapsed() < PATIENCE {
         thread::sleep(Duration::from_millis(5));
     }
     Ok(served)
