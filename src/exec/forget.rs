@@ -108,14 +108,14 @@ fn is_meant(entry: &[u8], meant: &Meant<'_>) -> bool {
             let began = tuple(CTA_TUPLE_ORIG);
             let (ip, proto) = (part(began, CTA_TUPLE_IP), part(began, CTA_TUPLE_PROTO));
             // An echo's identifier stands for both ports.
-            let port =
+            let end_has =
                 |kinds: &[u16], port: Option<u16>| port.is_none_or(|port| has(&proto, kinds, &port.to_be_bytes()));
             let in_zone = match zone {
                 0 => !attributes(entry).any(|(kind, _)| kind == CTA_ZONE),
                 zone => tuple(CTA_ZONE) == zone.to_be_bytes(),
             };
             let ends = has(&ip, &[1, 3], &octets(original.src)) && has(&ip, &[2, 4], &octets(original.dst));
-            let ports = port(&[2, 4, 7], original.sport) && port(&[3, 4, 7], original.dport);
+            let ports = end_has(&[2, 4, 7], original.sport) && end_has(&[3, 4, 7], original.dport);
             ends && has(&proto, &[1], &[original.proto]) && ports && in_zone
         }
     }

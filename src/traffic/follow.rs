@@ -128,7 +128,7 @@ impl Conversation {
         }
         // A port that was any is one in particular, once connection tracking tells it.
         let exact: Vec<[Endpoint; 2]> = found.pairs.iter().filter(|pair| !is_vague(pair)).copied().collect();
-        let told = |vague: &[Endpoint; 2]| exact.iter().any(|pair| (0..2).all(|at| covers(&vague[at], &pair[at])));
+        let told = |vague: &[Endpoint; 2]| exact.iter().any(|pair| (0..2).all(|at| covers(vague[at], pair[at])));
         found.pairs.retain(|pair| !is_vague(pair) || !told(pair));
         found
     }
@@ -156,11 +156,11 @@ impl Conversation {
 
     /// Which way a packet between these ends goes.
     pub fn way_of(&self, [source, destination]: [Endpoint; 2]) -> Option<Way> {
-        let is = |one: &Endpoint, other: &Endpoint| self.pairs.iter().any(|[a, b]| covers(a, one) && covers(b, other));
-        if is(&source, &destination) {
+        let is = |one, other| self.pairs.iter().any(|[a, b]| covers(*a, one) && covers(*b, other));
+        if is(source, destination) {
             return Some(Way::Forth);
         }
-        is(&destination, &source).then_some(Way::Back)
+        is(destination, source).then_some(Way::Back)
     }
 
     fn add(&mut self, pair: [Endpoint; 2]) {
@@ -175,7 +175,7 @@ fn is_vague(pair: &[Endpoint; 2]) -> bool {
 }
 
 /// Whether an end is the one that is known, whose port may be any.
-fn covers(known: &Endpoint, end: &Endpoint) -> bool {
+fn covers(known: Endpoint, end: Endpoint) -> bool {
     known.address == end.address && (known.port.is_none() || known.port == end.port)
 }
 

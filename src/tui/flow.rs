@@ -137,12 +137,14 @@ impl FlowView {
             router.namespace.iter().chain(&router.snat_namespace).for_each(|name| wanted.look_in(name));
             let network =
                 node.topology.external_networks.iter().find(|it| Some(&it.id) == router.external_network.as_ref());
-            network.iter().for_each(|network| wanted.look_in(&network.namespace));
+            if let Some(network) = network {
+                wanted.look_in(&network.namespace);
+            }
         }
         // What connection tracking told once stays known, though it may not tell it again.
         let known = &self.conversation;
-        let knows = |it: &Conversation| (!it.is_vague(), it.pairs.len());
-        if known.pairs.first() != wanted.pairs.first() || knows(&wanted) > knows(known) {
+        let worth = |it: &Conversation| (!it.is_vague(), it.pairs.len());
+        if known.pairs.first() != wanted.pairs.first() || worth(&wanted) > worth(known) {
             self.conversation = Arc::new(wanted);
         }
     }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::neutron::Layout;
 use crate::topology::scenario::Scenario;
+use crate::traffic::Way::{Back, Forth};
 
 #[test]
 fn three_packets_tell_where_the_way_ends() {
@@ -54,7 +55,6 @@ fn it_is_known_under_both_its_addresses_by_its_identifier() {
     let it = errand.conversation(Some(&errand.walk(&node)), Some([10, 0, 0, 4].into()));
     let end = |address: [u8; 4], port| Endpoint { address: address.into(), port: Some(port) };
     let us = Endpoint { address: errand.question.source.unwrap(), port: Some(61_234) };
-    use crate::traffic::Way::{Back, Forth};
     assert_eq!(it.way_of([us, end([192, 168, 1, 3], 22)]), Some(Forth));
     assert_eq!(it.way_of([us, end([10, 0, 0, 4], 22)]), Some(Forth));
     assert_eq!(it.way_of([end([10, 0, 0, 4], 22), us]), Some(Back));

@@ -80,10 +80,11 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
 /// be like.
 pub(super) fn forget(state: &mut State, node: &Node, old: bool) -> Vec<Effect> {
     let Some(Screen::Tracked(view)) = state.above.last() else { return Vec::new() };
-    let meant = view.rows.iter().enumerate().filter(|(at, row)| match old {
-        true => row.outlived.is_some(),
-        false => *at == view.list.cursor,
-    });
+    let meant = view
+        .rows
+        .iter()
+        .enumerate()
+        .filter(|(at, row)| if old { row.outlived.is_some() } else { *at == view.list.cursor });
     let entries: Vec<_> = meant.map(|(_, row)| (row.namespace.clone(), row.entry.clone())).collect();
     if entries.is_empty() {
         let what = if old { "no connection is of another day" } else { "no connection is selected" };

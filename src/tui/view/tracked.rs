@@ -125,7 +125,7 @@ fn detail(state: &State, row: &TrackedRow, area: Rect, buffer: &mut Buffer) {
     let age = entry.started.map(|started| {
         let now = u128::try_from(state.now.as_nanosecond()).unwrap_or(0);
         let seconds = now.saturating_sub(started.into()) / 1_000_000_000;
-        format!("{}", span(u64::try_from(seconds).unwrap_or(u64::MAX)))
+        span(u64::try_from(seconds).unwrap_or(u64::MAX))
     });
     all.push(("age", age.unwrap_or_else(|| "not kept: net.netfilter.nf_conntrack_timestamp is off".to_owned())));
     if entry.zone != 0 || entry.mark != 0 {
