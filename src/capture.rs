@@ -2,8 +2,8 @@
 //!
 //! One socket a namespace hears all its devices, through a ring of memory that
 //! the kernel writes and we read. Nothing of the node is changed: no device
-//! becomes promiscuous. Memory is bounded, and what the kernel drops because we
-//! are too slow is counted ([`Capture::lost`]).
+//! becomes promiscuous. Memory and CPU are bounded, and what the kernel drops
+//! because we are too slow is counted ([`Capture::lost`]).
 
 mod error;
 mod filter;
@@ -14,7 +14,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::net::{Frame, NetnsName};
 use crate::netns::{NetnsDir, enter};
@@ -109,15 +110,19 @@ impl Capture {
 
     /// Hands over what was caught, after waiting for it at most so long. Of each
     /// namespace no more than its ring holds, so that a flood in one does not
-    /// silence the others. Frames of one namespace come in order.
+    /// silence the others. Frames of one namespace come in order. It rests as long
+    /// as it worked: half a core at most, and what that does not suffice for is
+    /// lost, and counted.
     pub fn read(&mut self, patience: Duration, each: &mut impl FnMut(&Frame<'_>)) -> Result<(), Error> {
         let fds: Vec<_> = self.taps.iter().flatten().map(|tap| tap.ring.as_fd()).collect();
         ring::wait(&fds, patience).map_err(|source| Error::Wait { source })?;
+        let begun = Instant::now();
         for (number, tap) in (0..).zip(&mut self.taps) {
             if let Some(tap) = tap {
                 tap.ring.drain(number, each);
             }
         }
+        thread::sleep(begun.elapsed());
         Ok(())
     }
 

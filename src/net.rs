@@ -6,6 +6,7 @@
 //! is a fixture, a bug report and the offline mode.
 
 mod addr;
+mod ages;
 mod change;
 mod conntrack;
 mod frame;
@@ -27,6 +28,7 @@ mod wire;
 mod word;
 
 pub use addr::{Addr, AddrFlags};
+pub use ages::{Age, Ages};
 pub use change::{Change, Fact, FileName, Object, Part, RuleAt, TableAt, changes, host_changes, netns_changes};
 pub use conntrack::{ConntrackEntry, ConntrackFill, ConntrackTuple};
 pub use frame::{Frame, Heading};

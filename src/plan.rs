@@ -8,6 +8,7 @@
 mod action;
 pub mod agent;
 mod associate;
+mod bare;
 mod command;
 mod fit;
 mod forget;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 pub use action::{Action, AnnounceBy, LinkSetting, Object, SwitchPort, Undo, Veth, VethEnd};
 pub use associate::{Associate, GatewayPort, GatewayPortParts, associate, who_has};
+pub use fit::overwritten;
 pub use forget::forget;
 pub use future::{AgentCase, AgentWill, CaseKind, Neutron, Owner, Told};
 pub use netfilter::{ChainEdit, TableEdit};
@@ -120,8 +122,21 @@ impl Plan {
     fn push_step(&mut self, step: Step) {
         self.push(&step.netns, step.action);
         if let Some(last) = self.steps.last_mut() {
-            (last.already, last.agent) = (step.already, step.agent);
+            (last.already, last.agent, last.undo) = (step.already, step.agent, step.undo);
         }
+    }
+
+    /// The plan that takes this one back, the last step first; what nothing takes
+    /// back is left out.
+    #[must_use]
+    pub fn way_back(&self) -> Self {
+        let mut back = Self::new(format!("Take back: {}", self.intent));
+        for step in self.steps.iter().rev().filter(|step| !step.already) {
+            if let Undo::Action(action) = &step.undo {
+                back.push(&step.netns, action.clone());
+            }
+        }
+        back
     }
 
     /// Adds another plan's steps at the end, numbered on.

@@ -5,12 +5,15 @@
 //! namespace of the L3 agent is indexed once ([`index`], [`nat`]); routers are
 //! found with their pairs and layouts ([`discover`], [`pair`], [`layout`]); what
 //! rules, translation, routes and addresses speak of becomes floating IPs
-//! ([`facts`]); each of them is judged link by link ([`chain`]).
+//! ([`facts`]); each of them is judged link by link ([`chain`]). What a change
+//! does not touch is kept from one reading to the next ([`keeper`]).
 
 mod chain;
 mod discover;
 mod facts;
+mod host;
 mod index;
+mod keeper;
 mod layout;
 mod look;
 mod model;
@@ -23,6 +26,7 @@ mod read;
 pub mod scenario;
 mod words;
 
+pub use keeper::Keeper;
 pub use model::{
     Blind, ChainLink, Direction, ExternalNetwork, Fact, FactSource, FipKind, FipState, FloatingIp, GatewayPort,
     InternalPort, LinkName, LinkState, NodeKind, ObjectKind, ObjectRef, PairEnd, Router, RouterKind, Topology,

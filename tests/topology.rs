@@ -40,7 +40,7 @@ fn links(fip: &FloatingIp, states: &[LinkState]) -> Vec<String> {
 fn the_only(node: &Scenario) -> FloatingIp {
     let topology = Topology::of(&node.snapshot);
     assert_eq!(topology.floating_ips.len(), 1, "{:?}", topology.floating_ips);
-    topology.floating_ips[0].clone()
+    (*topology.floating_ips[0]).clone()
 }
 
 fn neighbour(netns: &mut Netns, address: &str, mac: Option<[u8; 6]>, state: NeighState, dev: &str) {

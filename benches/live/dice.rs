@@ -18,8 +18,12 @@ impl Dice {
         Duration::from_millis(self.below(60) as u64)
     }
 
-    /// A change of some router's namespace, and what takes it back.
+    /// A change of some router's namespace, sometimes of the fip namespace that all
+    /// of them share, and what takes it back.
     pub fn change(&mut self, snapshot: &Snapshot) -> (Place, Action, Action) {
+        if self.below(8) == 0 {
+            return self.shared(snapshot);
+        }
         let routers: Vec<&NetnsName> =
             snapshot.namespaces.keys().filter(|name| name.as_str().starts_with("qrouter-")).collect();
         let name = routers[self.below(routers.len())];
@@ -39,6 +43,15 @@ impl Dice {
             }
         };
         (Place::Netns(name.clone()), Action::Add(object.clone()), Action::Delete(object))
+    }
+
+    /// The route of a floating IP.
+    fn shared(&mut self, snapshot: &Snapshot) -> (Place, Action, Action) {
+        let (name, netns) = snapshot.seen().find(|(name, _)| name.as_str().starts_with("fip-")).unwrap();
+        let leads_on = |route: &&Route| route.dst.prefix_len() == 32 && route.via().is_some();
+        let routes: Vec<&Route> = netns.routes().iter().filter(leads_on).collect();
+        let route = Object::Route(routes[self.below(routes.len())].clone());
+        (Place::Netns(name.clone()), Action::Delete(route.clone()), Action::Add(route))
     }
 
     /// Knuth's linear congruence (MMIX).

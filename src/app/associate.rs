@@ -132,6 +132,7 @@ fn wanted(which: &AssociateArgs, topology: &Topology) -> Result<Associate, AppEr
             AnnounceArg::Address => AnnounceBy::Address,
         },
         gateway_port: gateway_port(which, topology)?,
+        centralized: which.centralized,
         neutron: neutron(which.neutron_has),
         ..Associate::new(which.floating_ip, which.fixed_ip)
     })

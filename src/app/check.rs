@@ -139,7 +139,7 @@ fn exit(topology: &Topology, judged: Judged<'_>, narrowed: &Narrowed<'_>) -> Exi
     let shown = judged.shown(topology, narrowed);
     let is_its = |fip: &&FloatingIp| narrowed.floating_ip.is_none_or(|only| std::ptr::eq(only, *fip));
     let states = states(topology, judged.findings);
-    let chains: Vec<_> = topology.floating_ips.iter().zip(&states).filter(|(fip, _)| is_its(fip)).collect();
+    let chains: Vec<_> = topology.fips().zip(&states).filter(|(fip, _)| is_its(fip)).collect();
     // A chain can be known to be broken though no check has a name for it.
     let is_nameless = chains.iter().any(|(_, standing)| {
         matches!(standing.state, FipState::Broken | FipState::Degraded)

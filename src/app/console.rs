@@ -245,7 +245,7 @@ impl<B: Backend> Console<B> {
         if matches!(news, None | Some(Msg::Unwatched(_))) {
             self.live = None;
         }
-        if let Some(news @ Msg::Watching(_)) = news {
+        if let Some(news @ (Msg::Watching(_) | Msg::Ages(_))) = news {
             update(&mut self.state, news);
             return Ok(());
         }
@@ -316,13 +316,14 @@ impl<B: Backend> Console<B> {
                     (Some(messenger), Some(node)) => self.worker.send(messenger, node.clone(), *errand),
                     _ => quit |= self.send(Msg::Followed(Err("there is nowhere to send it from".to_owned())))?,
                 },
-                Effect::AskTaken(question) => match &self.reach.finder {
-                    Some(finder) => self.worker.find(finder, question),
-                    None => {
+                Effect::AskTaken(question) => {
+                    if let Some(finder) = &self.reach.finder {
+                        self.worker.find(finder, question);
+                    } else {
                         let answer = WireAnswer::NotAsked("there is no wire to ask".to_owned());
                         quit |= self.send(Msg::Taken(question, answer))?;
                     }
-                },
+                }
                 Effect::Listen => match (&self.reach.ears, &self.state.node) {
                     (Some(ears), Some(node)) => self.listener.start(ears, node.clone()),
                     _ => quit |= self.send(Msg::Heard(Err("there is nothing to listen to".to_owned())))?,
@@ -343,10 +344,7 @@ impl<B: Backend> Console<B> {
                 effect @ (Effect::Apply(_) | Effect::Undo(_) | Effect::Complete(_) | Effect::ReadJournal) => {
                     self.changer.begin(effect);
                 }
-                Effect::Save { name, text } => {
-                    let saved = changer::save(&name, &text);
-                    quit |= self.send(Msg::Saved(saved))?;
-                }
+                Effect::Save { name, text } => quit |= self.send(Msg::Saved(changer::save(&name, &text)))?,
                 Effect::Copy(text) => {
                     let copied = effects::copy(&mut self.clipboard, text);
                     quit |= self.send(Msg::Copied(copied))?;

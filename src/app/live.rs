@@ -13,8 +13,8 @@ use super::source::entered;
 use super::worker::safely;
 use crate::check::{judge as judge_all, turns};
 use crate::kernel::{Handle, Health, ReadOptions, Update, Watcher};
-use crate::net::changes;
-use crate::topology::Topology;
+use crate::net::{Ages, changes};
+use crate::topology::Keeper;
 use crate::tui::{Live as News, Msg, Node, Watching};
 
 /// The screen is told as often that the node is still watched.
@@ -69,7 +69,8 @@ impl Live {
     /// The next message; `None` where no more will come.
     pub async fn next(&mut self) -> Option<Msg> {
         let message = self.messages.recv().await;
-        self.expected = false;
+        // The ages come beside what is awaited.
+        self.expected &= matches!(message, Some(Msg::Ages(_)));
         message
     }
 
@@ -99,6 +100,8 @@ struct Paper {
     /// The changes were too many to keep: they have to be found anew.
     too_many: bool,
     health: Option<Health>,
+    /// The ages, where they are others than before.
+    ages: Option<Arc<Ages>>,
     ended: Option<String>,
 }
 
@@ -150,28 +153,45 @@ impl Paper {
 fn watch(options: &ReadOptions, desk: &Desk) -> Result<(), String> {
     let mut watcher = Watcher::start(options).map_err(|error| error.to_string())?;
     let handle = desk.handle.get_or_init(|| watcher.handle());
-    let mut is_first = true;
+    let (mut is_first, mut told) = (true, Arc::default());
     while !handle.is_stopped() {
         let Some(update) = watcher.next(HEARTBEAT).map_err(|error| error.to_string())? else {
-            let health = watcher.health();
-            desk.put(|desk| desk.health = Some(health));
+            let (health, ages) = (watcher.health(), watcher.ages());
+            let ages = other(&mut told, ages);
+            desk.put(|desk| (desk.health, desk.ages) = (Some(health), ages.or(desk.ages.take())));
             continue;
         };
         if std::mem::take(&mut is_first) {
             entered(&update.snapshot).map_err(|error| error.to_string())?;
         }
-        desk.put(|desk| desk.add(update));
+        let ages = other(&mut told, watcher.ages());
+        desk.put(|desk| {
+            desk.add(update);
+            desk.ages = ages.or(desk.ages.take());
+        });
     }
     Ok(())
 }
 
+/// The ages, where they are not those that were told.
+fn other(told: &mut Arc<Ages>, ages: Arc<Ages>) -> Option<Arc<Ages>> {
+    let is_told = Arc::ptr_eq(told, &ages);
+    *told = ages.clone();
+    (!is_told).then_some(ages)
+}
+
 /// Judges what comes, and tells the screen, until there is none any more.
 fn judge(desk: &Desk, accepted: &Accepted, sender: &Sender<Msg>) {
-    let mut last: Option<Node> = None;
+    let (mut keeper, mut last) = (Keeper::default(), None);
     loop {
         let paper = desk.take();
+        if let Some(ages) = paper.ages
+            && sender.blocking_send(Msg::Ages(ages)).is_err()
+        {
+            return;
+        }
         let message = match (paper.update, paper.health, paper.ended) {
-            (Some(update), ..) => Msg::Live(Box::new(news(update, paper.too_many, accepted, &mut last))),
+            (Some(update), ..) => Msg::Live(Box::new(news(update, paper.too_many, accepted, &mut keeper, &mut last))),
             (None, _, Some(why)) => {
                 let _ = sender.blocking_send(Msg::Unwatched(why));
                 return;
@@ -185,9 +205,9 @@ fn judge(desk: &Desk, accepted: &Accepted, sender: &Sender<Msg>) {
     }
 }
 
-fn news(update: Update, too_many: bool, accepted: &Accepted, last: &mut Option<Node>) -> News {
+fn news(update: Update, too_many: bool, accepted: &Accepted, keeper: &mut Keeper, last: &mut Option<Node>) -> News {
     tracing::trace!(stage = "taken");
-    let topology = Topology::of(&update.snapshot);
+    let topology = keeper.read(&update.snapshot);
     tracing::trace!(stage = "understood");
     let findings = judge_all(&update.snapshot, &topology);
     tracing::trace!(stage = "judged");

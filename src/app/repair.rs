@@ -41,7 +41,9 @@ pub(super) fn repair(which: &RepairArgs, settings: &Settings) -> Result<Exit, Ap
         }
         let word = causes.iter().filter(|cause| has_steps(cause)).find_map(Mending::word);
         let mut shown = Shown::default();
-        causes.iter().for_each(|cause| shown.add(&cause.plan));
+        for cause in &causes {
+            shown.add(&cause.plan);
+        }
         (shown, word)
     };
     if consent.dry_run {
@@ -143,7 +145,10 @@ impl Reading {
         let mut wanted = Wanted::default();
         let mut add = |found: &mut dyn Iterator<Item = &Finding>| {
             for finding in found.filter(|finding| pick.wants(finding.code)) {
-                if finding.is_doubt() { &mut wanted.doubts } else { &mut wanted.ids }.insert(finding.id.clone());
+                // What hangs on another finding is told by that.
+                let is_doubt = finding.is_doubt() && finding.because_of.is_none();
+                let list = if is_doubt { &mut wanted.doubts } else { &mut wanted.ids };
+                list.insert(finding.id.clone());
             }
         };
         for address in &which.addresses {

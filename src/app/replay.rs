@@ -67,9 +67,8 @@ pub(super) fn start(path: PathBuf, accepted: Accepted) -> io::Result<Live> {
             let told = shown.unwrap_or_else(|why| tell(&sender, Msg::Node(Err(why))));
             match told {
                 Told::Gone => return,
-                Told::Again => {}
                 Told::All if wanted.recv().is_err() => return,
-                Told::All => {}
+                Told::All | Told::Again => {}
             }
         }
     };
@@ -99,7 +98,7 @@ fn show(path: &Path, accepted: &Accepted, sender: &Sender<Msg>, wanted: &Receive
         return tell(sender, Msg::Node(Ok(node.accepting(known))));
     }
     let first = Arc::new(recording.first);
-    let timeline = Timeline::replay(first.clone(), recording.lines);
+    let timeline = Timeline::replay(&first, recording.lines);
     let node = Node::of(timeline.newest().unwrap_or(&first).clone());
     let known = accepted(&node.snapshot.node);
     let replay = Replay { timeline: timeline.clone(), node: node.accepting(known), remark: recording.remark };

@@ -187,7 +187,7 @@ fn find(finder: Prober, question: WireQuestion, answers: UnboundedSender<Msg>) -
     let asked = question.clone();
     let ask = move || {
         let said = safely(|| finder(std::slice::from_ref(&asked)).pop());
-        said.map(|said| said.unwrap_or(WireAnswer::Silent)).unwrap_or_else(WireAnswer::NotAsked)
+        said.map_or_else(WireAnswer::NotAsked, |said| said.unwrap_or(WireAnswer::Silent))
     };
     let work = move || drop(answers.send(Msg::Taken(question, ask())));
     thread::Builder::new().name("finder".to_owned()).spawn(work).map(drop)

@@ -14,8 +14,12 @@ use crate::net::{Frame, Heading};
 
 pub(super) use socket::wait;
 
-/// Bytes of a block: some 250 frames.
-const BLOCK: usize = 64 << 10;
+/// Bytes of a block: some 250 to 2,000 frames. Under a flood we are woken once a
+/// block.
+const SMALLEST: usize = 64 << 10;
+const LARGEST: usize = 512 << 10;
+/// So many blocks, where they are not the smallest.
+const BLOCKS: usize = 32;
 /// With fewer blocks, the kernel waits for us while it could write.
 const FEWEST: usize = 4;
 
@@ -36,6 +40,8 @@ const MAC: usize = 24;
 const DEVICE: usize = 48 + 4;
 const KIND: usize = 48 + 10;
 const OUTGOING: u8 = 4;
+/// Bytes up to there and behind.
+const HEAD: usize = KIND + 2;
 /// `struct virtio_net_hdr` before the frame, and its `gso_size`.
 const VNET: usize = 10;
 const GSO_SIZE: usize = 4;
@@ -45,6 +51,8 @@ const GSO_SIZE: usize = 4;
 pub(super) struct Ring {
     socket: OwnedFd,
     map: NonNull<u8>,
+    /// Bytes of a block.
+    block: usize,
     blocks: usize,
     /// The block that the kernel fills next.
     next: usize,
@@ -60,10 +68,12 @@ impl Ring {
     /// Opens one in the calling thread's namespace, with so many bytes of memory
     /// at most. The error names the step that failed.
     pub(super) fn open(memory: usize) -> Result<Self, (&'static str, io::Error)> {
-        let blocks = (memory / BLOCK).max(FEWEST);
-        let socket = socket::open(BLOCK, blocks, DELAY, SNAP)?;
-        let map = socket::map(&socket, BLOCK * blocks).map_err(|source| ("map the ring", source))?;
-        let ring = Self { socket, map, blocks, next: 0, dropped: 0 };
+        // The kernel wants whole pages.
+        let block = (memory / BLOCKS / SMALLEST * SMALLEST).clamp(SMALLEST, LARGEST);
+        let blocks = (memory / block).max(FEWEST);
+        let socket = socket::open(block, blocks, DELAY, SNAP)?;
+        let map = socket::map(&socket, block * blocks).map_err(|source| ("map the ring", source))?;
+        let ring = Self { socket, map, block, blocks, next: 0, dropped: 0 };
         socket::bind(&ring.socket).map_err(|source| ("bind", source))?;
         Ok(ring)
     }
@@ -93,7 +103,7 @@ impl Ring {
         // and the kernel changes it as one word.
         #[allow(unsafe_code, reason = "a word that is shared with the kernel")]
         unsafe {
-            AtomicU32::from_ptr(self.map.as_ptr().add(self.next * BLOCK + STATUS).cast())
+            AtomicU32::from_ptr(self.map.as_ptr().add(self.next * self.block + STATUS).cast())
         }
     }
 
@@ -103,7 +113,7 @@ impl Ring {
         // to it while its status says that it is ours.
         #[allow(unsafe_code, reason = "memory that the kernel has finished writing")]
         unsafe {
-            std::slice::from_raw_parts(self.map.as_ptr().add(self.next * BLOCK), BLOCK)
+            std::slice::from_raw_parts(self.map.as_ptr().add(self.next * self.block), self.block)
         }
     }
 }
@@ -116,7 +126,7 @@ impl AsFd for Ring {
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        socket::unmap(self.map, BLOCK * self.blocks);
+        socket::unmap(self.map, self.block * self.blocks);
     }
 }
 
@@ -133,15 +143,16 @@ fn frames(block: &[u8], namespace: u32, each: &mut impl FnMut(&Frame<'_>)) {
 }
 
 fn frame(slot: &[u8], namespace: u32) -> Option<Frame<'_>> {
-    let (seconds, nanoseconds) = (word(slot, SECONDS)?, word(slot, NANOSECONDS)?);
-    let mac = usize::from(half(slot, MAC)?);
-    let kept = word(slot, KEPT)? as usize;
+    let head: &[u8; HEAD] = slot.first_chunk()?;
+    let (seconds, nanoseconds) = (word(head, SECONDS)?, word(head, NANOSECONDS)?);
+    let mac = usize::from(half(head, MAC)?);
+    let kept = word(head, KEPT)? as usize;
     Some(Frame {
         at: u64::from(seconds) * 1_000_000_000 + u64::from(nanoseconds),
         namespace,
-        device: word(slot, DEVICE)?,
-        heading: if *slot.get(KIND)? == OUTGOING { Heading::Out } else { Heading::In },
-        length: word(slot, LENGTH)?,
+        device: word(head, DEVICE)?,
+        heading: if head[KIND] == OUTGOING { Heading::Out } else { Heading::In },
+        length: word(head, LENGTH)?,
         segment: half(slot, mac.checked_sub(VNET)? + GSO_SIZE)?,
         bytes: slot.get(mac..mac.checked_add(kept)?)?,
     })

@@ -34,7 +34,7 @@ impl Focus {
                 self.devices.insert(link.object.key.clone());
             }
         }
-        let others = topology.floating_ips.iter().filter(|other| both(other) != both(fip));
+        let others = topology.fips().filter(|other| both(other) != both(fip));
         self.others = others.flat_map(both).flatten().filter(|address| !self.addresses.contains(address)).collect();
     }
 
@@ -84,7 +84,7 @@ impl Focus {
         let is_it = |fip: &&FloatingIp| {
             [fip.floating_ip, fip.fixed_ip].into_iter().flatten().any(|address| self.addresses.contains(&address))
         };
-        topology.floating_ips.iter().find(is_it)
+        topology.fips().find(is_it)
     }
 
     /// The findings about it, none while it is not here.

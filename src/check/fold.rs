@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use super::{Code, Confidence, Finding};
+use super::{Applicability, Code, Confidence, Finding};
 use crate::net::NetnsName;
 
 /// What a failure takes along.
@@ -109,6 +109,10 @@ const CAUSES: &[Cause] = &[
     Cause { code: 903, within: Network, explains: &[901, 902] },
 ];
 
+/// Where the two ends of a pair disagree, routes and rules are judged by a pair that
+/// the repair does away with: what mends them is known only when that is done.
+const MISLEADING: Code = Code(205);
+
 /// Sets [`Finding::because_of`] to the last cause of each finding, and sorts:
 /// roots first, the worst first, then by code and identity.
 pub(super) fn fold(mut findings: Vec<Finding>) -> Vec<Finding> {
@@ -126,6 +130,10 @@ pub(super) fn fold(mut findings: Vec<Finding>) -> Vec<Finding> {
         }
         if root != at {
             findings[at].because_of = Some(findings[root].id.clone());
+            if findings[root].code == MISLEADING {
+                findings[at].mend.clear();
+                findings[at].applicability = Applicability::None;
+            }
         }
     }
     findings.sort_by_key(|finding| {

@@ -97,6 +97,8 @@ impl<'f> Index<'f> {
         let own = own.filter(|finding| names_no_other(finding, fip));
         let mut namespaces: Vec<&NetnsName> =
             fip.outbound.iter().chain(&fip.inbound).map(|link| &link.namespace).collect();
+        // Links of one namespace follow each other: few are left to be sorted.
+        namespaces.dedup();
         namespaces.sort_unstable();
         namespaces.dedup();
         let network = fip.external_network.as_deref().and_then(|network| self.networks.get(network));

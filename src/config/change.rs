@@ -36,6 +36,8 @@ pub struct AssociateArgs {
     pub no_wait: bool,
     /// The agent gateway port, where it does not stand yet.
     pub gateway_port: GatewayPortArgs,
+    /// In the snat namespace.
+    pub centralized: bool,
     /// Neutron has this association here; `None` where the user does not say.
     pub neutron_has: Option<bool>,
     /// Whether it is asked about.

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use crate::net::netfilter::Table;
-use crate::net::{NeighState, Netns, Snapshot};
+use crate::net::{Netns, Snapshot};
 use crate::plan::journal::{Back, Begin, Entry, Event, Outcome, Past, StepState};
-use crate::plan::{Action, Due, Object, Place, Rehearsal, TableEdit, table_of};
+use crate::plan::{Action, Due, Object, Place, Rehearsal, TableEdit, overwritten, table_of};
 
 use super::journal::Journal;
 use super::lock::{AgentLock, NodeLock, agent_locks};
@@ -134,17 +134,8 @@ impl<'t> Run<'t> {
     /// What takes an action back. A permanent neighbour that is overwritten comes
     /// back by being written again.
     fn back_of(&self, place: &Place, action: &Action) -> Back {
-        let overwritten = match action {
-            Action::Add(Object::Neigh(new)) => {
-                let known = place.seen(self.rehearsal.snapshot()).map_or(&[][..], Netns::neighs);
-                known.iter().find(|old| {
-                    (&old.dev, old.address, old.proxy) == (&new.dev, new.address, new.proxy)
-                        && old.state == NeighState::Permanent
-                })
-            }
-            _ => None,
-        };
-        match overwritten {
+        let netns = place.seen(self.rehearsal.snapshot());
+        match netns.and_then(|netns| overwritten(netns, action)) {
             Some(old) => Back::Action(Action::Add(Object::Neigh(old.clone()))),
             None => Back::from(action.inverse()),
         }

@@ -53,6 +53,7 @@ impl Writer {
             Action::Add(object) => self.object(place, object, true)?,
             Action::Delete(object) => self.object(place, object, false)?,
             Action::SetLink { dev, to, .. } => self.set_link(place, dev, to)?,
+            Action::Move { dev, from, to } => self.move_link(dev, from, to)?,
             Action::ReplaceRoute { to, .. } => {
                 let opened = self.at(place)?;
                 let index = to.dev().map(|dev| opened.rtnl.index(dev)).transpose()?;
@@ -213,16 +214,23 @@ impl Writer {
     /// Puts an internal port's device where it belongs, with its address and MTU.
     fn fit_out(&mut self, port: &SwitchPort) -> Result<(), Cause> {
         if port.netns != Place::Host {
-            let netns = self.descriptor(&port.netns)?;
-            let rtnl = &mut self.at(&Place::Host)?.rtnl;
-            let mut message = message::link(rtnl.index(&port.name)?);
-            message.attributes.push(LinkAttribute::NetNsFd(netns.as_raw_fd()));
-            rtnl.change(Message::SetLink(message), Mode::Change)?;
-            rtnl.forget();
+            self.move_link(&port.name, &Place::Host, &port.netns)?;
         }
         let settings = port.mac.map(LinkSetting::Mac).into_iter().chain(port.mtu.map(LinkSetting::Mtu));
         for setting in settings {
             self.set_link(&port.netns, &port.name, &setting)?;
+        }
+        Ok(())
+    }
+
+    fn move_link(&mut self, dev: &IfName, from: &Place, to: &Place) -> Result<(), Cause> {
+        let netns = self.descriptor(to)?;
+        let rtnl = &mut self.at(from)?.rtnl;
+        let mut message = message::link(rtnl.index(dev)?);
+        message.attributes.push(LinkAttribute::NetNsFd(netns.as_raw_fd()));
+        rtnl.change(Message::SetLink(message), Mode::Change)?;
+        for opened in self.open.values_mut() {
+            opened.rtnl.forget();
         }
         Ok(())
     }

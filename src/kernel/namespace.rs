@@ -7,8 +7,8 @@ use super::Error;
 use super::addr::dump_addrs;
 use super::conntrack::dump_conntrack;
 use super::link::{Devices, dump_links};
-use super::neigh::dump_neighs;
-use super::netfilter::read_netfilter;
+use super::neigh::{dump_neighs, dump_proxies};
+use super::netfilter::{read_legacy, read_netfilter};
 use super::route::dump_routes;
 use super::rule::dump_rules;
 use super::socket::Socket;
@@ -81,6 +81,23 @@ pub(crate) fn read_parts(parts: Parts, known: Option<&Devices>) -> (Parts, Netns
     }
     netns.sort();
     (parts, netns)
+}
+
+/// Reads what the kernel does not announce of the calling thread's namespace, and
+/// nothing else: the devices' settings (with the devices, without what hangs on
+/// them), proxy entries, other settings, legacy tables.
+pub(crate) fn read_unannounced() -> Netns {
+    let mut netns = Netns { netfilter: Observed::Seen(read_legacy()), ..Netns::default() };
+    let links = Socket::route().and_then(|mut socket| {
+        let links = dump_links(&mut socket)?;
+        netns.neighs = observed(dump_proxies(&mut socket, &Devices::of(&links)));
+        Ok(links)
+    });
+    let names = links.as_deref().unwrap_or(&[]).iter().map(|link| &link.name);
+    (netns.sysctls, netns.conntrack_fill) = read_sysctls(names);
+    netns.links = observed(links);
+    netns.sort();
+    netns
 }
 
 /// What rtnetlink has, and the settings that go by device.

@@ -15,11 +15,16 @@ const NTF_PROXY: u8 = 0x08;
 /// proxy entries.
 pub(crate) fn dump_neighs(socket: &mut Socket, devices: &Devices) -> Result<Vec<Neigh>, Error> {
     // struct ndmsg: every family, every device; the flag asks for the other table
-    let mut body = [0; 12];
-    let mut found = socket.dump("neighbours", RTM_GETNEIGH, &body, |message| decode(message, devices))?;
-    body[10] = NTF_PROXY;
-    found.extend(socket.dump("proxy neighbours", RTM_GETNEIGH, &body, |message| decode(message, devices))?);
+    let mut found = socket.dump("neighbours", RTM_GETNEIGH, &[0; 12], |message| decode(message, devices))?;
+    found.extend(dump_proxies(socket, devices)?);
     Ok(found)
+}
+
+/// The proxy entries alone, which the kernel does not announce.
+pub(crate) fn dump_proxies(socket: &mut Socket, devices: &Devices) -> Result<Vec<Neigh>, Error> {
+    let mut body = [0; 12];
+    body[10] = NTF_PROXY;
+    socket.dump("proxy neighbours", RTM_GETNEIGH, &body, |message| decode(message, devices))
 }
 
 fn decode(message: &[u8], devices: &Devices) -> Result<Option<Neigh>, Malformed> {

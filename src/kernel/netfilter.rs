@@ -13,3 +13,8 @@ use crate::net::netfilter::Netfilter;
 pub fn read_netfilter() -> Observed<Netfilter> {
     Observed::Seen(Netfilter { nft: nft::read(), legacy: legacy::read(), words_only: false })
 }
+
+/// Reads the legacy backend alone, of whose changes the kernel says nothing.
+pub(crate) fn read_legacy() -> Netfilter {
+    Netfilter { nft: Observed::Absent, legacy: legacy::read(), words_only: false }
+}

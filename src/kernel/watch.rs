@@ -12,6 +12,7 @@ mod folders;
 mod merge;
 mod poll;
 mod round;
+mod slow;
 mod spot;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +32,7 @@ use self::round::Room;
 use self::spot::Spot;
 use super::namespace::Parts;
 use super::{Error, ReadOptions};
-use crate::net::{Change, NetnsName, Snapshot};
+use crate::net::{Age, Ages, Change, NetnsName, Snapshot};
 use crate::netns::NetnsDir;
 
 /// The first change is read at once, those that follow at most so much later.
@@ -101,6 +102,8 @@ pub struct Watcher {
     relist: bool,
     gone: BTreeSet<NetnsName>,
     host_at: Instant,
+    /// What was told of the ages, while it is true.
+    ages: Option<Arc<Ages>>,
     heard_at: Option<Timestamp>,
     last: Option<Instant>,
     unsent: Vec<Change>,
@@ -143,6 +146,7 @@ impl Watcher {
             relist: true,
             gone: BTreeSet::new(),
             host_at: begin,
+            ages: None,
             heard_at: None,
             last: None,
             unsent: Vec::new(),
@@ -164,6 +168,14 @@ impl Watcher {
         self
     }
 
+    /// The slow round rests no longer than that between two readings, whatever
+    /// they cost.
+    #[must_use]
+    pub fn with_rest_at_most(mut self, most: Duration) -> Self {
+        self.poller.rest_at_most(most);
+        self
+    }
+
     /// A way to speak to the watcher from another thread.
     pub fn handle(&self) -> Handle {
         Handle::new(self.bell.clone())
@@ -182,7 +194,8 @@ impl Watcher {
             if now >= until || self.bell.is_stopped() {
                 return Ok(None);
             }
-            self.poller.start_next(now, self.spots.keys());
+            let (spots, live) = (&self.spots, &self.live);
+            self.poller.start_next(now, spots.keys(), |place| Self::is_read_whole(spots, live, place));
             self.wait(until)?;
         }
     }
@@ -195,7 +208,7 @@ impl Watcher {
     /// How well the node is watched at this moment.
     pub fn health(&self) -> Health {
         let deaf = || self.spots.values().filter_map(|spot| spot.deaf.as_ref());
-        let oldest = self.spots.values().map(|spot| spot.whole_at).chain([self.host_at]).min();
+        let oldest = self.spots.values().map(|spot| spot.polled_at).chain([self.host_at]).min();
         Health {
             at: Timestamp::now(),
             watched: self.spots.len() - deaf().count(),
@@ -204,6 +217,20 @@ impl Watcher {
             overruns: self.overruns,
             oldest: oldest.map_or(Duration::ZERO, |then| then.elapsed()),
         }
+    }
+
+    /// How old what is not announced is, place by place.
+    pub fn ages(&mut self) -> Arc<Ages> {
+        if let Some(ages) = &self.ages {
+            return ages.clone();
+        }
+        let now = Timestamp::now();
+        let ago = |then: Instant| now - jiff::SignedDuration::try_from(then.elapsed()).unwrap_or_default();
+        let age = |spot: &Spot| Age { at: ago(spot.polled_at), deaf: spot.deaf.clone() };
+        let places = self.spots.iter().map(|(place, spot)| (place.clone(), age(spot))).collect();
+        let ages = Arc::new(Ages { places, host: ago(self.host_at) });
+        self.ages = Some(ages.clone());
+        ages
     }
 
     /// Waits for something to do, and takes in what there is.

@@ -76,8 +76,11 @@ impl Table {
     }
 }
 
-pub(super) fn same_link(one: &Link, other: &Link) -> bool {
-    Link { stats: other.stats, ..one.clone() } == *other
+impl Link {
+    /// The same but for its counters.
+    pub fn same_as(&self, other: &Self) -> bool {
+        self == other || self.stats != other.stats && Self { stats: other.stats, ..self.clone() } == *other
+    }
 }
 
 pub(super) fn same_nf_rule(one: &NfRule, other: &NfRule) -> bool {

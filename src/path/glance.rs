@@ -82,7 +82,7 @@ impl Glance {
     /// A router of this node at a glance.
     pub fn of(snapshot: &Snapshot, topology: &Topology, router: &Router) -> Self {
         let place = Place { snapshot, topology, router };
-        let fips = topology.floating_ips.iter().filter(|fip| fip.router == router.id);
+        let fips = topology.fips().filter(|fip| fip.router == router.id);
         Self {
             router: router.id.clone(),
             kind: router.kind,
@@ -287,7 +287,7 @@ impl<'a> Place<'a> {
             mac: port.mac,
             own: port.addresses.iter().map(IpNet::addr).filter(IpAddr::is_ipv4).collect(),
             routers: self.topology.routers.iter().filter(here).count(),
-            floating_ips: self.topology.floating_ips.iter().filter(through).count(),
+            floating_ips: self.topology.fips().filter(through).count(),
         })
     }
 }

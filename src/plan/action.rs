@@ -32,6 +32,17 @@ pub enum Action {
         /// What it is now, where the plan knows.
         from: Option<LinkSetting>,
     },
+    /// Put a device into another namespace, whichever the step's place is. It
+    /// arrives switched off and bare: what stood on it is taken away before in
+    /// steps of its own.
+    Move {
+        /// The device.
+        dev: IfName,
+        /// Where it stands.
+        from: Place,
+        /// Where it shall stand.
+        to: Place,
+    },
     /// Put a route in place of the one with the same table, prefix and metric.
     ReplaceRoute {
         /// The new one.
@@ -209,6 +220,7 @@ impl Action {
             Self::SetLink { dev, to, from: Some(from) } => {
                 Self::SetLink { dev: dev.clone(), to: from.clone(), from: Some(to.clone()) }
             }
+            Self::Move { dev, from, to } => Self::Move { dev: dev.clone(), from: to.clone(), to: from.clone() },
             Self::ReplaceRoute { to, from: Some(from) } => {
                 Self::ReplaceRoute { to: from.clone(), from: Some(to.clone()) }
             }

@@ -6,9 +6,11 @@
 //! already is listed as such.
 
 mod allocate;
+mod central;
 mod gateway;
 mod in_use;
 mod parts;
+mod seat;
 mod site;
 mod told;
 mod who_has;
@@ -20,13 +22,14 @@ use ipnet::IpNet;
 use crate::check::Applicability;
 use crate::net::{IfName, Mac, NeighState, Observed, Snapshot};
 use crate::neutron::{AllocationLine, Layout, RouterPrefix, priority_lines};
-use crate::topology::Topology;
+use crate::topology::{RouterKind, Topology};
 
 use super::agent::{self, Association, External, Forms, Pair};
 use super::future::foretell;
 use super::{Action, AgentCase, AnnounceBy, CaseKind, Neutron, Object, Place, Plan, Refused, TableEdit, Told, fit};
 use gateway::Attached;
 pub use parts::GatewayPortParts;
+pub(super) use seat::Seat;
 pub(super) use site::Site;
 pub use who_has::who_has;
 
@@ -48,6 +51,10 @@ pub struct Associate {
     pub announce: AnnounceBy,
     /// The agent gateway port, where it does not stand yet.
     pub gateway_port: Option<GatewayPort>,
+    /// It is done in the snat namespace, as Neutron does it where no distributed
+    /// node has the instance. On a legacy router it is done on the gateway port
+    /// in any case.
+    pub centralized: bool,
     /// What Neutron has of it, where the user knows.
     pub neutron: Option<Neutron>,
     /// Who answered for the floating IP on the external network, when asked.
@@ -84,6 +91,7 @@ impl Associate {
             layout: None,
             announce: AnnounceBy::Repeat,
             gateway_port: None,
+            centralized: false,
             neutron: None,
             answered_by: Vec::new(),
         }
@@ -93,8 +101,12 @@ impl Associate {
 /// The plan that wires a floating IP.
 pub fn associate(snapshot: &Snapshot, topology: &Topology, wanted: &Associate) -> Result<Plan, Refused> {
     let (floating_ip, fixed_ip) = (v4(wanted.floating_ip)?, v4(wanted.fixed_ip)?);
-    let (router, network) = (wanted.router.as_deref(), wanted.external_network.as_deref());
-    let site = Site::find((snapshot, topology), router, network, (floating_ip, fixed_ip))?;
+    let router = Site::router(snapshot, topology, wanted.router.as_deref(), fixed_ip)?;
+    if wanted.centralized || matches!(router.kind, RouterKind::Legacy | RouterKind::LegacyHa) {
+        let site = Site::of(snapshot, topology, router, router.external_network.clone().unwrap_or_default())?;
+        return central::associate(&Seat::of(site)?, wanted, floating_ip, fixed_ip);
+    }
+    let site = Site::find(snapshot, topology, router, wanted.external_network.as_deref(), floating_ip)?;
     no_external(&site)?;
     let (layout, guessed) = told::layout(&site, wanted.layout)?;
     let (external, attached) = gateway::external(&site, wanted.gateway_port.as_ref())?;
@@ -171,7 +183,7 @@ fn no_external(site: &Site<'_>) -> Result<(), Refused> {
     match mode {
         Some("dvr_no_external") => {
             let what = "the L3 agent of this node runs in the mode dvr_no_external: its floating IPs are done in the \
-                        snat namespace of another node";
+                        snat namespace of another node (there: --centralized)";
             Err(Refused::NotDistributed(what.to_owned()))
         }
         _ => Ok(()),

@@ -28,6 +28,11 @@ impl Action {
                 };
                 format!("{} link set {} {setting}", ip(place, Family::V4), quote(dev.as_str()))
             }
+            Self::Move { dev, from, to } => {
+                // The first process of the host stands in the host's own namespace.
+                let to = to.name().map_or_else(|| "1".to_owned(), |name| quote(name.as_str()));
+                format!("{} link set {} netns {to}", ip(from, Family::V4), quote(dev.as_str()))
+            }
             Self::ReplaceRoute { to, .. } => route(place, "replace", to),
             Self::Sysctl { key, to, .. } => {
                 format!("{}sysctl -w {}", inside(place), quote(&format!("{key}={to}")))

@@ -2,7 +2,7 @@
 //! form is replaced, and what the node would refuse is found before it is tried.
 
 use crate::net::netfilter::{Backend, NfFamily, Table};
-use crate::net::{IfName, Ipv4Conf, Link, NeighState, Netns, Observed, Peer, Route, Snapshot};
+use crate::net::{IfName, Ipv4Conf, Link, Neigh, NeighState, Netns, Observed, Peer, Route, Snapshot};
 
 use super::simulate::{Simulation, parsed, same_rule};
 use super::{Action, ChainEdit, LinkSetting, Object, Place, Plan, Refused, Step, TableEdit, Veth};
@@ -60,6 +60,10 @@ pub(super) fn is_so(snapshot: &Snapshot, place: &Place, netns: Option<&Netns>, a
         Action::Add(object) => stands(snapshot, place, netns, object),
         Action::Delete(object) => !stands(snapshot, place, netns, object),
         Action::SetLink { dev, to, .. } => netns.is_some_and(|netns| link_is(netns, dev, to)),
+        Action::Move { dev, from, to } => {
+            let has = |place: &Place| place.seen(snapshot).is_some_and(|netns| netns.link(dev).is_some());
+            has(to) && !has(from)
+        }
         Action::ReplaceRoute { to, .. } => {
             netns.is_some_and(|netns| netns.routes().iter().any(|it| same_route(it, to)))
         }
@@ -83,7 +87,7 @@ fn stands(snapshot: &Snapshot, place: &Place, netns: Option<&Netns>, object: &Ob
         Object::Route(route) => within(&|netns| netns.routes().iter().any(|it| same_route(it, route))),
         Object::Neigh(neigh) => within(&|netns| {
             let state = if neigh.proxy { NeighState::None } else { NeighState::Permanent };
-            let same = |it: &&crate::net::Neigh| {
+            let same = |it: &&Neigh| {
                 (&it.dev, it.address, it.proxy, it.state) == (&neigh.dev, neigh.address, neigh.proxy, state)
             };
             netns.neighs().iter().filter(same).any(|it| it.mac == neigh.mac)
@@ -113,6 +117,14 @@ fn joined(snapshot: &Snapshot, place: &Place, netns: &Netns, pair: &Veth) -> boo
         Some(Peer::Here(index)) => pair.peer_netns == *place && *index == other.index,
         Some(Peer::Elsewhere) => false,
     }
+}
+
+/// The permanent neighbour that a step writes over: written again, it is back.
+pub fn overwritten<'n>(netns: &'n Netns, action: &Action) -> Option<&'n Neigh> {
+    let Action::Add(Object::Neigh(new)) = action else { return None };
+    netns.neighs().iter().find(|old| {
+        (&old.dev, old.address, old.proxy) == (&new.dev, new.address, new.proxy) && old.state == NeighState::Permanent
+    })
 }
 
 pub(super) fn link_is(netns: &Netns, dev: &IfName, to: &LinkSetting) -> bool {

@@ -27,8 +27,8 @@ pub enum Refused {
     /// Nothing here has that floating IP.
     #[error("nothing on this node has the floating IP {0}\n`fipscope list` shows those that there are")]
     NotFound(IpAddr),
-    /// Floating IPs of this router are not done in a fip namespace.
-    #[error("{0}\nOnly distributed floating IPs are associated and removed by hand")]
+    /// This floating IP cannot be done there, or in that way.
+    #[error("{0}")]
     NotDistributed(String),
     /// The fixed IP is in no subnet of the router.
     #[error("{fixed_ip} is in no subnet of the router; it has {}", list(.subnets))]

@@ -5,6 +5,7 @@
 //! router's pair goes only where that is asked for and nothing needs it; the fip
 //! namespace and its port stay, as they are the whole node's.
 
+mod central;
 mod filter;
 mod pair;
 
@@ -17,7 +18,7 @@ use crate::net::{FileName, Observed, Route, Rule, Snapshot, TableId};
 use crate::neutron::{FIP_TABLE, PriorityEntry, RouterPrefix, is_fip_priority};
 use crate::topology::{FipKind, FloatingIp, Topology};
 
-use super::associate::{Site, is_written};
+use super::associate::{Seat, Site, is_written};
 use super::future::foretell;
 use super::{Action, AgentCase, CaseKind, Neutron, Object, Place, Plan, Refused, Told, fit};
 
@@ -48,6 +49,9 @@ pub fn remove(snapshot: &Snapshot, topology: &Topology, wanted: &Remove) -> Resu
     let IpAddr::V4(floating_ip) = wanted.floating_ip else { return Err(Refused::Ipv6(wanted.floating_ip)) };
     let fip = select(topology, wanted)?;
     let gone = Gone::of(site(snapshot, topology, fip)?, fip, floating_ip);
+    if fip.kind != FipKind::Distributed {
+        return central::remove(&gone, &Seat::of(site(snapshot, topology, fip)?)?, fip, wanted);
+    }
     let others = gone.others();
     if wanted.with_pair && !others.is_empty() {
         return Err(Refused::PairInUse { router: fip.router.clone(), others });
@@ -97,7 +101,7 @@ impl<'s> Gone<'s> {
 
     /// The router's other floating IPs that are done here.
     fn others(&self) -> Vec<IpAddr> {
-        let all = self.site.topology.floating_ips.iter();
+        let all = self.site.topology.fips();
         let own = all.filter(|fip| fip.router == self.site.router.id && fip.kind == FipKind::Distributed);
         own.filter_map(|fip| fip.floating_ip).filter(|other| *other != IpAddr::V4(self.floating_ip)).collect()
     }
@@ -139,7 +143,7 @@ impl<'s> Gone<'s> {
         let shared = |fixed: &IpAddr| {
             let own = |fip: &&FloatingIp| fip.router == self.site.router.id && fip.fixed_ip == Some(*fixed);
             let other = Some(IpAddr::V4(self.floating_ip));
-            topology.floating_ips.iter().filter(own).any(|fip| fip.floating_ip.is_some() && fip.floating_ip != other)
+            topology.fips().filter(own).any(|fip| fip.floating_ip.is_some() && fip.floating_ip != other)
         };
         let source = self.fixed_ip.filter(|fixed| !shared(fixed)).map(IpNet::from);
         self.site.inner.rules().iter().filter(move |rule| {
@@ -158,14 +162,10 @@ fn select<'s>(topology: &'s Topology, wanted: &Remove) -> Result<&'s FloatingIp,
             && begins(&fip.router, &wanted.router)
             && begins(network, &wanted.external_network)
     };
-    let fitting: Vec<&FloatingIp> = topology.floating_ips.iter().filter(fits).collect();
+    let fitting: Vec<&FloatingIp> = topology.fips().filter(fits).collect();
     match fitting[..] {
         [] => Err(Refused::NotFound(wanted.floating_ip)),
-        [fip] if fip.kind == FipKind::Distributed => Ok(fip),
-        [fip] => {
-            let kind = if fip.kind == FipKind::Legacy { "a legacy router" } else { "the snat namespace" };
-            Err(Refused::NotDistributed(format!("{} is done in {kind}", wanted.floating_ip)))
-        }
+        [fip] => Ok(fip),
         _ => Err(Refused::Ambiguous {
             what: format!("several associations have the floating IP {}", wanted.floating_ip),
             candidates: fitting.iter().map(|fip| fip.router.clone()).collect(),

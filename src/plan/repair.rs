@@ -17,7 +17,7 @@ use crate::net::{NetnsName, Snapshot};
 use crate::neutron::{NamespaceKind, parse_namespace};
 
 use super::simulate::{Simulation, netns_of};
-use super::{Action, Object, Place, Plan};
+use super::{Action, Object, Place, Plan, Undo, bare, overwritten};
 use convert::Converted;
 pub use mending::{Mending, roots};
 use position::Chains;
@@ -53,8 +53,16 @@ pub fn plan(findings: &[&Finding], snapshot: &Snapshot) -> Plan {
     let mut simulation = Simulation::of(snapshot);
     for Draft { place, mut action, behind } in steps {
         let is_new = position::place(&mut action, &behind, netns_of(snapshot, &place), simulation.netns(&place));
-        if is_new && simulation.perform(&place, &action) {
+        let all = if is_new { bared(&simulation, &place, action) } else { Vec::new() };
+        for (place, action) in all {
+            let old = simulation.netns(&place).and_then(|netns| overwritten(netns, &action)).cloned();
+            if !simulation.perform(&place, &action) {
+                continue;
+            }
             plan.push(&place, action);
+            if let (Some(old), Some(step)) = (old, plan.steps.last_mut()) {
+                step.undo = Undo::Action(Action::Add(Object::Neigh(old)));
+            }
         }
     }
     plan.gathered()
@@ -108,6 +116,25 @@ fn intent(findings: &[&Finding]) -> String {
     }
 }
 
+/// An action; before that, where it takes a device away, what takes away all that
+/// stands on it, and on the other end of its pair.
+fn bared(simulation: &Simulation, place: &Place, action: Action) -> Vec<(Place, Action)> {
+    let ends = match &action {
+        Action::Delete(Object::Veth(pair)) => vec![(place, &pair.end.name), (&pair.peer_netns, &pair.peer.name)],
+        Action::Move { dev, from, .. } => vec![(from, dev)],
+        _ => Vec::new(),
+    };
+    let mut all = Vec::new();
+    for of in [bare::routes_and_neighbours, bare::addresses] {
+        for (place, dev) in &ends {
+            let actions = simulation.netns(place).map(|netns| of(netns, dev)).unwrap_or_default();
+            all.extend(actions.into_iter().map(|action| ((*place).clone(), action)));
+        }
+    }
+    all.push((place.clone(), action));
+    all
+}
+
 /// Where in the order a step belongs.
 fn stage(place: &Place, action: &Action) -> u8 {
     match action {
@@ -117,6 +144,7 @@ fn stage(place: &Place, action: &Action) -> u8 {
         // Devices before what is set of them, where one finding lists both.
         Action::Add(Object::Netns(_) | Object::Veth(_) | Object::Bridge(_))
         | Action::SetLink { .. }
+        | Action::Move { .. }
         | Action::Sysctl { .. } => 3,
         Action::Add(Object::Neigh(_)) => 5,
         Action::Add(Object::Route(route)) | Action::ReplaceRoute { to: route, .. } => {

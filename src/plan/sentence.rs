@@ -19,6 +19,7 @@ impl Action {
                 LinkSetting::Master(Some(bridge)) => format!("Attach {dev} to the bridge {bridge}"),
                 LinkSetting::Master(None) => format!("Detach {dev} from its bridge"),
             },
+            Self::Move { dev, from, to } => format!("Move {dev} from {from} to {to}"),
             Self::ReplaceRoute { to, from: None } => format!("Add the route {to}"),
             Self::ReplaceRoute { to, from: Some(from) } => format!("Replace the route {from} by {to}"),
             Self::Sysctl { key, to, .. } => format!("Set {} to {to}", printable(key, 128)),

@@ -20,11 +20,11 @@ mod route;
 mod setting;
 
 use crate::net::{
-    Change, ConntrackEntry, ConntrackTuple, Neigh, NeighState, Netns, NetnsName, Object as Thing, Observed, Rule,
-    Snapshot,
+    Change, ConntrackEntry, ConntrackTuple, IfName, Neigh, NeighState, Netns, NetnsName, Object as Thing, Observed,
+    Rule, Snapshot,
 };
 
-use super::{Action, Object, Place, Plan, Veth, VethEnd};
+use super::{Action, LinkSetting, Object, Place, Plan, Veth, VethEnd};
 
 pub(super) use netfilter::{chain, parsed};
 pub(super) use setting::sysctl_key;
@@ -61,6 +61,9 @@ impl Simulation {
         }
         if let Some(changes) = outside::change(&self.snapshot, action).or_else(|| self.whole(place, action)) {
             return self.apply(&changes);
+        }
+        if let Action::Move { dev, from, to } = action {
+            return self.move_link(dev, from, to);
         }
         match action {
             Action::Forget { address } => {
@@ -110,6 +113,22 @@ impl Simulation {
     /// A namespace as it is by now.
     pub(super) fn netns(&self, place: &Place) -> Option<&Netns> {
         place.seen(&self.snapshot)
+    }
+
+    /// A device is switched off where it leaves.
+    fn move_link(&mut self, dev: &IfName, from: &Place, to: &Place) -> bool {
+        let off = Action::SetLink { dev: dev.clone(), to: LinkSetting::Up(false), from: None };
+        if device::moved(&self.snapshot, dev, from, to).is_empty() {
+            return false;
+        }
+        let was_on = self.perform(from, &off);
+        self.apply(&device::moved(&self.snapshot, dev, from, to));
+        if was_on && let Some(netns) = self.netns(to) {
+            let here = link::Here { snapshot: &self.snapshot, place: to.name(), netns };
+            let changes = link::other_end_looked_at(here, dev);
+            self.apply(&changes);
+        }
+        true
     }
 
     /// False where none of the connections that were read is meant.

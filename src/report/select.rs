@@ -42,8 +42,7 @@ pub struct Candidate<'a> {
 
 /// Finds the floating IP that a query means.
 pub fn select<'a>(topology: &'a Topology, query: &Query) -> Selection<'a> {
-    let same_address: Vec<&FloatingIp> =
-        topology.floating_ips.iter().filter(|fip| has_address(fip, query.address)).collect();
+    let same_address: Vec<&FloatingIp> = topology.fips().filter(|fip| has_address(fip, query.address)).collect();
     let found: Vec<&FloatingIp> = same_address.iter().copied().filter(|fip| is_where(fip, query)).collect();
     match found.as_slice() {
         [] => Selection::Nothing { hint: hint(topology, query, &same_address) },
@@ -85,8 +84,7 @@ fn arguments(topology: &Topology, query: &Query, fip: &FloatingIp) -> Option<Str
         places.iter().cloned().map(move |(router, external_network)| Query { address, router, external_network })
     });
     let means_one = |way: &Query| {
-        topology.floating_ips.iter().filter(|other| has_address(other, way.address) && is_where(other, way)).count()
-            == 1
+        topology.fips().filter(|other| has_address(other, way.address) && is_where(other, way)).count() == 1
     };
     let Query { address, router, external_network } = ways.into_iter().find(means_one)?;
     let option = |name: &str, value: Option<String>| value.map(|value| format!(" {name} {value}")).unwrap_or_default();
@@ -98,7 +96,7 @@ fn hint(topology: &Topology, query: &Query, same_address: &[&FloatingIp]) -> Str
         let network = fip.external_network.as_ref().map(|id| format!(", external network {id}")).unwrap_or_default();
         return format!("the address is here, but not there: it belongs to router {}{network}", fip.router);
     }
-    let mut near: Vec<&FloatingIp> = topology.floating_ips.iter().collect();
+    let mut near: Vec<&FloatingIp> = topology.fips().collect();
     near.sort_by_key(|fip| {
         let ends = [fip.floating_ip, fip.fixed_ip];
         ends.into_iter().flatten().map(|address| distance(address, query.address)).min().unwrap_or(u128::MAX)

@@ -16,19 +16,28 @@ mod verdict;
 
 use std::net::IpAddr;
 
-use super::discover::{Node, RouterParts};
-use super::facts::{Draft, PriorityFile};
+use super::discover::RouterParts;
+use super::facts::Draft;
+use super::host::HostFacts;
 use super::index::Space;
 use super::model::{ChainLink, FipKind, FipState, FloatingIp, LinkState};
+use crate::neutron::LinkLocalPair;
 
-/// A router with the namespaces that its chains run through.
+/// A router with the namespaces that its chains run through, and all else that
+/// they can see: what is not here, no chain of the router rests on.
 pub(super) struct View<'n, 'a> {
-    node: &'n Node<'a>,
-    router: &'n RouterParts<'a>,
-    qrouter: &'n Space<'a>,
-    fip: &'n Space<'a>,
-    snat: &'n Space<'a>,
-    file: &'n PriorityFile,
+    /// The router itself.
+    pub(super) router: &'n RouterParts,
+    /// Its namespace.
+    pub(super) qrouter: &'n Space<'a>,
+    /// The fip namespace.
+    pub(super) fip: &'n Space<'a>,
+    /// The snat namespace.
+    pub(super) snat: &'n Space<'a>,
+    /// What the host knows.
+    pub(super) host: &'n HostFacts,
+    /// Pairs of some routers of the same fip namespace.
+    pub(super) siblings: &'n [LinkLocalPair],
 }
 
 /// What every chain of a router shares.
@@ -37,19 +46,7 @@ pub(super) struct Shared {
     centralized: Option<centralized::Shared>,
 }
 
-impl<'n, 'a> View<'n, 'a> {
-    /// Looks at a router.
-    pub(super) fn of(node: &'n Node<'a>, router: &'n RouterParts<'a>, file: &'n PriorityFile) -> Self {
-        Self {
-            node,
-            router,
-            qrouter: node.space(&router.qrouter),
-            fip: node.space(&router.fip),
-            snat: node.space(&router.snat),
-            file,
-        }
-    }
-
+impl View<'_, '_> {
     /// Judges what the chains of the router's floating IPs share, once.
     pub(super) fn shared(&self, drafts: &[Draft]) -> Shared {
         let any = |kind: FipKind| drafts.iter().any(|draft| draft.kind == kind);

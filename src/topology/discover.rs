@@ -1,15 +1,15 @@
 //! What stands on the node: its namespaces indexed, its routers with their
 //! pairs, its external networks.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::Space;
 use super::layout;
 use super::model::RouterKind;
 use super::pair::{Pair, Pairs};
-use crate::net::{Link, NetnsName, Snapshot};
+use crate::net::{NetnsName, Snapshot};
 use crate::neutron::{
-    AllocationLine, DEAD_VLAN, DeviceKind, Layout, NamespaceKind, PairEntry, RouterPrefix, pair_lines, parse_namespace,
+    AllocationLine, DeviceKind, Layout, NamespaceKind, PairEntry, RouterPrefix, pair_lines, parse_namespace,
 };
 
 /// Stands for the fip namespace of a router of which nothing tells the external
@@ -21,16 +21,16 @@ pub(super) struct Node<'a> {
     /// What was read.
     pub(super) snapshot: &'a Snapshot,
     /// Its routers, sorted by id.
-    pub(super) routers: Vec<RouterParts<'a>>,
-    spaces: BTreeMap<NetnsName, Space<'a>>,
+    pub(super) routers: Vec<RouterParts>,
+    spaces: BTreeMap<&'a NetnsName, Space<'a>>,
     /// Answers for every namespace that does not stand here.
     nowhere: Space<'a>,
-    gateways: BTreeMap<NetnsName, Vec<&'a Link>>,
-    dead_ports: HashSet<&'a str>,
+    fips: Vec<&'a NetnsName>,
 }
 
 /// A router and the places that it is made of.
-pub(super) struct RouterParts<'a> {
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct RouterParts {
     /// Its id; only the ten characters of its devices where nothing tells more.
     pub(super) id: String,
     /// What its devices are called after.
@@ -44,7 +44,7 @@ pub(super) struct RouterParts<'a> {
     /// The fip namespace that it belongs to.
     pub(super) fip: NetnsName,
     /// Its pair.
-    pub(super) pair: Pair<'a>,
+    pub(super) pair: Pair,
     /// Its layout; where it has no pair, the one that it would have.
     pub(super) layout: Layout,
     /// The same, `None` where nothing on the node tells it.
@@ -58,9 +58,8 @@ impl<'a> Node<'a> {
             snapshot,
             routers: Vec::new(),
             spaces: BTreeMap::new(),
-            nowhere: snapshot.namespaces_unreadable.as_ref().map_or_else(Space::nowhere, |why| Space::blind(why)),
-            gateways: BTreeMap::new(),
-            dead_ports: dead_ports(snapshot),
+            nowhere: nowhere(snapshot),
+            fips: Vec::new(),
         };
         let mut ids = BTreeSet::new();
         for (name, netns) in &snapshot.namespaces {
@@ -69,14 +68,10 @@ impl<'a> Node<'a> {
                 NamespaceKind::Router | NamespaceKind::Snat => {
                     ids.insert(id.to_owned());
                 }
-                NamespaceKind::Fip => {}
+                NamespaceKind::Fip => node.fips.push(name),
                 NamespaceKind::Dhcp | NamespaceKind::OvnMetadata => continue,
             }
-            let space = Space::of(netns);
-            if kind == NamespaceKind::Fip {
-                node.gateways.insert(name.clone(), space.devices(DeviceKind::AgentGateway).collect());
-            }
-            node.spaces.insert(name.clone(), space);
+            node.spaces.insert(name, Space::of(netns));
         }
         let entries = pair_entries(snapshot);
         ids.extend(node.routers_by_device(&ids, &entries));
@@ -91,24 +86,14 @@ impl<'a> Node<'a> {
     }
 
     /// The fip namespaces that stand here.
-    pub(super) fn fips(&self) -> impl Iterator<Item = (&NetnsName, &Space<'a>)> {
-        self.gateways.keys().map(|name| (name, self.space(name)))
-    }
-
-    /// The agent gateway ports of a fip namespace.
-    pub(super) fn agent_gateways(&self, fip: &NetnsName) -> &[&'a Link] {
-        self.gateways.get(fip).map_or(&[], Vec::as_slice)
-    }
-
-    /// True for a port that Open vSwitch keeps on the dead VLAN.
-    pub(super) fn is_dead_port(&self, device: &str) -> bool {
-        self.dead_ports.contains(device)
+    pub(super) fn fips(&self) -> impl Iterator<Item = (&'a NetnsName, &Space<'a>)> {
+        self.fips.iter().map(|name| (*name, self.space(name)))
     }
 
     /// Routers that only an `fpr-` device speaks of.
     fn routers_by_device(&self, known: &BTreeSet<String>, entries: &[PairEntry]) -> BTreeSet<String> {
         let prefixes: BTreeSet<RouterPrefix> = known.iter().map(|id| RouterPrefix::of(id)).collect();
-        let devices = self.fips().flat_map(|(_, space)| space.devices(DeviceKind::FipToRouter));
+        let devices = self.fips().flat_map(|(_, space)| space.devices(DeviceKind::FipToRouter).iter());
         let unknown = devices.filter_map(|link| RouterPrefix::of_device(&link.name));
         unknown
             .filter(|prefix| !prefixes.contains(prefix))
@@ -138,9 +123,9 @@ impl<'a> Node<'a> {
 
     #[expect(clippy::unused_self, reason = "reads as a question to the node")]
     fn kind(&self, qrouter: &Space, snat: &Space, has_rfp: bool, legacy_agent: bool) -> RouterKind {
-        let has = |space: &Space, kind| space.devices(kind).next().is_some();
+        let has = |space: &Space, kind| !space.devices(kind).is_empty();
         let legacy = !has_rfp
-            && !snat.here
+            && !snat.is_here()
             && (has(qrouter, DeviceKind::RouterGateway) || has(qrouter, DeviceKind::Ha) || legacy_agent);
         match (legacy, has(qrouter, DeviceKind::Ha) || has(snat, DeviceKind::Ha)) {
             (true, true) => RouterKind::LegacyHa,
@@ -155,22 +140,26 @@ impl<'a> Node<'a> {
     fn likely_fip(&self, prefix: &RouterPrefix) -> NetnsName {
         let device = prefix.fpr();
         let by_rule = |space: &Space| space.rules_iif(device.as_str()).is_ok_and(|rules| !rules.is_empty());
-        let mut fips = self.fips();
-        if let Some((name, _)) = fips.by_ref().find(|(_, space)| by_rule(space)) {
+        if let Some((name, _)) = self.fips().find(|(_, space)| by_rule(space)) {
             return name.clone();
         }
-        match self.gateways.keys().collect::<Vec<_>>()[..] {
+        match self.fips[..] {
             [only] => only.clone(),
             _ => unknown_fip(),
         }
     }
 }
 
-impl RouterParts<'_> {
+impl RouterParts {
     /// The external network's id, where the node tells.
     pub(super) fn external_network(&self) -> Option<String> {
         let fip = self.pair.fip.as_ref()?;
         parse_namespace(fip).map(|(_, id)| id.to_owned())
+    }
+
+    /// The namespaces that it is made of: router, fip and snat namespace.
+    pub(super) fn places(&self) -> [&NetnsName; 3] {
+        [&self.qrouter, &self.fip, &self.snat]
     }
 
     /// True for a router whose floating IPs go through a fip namespace.
@@ -183,9 +172,9 @@ fn unknown_fip() -> NetnsName {
     NamespaceKind::Fip.name(UNKNOWN_NETWORK)
 }
 
-fn dead_ports(snapshot: &Snapshot) -> HashSet<&str> {
-    let ports = snapshot.host.ovs.seen().map_or(&[][..], |ovs| &ovs.ports);
-    ports.iter().filter(|port| port.tag == Some(DEAD_VLAN)).map(|port| port.name.as_str()).collect()
+/// What stands for every namespace that is not there.
+pub(super) fn nowhere(snapshot: &Snapshot) -> Space<'_> {
+    snapshot.namespaces_unreadable.as_ref().map_or_else(Space::nowhere, |why| Space::blind(why))
 }
 
 fn pair_entries(snapshot: &Snapshot) -> Vec<PairEntry> {

@@ -1,15 +1,16 @@
 //! Floating IPs: the union of what rules, translation, routes and addresses
 //! speak of, each fact with where it was seen.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::discover::{Node, RouterParts};
+use super::chain::View;
+use super::host::HostFacts;
 use super::index::Space;
 use super::model::{Fact, FactSource, FipKind};
 use super::nat::Nat;
-use crate::net::{NetnsName, RulePriority, Snapshot, printable};
-use crate::neutron::{AllocationLine, DeviceKind, FIP_TABLE, is_fip_priority, priority_lines};
+use crate::net::{NetnsName, RulePriority, printable};
+use crate::neutron::{DeviceKind, FIP_TABLE, is_fip_priority};
 
 /// A floating IP before its chain is judged.
 pub(super) struct Draft {
@@ -25,16 +26,9 @@ pub(super) struct Draft {
     pub(super) facts: Vec<Fact>,
 }
 
-/// The lines of `fip-priorities`.
-#[derive(Default)]
-pub(super) struct PriorityFile {
-    by_address: HashMap<IpAddr, Vec<RulePriority>>,
-    by_priority: HashMap<RulePriority, Vec<IpAddr>>,
-}
-
 /// What is gathered of a router's floating IPs.
 struct Gathered<'n> {
-    file: &'n PriorityFile,
+    host: &'n HostFacts,
     drafts: Vec<Draft>,
     /// Rules whose fixed IP nothing else spoke of, by fixed IP.
     rules: BTreeMap<IpAddr, Vec<(RulePriority, Fact)>>,
@@ -49,50 +43,16 @@ struct Mention {
 }
 
 /// The floating IPs of a router.
-pub(super) fn of_router(node: &Node, router: &RouterParts, file: &PriorityFile) -> Vec<Draft> {
-    let qrouter = node.space(&router.qrouter);
-    let mut gathered = Gathered { file, drafts: Vec::new(), rules: fip_rules(qrouter, &router.qrouter) };
+pub(super) fn of_router(view: &View) -> Vec<Draft> {
+    let router = view.router;
+    let rules = fip_rules(view.qrouter, &router.qrouter);
+    let mut gathered = Gathered { host: view.host, drafts: Vec::new(), rules };
     let here = if router.is_distributed() { FipKind::Distributed } else { FipKind::Legacy };
-    gathered.add(here, distributed(node, router, here));
+    gathered.add(here, distributed(view, here));
     if router.is_distributed() {
-        let snat = node.space(&router.snat);
-        gathered.add(FipKind::Centralized, gateway_mentions(snat, &router.snat));
+        gathered.add(FipKind::Centralized, gateway_mentions(view.snat, &router.snat));
     }
     gathered.finish()
-}
-
-impl PriorityFile {
-    /// Reads it.
-    pub(super) fn of(snapshot: &Snapshot) -> Self {
-        let lines = snapshot.host.priority_file.seen().into_iter().flat_map(priority_lines);
-        let mut file = Self::default();
-        for entry in lines.filter_map(AllocationLine::entry) {
-            file.by_address.entry(entry.floating_ip).or_default().push(entry.priority);
-            file.by_priority.entry(entry.priority).or_default().push(entry.floating_ip);
-        }
-        file
-    }
-
-    /// The priorities that it has for a floating IP.
-    pub(super) fn priorities(&self, floating_ip: IpAddr) -> &[RulePriority] {
-        self.by_address.get(&floating_ip).map_or(&[], Vec::as_slice)
-    }
-
-    fn facts(&self, draft: &Draft) -> Vec<Fact> {
-        let line = |address: IpAddr, priority: RulePriority| Fact {
-            source: FactSource::PriorityFile,
-            namespace: None,
-            text: format!("{address},{priority}"),
-        };
-        match (draft.floating_ip, draft.rule_priority) {
-            (Some(address), _) => self.priorities(address).iter().map(|priority| line(address, *priority)).collect(),
-            (None, Some(priority)) => {
-                let addresses = self.by_priority.get(&priority).map_or(&[][..], Vec::as_slice);
-                addresses.iter().map(|address| line(*address, priority)).collect()
-            }
-            (None, None) => Vec::new(),
-        }
-    }
 }
 
 impl Gathered<'_> {
@@ -132,7 +92,7 @@ impl Gathered<'_> {
         }
         let told = mention.dnat.first().or(mention.snat.first()).map(|(fixed, _)| *fixed);
         told.or_else(|| {
-            let priorities = self.file.priorities(floating_ip);
+            let priorities = self.host.priorities(floating_ip);
             let joined = |rules: &Vec<(RulePriority, Fact)>| rules.iter().any(|(p, _)| priorities.contains(p));
             self.rules.iter().find(|(_, rules)| joined(rules)).map(|(fixed, _)| *fixed)
         })
@@ -168,7 +128,7 @@ impl Gathered<'_> {
             }
         }
         for draft in &mut self.drafts {
-            let facts = self.file.facts(draft);
+            let facts = priority_facts(self.host, draft);
             draft.facts.extend(facts);
         }
         self.drafts
@@ -195,8 +155,8 @@ fn fip_rules(space: &Space, name: &NetnsName) -> BTreeMap<IpAddr, Vec<(RulePrior
 }
 
 /// What the router namespace and the fip namespace say of floating IPs.
-fn distributed(node: &Node, router: &RouterParts, kind: FipKind) -> BTreeMap<IpAddr, Mention> {
-    let qrouter = node.space(&router.qrouter);
+fn distributed(view: &View, kind: FipKind) -> BTreeMap<IpAddr, Mention> {
+    let (router, qrouter) = (view.router, view.qrouter);
     if kind == FipKind::Legacy {
         return gateway_mentions(qrouter, &router.qrouter);
     }
@@ -211,13 +171,27 @@ fn distributed(node: &Node, router: &RouterParts, kind: FipKind) -> BTreeMap<IpA
             mention.others.push(fact(FactSource::Address, &router.qrouter, &addr.to_string()));
         }
     }
-    if let Some(fpr) = router.pair.fpr {
-        for route in node.space(&router.fip).host_routes(fpr.name.as_str()) {
+    if let Some(fpr) = &router.pair.fpr {
+        for route in view.fip.host_routes(fpr.name.as_str()) {
             let mention: &mut Mention = mentions.entry(route.dst.addr()).or_default();
             mention.others.push(fact(FactSource::Route, &router.fip, &route.to_string()));
         }
     }
     mentions
+}
+
+/// The lines of the agent's file that speak of a floating IP.
+fn priority_facts(host: &HostFacts, draft: &Draft) -> Vec<Fact> {
+    let line = |address: IpAddr, priority: RulePriority| Fact {
+        source: FactSource::PriorityFile,
+        namespace: None,
+        text: format!("{address},{priority}"),
+    };
+    match (draft.floating_ip, draft.rule_priority) {
+        (Some(address), _) => host.priorities(address).iter().map(|priority| line(address, *priority)).collect(),
+        (None, Some(priority)) => host.addresses(priority).iter().map(|address| line(*address, priority)).collect(),
+        (None, None) => Vec::new(),
+    }
 }
 
 /// What a namespace with a `qg-` device says of floating IPs. An address alone

@@ -128,7 +128,7 @@ fn by_way_out(marks: &Marks, router: &RouterParts, sibling_is_pike: bool) -> Opt
         return Some(Layout::Pike);
     }
     // Where nobody could look, nothing is missing.
-    let was_read = fip.here && defaults.is_ok() && fip.rules_iif("").is_ok();
+    let was_read = fip.is_here() && defaults.is_ok() && fip.rules_iif("").is_ok();
     was_read.then_some(Layout::Newton)
 }
 

@@ -1,6 +1,7 @@
 //! What a node comes to, once read: the values that every later room works on.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::Serialize;
@@ -21,8 +22,9 @@ pub struct Topology {
     /// a fip namespace, sorted by id.
     pub routers: Vec<Router>,
     /// Floating IPs: the union of what rules, translation, routes and addresses
-    /// speak of, sorted by external network, floating IP, fixed IP.
-    pub floating_ips: Vec<FloatingIp>,
+    /// speak of, sorted by external network, floating IP, fixed IP. Those that no
+    /// change touched are shared with the reading before.
+    pub floating_ips: Vec<Arc<FloatingIp>>,
     /// What could not be read, so that nothing is mistaken for absent.
     pub blind: Vec<Blind>,
 }
@@ -365,6 +367,16 @@ impl Serialize for LinkName {
 }
 
 impl Topology {
+    /// The floating IPs, in their order.
+    pub fn fips(&self) -> impl ExactSizeIterator<Item = &FloatingIp> + DoubleEndedIterator + Clone {
+        self.floating_ips.iter().map(Arc::as_ref)
+    }
+
+    /// The floating IP at a place.
+    pub fn fip(&self, at: usize) -> Option<&FloatingIp> {
+        self.floating_ips.get(at).map(Arc::as_ref)
+    }
+
     /// The router of that id.
     pub fn router(&self, id: &str) -> Option<&Router> {
         // Sorted by id; a list put together elsewhere may not be.

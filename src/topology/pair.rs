@@ -11,16 +11,17 @@ use std::net::IpAddr;
 
 use super::discover::Node;
 use super::index::{Space, default_v4};
-use crate::net::{Link, NetnsName, Peer};
+use crate::net::{Link, LinkStats, NetnsName, Peer};
 use crate::neutron::{DeviceKind, FIP_TABLE, LinkLocalPair, NamespaceKind, PairEntry, RouterPrefix, parse_namespace};
 
-/// A router's pair, as far as it stands.
-#[derive(Clone, Default)]
-pub(super) struct Pair<'a> {
+/// A router's pair, as far as it stands. The counters of its ends are left out,
+/// so that it is the same while the same stands there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Pair {
     /// The end in the router namespace.
-    pub(super) rfp: Option<&'a Link>,
+    pub(super) rfp: Option<Link>,
     /// The end in the fip namespace.
-    pub(super) fpr: Option<&'a Link>,
+    pub(super) fpr: Option<Link>,
     /// The fip namespace.
     pub(super) fip: Option<NetnsName>,
     /// Where `rfp` leads, if not to its `fpr`.
@@ -30,15 +31,15 @@ pub(super) struct Pair<'a> {
 }
 
 /// The pairs of a node, by router id.
-pub(super) struct Pairs<'a> {
-    by_router: BTreeMap<String, Pair<'a>>,
+pub(super) struct Pairs {
+    by_router: BTreeMap<String, Pair>,
 }
 
-impl<'a> Pairs<'a> {
+impl Pairs {
     /// Finds the pairs of all routers.
-    pub(super) fn of(node: &Node<'a>, ids: &BTreeSet<String>, entries: &[PairEntry]) -> Self {
+    pub(super) fn of(node: &Node<'_>, ids: &BTreeSet<String>, entries: &[PairEntry]) -> Self {
         let mut matching = Matching::of(node);
-        let mut by_router: BTreeMap<String, Pair<'a>> = BTreeMap::new();
+        let mut by_router: BTreeMap<String, Pair> = BTreeMap::new();
         for id in ids {
             by_router.insert(id.clone(), matching.by_kernel(node, id));
         }
@@ -55,7 +56,7 @@ impl<'a> Pairs<'a> {
     }
 
     /// Hands over a router's pair.
-    pub(super) fn take(&mut self, id: &str) -> Pair<'a> {
+    pub(super) fn take(&mut self, id: &str) -> Pair {
         self.by_router.remove(id).unwrap_or_default()
     }
 }
@@ -80,11 +81,11 @@ impl<'a> Matching<'a> {
     }
 
     /// From the router's side: where the kernel says that `rfp` leads.
-    fn by_kernel(&mut self, node: &Node<'a>, id: &str) -> Pair<'a> {
+    fn by_kernel(&mut self, node: &Node<'a>, id: &str) -> Pair {
         let prefix = RouterPrefix::of(id);
         let qrouter = node.space(&NamespaceKind::Router.name(id));
         let Some(rfp) = qrouter.link(prefix.rfp().as_str()).ok().flatten() else { return Pair::default() };
-        let mut pair = Pair { rfp: Some(rfp), ..Pair::default() };
+        let mut pair = Pair { rfp: Some(uncounted(rfp)), ..Pair::default() };
         match &rfp.peer {
             None => {}
             Some(Peer::Here(_)) => pair.astray = Some("its peer is in the same namespace".to_owned()),
@@ -93,7 +94,7 @@ impl<'a> Matching<'a> {
             Some(Peer::In(name, index)) => match node.space(name).link_at(*index) {
                 Some(peer) if peer.name == prefix.fpr() && is_fip(name) => {
                     self.taken.insert((name.clone(), peer.index));
-                    pair.fpr = Some(peer);
+                    pair.fpr = Some(uncounted(peer));
                     pair.fip = Some(name.clone());
                 }
                 Some(peer) => pair.astray = Some(format!("its peer is {} in {name}", peer.name)),
@@ -106,26 +107,26 @@ impl<'a> Matching<'a> {
     }
 
     /// From the other side, where the router's own devices told nothing.
-    fn by_fpr(&mut self, id: &str, pair: &mut Pair<'a>) {
+    fn by_fpr(&mut self, id: &str, pair: &mut Pair) {
         let qrouter = NamespaceKind::Router.name(id);
         let Some(ends) = self.ends.get(&RouterPrefix::of(id)).filter(|_| pair.fip.is_none()) else { return };
         let told = ends.iter().find(|(_, fpr)| matches!(&fpr.peer, Some(Peer::In(name, _)) if *name == qrouter));
         if let Some((name, fpr)) = told {
             self.taken.insert((name.clone(), fpr.index));
-            pair.fpr = Some(fpr);
+            pair.fpr = Some(uncounted(fpr));
             pair.fip = Some(name.clone());
         }
     }
 
     /// By name and address, where the kernel told nothing.
-    fn by_name(&mut self, node: &Node<'a>, id: &str, pair: &mut Pair<'a>) {
+    fn by_name(&mut self, node: &Node<'a>, id: &str, pair: &mut Pair) {
         let Some(ends) = self.ends.get(&RouterPrefix::of(id)).filter(|_| pair.fip.is_none()) else { return };
         let free: Vec<&(NetnsName, &Link)> = ends
             .iter()
             .filter(|(name, fpr)| !self.taken.contains(&(name.clone(), fpr.index)))
             .filter(|(_, fpr)| !matches!(&fpr.peer, Some(Peer::In(name, _)) if is_router(name)))
             .collect();
-        let ours = pair.rfp.and_then(|rfp| link_local(node.space(&NamespaceKind::Router.name(id)), rfp));
+        let ours = pair.rfp.as_ref().and_then(|rfp| link_local(node.space(&NamespaceKind::Router.name(id)), rfp));
         let same = |(name, fpr): &&&(NetnsName, &Link)| ours.is_some() && link_local(node.space(name), fpr) == ours;
         let found = match free[..] {
             [] => None,
@@ -134,11 +135,15 @@ impl<'a> Matching<'a> {
         };
         if let Some((name, fpr)) = found {
             let key = (name.clone(), fpr.index);
-            pair.fpr = Some(fpr);
+            pair.fpr = Some(uncounted(fpr));
             pair.fip = Some(name.clone());
             self.taken.insert(key);
         }
     }
+}
+
+fn uncounted(link: &Link) -> Link {
+    Link { stats: LinkStats::default(), ..link.clone() }
 }
 
 fn is_fip(name: &NetnsName) -> bool {
@@ -160,8 +165,8 @@ fn link_local(space: &Space, link: &Link) -> Option<LinkLocalPair> {
 /// the agent's file says.
 fn addresses(node: &Node, id: &str, pair: &Pair, entries: &[PairEntry]) -> Option<LinkLocalPair> {
     let qrouter = node.space(&NamespaceKind::Router.name(id));
-    let rfp = pair.rfp.and_then(|link| link_local(qrouter, link));
-    let fpr = pair.fpr.and_then(|link| link_local(node.space(pair.fip.as_ref()?), link));
+    let rfp = pair.rfp.as_ref().and_then(|link| link_local(qrouter, link));
+    let fpr = pair.fpr.as_ref().and_then(|link| link_local(node.space(pair.fip.as_ref()?), link));
     let witness = || {
         let routes = qrouter.routes(FIP_TABLE, default_v4()).ok()?;
         match routes.first()?.via()? {

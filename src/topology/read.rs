@@ -1,4 +1,4 @@
-//! From a snapshot to a [`Topology`].
+//! Routers and external networks in the words of a [`Topology`](super::Topology).
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -6,77 +6,45 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::chain::View;
-use super::discover::{Node, RouterParts};
-use super::facts::{self, PriorityFile};
 use super::index::Space;
-use super::model::{Blind, ExternalNetwork, FloatingIp, GatewayPort, InternalPort, PairEnd, Router, Topology};
-use super::node_kind::kind_of;
-use crate::net::{Link, NetnsName, RouteKind, Snapshot};
+use super::model::{ExternalNetwork, GatewayPort, InternalPort, PairEnd, Router};
+use crate::net::{Link, NetnsName, RouteKind};
 use crate::neutron::{DeviceKind, LinkLocalPair, parse_namespace};
 
-impl Topology {
-    /// Reads a snapshot as a node of the L3 agent. Takes time in proportion to
-    /// the snapshot's size.
-    pub fn of(snapshot: &Snapshot) -> Self {
-        let node = Node::of(snapshot);
-        let file = PriorityFile::of(snapshot);
-        let mut floating_ips: Vec<FloatingIp> = Vec::new();
-        for router in &node.routers {
-            let view = View::of(&node, router, &file);
-            let drafts = facts::of_router(&node, router, &file);
-            let shared = view.shared(&drafts);
-            floating_ips.extend(drafts.into_iter().map(|draft| view.judge(draft, &shared)));
-        }
-        floating_ips.sort_by(|a, b| key(a).cmp(&key(b)));
-        Self {
-            node: snapshot.node.clone(),
-            kind: kind_of(snapshot),
-            external_networks: node.fips().map(|(name, space)| external_network(&node, name, space)).collect(),
-            routers: node.routers.iter().map(|parts| router(&node, parts)).collect(),
-            floating_ips,
-            blind: Blind::of(snapshot),
-        }
-    }
-}
-
-fn key(fip: &FloatingIp) -> (Option<&String>, Option<IpAddr>, Option<IpAddr>, &String) {
-    (fip.external_network.as_ref(), fip.floating_ip, fip.fixed_ip, &fip.router)
-}
-
-fn external_network(node: &Node, name: &NetnsName, space: &Space) -> ExternalNetwork {
+/// The external network of a fip namespace.
+pub(super) fn external_network(name: &NetnsName, space: &Space) -> ExternalNetwork {
     let defaults = space.all_routes().iter().filter(|route| route.is_default() && route.kind == RouteKind::Unicast);
     let gateways: BTreeSet<IpAddr> = defaults.flat_map(|route| &route.next_hops).filter_map(|hop| hop.via).collect();
     ExternalNetwork {
         id: parse_namespace(name).map_or(String::new(), |(_, id)| id.to_owned()),
         namespace: name.clone(),
-        gateway_port: node.agent_gateways(name).first().map(|link| gateway_port(space, link)),
+        gateway_port: space.devices(DeviceKind::AgentGateway).first().map(|link| gateway_port(space, link)),
         gateways: gateways.into_iter().collect(),
     }
 }
 
-fn router(node: &Node, parts: &RouterParts) -> Router {
-    let (qrouter, snat) = (node.space(&parts.qrouter), node.space(&parts.snat));
-    let fip = node.space(&parts.fip);
+/// A router.
+pub(super) fn router(view: &View) -> Router {
+    let View { router: parts, qrouter, fip, snat, .. } = *view;
     let has_pair = parts.pair.rfp.is_some() || parts.pair.fpr.is_some();
     let gateway = if parts.is_distributed() { snat } else { qrouter };
-    let mut routers = gateway.devices(DeviceKind::RouterGateway);
     let known = parts.pair.fip.clone().filter(|_| parts.pair.astray.is_none());
     Router {
         id: parts.id.clone(),
-        namespace: qrouter.here.then(|| parts.qrouter.clone()),
-        snat_namespace: snat.here.then(|| parts.snat.clone()),
+        namespace: qrouter.is_here().then(|| parts.qrouter.clone()),
+        snat_namespace: snat.is_here().then(|| parts.snat.clone()),
         kind: parts.kind,
         external_network: parts.external_network(),
         layout: has_pair.then_some(parts.layout),
         told_layout: parts.told_layout,
-        rtr_2_fip: parts.pair.rfp.map(|link| pair_end(qrouter, link, known.clone())),
-        fip_2_rtr: parts.pair.fpr.map(|link| {
+        rtr_2_fip: parts.pair.rfp.as_ref().map(|link| pair_end(qrouter, link, known.clone())),
+        fip_2_rtr: parts.pair.fpr.as_ref().map(|link| {
             let back = parts.pair.rfp.is_some().then(|| parts.qrouter.clone());
             pair_end(fip, link, back)
         }),
         internal: ports(qrouter, DeviceKind::Internal),
         snat_ports: ports(snat, DeviceKind::Snat),
-        gateway_port: routers.next().map(|link| gateway_port(gateway, link)),
+        gateway_port: gateway.devices(DeviceKind::RouterGateway).first().map(|link| gateway_port(gateway, link)),
     }
 }
 
@@ -88,6 +56,7 @@ fn pair_end(space: &Space, link: &Link, peer_namespace: Option<NetnsName>) -> Pa
 fn ports(space: &Space, kind: DeviceKind) -> Vec<InternalPort> {
     let mut ports: Vec<InternalPort> = space
         .devices(kind)
+        .iter()
         .map(|link| InternalPort { device: link.name.clone(), mac: link.mac, addresses: addresses(space, link) })
         .collect();
     ports.sort_by(|a, b| a.device.cmp(&b.device));

@@ -317,10 +317,10 @@ impl Missing {
 
     fn begun(field: Field, text: &str) -> Self {
         let is_beginning = text.len() < 15 && text.chars().all(|c| c.is_ascii_digit() || c == '.');
-        match is_beginning {
-            true => Self { field: Some(field), text: format!("{text}… type the whole {}", field.label()) },
-            false => Self::wrong(field, "is no address", text),
+        if !is_beginning {
+            return Self::wrong(field, "is no address", text);
         }
+        Self { field: Some(field), text: format!("{text}… type the whole {}", field.label()) }
     }
 
     fn wrong(field: Field, what: &str, text: &str) -> Self {

@@ -120,7 +120,7 @@ pub(super) fn candidates(node: Option<&Node>, input: &str) -> Vec<String> {
     let fits = |name: &String| name.starts_with(rest);
     let names: Vec<String> = match word {
         "fip" => {
-            let all = node.topology.floating_ips.iter();
+            let all = node.topology.fips();
             let addresses = all.filter_map(|fip| fip.floating_ip.or(fip.fixed_ip)).map(|address| address.to_string());
             addresses.filter(fits).take(OFFERED).collect()
         }
@@ -186,9 +186,8 @@ fn rank(fip: &FloatingIp, input: &str, buffer: &mut String) -> Option<u8> {
 
 fn fip(topology: &Topology, text: &str) -> Option<Target> {
     let address: IpAddr = text.parse().ok()?;
-    let fips = &topology.floating_ips;
-    let floating = fips.iter().find(|fip| fip.floating_ip == Some(address));
-    let found = floating.or_else(|| fips.iter().find(|fip| fip.fixed_ip == Some(address)))?;
+    let floating = topology.fips().find(|fip| fip.floating_ip == Some(address));
+    let found = floating.or_else(|| topology.fips().find(|fip| fip.fixed_ip == Some(address)))?;
     Some(Target::Chain(FipId::from(found)))
 }
 

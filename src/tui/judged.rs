@@ -4,7 +4,7 @@
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 pub(super) use words::{agent, mark, name, subject};
 
@@ -61,7 +61,10 @@ impl Judged {
         let worst: Vec<Option<usize>> = standings.iter().map(named).collect();
         let all: Vec<FipState> = standings.iter().map(|standing| standing.state).collect();
         for (fip, state) in topology.floating_ips.iter_mut().zip(all) {
-            fip.state = state;
+            // Those that come to the same stay shared with the reading before.
+            if fip.state != state {
+                Arc::make_mut(fip).state = state;
+            }
         }
         let mends = vec![OnceLock::new(); findings.len()];
         let mut judged = Self { findings, worst, mends, ..Self::default() };
@@ -105,7 +108,7 @@ impl Judged {
 
     /// The worst finding about a floating IP.
     pub fn worst_of(&self, topology: &Topology, fip: &FloatingIp) -> Option<&Finding> {
-        self.worst(topology.floating_ips.iter().position(|other| std::ptr::eq(other, fip))?)
+        self.worst(topology.fips().position(|other| std::ptr::eq(other, fip))?)
     }
 
     /// The roots of all that is wrong with a floating IP, the worst first.

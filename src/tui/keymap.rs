@@ -177,7 +177,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Findings, &["y"], C::CopyCommand, "copy-finding", "copy the commands of its repair", Some("copy")),
     bind(Findings, &["Y"], C::CopyId, "copy-finding-id", "copy the finding's id", None),
     bind(Proposal, &["enter"], C::Apply, "apply", "carry the plan out", Some("apply")),
-    bind(Proposal, &["A"], C::MendAll, "mend-all", "mend all that is wrong with the floating IP", None),
+    bind(Proposal, &["A"], C::MendAll, "mend-all", "mend all that is wrong, not one link", None),
     bind(Proposal, &["P"], C::WithPair, "with-pair", "take the router's pair along, or not", None),
     bind(Proposal, &["n"], C::OpenNamespace, "step-namespace", "show the step's namespace, raw", Some("raw")),
     bind(Proposal, &["y"], C::CopyCommand, "copy-plan", "copy the plan as a shell script", Some("copy")),

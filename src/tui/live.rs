@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::state::Node;
-use super::words::span;
+use super::state::{Node, State};
+use super::words::{ago, span};
 use crate::check::Turn;
-use crate::net::Change;
+use crate::net::{Change, NetnsName, printable};
+use crate::topology::ObjectKind;
 
 /// The node changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +48,33 @@ impl Watching {
         let deaf = if self.deaf == 0 { String::new() } else { format!(", {} only in turn", self.deaf) };
         let polled = if self.oldest < 10 { String::new() } else { format!(", polled {}", span(self.oldest)) };
         format!("live {age}{deaf}{polled}")
+    }
+}
+
+/// How old what is shown of such objects is, where it is read in turn: the kernel
+/// does not say that they changed, or says nothing at all there.
+pub(super) fn age(state: &State, namespace: Option<&NetnsName>, kind: ObjectKind) -> Option<String> {
+    let (node, ages) = (state.node.as_ref()?, &state.ages);
+    if state.watching.is_none() || state.frozen.is_some() {
+        return None;
+    }
+    if matches!(kind, ObjectKind::File | ObjectKind::OvsPort) {
+        return Some(format!("read {}", ago(ages.host, state.now)));
+    }
+    let age = ages.of(namespace)?;
+    let read = format!("read {}", ago(age.at, state.now));
+    let netns = node.snapshot.netns_at(namespace);
+    let is_polled = match kind {
+        ObjectKind::Sysctl => true,
+        ObjectKind::Nat | ObjectKind::Filter => {
+            netns.and_then(|netns| netns.netfilter.seen()).is_some_and(|netfilter| !netfilter.legacy.is_absent())
+        }
+        ObjectKind::Neigh => netns.is_some_and(|netns| netns.neighs().iter().any(|neigh| neigh.proxy)),
+        _ => false,
+    };
+    match &age.deaf {
+        Some(why) => Some(format!("nothing is heard from here, {read}: {}", printable(why, 200))),
+        None => is_polled.then_some(read),
     }
 }
 

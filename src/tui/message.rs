@@ -15,7 +15,7 @@ use super::state::Node;
 use super::tracked::Tracked;
 use super::traffic::{Attention, Heard};
 use super::walk::Answered;
-use crate::net::{NetnsName, RouteQuestion, WireAnswer, WireQuestion};
+use crate::net::{Ages, NetnsName, RouteQuestion, WireAnswer, WireQuestion};
 use crate::plan::journal::{Entry, Past, Round};
 use crate::traffic::Errand;
 
@@ -42,6 +42,8 @@ pub enum Msg {
     Turned(Turned),
     /// It is still watched, nothing changed.
     Watching(Watching),
+    /// How old what is read in turn is.
+    Ages(Arc<Ages>),
     /// It can be watched no more, and why.
     Unwatched(String),
     /// The text went to the clipboard, or why not.

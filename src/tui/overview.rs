@@ -127,9 +127,8 @@ impl FipId {
     /// The floating IP itself, or the one that it has become: the same floating
     /// IP on the same router with another fixed IP, or the other way round.
     pub fn find<'a>(&self, topology: &'a Topology) -> Option<&'a FloatingIp> {
-        let all = &topology.floating_ips;
-        all.iter().find(|fip| self.is(fip)).or_else(|| {
-            all.iter().find(|fip| {
+        topology.fips().find(|fip| self.is(fip)).or_else(|| {
+            topology.fips().find(|fip| {
                 fip.router == self.router
                     && ((fip.floating_ip.is_some() && fip.floating_ip == self.floating)
                         || (fip.fixed_ip.is_some() && fip.fixed_ip == self.fixed))
@@ -193,7 +192,7 @@ impl Overview {
     /// The floating IP under the cursor.
     pub fn current_fip<'a>(&self, topology: &'a Topology) -> Option<&'a FloatingIp> {
         match self.current()? {
-            Row::Fip(index) => topology.floating_ips.get(*index),
+            Row::Fip(index) => topology.fip(*index),
             _ => None,
         }
     }

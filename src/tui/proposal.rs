@@ -183,11 +183,10 @@ impl Proposal {
 
     /// What the wire says to the address that is to be announced.
     pub fn on_the_wire(&self) -> Option<(Mark, String)> {
-        self.order.as_ref().ok().filter(|_| matches!(self.wanted, Wanted::Associated(_)))?;
-        let order = self.order.as_ref().ok()?;
-        let address = order.aim.deliver.first()?;
+        let Wanted::Associated(wanted) = &self.wanted else { return None };
+        let (order, address) = (self.order.as_ref().ok()?, wanted.floating_ip);
         let not_asked = |why: &str| format!("Whether somebody has {address} already could not be asked: {why}.");
-        let (mark, text) = match (&self.taken, who_has(&order.plan, &order.seen)?) {
+        Some(match (&self.taken, who_has(&order.plan, &order.seen)?) {
             (_, Err(why)) => (Mark::Degraded, not_asked(&why)),
             (None, Ok(_)) => return None,
             (Some(Taken { answer: None, .. }), _) => {
@@ -197,8 +196,7 @@ impl Proposal {
                 (Mark::Degraded, not_asked(&one_line(why)))
             }
             (Some(_), _) => (Mark::Ok, format!("Nobody on the external network answers for {address}.")),
-        };
-        Some((mark, text))
+        })
     }
 
     /// A line of the journal: something happens to a step.

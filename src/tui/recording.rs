@@ -43,11 +43,10 @@ impl Recording {
         Self { remark: remark.map(|remark| printable(remark, 200)), judged: 0 }
     }
 
-    /// How far the findings are known, where that is not to its end.
-    pub(super) fn progress(&self, timeline: &Timeline) -> Option<String> {
+    /// How far the findings are known, in percent, where that is not to its end.
+    pub(super) fn known(&self, timeline: &Timeline) -> Option<u64> {
         let end = timeline.end_position();
-        let percent = (self.judged * 100).checked_div(end).unwrap_or(100);
-        (self.judged < end).then(|| format!("findings known up to {percent}%"))
+        (self.judged < end).then(|| (self.judged * 100).checked_div(end).unwrap_or(100))
     }
 }
 
@@ -64,19 +63,16 @@ pub(super) fn moment(state: &State, at: Timestamp) -> String {
 pub(super) fn parts(state: &State, recording: &Recording) -> Vec<String> {
     let timeline = &state.timeline;
     let number = |told: u64| count(usize::try_from(told).unwrap_or(usize::MAX), "change", "changes");
-    let (place, keys) = match &state.frozen {
-        Some(frozen) => {
-            let out = if state.above.len() <= frozen.depth { "Esc or L" } else { "L" };
-            let at = frozen.at.strftime("%H:%M:%S%.1f");
-            let left = number(timeline.told_since(frozen.position));
-            (format!("as of {at} UTC, {left} before its end"), [format!("; {out} goes there"), ", [ and ] step".into()])
-        }
-        None => {
-            let all = number(timeline.told_since(0));
-            (format!("the end of a recording of {all}"), ["; [ steps back".into(), ", e lists them".into()])
-        }
+    let (place, keys) = if let Some(frozen) = &state.frozen {
+        let out = if state.above.len() <= frozen.depth { "Esc or L" } else { "L" };
+        let at = frozen.at.strftime("%H:%M:%S%.1f");
+        let left = number(timeline.told_since(frozen.position));
+        (format!("as of {at} UTC, {left} before its end"), [format!("; {out} goes there"), ", [ and ] step".into()])
+    } else {
+        let all = number(timeline.told_since(0));
+        (format!("the end of a recording of {all}"), ["; [ steps back".into(), ", e lists them".into()])
     };
     let remark = recording.remark.as_ref().map(|remark| format!("; {remark}"));
-    let progress = recording.progress(timeline).map(|progress| format!("; {progress}"));
+    let progress = recording.known(timeline).map(|percent| format!("; findings known up to {percent}%"));
     [place].into_iter().chain(remark).chain(keys).chain(progress).collect()
 }

@@ -165,7 +165,7 @@ impl RouterView {
     /// The floating IP of the way under the cursor.
     pub fn current_fip<'a>(&self, topology: &'a Topology) -> Option<&'a FloatingIp> {
         let (Band::Fip, at) = self.current()? else { return None };
-        topology.floating_ips.iter().filter(|fip| fip.router == self.id).nth(at)
+        topology.fips().filter(|fip| fip.router == self.id).nth(at)
     }
 
     fn way_id(&self, row: WayRow) -> Option<WayId> {

@@ -29,7 +29,7 @@ use super::tracked::TrackedView;
 use super::traffic::{Attention, Hearing, TrafficView, Writing};
 use super::walk::{PACE, Walking};
 use crate::check::{Finding, judge, judge_with};
-use crate::net::{Snapshot, WireAnswers};
+use crate::net::{Ages, Snapshot, WireAnswers};
 use crate::plan::journal::Round;
 use crate::topology::Topology;
 
@@ -96,6 +96,8 @@ pub struct State {
     pub reading: bool,
     /// The node is watched: what is shown is what stands there.
     pub watching: Option<Watching>,
+    /// How old what is read in turn is, while the node is watched.
+    pub ages: Arc<Ages>,
     /// Why it is not watched any more.
     pub unwatched: Option<String>,
     /// The wire is being asked.
@@ -265,6 +267,7 @@ impl State {
             recording: None,
             reading: true,
             watching: None,
+            ages: Arc::default(),
             unwatched: None,
             probing: false,
             probed_at: None,

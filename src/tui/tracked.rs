@@ -68,7 +68,7 @@ impl TrackedView {
     /// its connection.
     pub fn rebuild(&mut self, node: &Node, height: usize) {
         let topology = &node.topology;
-        let today = topology.router(&self.fip.router).map(|router| Today::of(router, &topology.floating_ips));
+        let today = topology.router(&self.fip.router).map(|router| Today::of(router, topology.fips()));
         let before = self.current().map(|row| row.entry.original.clone());
         let read = self.read.iter().flatten();
         let all = read.filter_map(|place| Some((&place.namespace, place.entries.as_ref().ok()?)));

@@ -298,7 +298,7 @@ pub(super) fn rate(interval: &Interval, fip: &FipTraffic) -> f64 {
 
 /// The floating IP of the topology that traffic is told of.
 pub(super) fn known<'a>(topology: &'a Topology, id: &FipId) -> Option<&'a FloatingIp> {
-    topology.floating_ips.iter().find(|fip| is_of(id, fip))
+    topology.fips().find(|fip| is_of(id, fip))
 }
 
 /// Why nothing is heard, in lines that may be shown.

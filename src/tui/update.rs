@@ -15,6 +15,8 @@ mod tracked;
 mod traffic;
 mod walk;
 
+use std::sync::Arc;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
 
@@ -56,23 +58,9 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             timeline::read(state, &result);
             node(state, result)
         }
-        Msg::Live(live) => {
-            let live = timeline::heard(state, *live);
-            node(state, Ok(findings::carried_over(state, live)))
+        Msg::Live(_) | Msg::Replay(_) | Msg::Turned(_) | Msg::Watching(_) | Msg::Ages(_) | Msg::Unwatched(_) => {
+            changed(state, msg)
         }
-        Msg::Replay(result) => match result.map(|replay| timeline::replay(state, *replay)) {
-            Ok(effects) => effects,
-            Err(why) => node(state, Err(why)),
-        },
-        Msg::Turned(turned) => {
-            timeline::turned(state, turned);
-            Vec::new()
-        }
-        Msg::Watching(watching) => {
-            state.watching = Some(watching);
-            Vec::new()
-        }
-        Msg::Unwatched(why) => unwatched(state, &why),
         Msg::Routes(answers) => {
             walk::routes(state, &answers);
             Vec::new()
@@ -105,6 +93,34 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Copied(result) => notice(state, result.map(|text| copied(&text))),
+    }
+}
+
+/// What is told of the node as it changes, or changed.
+fn changed(state: &mut State, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Live(live) => {
+            let live = timeline::heard(state, *live);
+            node(state, Ok(findings::carried_over(state, live)))
+        }
+        Msg::Replay(result) => match result.map(|replay| timeline::replay(state, *replay)) {
+            Ok(effects) => effects,
+            Err(why) => node(state, Err(why)),
+        },
+        Msg::Turned(turned) => {
+            timeline::turned(state, turned);
+            Vec::new()
+        }
+        Msg::Watching(watching) => {
+            state.watching = Some(watching);
+            Vec::new()
+        }
+        Msg::Ages(ages) => {
+            state.ages = ages;
+            Vec::new()
+        }
+        Msg::Unwatched(why) => unwatched(state, &why),
+        _ => Vec::new(),
     }
 }
 
@@ -204,7 +220,7 @@ fn node(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
 
 /// From here on the picture ages: it is taken anew, as where nothing can be watched.
 fn unwatched(state: &mut State, why: &str) -> Vec<Effect> {
-    state.watching = None;
+    (state.watching, state.ages) = (None, Arc::default());
     state.unwatched = Some(printable(why.lines().next().unwrap_or_default(), 300));
     state.reading = false;
     settle(state);

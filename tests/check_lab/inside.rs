@@ -17,6 +17,7 @@ use fipscope::plan::{Plan, repair, simulate};
 use fipscope::topology::{FloatingIp, Topology};
 
 use crate::expected;
+use crate::law;
 use crate::node::{PATH, quiet};
 use crate::private;
 use crate::program;
@@ -128,6 +129,7 @@ fn compare<'f>(
 fn mend(lab: &Lab, code: Code, plan: &Plan, found: &[Finding], broken: &Snapshot) {
     let commands: Vec<String> = plan.steps.iter().map(fipscope::plan::Step::command).collect();
     gone(found, &simulate(plan, broken), code, &format!("simulated: {commands:#?}"));
+    law::undone(plan, broken).unwrap_or_else(|lasting| panic!("simulated and back: {commands:#?} {lasting:#?}"));
     for command in &commands {
         let status =
             Command::new("sh").args(["-ec", command]).env("PATH", PATH).stdout(Stdio::null()).status().unwrap();

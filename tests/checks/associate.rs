@@ -17,19 +17,19 @@ use super::common::{drop_route, drop_rule, edit, fixture, judge};
 
 const LAYOUTS: [Layout; 3] = [Layout::Juno, Layout::Newton, Layout::Pike];
 
-fn ip(text: &str) -> IpAddr {
+pub(super) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn wanted(floating: &str, fixed: &str) -> Associate {
+pub(super) fn wanted(floating: &str, fixed: &str) -> Associate {
     Associate::new(ip(floating), ip(fixed))
 }
 
-fn planned(snapshot: &Snapshot, wanted: &Associate) -> Plan {
+pub(super) fn planned(snapshot: &Snapshot, wanted: &Associate) -> Plan {
     associate(snapshot, &Topology::of(snapshot), wanted).unwrap_or_else(|why| panic!("{why}"))
 }
 
-fn refused(snapshot: &Snapshot, wanted: &Associate) -> Refused {
+pub(super) fn refused(snapshot: &Snapshot, wanted: &Associate) -> Refused {
     associate(snapshot, &Topology::of(snapshot), wanted).map(|plan| plan.intent).unwrap_err()
 }
 
@@ -80,7 +80,7 @@ pub(super) fn news(before: &Snapshot, after: &Snapshot) -> Vec<String> {
     worse.map(|one| one.id).filter(|id| !known.contains(id)).collect()
 }
 
-fn whole(snapshot: &Snapshot, floating: &str) {
+pub(super) fn whole(snapshot: &Snapshot, floating: &str) {
     let topology = Topology::of(snapshot);
     let fip = topology.floating_ips.iter().find(|fip| fip.floating_ip == Some(ip(floating))).expect("not there");
     let links: Vec<_> = fip.outbound.iter().chain(&fip.inbound).map(|link| (link.link.word(), link.state)).collect();

@@ -7,10 +7,11 @@ use fipscope::net::{
     Addr, Change, FileName, Mac, Neigh, Netns, Object, Route, Rule, RuleAction, RulePriority, TableId,
 };
 use fipscope::neutron::{FIP_TABLE, Layout, table_of};
+use fipscope::plan::{Action, Object as Thing};
 use ipnet::IpNet;
 
 pub(super) use site::Site;
-use site::{everything, one, route_object, rule_object};
+use site::{everything, route_object, rule_object};
 
 /// How far a fault reaches. No two faults are put on the same object, and none
 /// beside one that takes its object along.
@@ -46,12 +47,13 @@ use Reach::{FloatingIp, Network, Router, WholeNetwork, WholeRouter};
 pub(super) static FAULTS: &[Fault] = &[
     of(WholeRouter, 203, |site| Some(site.switched(&site.qrouter, &site.rfp, &[false]))),
     of(WholeRouter, 204, |site| {
-        Some(site.gone(&site.fip, |netns| one(netns.addrs(), |addr| addr.address == site.pair.1, Object::Addr)))
+        let addr = site.find(&site.fip, Netns::addrs, |addr| addr.address == site.pair.1)?;
+        Some(site.done(&site.fip, [Action::Delete(Thing::Addr(addr))]))
     }),
     of(WholeRouter, 205, |site| {
         let old = site.find(&site.qrouter, Netns::addrs, |addr| addr.address == site.pair.0)?;
         let new = Addr { address: "169.254.99.0/31".parse().ok()?, ..old.clone() };
-        Some(vec![Site::change(&site.qrouter, Some(Object::Addr(old)), Some(Object::Addr(new)))])
+        Some(site.done(&site.qrouter, [Action::Delete(Thing::Addr(old)), Action::Add(Thing::Addr(new))]))
     }),
     of(WholeRouter, 208, |site| {
         let old = site.find(&site.qrouter, Netns::neighs, |neigh| neigh.dev == site.rfp && neigh.mac.is_some())?;
@@ -98,7 +100,8 @@ pub(super) static FAULTS: &[Fault] = &[
     }),
     of(Router, 305, |site| Some(site.without_default(&site.qrouter, FIP_TABLE))),
     of(Router, 306, |site| {
-        let route = Route::unicast(TableId::MAIN, everything(), Some(site.beside()), &site.qr.0);
+        let route =
+            Route { protocol: 3, ..Route::unicast(TableId::MAIN, everything(), Some(site.beside()), &site.qr.0) };
         Some(vec![Site::change(&site.qrouter, None, Some(Object::Route(Box::new(route))))])
     }),
     of(Router, 307, |site| Some(site.without_default(&site.qrouter, table_of(site.qr.1)))),

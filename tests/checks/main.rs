@@ -13,10 +13,14 @@
 
 mod agents;
 mod associate;
+mod central;
 mod common;
 mod faults;
 mod files;
 mod fip;
+mod kept;
+#[path = "../common/law.rs"]
+mod law;
 mod many;
 mod nat;
 mod neighbours;

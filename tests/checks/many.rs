@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
 use fipscope::check::Finding;
-use fipscope::net::Snapshot;
+use fipscope::net::{Observed, Qdisc, Snapshot};
 use fipscope::neutron::Layout;
 use fipscope::plan::{repair, simulate};
 use fipscope::topology::scenario::{RouterSpec, Scenario, Subnet};
@@ -15,6 +15,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 
 use super::common::{fixture, judge, root_findings};
 use super::faults::{FAULTS, Fault, Reach, Site};
+use super::law;
 
 /// Where the draws begin; a failure names its own. `FIPSCOPE_SEEDS=0..100` draws
 /// from others.
@@ -37,8 +38,20 @@ fn benches() -> Vec<Bench> {
         (format!("made up, {}", layout.word()), node.snapshot)
     });
     let real = ["S2", "S3", "S5", "S6"].map(|name| (name.to_owned(), fixture(name)));
-    let bench = |(name, healthy)| Bench { name, healthy, alone: RefCell::default() };
+    let bench = |(name, healthy)| Bench { name, healthy: with_queues(healthy), alone: RefCell::default() };
     made.into_iter().chain(real).map(bench).collect()
+}
+
+/// Devices that are on have what the kernel puts at their root.
+fn with_queues(mut node: Snapshot) -> Snapshot {
+    let links = node.each_netns_mut().filter_map(|netns| match &mut netns.links {
+        Observed::Seen(links) => Some(links),
+        _ => None,
+    });
+    for link in links.flatten().filter(|link| link.is_up() && link.qdiscs.is_empty()) {
+        link.qdiscs.push(Qdisc { kind: "noqueue".to_owned(), handle: 0, parent: u32::MAX });
+    }
+    node
 }
 
 /// A router with five floating IPs on the first of two subnets.
@@ -207,7 +220,10 @@ impl Bench {
         let left: Vec<String> =
             left.iter().filter(|one| !by_hand(one)).map(|one| format!("{} {}", one.id, one.message)).collect();
         let commands: Vec<String> = plan.steps.iter().map(fipscope::plan::Step::command).collect();
-        if left.is_empty() { Ok(()) } else { Err(format!("{commands:#?} leave {left:#?}")) }
+        if !left.is_empty() {
+            return Err(format!("{commands:#?} leave {left:#?}"));
+        }
+        law::undone(&plan, node).map_err(|lasting| format!("{commands:#?} and back: {lasting:#?}"))
     }
 }
 

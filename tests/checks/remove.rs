@@ -115,8 +115,6 @@ fn others_keep_what_they_need() {
     assert!(news(&node, &after).is_empty(), "{:?}", news(&node, &after));
     assert!(matches!(refused(&node, &gone("192.168.1.99")), Refused::NotFound(_)));
     assert!(matches!(refused(&node, &gone("2001:db8::1")), Refused::Ipv6(_)));
-    let central = Scenario::article(Layout::Pike).with_centralized().snapshot;
-    assert!(matches!(refused(&central, &gone("192.168.1.9")), Refused::NotDistributed(_)));
     let twice = Scenario::article(Layout::Pike).with_second_network(Layout::Pike).snapshot;
     assert!(matches!(refused(&twice, &gone("192.168.1.3")), Refused::Ambiguous { .. }));
     let one = Remove { router: Some("44015".to_owned()), ..gone("192.168.1.3") };

@@ -102,7 +102,9 @@ fn inside<T: Send>(dir: &NetnsDir, namespace: &NetnsName, f: impl FnOnce() -> T 
 /// Questions that are sent, and those of them that are answered.
 pub(crate) fn ask(dir: &NetnsDir, from: &NetnsName, to: &NetnsName, address: Ipv4Addr, number: u64) -> u64 {
     let bind = || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
-    let (server, client) = (inside(dir, to, bind), inside(dir, from, bind));
+    // Where the address is its own, the answer comes from it.
+    let (server, client) =
+        (inside(dir, to, || UdpSocket::bind((address, 0)).unwrap_or_else(|_| bind())), inside(dir, from, bind));
     for socket in [&server, &client] {
         socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::lab::Lab;
-use fipscope::net::{Change, Snapshot, changes};
+use fipscope::net::{Change, NeighState, Object, Snapshot, changes};
 
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Where the program keeps its journal.
@@ -64,7 +64,12 @@ pub(crate) fn differences(before: &Snapshot, after: &Snapshot) -> Vec<String> {
         return Vec::new();
     }
     let all = changes(&before.normalised(), &after.normalised());
-    all.into_iter().filter(|change| !change.is_flapping()).map(|change: Change| change.to_string()).collect()
+    // A question that nobody answered does not stay.
+    let open = |change: &Change| match change.object() {
+        Some(Object::Neigh(neigh)) => matches!(neigh.state, NeighState::Incomplete | NeighState::Failed),
+        _ => false,
+    };
+    all.into_iter().filter(|change| !change.is_flapping() && !open(change)).map(|change| change.to_string()).collect()
 }
 
 /// The same but for what comes and goes by itself.

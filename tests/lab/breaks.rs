@@ -166,7 +166,9 @@ pub(crate) fn names(snapshot: &Snapshot, layout: Layout, backend: Backend) -> Ve
     let links = snapshot.netns(&snat).unwrap().links();
     let qg = links.iter().find(|link| link.name.as_str().starts_with("qg-")).unwrap().name.to_string();
     let iptables = if backend == Backend::Nft { "iptables-nft" } else { "iptables-legacy" };
-    let network = &topology.external_networks[0];
+    let network =
+        topology.external_networks.iter().find(|network| Some(&network.id) == router.external_network.as_ref());
+    let network = network.unwrap();
     let (rfp, fpr) = (router.rtr_2_fip.as_ref().unwrap(), router.fip_2_rtr.as_ref().unwrap());
     let qrouter = router.namespace.clone().unwrap();
     let mac = |namespace: &NetnsName, device| {

@@ -13,7 +13,9 @@ use fipscope::neutron::Layout;
 use fipscope::plan::{Action, Object, Place};
 
 use crate::associate;
+use crate::central;
 use crate::change;
+use crate::console;
 use crate::elsewhere;
 use crate::known_flows::say;
 use crate::lines;
@@ -42,8 +44,12 @@ pub(crate) fn run(case: &str) {
         "unwind" => unwind(),
         "busy" => change::busy(),
         "refused" => change::refused(),
+        "console" => console::changes_the_node(),
         "script names" => script::odd_names(),
         what if script::SCRIPTS.contains(&what) => script::same_as_enter(what),
+        "refusals" => central::refusals(),
+        of if central::CASES.contains(&of) => central::there_and_back(of),
+        "several" => change::several(),
         killed if change::KILLED.contains(&killed) => change::killed(killed),
         mended if change::MENDED.iter().any(|(name, ..)| *name == mended) => {
             let (_, layout, faults) = change::MENDED.into_iter().find(|(name, ..)| *name == mended).unwrap();

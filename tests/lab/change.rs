@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use fipscope::check::{Code, Finding, judge};
 use fipscope::exec::{self, Error as ExecError, Order, Site};
 use fipscope::kernel::{ReadOptions, read_node};
-use fipscope::lab::{Lab, LabOptions};
+use fipscope::lab::{Lab, LabOptions, Need};
 use fipscope::net::Snapshot;
 use fipscope::neutron::Layout;
-use fipscope::plan::journal::{Aim, Entry, Outcome, State};
+use fipscope::plan::journal::{Aim, Entry, Event, Outcome, State};
 use fipscope::plan::{Action, Associate, Object, Place, Plan, Remove, associate, remove, repair};
 use fipscope::topology::Topology;
 use serde_json::Value;
@@ -55,6 +55,10 @@ pub(crate) fn mend(layout: Layout, faults: &[u16]) {
         let ping = ["netns", "exec", from, "ping", "-q", "-c", "1", "-W", "3", to];
         assert!(run(&lab, "ip", &ping).status.success(), "{from} → {to}");
     }
+    // Somebody comes between, and it cannot be taken back: it stays as it is.
+    let mended = quiet(&lab);
+    interrupted(&lab);
+    same(&mended, &quiet(&lab), "not taken back");
     for _ in &results {
         let undone = fipscope(&lab, &["undo", "--yes"]);
         assert_eq!(undone.status.code(), Some(0), "{}", said(&undone));
@@ -64,8 +68,67 @@ pub(crate) fn mend(layout: Layout, faults: &[u16]) {
     assert_eq!(again.status.code(), Some(1), "there is nothing left to take back");
     let journal: Value = serde_json::from_slice(&fipscope(&lab, &["journal", "--format", "json"]).stdout).unwrap();
     valid("journal", &journal);
-    assert_eq!(journal["changes"].as_array().unwrap().len(), 2 * results.len());
+    assert_eq!(journal["changes"].as_array().unwrap().len(), 2 * results.len() + 1);
     println!("{} changes made and taken back", results.len());
+}
+
+/// A taking back that somebody else undoes step by step: it fails, and is taken
+/// back itself.
+fn interrupted(lab: &Lab) {
+    let site = site(lab);
+    let last = exec::history(&site).unwrap().pop().unwrap();
+    let steps: Vec<_> = last.steps.iter().rev().map(|step| step.planned.command()).collect();
+    let mut told = |entry: &Entry| {
+        if let Entry::Step { step, event: Event::Done, .. } = entry {
+            let again = &steps[*step as usize - 1];
+            assert!(run(lab, "sh", &["-ec", again]).status.success(), "{again}");
+        }
+    };
+    let carried = exec::undo(last.id, &site, &mut told).unwrap();
+    assert_eq!((carried.outcome(), carried.verified), (Outcome::RolledBack, false), "{carried:?}");
+    assert!(carried.failure.unwrap().contains("still so: "));
+    assert_eq!(exec::history(&site).unwrap()[0].state, State::Done, "it is still there to be taken back");
+}
+
+/// Several faults at once, of different floating IPs and of the node: one
+/// address, all that can be, and what no step mends.
+pub(crate) fn several() {
+    let lab = build(&LabOptions { broken: codes(&[301]), needs: vec![Need::More], ..LabOptions::default() });
+    let topology = Topology::of(&quiet(&lab));
+    let other = "192.168.1.242".parse().unwrap();
+    let fip = topology.floating_ips.iter().find(|fip| fip.floating_ip == Some(other)).unwrap();
+    let (netns, fixed) = (format!("qrouter-{}", fip.router), fip.fixed_ip.unwrap().to_string());
+    let broken = run(&lab, "ip", &["-n", &netns, "rule", "del", "from", &fixed, "lookup", "16"]);
+    assert!(broken.status.success(), "{}", said(&broken));
+    let before = quiet(&lab);
+    let code = |words: &[&str]| fipscope(&lab, words).status.code();
+    assert_eq!(code(&["repair", "--yes"]), Some(2), "it does not say what");
+    assert_eq!(code(&["repair", "--finding", "DVR301@nowhere", "--yes"]), Some(1), "there is none");
+    assert_eq!(code(&["repair", "192.0.2.1", "--yes"]), Some(1), "there is none");
+    let nothing = fipscope(&lab, &["repair", "--select", "DVR5", "--yes"]);
+    assert_eq!(nothing.status.code(), code(&["check", "--select", "DVR5"]), "{}", said(&nothing));
+    same(&before, &quiet(&lab), "nothing was to be done");
+    // One of them.
+    assert_eq!(code(&["repair", "192.168.1.3", "--yes"]), Some(0));
+    assert_eq!(code(&["check", "--floating-ip", "192.168.1.3"]), Some(0));
+    assert_eq!(code(&["check", "--floating-ip", "192.168.1.242"]), Some(1));
+    assert_eq!(code(&["undo", "--yes"]), Some(0));
+    // Both, and a third that no step mends.
+    let dangling = lab.netns_dir().path().join("qrouter-255b0228-baf7-4ebd-8cf4-b0b99342f3ae");
+    std::fs::write(&dangling, "").unwrap();
+    let all = fipscope(&lab, &["repair", "--all", "--yes"]);
+    let text = said(&all);
+    assert_eq!(all.status.code(), Some(1), "{text}");
+    assert_eq!(text.matches("done and verified").count(), 2, "{text}");
+    assert!(text.contains("ip netns delete NAME") && text.contains("DVR107 namespace-name-dangling is still there"));
+    std::fs::remove_file(&dangling).unwrap();
+    assert_eq!(code(&["check"]), Some(0));
+    for floating in ["192.168.1.3", "192.168.1.242"] {
+        let ping = ["netns", "exec", "outside", "ping", "-q", "-c", "1", "-W", "3", floating];
+        assert!(run(&lab, "ip", &ping).status.success(), "{floating}");
+    }
+    assert_eq!((code(&["undo", "--yes"]), code(&["undo", "--yes"])), (Some(0), Some(0)));
+    same(&before, &quiet(&lab), "taken back");
 }
 
 /// Killed after each line of the journal, and also before the line that says

@@ -17,7 +17,9 @@
 mod associate;
 mod breaks;
 mod case;
+mod central;
 mod change;
+mod console;
 mod elsewhere;
 #[path = "../common/known_flows.rs"]
 mod known_flows;
@@ -123,7 +125,8 @@ fn cases() -> Vec<(String, User)> {
     // Once is enough of what takes longer: with fewer rights there is more to go wrong.
     let user = if root { User::Nobody } else { User::Caller };
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
-    let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(["busy", "refused", "script names"]);
+    let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(central::CASES);
+    let changed = changed.chain(["busy", "refused", "refusals", "several", "script names", "console"]);
     cases.extend(changed.map(|case| (case.to_owned(), user)));
     for layout in LAYOUTS {
         cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));

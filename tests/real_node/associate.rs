@@ -31,9 +31,10 @@ pub(crate) fn by_hand(node: &Node, workdir: &Path, builder: &Path) -> Vec<String
     hands.wrong
 }
 
-/// Who associates by hand.
-const WAYS: [(&str, fn(&mut Hands<'_>)); 3] =
-    [("library", by_library), ("command line", by_command_line), ("console", by_console)];
+/// Associates by hand.
+type Way = fn(&mut Hands<'_>);
+
+const WAYS: [(&str, Way); 3] = [("library", by_library), ("command line", by_command_line), ("console", by_console)];
 
 fn made_the_same(hands: &mut Hands<'_>, home: Home<'_>) {
     // Under this name the program does not take it for an agent that runs.

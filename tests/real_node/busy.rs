@@ -68,8 +68,8 @@ pub(crate) fn at_the_same_time(hands: &mut Hands<'_>, mut agent: Agent, home: Ho
 /// changes that by hand.
 fn waits_for_the_agent(hands: &mut Hands<'_>, agent: &mut Agent, home: Home<'_>) {
     let held = home.workdir.join("held");
-    let hold = format!("hold {} {}", rules_of(hands, BROKEN.1).0, held.display());
-    agent.begin(&hold);
+    let command = format!("hold {} {}", rules_of(hands, BROKEN.1).0, held.display());
+    agent.begin(&command);
     let began = Instant::now();
     while !held.exists() {
         assert!(began.elapsed() < TIME, "the agent does not take its lock");
@@ -77,7 +77,7 @@ fn waits_for_the_agent(hands: &mut Hands<'_>, agent: &mut Agent, home: Home<'_>)
     }
     hands.associate(OURS, Neutron::HasNot, CaseKind::Foreign);
     hands.expect(!held.exists(), || "the packet filter was changed while the agent held its lock".to_owned());
-    agent.end(&hold);
+    agent.end(&command);
     hands.undo();
 }
 
@@ -121,13 +121,13 @@ impl Tally {
 fn associated_and_removed(hands: &mut Hands<'_>, tally: &mut Tally) {
     let seen = hands.read();
     let plan = associate_plan(&seen, OURS, Neutron::HasNot);
-    let outcome = change(hands, &plan, &seen, Aim { gone: Vec::new(), deliver: vec![address(OURS.0)] });
+    let outcome = change(hands, &plan, &seen, &Aim { gone: Vec::new(), deliver: vec![address(OURS.0)] });
     tally.change(hands, "associate", outcome);
     let seen = hands.read();
     let wanted = Remove { neutron: Some(Neutron::HasNot), ..Remove::new(address(OURS.0)) };
     match remove(&seen, &Topology::of(&seen), &wanted) {
         Ok(plan) => {
-            let outcome = change(hands, &plan, &seen, Aim::default());
+            let outcome = change(hands, &plan, &seen, &Aim::default());
             tally.change(hands, "remove", outcome);
         }
         Err(Refused::NotFound(_)) => tally.count("remove", "the agent was faster"),
@@ -135,8 +135,8 @@ fn associated_and_removed(hands: &mut Hands<'_>, tally: &mut Tally) {
     }
 }
 
-fn change(hands: &Hands<'_>, plan: &Plan, seen: &Snapshot, aim: Aim) -> Result<Carried, Error> {
-    exec::change(&Order { plan, seen, aim: &aim }, &hands.site(), &mut |_| {})
+fn change(hands: &Hands<'_>, plan: &Plan, seen: &Snapshot, aim: &Aim) -> Result<Carried, Error> {
+    exec::change(&Order { plan, seen, aim }, &hands.site(), &mut |_| {})
 }
 
 /// A rule that the agent does not mend is, by two at the same time.

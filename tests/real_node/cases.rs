@@ -150,9 +150,8 @@ fn clean(hands: &Hands<'_>, agent: &mut Agent) {
     agent.says("update");
     // What the agent does not take away: rules of instances that Neutron gave no floating IP here.
     let node = hands.read();
-    for (name, netns) in &node.namespaces {
-        let rules = netns.seen().into_iter().flat_map(|netns| netns.rules());
-        for rule in rules.filter(|rule| (32_768..72_768).contains(&rule.priority.0)) {
+    for (name, netns) in node.seen() {
+        for rule in netns.rules().iter().filter(|rule| (32_768..72_768).contains(&rule.priority.0)) {
             let from = rule.from.map(|net| net.addr().to_string());
             if from.as_deref() != Some(STILL_THERE.1) {
                 let words = ["-n", name.as_str(), "rule", "del", "priority", &rule.priority.0.to_string()];

@@ -19,6 +19,7 @@ use fipscope::plan::{Action, Object, Place, Plan, Step, repair};
 use fipscope::topology::Topology;
 
 use crate::inside::Node;
+use crate::probe;
 
 /// One fault: its code, where it is to be found, about which floating IP, and
 /// whether all of it can be put right from what the node tells.
@@ -83,7 +84,7 @@ const S9: &[Case] = &[
 ];
 
 /// The kernel's link watch tells the other end of a pair once a second.
-const LINK_WATCH: Duration = Duration::from_millis(1200);
+pub(crate) const LINK_WATCH: Duration = Duration::from_millis(1200);
 
 /// Breaks a node of this scenario, and says what was not as it should be.
 pub(crate) fn found_and_mended(node: &Node, workdir: &Path, builder: &Path) -> Vec<String> {
@@ -93,19 +94,13 @@ pub(crate) fn found_and_mended(node: &Node, workdir: &Path, builder: &Path) -> V
         _ => return Vec::new(),
     };
     let began = Instant::now();
-    let pings = node.scenario == "S3" && instances(workdir, builder);
+    let pings = node.scenario == "S3" && probe::instances(workdir, builder);
     let mut broken = Broken { node, pings, wrong: Vec::new() };
     for case in cases {
         broken.try_case(*case);
     }
     println!("  {} faults on a node of the real agent, {} s", cases.len(), began.elapsed().as_secs());
     broken.wrong
-}
-
-/// Puts instances and an outside host onto the bridge.
-fn instances(workdir: &Path, builder: &Path) -> bool {
-    let script = builder.with_file_name("dataplane.py");
-    Command::new("python3").arg(script).arg(workdir).output().is_ok_and(|output| output.status.success())
 }
 
 struct Broken<'n> {
@@ -198,8 +193,7 @@ impl Broken<'_> {
     }
 
     fn read(&self) -> Snapshot {
-        let state_path = Some(self.node.state_path.clone());
-        read_node(&ReadOptions { netns_dir: "/run/netns".into(), state_path, conntrack: false }).unwrap()
+        read(self.node)
     }
 
     /// Pings in both directions.
@@ -251,6 +245,12 @@ fn again(change: &Change) -> Option<(Place, Action)> {
         _ => return None,
     };
     Some((place, action))
+}
+
+/// The node as it is.
+pub(crate) fn read(node: &Node) -> Snapshot {
+    let state_path = Some(node.state_path.clone());
+    read_node(&ReadOptions { netns_dir: "/run/netns".into(), state_path, conntrack: false }).unwrap()
 }
 
 fn run(commands: &[String]) {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use fipscope::exec::{self, Carried, Order, Site};
 use fipscope::kernel::{ReadOptions, read_node};
-use fipscope::net::{Change, FileName, Object as Thing, Part, Snapshot, changes};
+use fipscope::net::{Change, FileName, NetnsName, Object as Thing, Part, Snapshot, changes};
 use fipscope::netns::NetnsDir;
 use fipscope::plan::journal::{Aim, Outcome};
 use fipscope::plan::{Associate, CaseKind, Neutron, Plan, Remove, associate, remove};
@@ -189,7 +189,7 @@ fn unplaced(thing: &Thing) -> Option<String> {
 /// they lie there; the priority of that floating IP has no number.
 pub(crate) fn in_words(hands: &Hands<'_>, (floating_ip, fixed_ip): Pair) -> Vec<String> {
     let mut lines = Vec::new();
-    for netns in hands.read().namespaces.keys().map(|name| name.as_str()) {
+    for netns in hands.read().namespaces.keys().map(NetnsName::as_str) {
         let mut of_netns: Vec<String> = Vec::new();
         for words in [&["-4", "rule"][..], &["-4", "route", "show", "table", "all"], &["-o", "-4", "addr"]] {
             let mut text = ip_text(netns, words);

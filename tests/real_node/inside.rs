@@ -10,6 +10,9 @@ use crate::associate;
 use crate::expect;
 use crate::faults;
 use crate::kernel;
+use crate::probe;
+use crate::traffic;
+use crate::watch;
 
 /// Printed last, so that a run that never came this far cannot pass.
 pub(crate) const DONE: &str = "all comparisons done";
@@ -65,7 +68,10 @@ pub(crate) fn run(scenario: &str, workdir: &Path) -> ExitCode {
         fs::write(dir.join(format!("{scenario}.json")), text + "\n").unwrap();
     }
     if let Some(builder) = crate::builder() {
+        wrong.extend(probe::asked(&node, workdir, &builder));
         wrong.extend(faults::found_and_mended(&node, workdir, &builder));
+        wrong.extend(traffic::counted(&node, workdir, &builder));
+        wrong.extend(watch::beside_the_agent(&node, workdir, &builder));
         wrong.extend(associate::by_hand(&node, workdir, &builder));
     }
     for line in &wrong {

@@ -28,6 +28,11 @@ mod faults;
 mod hands;
 mod inside;
 mod kernel;
+#[path = "../common/known_flows.rs"]
+mod known_flows;
+mod probe;
+mod traffic;
+mod watch;
 
 use std::collections::VecDeque;
 use std::env;

@@ -172,7 +172,7 @@ pub(crate) fn healthy() -> Topology {
             gateways: vec![ip("192.168.1.1")],
         }],
         routers: vec![router(ROUTER)],
-        floating_ips: vec![floating_ip("192.168.1.3", "10.0.0.4", ROUTER)],
+        floating_ips: vec![floating_ip("192.168.1.3", "10.0.0.4", ROUTER).into()],
         ..empty()
     }
 }
@@ -212,7 +212,7 @@ pub(crate) fn broken() -> Topology {
     rule_only.external_network = None;
     set(&mut rule_only, Direction::Outbound, LinkName::FloatSnat, LinkState::Missing, None);
 
-    topology.floating_ips.extend([gone, leaky, dark, rule_only]);
+    topology.floating_ips.extend([gone, leaky, dark, rule_only].map(Into::into));
     topology.blind.push(Blind {
         namespace: Some("qrouter-b047c241-1111-2222-3333-444455556666".into()),
         part: "namespace".to_owned(),

@@ -15,8 +15,8 @@ fn query(address: &str) -> Query {
 fn twins() -> Topology {
     let mut topology = healthy();
     topology.routers.push(crate::article::router(OTHER));
-    topology.floating_ips.push(floating_ip("192.168.1.9", "10.0.0.4", OTHER));
-    topology.floating_ips.push(floating_ip("192.168.1.9", "10.0.0.5", OTHER));
+    topology.floating_ips.push(floating_ip("192.168.1.9", "10.0.0.4", OTHER).into());
+    topology.floating_ips.push(floating_ip("192.168.1.9", "10.0.0.5", OTHER).into());
     topology
 }
 
@@ -66,7 +66,7 @@ fn what_is_not_there_is_answered_with_what_is() {
     };
     assert_eq!(hint(&empty(), "192.168.1.3"), "there is no floating IP on this node");
     let mut many = twins();
-    many.floating_ips.push(floating_ip("203.0.113.9", "10.9.9.9", ROUTER));
+    many.floating_ips.push(floating_ip("203.0.113.9", "10.9.9.9", ROUTER).into());
     let hint = hint(&many, "203.0.113.8");
     assert!(hint.starts_with("the nearest of 4 are 203.0.113.9 (fixed 10.9.9.9), "), "{hint}");
 }

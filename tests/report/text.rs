@@ -25,9 +25,10 @@ fn topologies() -> Vec<Topology> {
     let mut hostile = broken();
     hostile.node = "evil\u{1b}[2J".repeat(20);
     hostile.external_networks[0].id = format!("\u{202e}{}", "長".repeat(100));
-    hostile.floating_ips[0].router = "x".repeat(300);
-    hostile.floating_ips[0].outbound[0].namespace = NetnsName::new("長".repeat(80));
-    hostile.floating_ips[0].outbound[1].actual = Some(format!("\u{9b}{}", "y".repeat(500)));
+    let first = std::sync::Arc::make_mut(&mut hostile.floating_ips[0]);
+    first.router = "x".repeat(300);
+    first.outbound[0].namespace = NetnsName::new("長".repeat(80));
+    first.outbound[1].actual = Some(format!("\u{9b}{}", "y".repeat(500)));
     hostile.routers[0].internal[0].device = IfName::new("\u{7}bell");
     let unknown = Topology { kind: NodeKind::Unknown("permission denied".to_owned()), ..empty() };
     vec![empty(), healthy(), broken(), many, hostile, unknown, Topology { kind: NodeKind::Ovn, ..empty() }]
@@ -85,7 +86,7 @@ fn unknown_show_in_ascii() {
 #[test]
 fn tables_that_are_named_by_an_address_say_so() {
     let mut topology = healthy();
-    let default = topology.floating_ips[0].outbound.last_mut().unwrap();
+    let default = std::sync::Arc::make_mut(&mut topology.floating_ips[0]).outbound.last_mut().unwrap();
     default.actual = Some("default via 192.168.1.1 dev fg-b2b77eed-1b table 2852003613".to_owned());
     let text =
         show(&snapshot(), &topology, &topology.floating_ips[0], unjudged(), Style { width: 160, ..Style::default() });

@@ -12,16 +12,21 @@ use fipscope::kernel::{ReadOptions, Update, Watcher, read_node};
 use fipscope::net::{NetnsName, Observed, Snapshot, changes};
 
 use crate::private;
-use crate::storm::{Dice, NODE, SPACES, commands, ruleset};
+use crate::storm::{Dice, NODE, SPACES, commands, queueing, ruleset, settings};
 
-const STORMS: u64 = 6;
+/// Storms, and how much of each namespace is changed in one.
+const STORMS: u64 = 3;
+const EACH: usize = 5_500;
 /// As long as a sandbox may take to grow quiet: IPv6 tries its addresses for a
 /// second or two, and the kernel's link watch reports once a second.
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// A watcher, and the last that it told.
-struct Law {
-    watcher: Watcher,
+pub struct Law {
+    options: ReadOptions,
+    pub watcher: Watcher,
+    /// When it had read the node.
+    pub began: jiff::Timestamp,
     last: Update,
     updates: usize,
     told: usize,
@@ -38,27 +43,36 @@ pub fn inside() {
     println!("live: STORM_SEED={seed}");
     let options = ReadOptions::default();
     // Without the slow round: what is right is so by what was announced.
-    let mut watcher = Watcher::start(&options).unwrap().without_slow_round();
-    let last = watcher.next(Duration::ZERO).unwrap().expect("the first reading");
-    assert!(last.changes.is_empty());
-    let mut law = Law { watcher, last, updates: 0, told: 0 };
+    let watcher = Watcher::start(&options).unwrap().without_slow_round();
+    let mut law = Law::start(options.clone(), watcher);
     law.settle("the start");
     let mut dice = Dice::new(seed);
     for storm in 0..STORMS {
         let running = start_storm(&mut dice, storm);
         law.ride(running);
+        let issued = EACH * SPACES.len();
+        println!("live: storm {storm}: {issued} commands, {} taken", taken(&format!("storm-{storm}"), issued));
         law.settle(&format!("storm {storm}"));
     }
     law.flood();
+    law.look_away(&mut dice);
     law.names();
     let health = law.watcher.health();
     assert_eq!((health.watched, health.deaf), (SPACES.len() + 1, 0), "{health:?}");
     drop(law);
     the_slow_round_finds_what_is_not_announced(&options);
+    crate::polled::inside(&mut dice);
     println!("test live ... ok");
 }
 
 impl Law {
+    /// A watcher that has read the node.
+    pub fn start(options: ReadOptions, mut watcher: Watcher) -> Self {
+        let last = watcher.next(Duration::ZERO).unwrap().expect("the first reading");
+        assert!(last.changes.is_empty());
+        Self { options, watcher, began: jiff::Timestamp::now(), last, updates: 0, told: 0 }
+    }
+
     /// Takes in what comes for so long; each update has to follow from the one before.
     fn take(&mut self, patience: Duration) -> bool {
         let Some(update) = self.watcher.next(patience).unwrap() else { return false };
@@ -75,20 +89,20 @@ impl Law {
         self.last = update;
     }
 
-    fn ride(&mut self, mut running: Vec<Child>) {
+    pub fn ride(&mut self, mut running: Vec<Child>) {
         while running.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
             self.take(Duration::from_millis(20));
         }
     }
 
     /// Until it is as a fresh reading says.
-    fn settle(&mut self, after: &str) {
+    pub fn settle(&mut self, after: &str) {
         let begin = Instant::now();
         loop {
             self.take(Duration::from_millis(50));
             let waiting = self.watcher.flush();
             self.accept(waiting);
-            let fresh = read_node(&ReadOptions::default()).unwrap();
+            let fresh = read_node(&self.options).unwrap();
             if fresh.settled() == self.last.snapshot.settled() {
                 break;
             }
@@ -116,6 +130,18 @@ impl Law {
         let running = batch("s2", &storm, "flood");
         self.ride(vec![running]);
         self.settle("10000 changes");
+    }
+
+    /// Nobody listens while it storms: more is announced than a socket keeps.
+    fn look_away(&mut self, dice: &mut Dice) {
+        let before = self.watcher.health().overruns;
+        for mut child in start_storm(dice, STORMS) {
+            child.wait().unwrap();
+        }
+        self.settle("a storm that was not listened to");
+        let lost = self.watcher.health().overruns - before;
+        assert!(lost > 0, "nothing was lost, so nothing was tried");
+        println!("live: {lost} overruns");
     }
 
     /// Namespaces that come, go, and come again under their names.
@@ -156,13 +182,19 @@ fn has_k0(netns: &fipscope::net::Netns) -> bool {
 /// while rulesets change too.
 fn start_storm(dice: &mut Dice, storm: u64) -> Vec<Child> {
     let mut running: Vec<Child> =
-        SPACES.iter().map(|space| batch(space, &commands(space, 1500, dice), &format!("storm-{storm}"))).collect();
+        SPACES.iter().map(|space| batch(space, &commands(space, EACH, dice), &format!("storm-{storm}"))).collect();
     let mut script = String::from("cd /run\n");
     for n in 0..12 {
         let file = format!("/run/nft-{storm}-{n}");
         fs::write(&file, ruleset(dice)).unwrap();
         let space = SPACES[usize::try_from(dice.below(3)).unwrap()];
         let _ = writeln!(script, "ip netns exec {space} nft -f {file} 2>/dev/null");
+    }
+    for space in SPACES {
+        let file = format!("/run/tc-{storm}-{space}");
+        fs::write(&file, queueing(space, dice)).unwrap();
+        let _ = writeln!(script, "tc -n {space} -force -batch {file} 2>/dev/null");
+        script += &settings(space, dice);
     }
     // The other end of a pair moves on to another namespace.
     script += "ip -n s1 link set vy netns s2 2>/dev/null\nip -n s2 link set vy netns s1 2>/dev/null\n";
@@ -175,8 +207,16 @@ fn batch(space: &str, text: &str, name: &str) -> Child {
     let file = format!("/run/{name}-{space}");
     fs::write(&file, text).unwrap();
     let mut command = Command::new("ip");
-    command.args(["-n", space, "-force", "-batch", &file]).stdout(Stdio::null()).stderr(Stdio::null());
+    let refused = fs::File::create(format!("{file}.refused")).unwrap();
+    command.args(["-n", space, "-force", "-batch", &file]).stdout(Stdio::null()).stderr(refused);
     command.spawn().unwrap()
+}
+
+/// How many of a storm's commands the kernel took.
+fn taken(name: &str, issued: usize) -> usize {
+    let refused = SPACES.map(|space| fs::read_to_string(format!("/run/{name}-{space}.refused")).unwrap());
+    assert!(refused.iter().all(|text| !text.contains("is wrong")), "ip gave up: {refused:?}");
+    issued - refused.iter().map(|text| text.matches("Command failed").count()).sum::<usize>()
 }
 
 /// What is only found by looking: a setting and a proxy entry.
@@ -211,12 +251,12 @@ fn same(one: &Snapshot, other: &Snapshot, what: &str) {
     }
 }
 
-fn works(line: &str) -> bool {
+pub fn works(line: &str) -> bool {
     let (program, word) = line.split_once(' ').unwrap();
     Command::new(program).arg(word).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-fn sh(script: &str) {
+pub fn sh(script: &str) {
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let status = Command::new("sh").args(["-ec", script]).env("PATH", path).status().unwrap();
     assert!(status.success(), "{script}");

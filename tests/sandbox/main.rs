@@ -13,6 +13,7 @@
 )]
 
 mod live;
+mod polled;
 #[path = "../common/private.rs"]
 mod private;
 mod storm;

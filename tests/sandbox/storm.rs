@@ -29,21 +29,18 @@ ip -n s0 link add va type veth peer name vb netns s1
 ip -n s0 link set va up; ip -n s1 link set vb up
 ip -n s2 link add vc type veth peer name vd; ip -n s2 link set vc up; ip -n s2 link set vd up
 ip -n s0 addr add 10.0.0.1/24 dev va; ip -n s1 addr add 10.0.0.2/24 dev vb; ip -n s2 addr add 10.0.0.3/24 dev vc
+for ns in s0 s1 s2; do for n in 0 1 2 3; do ip -n $ns link add b$n type bridge; done; done
 ip -n s0 link add vx type veth peer name vy netns s1; ip -n s0 link set vx up; ip -n s1 link set vy up
 ";
 
 /// Commands for `ip -n NS -force -batch`. What would make it stop at a refusal
-/// all the same (`neigh del`) is not among them.
+/// all the same (`neigh del`, a bridge that is not there) is not among them.
 pub fn commands(space: &str, count: usize, dice: &mut Dice) -> String {
-    let device = match space {
-        "s0" => "va",
-        "s1" => "vb",
-        _ => "vc",
-    };
+    let device = device(space);
     let mut text = String::new();
     for _ in 0..count {
         let (n, m) = (dice.below(40), dice.below(200));
-        let _ = match dice.below(30) {
+        let _ = match dice.below(38) {
             0..4 => writeln!(text, "route replace 10.7.{m}.0/24 dev {device} table {}", 10 + n),
             4..7 => writeln!(text, "route del 10.7.{m}.0/24 table {}", 10 + n),
             7..10 => writeln!(text, "rule add from 10.8.0.{m} lookup {} prio {}", 10 + n, 30_000 + m),
@@ -63,10 +60,54 @@ pub fn commands(space: &str, count: usize, dice: &mut Dice) -> String {
             26 => writeln!(text, "link set t{n} name w{n}"),
             27 => writeln!(text, "route replace fd00:{m:x}::/64 dev {device} metric {}", 1 + n),
             28 => writeln!(text, "route append 10.0.50.0/24 via 10.0.0.{} dev {device}", 4 + m % 9),
+            29 => writeln!(text, "addr add fd00:9::{m:x}/128 dev {device} nodad"),
+            30 => writeln!(text, "addr del fd00:9::{m:x}/128 dev {device}"),
+            31 => writeln!(text, "nexthop replace id {} via 10.0.0.{} dev {device}", 1 + n, 4 + m % 9),
+            32 => writeln!(text, "nexthop del id {}", 1 + n),
+            33 => writeln!(text, "route replace 10.12.{m}.0/24 nhid {}", 1 + n),
+            34 => writeln!(text, "link set b{} mtu {}", n % 4, 1400 + m),
+            35 => writeln!(text, "link set t{n} master b{}", m % 4),
+            36 => writeln!(text, "link set {device} address 02:00:00:00:02:{n:02x}"),
             _ => writeln!(text, "link set t{n} up"),
         };
     }
     text
+}
+
+/// Settings that are announced (`netconf`), for `sh` in a namespace.
+pub fn settings(space: &str, dice: &mut Dice) -> String {
+    let names = ["conf.all.rp_filter", "conf.DEV.rp_filter", "conf.DEV.proxy_arp", "conf.DEV.forwarding", "ip_forward"];
+    let device = device(space);
+    let mut text = String::new();
+    for _ in 0..8 {
+        let name = names[usize::try_from(dice.below(5)).unwrap()].replace("DEV", device);
+        let _ = writeln!(text, "ip netns exec {space} sysctl -qw net.ipv4.{name}={}", dice.below(2));
+    }
+    text
+}
+
+/// Queueing, for `tc -n NS -force -batch`.
+pub fn queueing(space: &str, dice: &mut Dice) -> String {
+    let device = device(space);
+    let mut text = String::new();
+    for _ in 0..40 {
+        let n = 1 + dice.below(50);
+        let _ = match dice.below(4) {
+            0 => writeln!(text, "qdisc replace dev {device} root handle 1: pfifo limit {n}"),
+            1 => writeln!(text, "qdisc replace dev {device} ingress"),
+            2 => writeln!(text, "filter replace dev {device} ingress prio {n} protocol ip matchall action drop"),
+            _ => writeln!(text, "qdisc del dev {device} ingress"),
+        };
+    }
+    text
+}
+
+fn device(space: &str) -> &'static str {
+    match space {
+        "s0" => "va",
+        "s1" => "vb",
+        _ => "vc",
+    }
 }
 
 /// A ruleset change for `nft -f`, valid whatever stands there.

@@ -50,7 +50,7 @@ pub fn large(count: u32) -> Node {
             let fixed = std::net::Ipv4Addr::from(0x0a00_0000 + n);
             let fault = if n % 97 == 0 { Fault::RuleMissing } else { Fault::None };
             let router = if n % 3 == 0 { SECOND } else { ROUTER };
-            fip(&floating.to_string(), &fixed.to_string(), router, PUBLIC, Some(32768 + n), fault)
+            fip(&floating.to_string(), &fixed.to_string(), router, PUBLIC, Some(32768 + n), fault).into()
         })
         .collect();
     Node::new(snapshot(), topology)
@@ -71,10 +71,10 @@ pub fn topology() -> Topology {
             router(ROUTER, Some(PUBLIC), Some("169.254.31.28"), &["10.0.0.1/24", "20.0.0.1/24"]),
         ],
         floating_ips: vec![
-            fip("203.0.113.9", "10.8.0.5", THIRD, PUBLIC2, Some(57481), Fault::TranslationUnread),
-            fip("192.168.1.3", "10.0.0.4", ROUTER, PUBLIC, Some(32768), Fault::None),
-            fip("192.168.1.7", "10.0.0.9", ROUTER, PUBLIC, None, Fault::RuleMissing),
-            fip("192.168.1.33", "30.0.0.4", SECOND, PUBLIC, Some(32770), Fault::NeighbourStale),
+            fip("203.0.113.9", "10.8.0.5", THIRD, PUBLIC2, Some(57481), Fault::TranslationUnread).into(),
+            fip("192.168.1.3", "10.0.0.4", ROUTER, PUBLIC, Some(32768), Fault::None).into(),
+            fip("192.168.1.7", "10.0.0.9", ROUTER, PUBLIC, None, Fault::RuleMissing).into(),
+            fip("192.168.1.33", "30.0.0.4", SECOND, PUBLIC, Some(32770), Fault::NeighbourStale).into(),
         ],
         blind: vec![Blind {
             namespace: Some(NetnsName::new(format!("qrouter-{THIRD}"))),

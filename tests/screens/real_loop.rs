@@ -19,8 +19,8 @@ use fipscope::topology::scenario::Scenario;
 use fipscope::tui::keymap::Keymap;
 use fipscope::tui::theme::Theme;
 use fipscope::tui::{Heard, Live, Msg, Node, Watching};
-use futures_util::Stream;
 use futures_util::stream::iter;
+use futures_util::{Stream, StreamExt};
 use ratatui::backend::TestBackend;
 
 use crate::article;
@@ -129,6 +129,39 @@ fn the_first_screen_does_not_wait_for_the_first_reading() {
     let ended = stage.runtime.block_on(stage.console.run(&mut futures_util::stream::pending(), ready(15))).unwrap();
     assert_eq!((ended, ended.code()), (Ended::Signal(15), 143));
     assert!(stage.screen().contains("reading the node…"), "{}", stage.screen());
+}
+
+#[test]
+fn keys_are_answered_while_a_reading_takes_its_time() {
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    let mut stage = Stage::new(Arc::new(move || {
+        let _ = gate.lock().unwrap().recv();
+        Ok(article::node())
+    }));
+    go.send(()).unwrap();
+    stage.keys("");
+    // From here on a reading never ends. The loop is left when all keys were taken in.
+    let typed = |stage: &mut Stage, keys: &str| {
+        let keys = events(keys).into_iter().map(|key| Ok(Event::Key(key)));
+        let (over, told) = (std::cell::Cell::new(false), std::cell::Cell::new(false));
+        let last = futures_util::stream::poll_fn(|_| {
+            over.set(true);
+            Poll::<Option<io::Result<Event>>>::Pending
+        });
+        // The second look is behind a drawing.
+        let signal = std::future::poll_fn(|context| {
+            context.waker().wake_by_ref();
+            if over.get() && told.replace(true) { Poll::Ready(15) } else { Poll::Pending }
+        });
+        stage.runtime.block_on(stage.console.run(&mut iter(keys).chain(last), signal)).unwrap();
+        stage.screen()
+    };
+    assert!(typed(&mut stage, "R").contains("reading…"));
+    assert!(typed(&mut stage, "?").contains("quit"));
+    assert!(typed(&mut stage, "<esc>192.168.1.3<enter>").contains("192.168.1.3 ⇄ 10.0.0.4"));
+    assert!(typed(&mut stage, "e").contains("events"));
+    assert!(stage.console.state().reading);
 }
 
 #[test]
@@ -269,7 +302,7 @@ fn who_has_the_address_is_asked_while_the_plan_is_read() {
     stage.keys("a192.168.1.77<tab>10.0.0.77<enter>");
     assert!(stage.screen().contains("Nobody on the external network answers for 192.168.1.77."), "{}", stage.screen());
     let fails: Prober = Arc::new(|_: &[WireQuestion]| panic!("a wire that fails"));
-    for (finder, said) in [(Some(fails), "a wire that fails"), (None, "there is no wire to ask")] {
+    for (finder, said) in [(Some(fails), "a wire that fails"), (None, "already could not be asked: there is no")] {
         stage.console = stage.console.reaching(Reach { finder, ..reach.clone() });
         stage.keys("<esc><enter>");
         assert!(stage.screen().contains(said), "{}", stage.screen());

@@ -12,7 +12,7 @@ use crate::timeline::Film;
 
 /// What a file of these moments is to the console.
 fn replay(film: &Film, moments: usize, remark: Option<&str>) -> Replay {
-    let timeline = Timeline::replay(film.stood[0].clone(), film.lines[..moments].to_vec());
+    let timeline = Timeline::replay(&film.stood[0], film.lines[..moments].to_vec());
     let node = Node::of(timeline.newest().unwrap().clone());
     Replay { timeline, node, remark: remark.map(str::to_owned) }
 }
@@ -74,7 +74,7 @@ fn the_end_is_shown_first_and_every_moment_can_be_gone_to() {
 fn findings_come_beside_the_changes_as_they_become_known() {
     let film = Film::played(80, 24);
     let mut desk = desk(&film, 80, 24).keys("e");
-    assert!(desk.screen().contains("findings known up to 0%"), "{}", desk.screen());
+    assert!(desk.screen().contains("0 cleared so far (0%)"), "{}", desk.screen());
     assert!(!events(&desk).text().contains("raised"));
     let mut all = turned(&film);
     let rest = all.split_off(1);
@@ -86,7 +86,7 @@ fn findings_come_beside_the_changes_as_they_become_known() {
     desk.send(Msg::Turned(Turned { turns: rest, until: 3 }));
     // What the console watched is what it tells of the recording.
     assert_eq!(events(&desk).text(), film.told);
-    assert!(!desk.screen().contains("findings known"), "{}", desk.screen());
+    assert!(!desk.screen().contains("so far"), "{}", desk.screen());
     desk = desk.keys("g<space>");
     assert_snapshot!("replay-events-80x24", desk.screen());
 }

@@ -118,7 +118,7 @@ fn hostile_names_stay_text() {
     let mut topology = article::topology();
     topology.blind[0].namespace = Some(NetnsName::from(evil));
     "\u{9b}1m".clone_into(&mut topology.blind[0].why);
-    for fip in &mut topology.floating_ips {
+    for fip in topology.floating_ips.iter_mut().map(std::sync::Arc::make_mut) {
         "\u{1b}c\u{1b}c\u{1b}c".clone_into(&mut fip.router);
         fip.outbound[2].actual = Some("\u{1b}[2J".repeat(400));
         fip.outbound[2].evidence = vec!["\u{200b}\u{1b}[H".to_owned()];

@@ -35,7 +35,7 @@ pub fn stopped(width: u16, height: u16) -> Desk {
 fn watching(width: u16, height: u16, walks: Walks) -> Desk {
     let mut desk = Desk::article(width, height);
     let topology = article::topology();
-    let fip = topology.floating_ips.iter().find(|fip| fip.fixed_ip == Some(FIXED.into())).unwrap();
+    let fip = topology.fips().find(|fip| fip.fixed_ip == Some(FIXED.into())).unwrap();
     let walking = Walking {
         asked: Asked::new(Ends::Fip { id: FipId::from(fip), inbound: false }),
         walks: Ok(walks),

@@ -82,6 +82,11 @@ pub(crate) fn story() -> Vec<(Place, Action)> {
         (router.clone(), Action::Add(Object::Route(default))),
         (fip.clone(), Action::Add(Object::Neigh(neigh))),
         (fip.clone(), Action::Add(Object::Route(sent))),
+        // To another namespace, switched on and with all that stands on it; and back.
+        (router.clone(), Action::Move { dev: fpr.clone(), from: fip.clone(), to: router.clone() }),
+        (router.clone(), Action::up(&fpr)),
+        (fip.clone(), Action::Move { dev: fpr.clone(), from: router.clone(), to: fip.clone() }),
+        (fip.clone(), Action::up(&fpr)),
         // By its far end.
         (fip.clone(), Action::Delete(pair(&fpr, &rfp, &router))),
         (router.clone(), Action::Add(pair(&rfp, &fpr, &router))),

@@ -99,7 +99,7 @@ fn entries(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings
 
 /// Distributed floating IPs that have a rule of their own and a translation.
 pub(super) fn ruled<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = &'s FloatingIp> {
-    scene.topology.floating_ips.iter().filter(|fip| {
+    scene.topology.fips().filter(|fip| {
         fip.kind == FipKind::Distributed
             && fip.floating_ip.is_some()
             && fip.facts.iter().any(|fact| fact.source == FactSource::Rule)

@@ -78,7 +78,7 @@ fn from_the_namespace_itself(scene: &Scene<'_, '_>, router: &Router, findings: &
 /// DVR412: the same floating IP of the same external network, for two fixed IPs.
 pub(in crate::check) fn twice(scene: &Scene<'_, '_>, findings: &mut Findings) {
     let dnats = |fip: &FloatingIp| fip.facts.iter().filter(|fact| fact.source == FactSource::Dnat).count();
-    let all = scene.topology.floating_ips.iter().filter(|fip| fip.kind != FipKind::Centralized && dnats(fip) > 0);
+    let all = scene.topology.fips().filter(|fip| fip.kind != FipKind::Centralized && dnats(fip) > 0);
     let mut places: Vec<(IpAddr, &str, &FloatingIp)> =
         all.filter_map(|fip| Some((fip.floating_ip?, fip.external_network.as_deref()?, fip))).collect();
     places.sort_by_key(|(floating, network, _)| (*floating, *network));

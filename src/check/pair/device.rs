@@ -44,7 +44,8 @@ pub(super) fn fpr_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let finding = findings.fire(&view.subject(), namespace, link(&view.fpr), message);
         finding.values(format!("{} up with {}, the peer of {}", view.fpr.name, address(view, false), rfp.name), actual);
         finding.mend(rebuild(scene, view));
-        // The half that is left is deleted, and its peer with it, wherever that is.
+        // The other end is taken from where somebody put it, or the half that is left
+        // is deleted, and its peer with it, wherever that is.
         let may = if finding.mend.is_empty() { Applicability::DisplayOnly } else { Applicability::NeedsConsent };
         finding.applicability(may);
     });

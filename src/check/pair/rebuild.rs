@@ -30,14 +30,24 @@ struct Wanted<'w> {
     protocol: u8,
     macs: [Mac; 2],
     neighbours: bool,
+    stray: Option<Stray<'w>>,
 }
 
-/// The changes that make it; none where the node does not tell its external
+/// The end that is missing, in another namespace.
+struct Stray<'w> {
+    /// `None` is the host's own.
+    place: Option<&'w NetnsName>,
+    link: &'w Link,
+}
+
+/// The changes that make it, or take back the end that stands elsewhere; none where the node does not tell its external
 /// network, addresses and layout, or something else has them.
 pub(super) fn rebuild(scene: &Scene<'_, '_>, view: &View<'_>) -> Vec<Change> {
     let Some(wanted) = Wanted::of(scene, view) else { return Vec::new() };
-    let mut changes: Vec<Change> = wanted.leftover().into_iter().collect();
-    changes.extend(wanted.devices());
+    let mut changes = match &wanted.stray {
+        Some(stray) => wanted.taken_back(stray),
+        None => wanted.leftover().into_iter().chain(wanted.devices()).collect(),
+    };
     changes.extend(wanted.addresses());
     if wanted.neighbours {
         changes.extend(wanted.neighbours());
@@ -70,8 +80,38 @@ impl<'w> Wanted<'w> {
         let neighbours = layout == Layout::Pike
             && (fip.neighs().iter().any(seen) || ReleaseRange::of(scene.snapshot).is_at_least(NEIGHBOURS_SINCE));
         let protocol = told.unwrap_or(if layout == Layout::Pike { 4 } else { 3 });
-        let macs = [0x02, 0x06].map(|first| mac(first, view));
-        Some(Self { view, network, fip, addresses, layout, protocol, macs, neighbours })
+        let stray = stray(scene, view);
+        let told = |link: Option<&Link>| link.or(stray.as_ref().map(|stray| stray.link)).and_then(|link| link.mac);
+        let macs = match (&stray, told(view.rfp.link), told(view.fpr.link)) {
+            (Some(_), Some(rfp), Some(fpr)) => [rfp, fpr],
+            (Some(_), ..) => return None,
+            (None, ..) => [0x02, 0x06].map(|first| mac(first, view)),
+        };
+        Some(Self { view, network, fip, addresses, layout, protocol, macs, neighbours, stray })
+    }
+
+    /// The end that stands elsewhere put back, and both ends switched on.
+    fn taken_back(&self, stray: &Stray<'_>) -> Vec<Change> {
+        let object = |link: Link| Some(Object::Link(Box::new(link)));
+        let on = |link: &Link| Link {
+            flags: link.flags | IFF_UP | IFF_LOWER_UP,
+            state: OperState::Up,
+            master: None,
+            ..link.clone()
+        };
+        let router = self.view.qrouter;
+        let (home, left) = match self.view.rfp.link {
+            Some(rfp) => (&self.network.namespace, (router, rfp)),
+            None => (router, (&self.network.namespace, self.view.fpr.link.unwrap_or(stray.link))),
+        };
+        let mut changes = vec![
+            Change::new(stray.place.cloned(), object(stray.link.clone()), None),
+            Change::new(Some(home.clone()), None, object(on(stray.link))),
+        ];
+        if !left.1.is_up() {
+            changes.push(Change::new(Some(left.0.clone()), object(left.1.clone()), object(on(left.1))));
+        }
+        changes
     }
 
     /// The half that is left, with what stands on it.
@@ -171,6 +211,26 @@ impl<'w> Wanted<'w> {
     fn floating(&self) -> impl Iterator<Item = IpAddr> {
         self.view.distributed().filter_map(|fip| fip.floating_ip).filter(IpAddr::is_ipv4)
     }
+}
+
+/// The other end of the half that is left: of the right name, in another
+/// namespace that was read.
+fn stray<'w>(scene: &'w Scene<'_, '_>, view: &View<'_>) -> Option<Stray<'w>> {
+    let (left, name) = match (view.rfp.link, view.fpr.link) {
+        (Some(rfp), None) => (rfp, &view.fpr.name),
+        (None, Some(fpr)) => (fpr, &view.rfp.name),
+        _ => return None,
+    };
+    let (place, netns, index) = match left.peer.as_ref()? {
+        Peer::In(name, index) => {
+            let (name, netns) = scene.snapshot.namespaces.get_key_value(name)?;
+            (Some(name), netns.seen()?, *index)
+        }
+        Peer::Host(index) => (None, scene.snapshot.host.netns.seen()?, *index),
+        Peer::Here(_) | Peer::Elsewhere => return None,
+    };
+    let link = netns.links().iter().find(|link| link.index == index && link.name == *name)?;
+    Some(Stray { place, link })
 }
 
 /// The network that the pair belongs to: where an end of it stands, a rule

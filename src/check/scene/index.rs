@@ -49,7 +49,7 @@ impl<'s> Index<'s> {
         };
         let networks: HashMap<&str, &ExternalNetwork> =
             topology.external_networks.iter().map(|network| (network.id.as_str(), network)).collect();
-        for fip in &topology.floating_ips {
+        for fip in topology.fips() {
             index.fips.entry(&fip.router).or_default().push(fip);
             for direction in [Direction::Outbound, Direction::Inbound] {
                 let amiss = fip.links(direction).iter().filter(|link| is_amiss(link));

@@ -16,16 +16,15 @@ use crate::topology::{
 
 /// DVR804: it is distributed here, and the snat namespace has it still.
 pub(in crate::check) fn left_behind(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let all = &scene.topology.floating_ips;
-    if !all.iter().any(|fip| fip.kind == FipKind::Centralized) {
+    let all = || scene.topology.fips();
+    if !all().any(|fip| fip.kind == FipKind::Centralized) {
         return;
     }
-    let twins = all
-        .iter()
+    let twins = all()
         .filter(|fip| fip.kind == FipKind::Distributed && (has(fip, FactSource::Route) || has(fip, FactSource::Dnat)));
     let twins: HashMap<(Option<IpAddr>, Option<&str>), &FloatingIp> =
         twins.map(|fip| ((fip.floating_ip, fip.external_network.as_deref()), fip)).collect();
-    for fip in all.iter().filter(|fip| fip.kind == FipKind::Centralized && has(fip, FactSource::Address)) {
+    for fip in all().filter(|fip| fip.kind == FipKind::Centralized && has(fip, FactSource::Address)) {
         let Some(floating) = fip.floating_ip else { continue };
         let twin = twins.get(&(fip.floating_ip, fip.external_network.as_deref()));
         let (Some(twin), Some(router)) = (twin, scene.router_of(fip)) else { continue };

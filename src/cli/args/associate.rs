@@ -54,8 +54,9 @@ pub(in crate::cli) struct Associate {
     /// Announce it once, and do not stay for the second and third time
     #[arg(long)]
     no_wait: bool,
-    #[command(flatten)]
-    gateway_port: GatewayPort,
+    /// In the snat namespace, as Neutron does it for an instance that no distributed node has
+    #[arg(long, conflicts_with = "layout")]
+    centralized: bool,
     /// The router, where several fit (its id, or the first characters)
     #[arg(long, value_name = "ID")]
     router: Option<String>,
@@ -67,6 +68,8 @@ pub(in crate::cli) struct Associate {
     neutron: Option<Neutron>,
     #[command(flatten)]
     ask: Ask,
+    #[command(flatten)]
+    gateway_port: GatewayPort,
 }
 
 /// What Neutron says of the agent gateway port (fg).
@@ -145,6 +148,7 @@ impl From<Associate> for AssociateArgs {
             },
             no_wait,
             gateway_port: typed.gateway_port.into(),
+            centralized: typed.centralized,
             neutron_has: typed.neutron.map(|neutron| neutron == Neutron::Has),
             consent: typed.ask.into(),
         }

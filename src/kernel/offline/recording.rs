@@ -14,7 +14,7 @@ use crate::net::{RECORD_SCHEMA, Recorded, printable};
 /// The lines, and what is missing from them. `from` is where the snapshot ends.
 pub(super) fn lines(bytes: &[u8], from: usize, path: &Path) -> Result<(Vec<Recorded>, Option<String>), OfflineError> {
     let (before, rest) = bytes.split_at_checked(from).unwrap_or((bytes, &[]));
-    let above = before.iter().filter(|byte| **byte == b'\n').count();
+    let above = before.split(|byte| *byte == b'\n').count() - 1;
     let mut found = Vec::new();
     for (at, text) in rest.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let line = above + at + 1;

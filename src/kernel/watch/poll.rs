@@ -1,6 +1,7 @@
 //! The slow round: what the kernel does not announce (legacy tables, proxy
 //! entries, some settings, Open vSwitch, the agent's process) is read again and
-//! again, one namespace after the other, on a thread of its own.
+//! again, one namespace after the other, on a thread of its own. A namespace from
+//! which nothing is heard is read as a whole.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,21 +10,25 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike};
+
 use super::Bell;
-use crate::kernel::namespace::{Parts, read_parts};
+use crate::kernel::namespace::{Parts, read_parts, read_unannounced};
 use crate::kernel::{ReadOptions, host, outcome};
 use crate::net::{Host, Netns, NetnsName, Observed};
 use crate::netns::{NetnsDir, enter};
 
-/// A reading is followed by so many times its own length of rest: the
-/// namespaces and the host together take half a percent of a core.
+/// A reading is followed by so many times the processor time that it took of
+/// rest: the namespaces and the host together take half a percent of a core.
 const REST: u32 = 400;
 /// The rest between two readings of the host's side, at least: the agent's
 /// process and Open vSwitch do not change more often than people do.
 const HOST_REST: Duration = Duration::from_secs(2);
-/// The rest between two namespaces, at least: a small node need not be read
-/// without end.
-const LEAST_REST: Duration = Duration::from_millis(250);
+/// The rest between two namespaces, at least: each is a wake-up.
+const LEAST_REST: Duration = Duration::from_millis(100);
+/// One round, at least: a small node need not be read without end.
+const LEAST_ROUND: Duration = Duration::from_secs(2);
 /// The rest at most: a slow answer once is no reason to look away for long.
 const MOST_REST: Duration = Duration::from_secs(30);
 
@@ -33,14 +38,16 @@ pub(super) type Place = Option<NetnsName>;
 /// What to read.
 #[derive(Debug)]
 enum Job {
-    Netns(Place),
+    /// A namespace, as a whole or what is not announced of it.
+    Netns(Place, bool),
     Host,
 }
 
 /// What was read.
 pub(super) enum Reading {
-    /// A namespace; `None` where it is gone.
-    Netns(Place, Box<Option<Observed<Netns>>>),
+    /// A namespace; `None` where it is gone. Only what is not announced of it,
+    /// where the flag is not set.
+    Netns(Place, bool, Box<Option<Observed<Netns>>>),
     /// The host's side without its namespace.
     Host(Box<Host>),
 }
@@ -48,7 +55,8 @@ pub(super) enum Reading {
 /// A reading, and when it began.
 pub(super) struct Done {
     pub(super) began: Instant,
-    pub(super) took: Duration,
+    /// The processor time that it took, that of other programs for it included.
+    pub(super) cost: Duration,
     pub(super) reading: Reading,
 }
 
@@ -58,8 +66,12 @@ pub(super) struct Poller {
     done: Receiver<Done>,
     busy: bool,
     round: VecDeque<Place>,
+    /// Places of the round that began last.
+    places: u32,
     due: Instant,
     host_due: Instant,
+    /// The rest between two readings at most.
+    most_rest: Duration,
 }
 
 impl Poller {
@@ -71,12 +83,18 @@ impl Poller {
         let work = move || work(&options, &given, &finished, &bell);
         thread::Builder::new().name("poller".to_owned()).spawn(work)?;
         let now = Instant::now();
-        Ok(Self { jobs, done, busy: false, round: VecDeque::new(), due: now + LEAST_REST, host_due: now + HOST_REST })
+        let (due, host_due) = (now + LEAST_REST, now + HOST_REST);
+        Ok(Self { jobs, done, busy: false, round: VecDeque::new(), places: 1, due, host_due, most_rest: MOST_REST })
     }
 
     /// Starts no reading any more.
     pub(super) fn pause(&mut self) {
         self.busy = true;
+    }
+
+    /// Rests no longer than that between two readings, whatever they cost.
+    pub(super) fn rest_at_most(&mut self, most: Duration) {
+        self.most_rest = most;
     }
 
     /// The host's side is to be read soon.
@@ -95,8 +113,14 @@ impl Poller {
         (!self.busy).then(|| self.due.min(self.host_due))
     }
 
-    /// Starts the next reading where one is due; `places` begins another round.
-    pub(super) fn start_next<'a>(&mut self, now: Instant, places: impl Iterator<Item = &'a Place>) {
+    /// Starts the next reading where one is due; `places` begins another round,
+    /// `whole` tells where nothing is heard.
+    pub(super) fn start_next<'a>(
+        &mut self,
+        now: Instant,
+        places: impl Iterator<Item = &'a Place>,
+        whole: impl Fn(&Place) -> bool,
+    ) {
         if self.busy {
             return;
         }
@@ -105,9 +129,11 @@ impl Poller {
         } else if self.due <= now {
             if self.round.is_empty() {
                 self.round.extend(places.cloned());
+                self.places = u32::try_from(self.round.len()).unwrap_or(u32::MAX).max(1);
             }
             let Some(place) = self.round.pop_front() else { return };
-            Job::Netns(place)
+            let whole = whole(&place);
+            Job::Netns(place, whole)
         } else {
             return;
         };
@@ -122,11 +148,11 @@ impl Poller {
             Err(TryRecvError::Disconnected) => return (None, false),
         };
         self.busy = false;
-        let rest = done.took.saturating_mul(REST).min(MOST_REST);
         let now = Instant::now();
+        let rest = |least: Duration| done.cost.saturating_mul(REST).max(least).min(self.most_rest);
         match done.reading {
-            Reading::Netns(..) => self.due = now + rest.max(LEAST_REST),
-            Reading::Host(_) => self.host_due = now + rest.max(HOST_REST),
+            Reading::Netns(..) => self.due = now + rest(LEAST_REST.max(LEAST_ROUND / self.places)),
+            Reading::Host(_) => self.host_due = now + rest(HOST_REST),
         }
         (Some(done), true)
     }
@@ -135,18 +161,34 @@ impl Poller {
 fn work(options: &ReadOptions, jobs: &Receiver<Job>, done: &Sender<Done>, bell: &Bell) {
     let dir = NetnsDir::new(&options.netns_dir);
     while let Ok(job) = jobs.recv() {
-        let began = Instant::now();
-        let reading = match job {
-            Job::Host => Reading::Host(Box::new(host::read(options))),
-            Job::Netns(None) => Reading::Netns(None, Box::new(Some(Observed::Seen(read_parts(Parts::ALL, None).1)))),
-            Job::Netns(Some(name)) => {
-                let found = dir.open(&name).and_then(|ns| enter(&ns, || read_parts(Parts::ALL, None).1));
-                Reading::Netns(Some(name), Box::new(outcome(found)))
+        let (began, before) = (Instant::now(), used(UsageWho::RUSAGE_THREAD) + used(UsageWho::RUSAGE_CHILDREN));
+        let (reading, elsewhere) = match job {
+            Job::Host => (Reading::Host(Box::new(host::read(options))), Duration::ZERO),
+            Job::Netns(place, whole) => {
+                let read = || if whole { read_parts(Parts::ALL, None).1 } else { read_unannounced() };
+                // Namespaces are entered on a thread of their own.
+                let inside = || (read(), used(UsageWho::RUSAGE_THREAD));
+                let found = match &place {
+                    None => Ok((read(), Duration::ZERO)),
+                    Some(name) => dir.open(name).and_then(|ns| enter(&ns, inside)),
+                };
+                let elsewhere = found.as_ref().map_or(Duration::ZERO, |(_, used)| *used);
+                let found = outcome(found.map(|(netns, _)| netns));
+                (Reading::Netns(place, whole, Box::new(found)), elsewhere)
             }
         };
-        if done.send(Done { began, took: began.elapsed(), reading }).is_err() {
+        let after = used(UsageWho::RUSAGE_THREAD) + used(UsageWho::RUSAGE_CHILDREN);
+        let cost = after.saturating_sub(before) + elsewhere;
+        if done.send(Done { began, cost, reading }).is_err() {
             return;
         }
         bell.ring();
     }
+}
+
+/// The processor time of the calling thread, or of programs that were waited for.
+fn used(who: UsageWho) -> Duration {
+    let Ok(usage) = getrusage(who) else { return Duration::ZERO };
+    let of = |time: TimeVal| Duration::from_micros(u64::try_from(time.num_microseconds()).unwrap_or(0));
+    of(usage.user_time()) + of(usage.system_time())
 }

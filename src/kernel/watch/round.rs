@@ -1,5 +1,6 @@
 //! One round of catching up: names, announced parts, what the slow round read.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -7,6 +8,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use super::ears::Ears;
 use super::merge::{Fresh, merge, merge_host};
 use super::poll::{Done, Place, Reading};
+use super::slow::{complete, is_incomplete};
 use super::spot::Spot;
 use super::{PACE, Watcher};
 use crate::kernel::link::Devices;
@@ -174,6 +176,7 @@ impl Watcher {
         for name in gone {
             let place = Some(name);
             if let Some(spot) = self.spots.remove(&place) {
+                self.ages = None;
                 self.numbers.remove(&spot.number);
             }
             if !fresh.iter().any(|fresh| fresh.place == place) {
@@ -233,6 +236,7 @@ impl Watcher {
     fn arrive(&mut self, place: Place, found: Result<Visit, NetnsError>, began: Instant, fresh: &mut Vec<Fresh>) {
         let now = Instant::now();
         let Some(spot) = self.spots.get_mut(&place) else { return };
+        self.ages = self.ages.take().filter(|_| found.as_ref().is_ok_and(|visit| visit.parts != Parts::ALL));
         let (parts, found) = match found {
             Ok(visit) => {
                 spot.end(began, visit.parts, now);
@@ -266,26 +270,33 @@ impl Watcher {
 
     /// Takes what the slow round read, unless it was overtaken.
     fn take_polled(&mut self, Done { began, reading, .. }: Done) {
-        let (place, found) = match reading {
+        let (place, whole, found) = match reading {
             Reading::Host(host) => {
                 self.folders.follow(&host);
-                self.host_at = began;
+                (self.host_at, self.ages) = (began, None);
                 let changes = merge_host(&mut self.live, *host);
                 if !changes.is_empty() {
                     self.note(changes);
                 }
                 return;
             }
-            Reading::Netns(place, found) => (place, found),
+            Reading::Netns(place, whole, found) => (place, whole, found),
         };
         let Some(spot) = self.spots.get_mut(&place) else { return };
         match *found {
-            Some(Observed::Seen(netns)) if spot.read_at < began => {
-                spot.whole_at = began;
-                let found = Some(Observed::Seen(netns));
-                self.take_fresh(vec![Fresh { place, parts: Parts::ALL, found }]);
+            // What was read since is newer: it is looked at again, soon.
+            Some(Observed::Seen(_)) if spot.read_at >= began => self.poller.hurry(&place),
+            Some(Observed::Seen(found)) => {
+                let live = self.live.netns_at(place.as_ref());
+                let (parts, found) = match live {
+                    Some(live) if !whole => complete(live, found),
+                    None if !whole => return,
+                    _ => (Parts::ALL, found),
+                };
+                spot.polled_at = began;
+                self.ages = None;
+                self.take_fresh(vec![Fresh { place, parts, found: Some(Observed::Seen(found)) }]);
             }
-            Some(Observed::Seen(_)) => {}
             // Gone or out of reach: the names tell, and the next reading.
             _ => {
                 spot.mark(Parts::ALL);
@@ -294,9 +305,17 @@ impl Watcher {
         }
     }
 
+    /// Whether the slow round has to read all of a namespace: it says nothing, or
+    /// could not be read before.
+    pub(super) fn is_read_whole(spots: &BTreeMap<Place, Spot>, live: &Snapshot, place: &Place) -> bool {
+        let hears = spots.get(place).and_then(|spot| spot.ears.as_ref()).is_some_and(Ears::hears_netfilter);
+        !hears || live.netns_at(place.as_ref()).is_none_or(is_incomplete)
+    }
+
     fn add(&mut self, place: Place, now: Instant) {
         let number = self.next_number;
         self.next_number += 1;
+        self.ages = None;
         self.numbers.insert(number, place.clone());
         self.spots.insert(place, Spot::new(number, now));
     }

@@ -34,8 +34,8 @@ pub(super) struct Spot {
     retry: Option<(Instant, Duration)>,
     /// The end of the last reading of any of its parts.
     pub(super) read_at: Instant,
-    /// The beginning of the last reading of all of them.
-    pub(super) whole_at: Instant,
+    /// The beginning of the last reading of what is not announced.
+    pub(super) polled_at: Instant,
 }
 
 impl Spot {
@@ -50,7 +50,7 @@ impl Spot {
             sought: now,
             retry: None,
             read_at: now,
-            whole_at: now,
+            polled_at: now,
         }
     }
 
@@ -125,7 +125,7 @@ impl Spot {
         self.retry = None;
         self.read_at = now;
         if parts == Parts::ALL {
-            self.whole_at = began;
+            self.polled_at = began;
         }
     }
 }

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use super::list::remove_first;
 use super::{Backend, Change, Fact, FileName, Object, Part, TableAt};
 use crate::net::netfilter::{Chain, Netfilter, NfRule, Table};
-use crate::net::normal::{same_link, same_nf_rule};
+use crate::net::normal::same_nf_rule;
 use crate::net::snapshot::List;
-use crate::net::{AllocationFile, Host, IfName, Neigh, Netns, NetnsName, Observed, Ovs, Route, Rule, Snapshot};
+use crate::net::{AllocationFile, Host, IfName, Link, Neigh, Netns, NetnsName, Observed, Ovs, Route, Rule, Snapshot};
 
 impl Snapshot {
     /// Carries changes out, one after the other, then puts the lists that they
@@ -171,7 +171,7 @@ fn netns_object(netns: &mut Netns, change: &Change) {
     match change.object() {
         Some(Object::Link(_)) => {
             let (b, a) = sides!(change, Object::Link(link) => **link);
-            replace(&mut netns.links, b.as_ref(), a.as_ref(), |link| link.name.clone(), same_link);
+            replace(&mut netns.links, b.as_ref(), a.as_ref(), |link| link.name.clone(), Link::same_as);
         }
         Some(Object::Addr(_)) => {
             let (b, a) = sides!(change, Object::Addr(addr) => addr);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::list::{Edit, edits, in_order, keyed};
 use super::{Backend, Change, Fact, FileName, Object, Part, RuleAt, TableAt};
 use crate::net::netfilter::{Chain, Table};
-use crate::net::normal::{same_agent, same_fill, same_link, same_nf_rule, settled_tables};
-use crate::net::{AllocationFile, Family, Host, Netns, NetnsName, Observed, Ovs, Route, Rule, Snapshot};
+use crate::net::normal::{same_agent, same_fill, same_nf_rule, settled_tables};
+use crate::net::{AllocationFile, Family, Host, Link, Netns, NetnsName, Observed, Ovs, Route, Rule, Snapshot};
 
 /// The changes that lead from one snapshot to another, namespace by namespace.
 /// Flapping ([`Change::is_flapping`]) is among them: who tells people what
@@ -108,7 +108,7 @@ fn namespace(out: &mut Out, before: Option<&Observed<Arc<Netns>>>, after: Option
 
 fn parts(out: &mut Out, before: &Netns, after: &Netns) {
     out.part(&before.links, &after.links, Part::Links, |out, b, a| {
-        out.pairs(keyed(b, a, |link| link.name.clone(), same_link), |link| Object::Link(Box::new(link)));
+        out.pairs(keyed(b, a, |link| link.name.clone(), Link::same_as), |link| Object::Link(Box::new(link)));
     });
     out.part(&before.addrs, &after.addrs, Part::Addrs, |out, b, a| {
         out.pairs(keyed(b, a, |addr| (addr.dev.clone(), addr.address), PartialEq::eq), Object::Addr);

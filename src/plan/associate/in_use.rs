@@ -3,12 +3,15 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::net::Netns;
+use ipnet::IpNet;
+
+use crate::net::{Addr, Netns};
 use crate::neutron::NamespaceKind;
 use crate::topology::{FipKind, FloatingIp};
 
 use super::super::Refused;
 use super::Associate;
+use super::seat::Seat;
 use super::site::Site;
 
 /// Refuses what cannot be; passes what is so already.
@@ -20,13 +23,44 @@ pub(super) fn check(
 ) -> Result<(), Refused> {
     fixed(site, fixed_ip)?;
     floating(site, wanted, floating_ip)?;
-    let (floating_ip, fixed_ip) = (IpAddr::V4(floating_ip), IpAddr::V4(fixed_ip));
+    nobodys(site, wanted, FipKind::Distributed)
+}
+
+/// The same for a floating IP of a gateway port.
+pub(super) fn on_gateway(
+    seat: &Seat<'_>,
+    wanted: &Associate,
+    floating_ip: Ipv4Addr,
+    fixed_ip: Ipv4Addr,
+) -> Result<(), Refused> {
+    let address = IpAddr::V4(floating_ip);
+    if seat.port.addresses.is_empty() {
+        let what = format!("{} has no address on this node: another one acts for the router", seat.port.device);
+        return Err(Refused::NotDistributed(what));
+    }
+    fixed(&seat.site, fixed_ip)?;
+    in_subnet(&seat.subnets(), address)?;
+    let taken = |what: String| Err(Refused::Taken { address, what });
+    if seat.gateways().contains(&address) {
+        return taken("the external gateway".to_owned());
+    }
+    let is_host = |addr: &Addr| addr.dev == seat.port.device && addr.address.prefix_len() == 32;
+    if let Some(addr) = seat.netns.addrs().iter().find(|addr| addr.address.addr() == address && !is_host(addr)) {
+        return taken(format!("an address of {} in {}", addr.dev, seat.name));
+    }
+    let legacy = seat.site.qrouter == seat.name;
+    nobodys(&seat.site, wanted, if legacy { FipKind::Legacy } else { FipKind::Centralized })
+}
+
+/// Nothing on this node has either address, and nobody outside answered.
+fn nobodys(site: &Site<'_>, wanted: &Associate, kind: FipKind) -> Result<(), Refused> {
+    let (floating_ip, fixed_ip) = (wanted.floating_ip, wanted.fixed_ip);
     let own = |fip: &FloatingIp| fip.router == site.router.id;
     for fip in &site.topology.floating_ips {
         let same_network = fip.external_network.as_ref().is_none_or(|network| *network == site.network);
         // The same floating IP in another external network is another address.
-        if fip.floating_ip == Some(floating_ip) && same_network {
-            let here = own(fip) && fip.kind == FipKind::Distributed;
+        if fip.floating_ip == Some(floating_ip) && (same_network || site.network.is_empty()) {
+            let here = own(fip) && fip.kind == kind;
             let is_it = here && fip.fixed_ip.is_none_or(|fixed| fixed == fixed_ip);
             if !is_it {
                 let (fixed_ip, router) = (fip.fixed_ip, fip.router.clone());
@@ -45,6 +79,19 @@ pub(super) fn check(
         return Ok(());
     }
     Err(Refused::Answered { floating_ip, by: wanted.answered_by.clone() })
+}
+
+/// An address of a host in one of the subnets.
+fn in_subnet(subnets: &[IpNet], address: IpAddr) -> Result<(), Refused> {
+    let holders = || subnets.iter().filter(|net| net.contains(&address));
+    if holders().next().is_none() {
+        let subnets = subnets.iter().map(ToString::to_string).collect();
+        return Err(Refused::Outside { floating_ip: address, subnets });
+    }
+    if holders().all(|net| net.prefix_len() < 31 && (address == net.network() || address == net.broadcast())) {
+        return Err(Refused::Taken { address, what: "no address of a host in its subnet".to_owned() });
+    }
+    Ok(())
 }
 
 /// In a subnet of the router, and an instance's.
@@ -75,14 +122,7 @@ fn floating(site: &Site<'_>, wanted: &Associate, floating_ip: Ipv4Addr) -> Resul
     if site.external().is_none_or(|network| network.gateway_port.is_none()) {
         subnets.extend(wanted.gateway_port.as_ref().map(|port| port.address.trunc()));
     }
-    let holders = || subnets.iter().filter(|net| net.contains(&address));
-    if holders().next().is_none() {
-        let subnets = subnets.iter().map(ToString::to_string).collect();
-        return Err(Refused::Outside { floating_ip: address, subnets });
-    }
-    if holders().all(|net| net.prefix_len() < 31 && (address == net.network() || address == net.broadcast())) {
-        return taken("no address of a host in its subnet".to_owned());
-    }
+    in_subnet(&subnets, address)?;
     let gateways = site.external().map_or(&[][..], |network| &network.gateways);
     let told = wanted.gateway_port.as_ref();
     if gateways.contains(&address) || told.is_some_and(|port| port.gateway == address) {

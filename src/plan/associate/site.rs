@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use crate::net::netfilter::{NfFamily, RuleBody};
 use crate::net::{Netns, NetnsName, Observed, Route, RouteKind, Snapshot, TableId};
 use crate::neutron::{DeviceKind, Layout, NamespaceKind};
-use crate::topology::{ExternalNetwork, Router, RouterKind, Topology};
+use crate::topology::{ExternalNetwork, Router, Topology};
 
 use super::super::{Place, Refused, agent};
 
@@ -28,27 +28,32 @@ pub(in super::super) struct Site<'s> {
 }
 
 impl<'s> Site<'s> {
-    /// Finds the router (by id or beginning, else by the fixed IP's subnet) and
-    /// the network (by id or beginning, else where the router's pair leads, else
-    /// by the floating IP's subnet).
-    pub(in super::super) fn find(
-        (snapshot, topology): (&'s Snapshot, &'s Topology),
+    /// The router: by id or beginning, else by the fixed IP's subnet.
+    pub(super) fn router(
+        snapshot: &Snapshot,
+        topology: &'s Topology,
         router: Option<&str>,
-        network: Option<&str>,
-        (floating_ip, fixed_ip): (Ipv4Addr, Ipv4Addr),
-    ) -> Result<Self, Refused> {
+        fixed_ip: Ipv4Addr,
+    ) -> Result<&'s Router, Refused> {
         if let Some(why) = &snapshot.namespaces_unreadable {
             let what = "list of namespaces".to_owned();
             return Err(Refused::Unreadable { namespace: None, what, why: why.clone() });
         }
-        let router = match router {
-            Some(id) => by_id(topology, id)?,
-            None => by_subnet(topology, fixed_ip)?,
-        };
-        if matches!(router.kind, RouterKind::Legacy | RouterKind::LegacyHa) {
-            let what = format!("the router {} is a legacy router, not a distributed one", router.id);
-            return Err(Refused::NotDistributed(what));
+        match router {
+            Some(id) => by_id(topology, id),
+            None => by_subnet(topology, fixed_ip),
         }
+    }
+
+    /// That router, and the network by id or beginning, else where the router's
+    /// pair leads, else by the floating IP's subnet.
+    pub(super) fn find(
+        snapshot: &'s Snapshot,
+        topology: &'s Topology,
+        router: &'s Router,
+        network: Option<&str>,
+        floating_ip: Ipv4Addr,
+    ) -> Result<Self, Refused> {
         let network = match network {
             Some(id) => network_by_id(topology, id)?,
             None => network_of(snapshot, topology, router, floating_ip)?,
@@ -99,7 +104,7 @@ impl<'s> Site<'s> {
 }
 
 /// A namespace whose every part could be read; `None` where it is not there.
-fn readable<'s>(snapshot: &'s Snapshot, name: &NetnsName) -> Result<Option<&'s Netns>, Refused> {
+pub(super) fn readable<'s>(snapshot: &'s Snapshot, name: &NetnsName) -> Result<Option<&'s Netns>, Refused> {
     let unreadable = |what: &str, why: &str| {
         let (what, why) = (what.to_owned(), why.to_owned());
         Refused::Unreadable { namespace: Some(name.clone()), what, why }

@@ -78,7 +78,7 @@ fn by_others(netfilter: &Netfilter) -> Option<(Backend, Option<AgentPrefix>)> {
     nft.or_else(|| prefix(&netfilter.legacy).map(|prefix| (Backend::Legacy, Some(prefix))))
 }
 
-fn prefix(tables: &Observed<Vec<Table>>) -> Option<AgentPrefix> {
+pub(super) fn prefix(tables: &Observed<Vec<Table>>) -> Option<AgentPrefix> {
     let nat = tables.seen()?.iter().find(|table| table.family == NfFamily::Ip && table.name == "nat")?;
     AgentPrefix::detect(nat)
 }
@@ -92,11 +92,11 @@ fn agents_namespaces<'s>(site: &Site<'s>) -> impl Iterator<Item = &'s Netns> {
     [site.inner].into_iter().chain(all.map(|(_, netns)| netns))
 }
 
-fn tables(netns: &Netns) -> impl Iterator<Item = &Table> {
+pub(super) fn tables(netns: &Netns) -> impl Iterator<Item = &Table> {
     netns.netfilter.seen().into_iter().flat_map(|netfilter| netfilter.named(NfFamily::Ip, "nat"))
 }
 
-fn random_fully(table: &Table) -> Option<bool> {
+pub(super) fn random_fully(table: &Table) -> Option<bool> {
     let chains = table.chains.iter().filter(|chain| chain.name.ends_with("snat"));
     chains.flat_map(|chain| &chain.rules).find_map(|rule| match &rule.body {
         RuleBody::Words(words) => match &words.target {

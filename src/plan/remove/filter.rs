@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::net::IfName;
 use crate::net::netfilter::{Backend, Chain, Match, NfFamily, NfRule, RuleBody, RuleWords, Table, Target};
+use crate::net::{IfName, Netns};
 use crate::neutron::{AgentPrefix, Layout, plain_jump};
 
 use super::super::associate::Site;
@@ -21,7 +21,7 @@ pub(super) struct Association<'a> {
 
 /// One edit for each table that has such rules.
 pub(super) fn deletions(site: &Site<'_>, of: &Association<'_>) -> Vec<TableEdit> {
-    each_table(site, |table, prefix, chain, rule| match (table.name.as_str(), &rule.body) {
+    each_table(site.inner, |table, prefix, chain, rule| match (table.name.as_str(), &rule.body) {
         ("nat", RuleBody::Words(words)) => {
             translates(words, of) || of.is_last && frames(site, prefix, chain, rule, of.rfp)
         }
@@ -30,9 +30,24 @@ pub(super) fn deletions(site: &Site<'_>, of: &Association<'_>) -> Vec<TableEdit>
     })
 }
 
+/// The same for a floating IP of a gateway port, which shares nothing with
+/// others; the chains of port forwardings are not its own.
+pub(super) fn on_gateway(netns: &Netns, floating: IpAddr, fixed: Option<IpAddr>) -> Vec<TableEdit> {
+    let none = IfName::from("");
+    let of = Association { floating, fixed, rfp: &none, is_last: false };
+    each_table(netns, |table, prefix, chain, rule| match (table.name.as_str(), &rule.body) {
+        ("nat", RuleBody::Words(words)) => {
+            let own = ["PREROUTING", "OUTPUT", "float-snat"].iter().any(|name| chain.name == prefix.chain(name));
+            own && translates(words, &of)
+        }
+        ("mangle", RuleBody::Words(words)) => marks(prefix, chain, words, &of),
+        _ => false,
+    })
+}
+
 /// The marks and drops of address scopes that hang on a device.
 pub(super) fn scopes(site: &Site<'_>, dev: &IfName) -> Vec<TableEdit> {
-    each_table(site, |_, prefix, chain, rule| {
+    each_table(site.inner, |_, prefix, chain, rule| {
         let names = |m: &Match| match m {
             Match::InIface { name, .. } | Match::OutIface { name, .. } => name == dev.as_str(),
             _ => false,
@@ -43,8 +58,8 @@ pub(super) fn scopes(site: &Site<'_>, dev: &IfName) -> Vec<TableEdit> {
 
 /// Deletions of the rules of the agent's chains that are meant: within a chain
 /// the last one first, so that each can go back to its place.
-fn each_table(site: &Site<'_>, is_meant: impl Fn(&Table, &AgentPrefix, &Chain, &NfRule) -> bool) -> Vec<TableEdit> {
-    let Some(netfilter) = site.inner.netfilter.seen() else { return Vec::new() };
+fn each_table(netns: &Netns, is_meant: impl Fn(&Table, &AgentPrefix, &Chain, &NfRule) -> bool) -> Vec<TableEdit> {
+    let Some(netfilter) = netns.netfilter.seen() else { return Vec::new() };
     let mut edits = Vec::new();
     for (backend, tables) in [(Backend::Nft, &netfilter.nft), (Backend::Legacy, &netfilter.legacy)] {
         let tables: &[Table] = tables.seen().map_or(&[], Vec::as_slice);

@@ -1,17 +1,12 @@
 //! The pair between a router and the fip namespace, taken away piece by piece,
 //! so that the whole can be put back.
 
-use crate::net::{FileName, IfName, Link, NeighState, Netns};
+use crate::net::{FileName, Link};
 use crate::neutron::{LinkLocalPair, PairEntry, RouterPrefix};
 
 use super::super::associate::Site;
-use super::super::{Action, LinkSetting, Object, Place, Plan, Veth, VethEnd};
+use super::super::{Action, Object, Place, Plan, Veth, VethEnd, bare};
 use super::{filter, lines};
-
-/// `RTPROT_KERNEL`: goes and comes by itself.
-const KERNEL: u8 = 2;
-/// `RT_SCOPE_LINK`: an address that the kernel makes up for itself (IPv6).
-const SCOPE_LINK: u8 = 253;
 
 /// Adds the steps; nothing where the router has no pair.
 pub(super) fn steps(plan: &mut Plan, site: &Site<'_>) {
@@ -29,13 +24,13 @@ pub(super) fn steps(plan: &mut Plan, site: &Site<'_>) {
     }
     let ends = [(&router, Some(site.inner), &rfp), (&fip, site.outer, &fpr)];
     for (place, netns, dev) in ends {
-        routes_and_neighbours(plan, place, netns, dev);
+        all(plan, place, netns.map(|netns| bare::routes_and_neighbours(netns, dev)).unwrap_or_default());
     }
     for edit in filter::scopes(site, &rfp) {
         plan.push(&router, Action::Netfilter(edit));
     }
     for (place, netns, dev) in ends {
-        addresses(plan, place, netns, dev);
+        all(plan, place, netns.map(|netns| bare::addresses(netns, dev)).unwrap_or_default());
     }
     if let (Some(end), Some(peer)) = (site.inner.link(&rfp), site.outer.and_then(|netns| netns.link(&fpr))) {
         let whole = |link: &Link| VethEnd { name: link.name.clone(), mac: link.mac, mtu: Some(link.mtu) };
@@ -60,31 +55,11 @@ pub(super) fn warnings(site: &Site<'_>) -> Vec<String> {
         .collect()
 }
 
-fn routes_and_neighbours(plan: &mut Plan, place: &Place, netns: Option<&Netns>, dev: &IfName) {
-    let Some(netns) = netns else { return };
-    let own = netns.routes().iter().filter(|route| route.dev() == Some(dev) && route.protocol != KERNEL);
-    for route in own {
-        let is_done = plan.steps.iter().any(|step| step.action == Action::Delete(Object::Route(route.clone())));
-        if !is_done {
-            plan.push(place, Action::Delete(Object::Route(route.clone())));
+/// Adds what is not done by an earlier step.
+fn all(plan: &mut Plan, place: &Place, actions: Vec<Action>) {
+    for action in actions {
+        if !plan.steps.iter().any(|step| step.action == action) {
+            plan.push(place, action);
         }
-    }
-    let set = |neigh: &&crate::net::Neigh| neigh.dev == *dev && neigh.state == NeighState::Permanent && !neigh.proxy;
-    for neigh in netns.neighs().iter().filter(set) {
-        plan.push(place, Action::Delete(Object::Neigh(neigh.clone())));
-    }
-}
-
-fn addresses(plan: &mut Plan, place: &Place, netns: Option<&Netns>, dev: &IfName) {
-    let Some(netns) = netns else { return };
-    for addr in netns.addrs().iter().filter(|addr| addr.dev == *dev && addr.scope != SCOPE_LINK) {
-        let is_done = plan.steps.iter().any(|step| step.action == Action::Delete(Object::Addr(addr.clone())));
-        if !is_done {
-            plan.push(place, Action::Delete(Object::Addr(addr.clone())));
-        }
-    }
-    if netns.link(dev).is_some_and(Link::is_up) {
-        let (to, from) = (LinkSetting::Up(false), Some(LinkSetting::Up(true)));
-        plan.push(place, Action::SetLink { dev: dev.clone(), to, from });
     }
 }

@@ -18,7 +18,9 @@ pub(super) enum Converted {
 /// A change of a repair, in the light of the others.
 pub(super) fn convert(change: &Change, mend: &[Change], snapshot: &Snapshot) -> Converted {
     let steps = match (&change.before, &change.after) {
-        (None, Some(Thing::Link(link))) => veth::new(change, link, mend),
+        (None, Some(Thing::Link(link))) => veth::moved(change, mend).or_else(|| veth::new(change, link, mend)),
+        // Where it comes to, it is taken from here.
+        (Some(Thing::Link(_)), None) if veth::moves(change, mend) => Some(Vec::new()),
         (Some(Thing::Link(link)), None) => veth::old(change, link, snapshot),
         (Some(Thing::Route(before)), Some(Thing::Route(after))) => {
             let same_place = (before.table, before.dst, before.tos, before.metric)

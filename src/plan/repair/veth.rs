@@ -1,4 +1,5 @@
-//! Devices of a pair that come or go, as steps: two changes make one pair.
+//! Devices of a pair that come, go, or come from elsewhere, as steps: two changes
+//! make one pair, or one move.
 
 use crate::net::{Change, IFF_UP, Link, Netns, NetnsName, Object as Thing, Peer, Snapshot};
 
@@ -25,6 +26,34 @@ pub(super) fn new(change: &Change, link: &Link, mend: &[Change]) -> Option<Vec<A
         actions.push(Action::up(&link.name));
     }
     Some(actions)
+}
+
+/// A device that comes from another namespace: it goes there, in another of these
+/// changes. `None` for one that is made.
+pub(super) fn moved(change: &Change, mend: &[Change]) -> Option<Vec<Action>> {
+    let Some(Thing::Link(link)) = &change.after else { return None };
+    let place = |change: &Change| change.netns.clone().map_or(Place::Host, Place::Netns);
+    let from = mend.iter().find(|other| is_move(other, change))?;
+    let mut actions = vec![Action::Move { dev: link.name.clone(), from: place(from), to: place(change) }];
+    if link.flags & IFF_UP != 0 {
+        actions.push(Action::up(&link.name));
+    }
+    Some(actions)
+}
+
+/// Whether a device that goes comes to another namespace.
+pub(super) fn moves(change: &Change, mend: &[Change]) -> bool {
+    mend.iter().any(|other| is_move(change, other))
+}
+
+/// The same device, by its name and hardware address.
+fn is_move(goes: &Change, comes: &Change) -> bool {
+    match (&goes.before, &goes.after, &comes.before, &comes.after) {
+        (Some(Thing::Link(one)), None, None, Some(Thing::Link(other))) => {
+            goes.netns != comes.netns && (&one.name, one.mac) == (&other.name, other.mac)
+        }
+        _ => false,
+    }
 }
 
 /// An end that goes, and the other one with it. `None` where the other one was

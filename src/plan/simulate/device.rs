@@ -24,11 +24,6 @@ pub(super) fn add_veth(snapshot: &Snapshot, place: &Place, pair: &Veth) -> Vec<C
     }
     let index = free_index(here, 0);
     let peer_index = free_index(there, u32::from(*place == pair.peer_netns));
-    let points_at = |other: &Place, index: u32, from: &Place| match other {
-        same if same == from => Peer::Here(index),
-        Place::Host => Peer::Host(index),
-        Place::Netns(name) => Peer::In(name.clone(), index),
-    };
     let end = |netns: &Netns, end: &VethEnd, index: u32, other: u32, peer: Peer| {
         let apart = !matches!(peer, Peer::Here(_));
         let link = device(netns, &end.name, "veth", index);
@@ -71,17 +66,60 @@ pub(super) fn add_internal(snapshot: &Snapshot, port: &SwitchPort) -> Vec<Change
     }
 }
 
+/// A device that is off goes to another namespace, and loses what stood on it and
+/// its bridge (`dev_change_net_namespace`). It keeps its index where that is free.
+pub(super) fn moved(snapshot: &Snapshot, name: &IfName, from: &Place, to: &Place) -> Vec<Change> {
+    let (Some(here), Some(there)) = (from.seen(snapshot), to.seen(snapshot)) else { return Vec::new() };
+    let Some(link) = here.link(name).filter(|_| from != to && there.link(name).is_none()) else { return Vec::new() };
+    let is_taken = there.links().iter().any(|other| other.index == link.index);
+    let index = if is_taken { free_index(there, 0) } else { link.index };
+    let other = other_end(link, from);
+    let arrived = Link {
+        mac: link.mac,
+        mtu: link.mtu,
+        link: link.link,
+        link_netnsid: other.as_ref().filter(|(place, _)| place != to).map(|_| 0),
+        peer: other.as_ref().map_or_else(|| link.peer.clone(), |(place, index)| Some(points_at(place, *index, to))),
+        ..device(there, name, link.kind.as_deref().unwrap_or_default(), index)
+    };
+    let mut changes = unregistered(here, from, link);
+    changes.extend(registered(there, to, Link { kind: link.kind.clone(), ..arrived }));
+    let peer = other.and_then(|(place, at)| {
+        let peer = place.seen(snapshot)?.links().iter().find(|peer| peer.index == at)?;
+        let link_netnsid = (place != *to).then_some(0);
+        let after = Link { link: Some(index), link_netnsid, peer: Some(points_at(to, index, &place)), ..peer.clone() };
+        let boxed = |link: Link| Some(Thing::Link(Box::new(link)));
+        Some(Change::new(place.name().cloned(), boxed(peer.clone()), boxed(after)))
+    });
+    changes.extend(peer);
+    changes
+}
+
+/// Where the other end of a pair stands, and its index.
+fn other_end(link: &Link, here: &Place) -> Option<(Place, u32)> {
+    match link.peer.as_ref()? {
+        Peer::In(name, index) => Some((Place::Netns(name.clone()), *index)),
+        Peer::Host(index) => Some((Place::Host, *index)),
+        Peer::Here(index) => Some((here.clone(), *index)),
+        Peer::Elsewhere => None,
+    }
+}
+
+/// An end in `other`, as it is seen from another place.
+fn points_at(other: &Place, index: u32, from: &Place) -> Peer {
+    match other {
+        same if same == from => Peer::Here(index),
+        Place::Host => Peer::Host(index),
+        Place::Netns(name) => Peer::In(name.clone(), index),
+    }
+}
+
 /// A device goes, with everything on it and with the other end of its pair.
 pub(super) fn delete(snapshot: &Snapshot, place: Option<&NetnsName>, name: &IfName) -> Vec<Change> {
     let here = place.cloned().map_or(Place::Host, Place::Netns);
     let Some(netns) = here.seen(snapshot) else { return Vec::new() };
     let Some(link) = netns.link(name) else { return Vec::new() };
-    let other = match &link.peer {
-        Some(Peer::In(name, index)) => Some((Place::Netns(name.clone()), *index)),
-        Some(Peer::Host(index)) => Some((Place::Host, *index)),
-        Some(Peer::Here(index)) => Some((here.clone(), *index)),
-        Some(Peer::Elsewhere) | None => None,
-    };
+    let other = other_end(link, &here);
     let mut changes = unregistered(netns, &here, link);
     if let Some((there, index)) = other
         && let Some(netns) = there.seen(snapshot)

@@ -77,6 +77,16 @@ pub(super) fn other_end(here: Here<'_>, dev: &IfName, to: &LinkSetting) -> Vec<C
     changes(place, effects)
 }
 
+/// Why the other end of a pair has no signal is found out when all is done: the
+/// device that took it may stand elsewhere by then.
+pub(super) fn other_end_looked_at(here: Here<'_>, dev: &IfName) -> Vec<Change> {
+    let Some((place, netns, peer)) = here.netns.link(dev).and_then(|link| peer_of(here, link)) else {
+        return Vec::new();
+    };
+    let after = carrying(netns, peer, false);
+    if peer.flags & IFF_UP == 0 || after == *peer { Vec::new() } else { changes(place, [became(peer, after)]) }
+}
+
 fn on(here: Here<'_>, link: &Link) -> Vec<Effect> {
     let netns = here.netns;
     // One whose other end we cannot see is taken to have a signal.

@@ -48,7 +48,7 @@ pub fn check(
     if !shown.has_faults() && !shown.has_doubts() && narrowed.pick.is_all() {
         let is_its = |fip: &&FloatingIp| narrowed.floating_ip.is_none_or(|only| std::ptr::eq(only, *fip));
         let states = states(topology, judged.findings);
-        let standings = topology.floating_ips.iter().zip(&states).filter(|(fip, _)| is_its(fip));
+        let standings = topology.fips().zip(&states).filter(|(fip, _)| is_its(fip));
         let not_whole: Vec<(&FloatingIp, FipState)> = standings
             .map(|(fip, standing)| (fip, standing.state))
             .filter(|(_, state)| *state != FipState::Ok)

@@ -16,7 +16,7 @@ use crate::topology::{
 /// External networks, routers and floating IPs of the node.
 pub fn list(snapshot: &Snapshot, topology: &Topology, judged: Judged<'_>, style: Style) -> String {
     let states = states(topology, judged.findings);
-    let rows: Vec<Row<'_>> = topology.floating_ips.iter().zip(&states).collect();
+    let rows: Vec<Row<'_>> = topology.fips().zip(&states).collect();
     let node = cut(&style.plain(&snapshot.node), 40, style.ascii);
     let lead = format!("{}   ", style.ink(Tone::Strong, &node));
     let mut out = style.block(&lead, node.width() + 3, Tone::Plain, &about(snapshot));

@@ -250,7 +250,7 @@ fn neighbour(to: &Neighbour) -> String {
 /// The first link of the chain that carries the packet which does not hold.
 fn fault(topology: &Topology, walk: &Walk) -> Option<String> {
     let broken = |link: &&ChainLink| !link.advisory && matches!(link.state, LinkState::Missing | LinkState::Wrong);
-    topology.floating_ips.iter().find_map(|fip| {
+    topology.fips().find_map(|fip| {
         let links = match () {
             () if fip.floating_ip == Some(walk.sent.dst.into()) => fip.links(Direction::Inbound),
             () if fip.fixed_ip == Some(walk.sent.src.into()) => fip.links(Direction::Outbound),
@@ -291,7 +291,7 @@ fn advice(topology: &Topology, walk: &Walk) -> Vec<String> {
             let is = |address| fip.floating_ip == Some(address) || fip.fixed_ip == Some(address);
             is(walk.sent.src.into()) || is(walk.sent.dst.into())
         };
-        let found = topology.floating_ips.iter().find(about);
+        let found = topology.fips().find(about);
         out.extend(found.and_then(|fip| fip.floating_ip.or(fip.fixed_ip)).map(|ip| format!("fipscope show {ip}")));
     }
     let differs = walk.hops.iter().filter(|hop| matches!(hop.kernel, Kernel::Differs(_)));

@@ -46,7 +46,7 @@ impl<'v, 'n, 'a> Place<'v, 'n, 'a> {
         } else {
             (view.qrouter, &view.router.qrouter)
         };
-        let qg = space.devices(DeviceKind::RouterGateway).next();
+        let qg = space.devices(DeviceKind::RouterGateway).first().copied();
         Self { view, space, name, qg, standby: is_standby(space) }
     }
 
@@ -66,7 +66,7 @@ impl<'v, 'n, 'a> Place<'v, 'n, 'a> {
         seen!(self.space.link(""));
         let Some(link) = self.qg else { return Verdict::missing("qg-… up with the router's external address") };
         let expected = format!("{} up", link.name);
-        match device_fault(link, self.view.node.is_dead_port(link.name.as_str())) {
+        match device_fault(link, self.view.host.is_dead_port(link.name.as_str())) {
             Some(fault) => Verdict::wrong(expected, fault).shown(link),
             None => Verdict::ok(link).shown_all(seen!(self.space.addrs(link.name.as_str()))),
         }
@@ -188,7 +188,7 @@ impl Subnets {
         };
 
         // Without the router namespace here, the snat namespace's port tells the subnet.
-        let away = (!legacy && !view.qrouter.here)
+        let away = (!legacy && !view.qrouter.is_here())
             .then_some("the router has no namespace here; the instance's node does this");
         let (space, kind) =
             if away.is_some() { (view.snat, DeviceKind::Snat) } else { (view.qrouter, DeviceKind::Internal) };
@@ -265,7 +265,7 @@ fn sg_port(view: &View, fixed_ip: Option<IpAddr>, sg: Option<&Addr>) -> Verdict 
 
 /// The HA port stands here, and has not the address that the primary has.
 fn is_standby(space: &Space) -> bool {
-    space.devices(DeviceKind::Ha).next().is_some_and(|link| {
+    space.devices(DeviceKind::Ha).first().is_some_and(|link| {
         let Ok(mut addrs) = space.addrs(link.name.as_str()) else { return false };
         !addrs.any(|addr| matches!(addr.address.addr(), IpAddr::V4(address) if HA_PRIMARY_NETWORK.contains(&address)))
     })

@@ -9,13 +9,13 @@ use super::router::one_way;
 use super::verdict::{Verdict, device_fault, seen};
 use super::{View, word};
 use crate::net::{IfName, Link, Route, Rule, TableId};
-use crate::neutron::{Layout, LinkLocalPair};
+use crate::neutron::{DeviceKind, Layout, LinkLocalPair};
 use crate::topology::index::default_v4;
 
 /// The agent gateway port of the router's fip namespace; of several the one
 /// that the router's default route leads through.
 pub(super) fn agent_gateway<'a>(view: &View<'_, 'a>) -> Option<&'a Link> {
-    let ports = view.node.agent_gateways(&view.router.fip);
+    let ports = view.fip.devices(DeviceKind::AgentGateway);
     let chosen = default_route(view).and_then(Route::dev);
     ports.iter().find(|link| Some(&link.name) == chosen).or(ports.first()).copied()
 }
@@ -69,7 +69,7 @@ pub(super) fn iif_rule(view: &View) -> Verdict {
 /// The default route to the external gateway: in the router's own table from
 /// 9.3, in main before.
 pub(super) fn fip_default(view: &View) -> Verdict {
-    let ports = view.node.agent_gateways(&view.router.fip);
+    let ports = view.fip.devices(DeviceKind::AgentGateway);
     let device = agent_gateway(view).map_or_else(|| IfName::from("fg-?"), |link| link.name.clone());
     let Some(table) = table(view) else {
         return Verdict::unknown("neither fpr's address nor a rule tells the router's table");
@@ -85,21 +85,20 @@ pub(super) fn fip_default(view: &View) -> Verdict {
 /// The gateway that another router of the same fip namespace uses: what ours
 /// would be, where our own route is gone.
 fn other_gateway(view: &View, ours: TableId) -> Option<IpAddr> {
-    let siblings = view.node.routers.iter().filter(|router| router.fip == view.router.fip).take(8);
-    let tables = siblings.filter_map(|router| router.pair.addresses).map(LinkLocalPair::table);
+    let tables = view.siblings.iter().copied().map(LinkLocalPair::table);
     let routes = [ours].into_iter().chain(tables).chain([TableId::MAIN]);
     routes.filter_map(|table| view.fip.routes(table, default_v4()).ok()).flatten().find_map(|route| route.via())
 }
 
 /// The agent gateway port is up, has an address, and is the only one.
 pub(super) fn gateway_port(view: &View) -> Verdict {
-    let ports = view.node.agent_gateways(&view.router.fip);
+    let ports = view.fip.devices(DeviceKind::AgentGateway);
     seen!(view.fip.link(""));
     let expected = "fg-… up with an address on the external network";
     let Some(link) = agent_gateway(view) else { return Verdict::missing(expected) };
     let expected = format!("{} up with an address on the external network", link.name);
     let addrs: Vec<_> = seen!(view.fip.addrs(link.name.as_str())).collect();
-    if let Some(fault) = device_fault(link, view.node.is_dead_port(link.name.as_str())) {
+    if let Some(fault) = device_fault(link, view.host.is_dead_port(link.name.as_str())) {
         return Verdict::wrong(expected, fault).shown(link);
     }
     if addrs.is_empty() {

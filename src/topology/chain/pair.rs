@@ -14,12 +14,12 @@ pub(super) fn rfp(view: &View) -> Verdict {
     if !verdict.is_ok() {
         return verdict;
     }
-    let Some(link) = pair.rfp else { return verdict };
+    let Some(link) = &pair.rfp else { return verdict };
     if let Some(astray) = &pair.astray {
         let expected = format!("{device} with its peer {} in {}", view.router.prefix.fpr(), view.router.fip);
         return Verdict::wrong(expected, astray.clone()).shown(link);
     }
-    match pair.fpr {
+    match &pair.fpr {
         Some(fpr) if fpr.mtu != link.mtu => {
             let actual = format!("mtu {}, but {} has mtu {}", link.mtu, fpr.name, fpr.mtu);
             Verdict::wrong(format!("the same mtu as {}", fpr.name), actual).shown(link).shown(fpr).advisory()
@@ -31,7 +31,8 @@ pub(super) fn rfp(view: &View) -> Verdict {
 /// The end in the fip namespace.
 pub(super) fn fpr(view: &View) -> Verdict {
     let device = view.router.prefix.fpr();
-    if view.router.pair.fpr.is_none() && view.fip.here && view.fip.link(device.as_str()).is_ok_and(|l| l.is_some()) {
+    if view.router.pair.fpr.is_none() && view.fip.is_here() && view.fip.link(device.as_str()).is_ok_and(|l| l.is_some())
+    {
         // A device of that name stands there, but it is another router's.
         return Verdict::missing(format!("{device}, the peer of {}", view.router.prefix.rfp()));
     }
@@ -61,14 +62,14 @@ fn end(space: &Space, device: &IfName, address: Option<String>) -> Verdict {
 pub(super) fn rfp_neighbour(view: &View) -> Verdict {
     let pair = &view.router.pair;
     let address = pair.addresses.map(LinkLocalPair::fpr);
-    peer(view.qrouter, &view.router.prefix.rfp(), address, pair.fpr)
+    peer(view.qrouter, &view.router.prefix.rfp(), address, pair.fpr.as_ref())
 }
 
 /// What fpr knows of rfp.
 pub(super) fn fpr_neighbour(view: &View) -> Verdict {
     let pair = &view.router.pair;
     let address = pair.addresses.map(LinkLocalPair::rfp);
-    peer(view.fip, &view.router.prefix.fpr(), address, pair.rfp)
+    peer(view.fip, &view.router.prefix.fpr(), address, pair.rfp.as_ref())
 }
 
 /// An entry is set by the agent from 14.0.0 (also 13.0.2, 12.0.5, 11.0.7);

@@ -13,14 +13,14 @@ use crate::topology::index::{Space, default_v4};
 
 /// The port whose subnet holds an address.
 pub(super) fn port_of<'a>(space: &Space<'a>, kind: DeviceKind, address: IpAddr) -> Option<&'a Addr> {
-    let mut addrs = space.devices(kind).filter_map(|link| space.addrs(link.name.as_str()).ok()).flatten();
+    let mut addrs = space.devices(kind).iter().filter_map(|link| space.addrs(link.name.as_str()).ok()).flatten();
     addrs.find(|addr| addr.address.contains(&address))
 }
 
 /// The fixed IP lies in a subnet of the router.
 pub(super) fn vm(space: &Space, kind: DeviceKind, fixed_ip: Option<IpAddr>) -> Verdict {
     let Some(fixed) = fixed_ip else { return Verdict::unknown("nothing here tells the fixed IP") };
-    let devices: Vec<&str> = space.devices(kind).map(|link| link.name.as_str()).collect();
+    let devices: Vec<&str> = space.devices(kind).iter().map(|link| link.name.as_str()).collect();
     let mut subnets = Vec::new();
     for device in devices {
         for addr in seen!(space.addrs(device)) {
@@ -41,7 +41,7 @@ pub(super) fn port(view: &View, space: &Space, device: Option<&IfName>) -> Verdi
     let Some(device) = device else { return Verdict::unknown("no port of the router is on the fixed IP's subnet") };
     let Some(link) = seen!(space.link(device.as_str())) else { return Verdict::missing(format!("{device} up")) };
     let addrs = seen!(space.addrs(device.as_str()));
-    match device_fault(link, view.node.is_dead_port(device.as_str())) {
+    match device_fault(link, view.host.is_dead_port(device.as_str())) {
         Some(fault) => Verdict::wrong(format!("{device} up"), fault).shown(link),
         None => Verdict::ok(link).shown_all(addrs),
     }
@@ -74,7 +74,7 @@ pub(super) fn neighbour(space: &Space, device: Option<&IfName>, fixed_ip: Option
 /// before the subnet's own rule.
 pub(super) fn fip_rule(view: &View, fixed_ip: Option<IpAddr>, floating_ip: Option<IpAddr>) -> Verdict {
     let Some(fixed) = fixed_ip else { return Verdict::unknown("nothing here tells the fixed IP") };
-    let priority = floating_ip.and_then(|address| view.file.priorities(address).first().copied());
+    let priority = floating_ip.and_then(|address| view.host.priorities(address).first().copied());
     let priority = priority.map_or_else(
         || format!("{}..{}", FIP_PRIORITIES.start(), FIP_PRIORITIES.end()),
         |priority| priority.to_string(),

@@ -26,16 +26,16 @@ pub struct Offer {
 }
 
 impl Offer {
-    fn new(text: impl ToString, note: String) -> Self {
-        Self { text: printable(&text.to_string(), LIMIT), note: printable(&note, 2 * LIMIT) }
+    fn new(text: &impl ToString, note: &str) -> Self {
+        Self { text: printable(&text.to_string(), LIMIT), note: printable(note, 2 * LIMIT) }
     }
 
     /// The beginning of a subnet's addresses: what they have in common.
-    fn subnet(net: &IpNet, note: String) -> Self {
+    fn subnet(net: &IpNet, note: &str) -> Self {
         let whole = usize::from(net.prefix_len() / 8).min(3);
         let text = net.network().to_string();
         let common: String = text.split_inclusive('.').take(whole).collect();
-        Self::new(common, note)
+        Self::new(&common, note)
     }
 }
 
@@ -46,11 +46,11 @@ pub(super) fn offers(form: &Form, node: &Node) -> Vec<Offer> {
         Field::FixedIp => fixed_ips(form, node),
         Field::Router => routers(node),
         Field::Network => networks(node),
-        Field::Layout => LAYOUTS.iter().map(|layout| Offer::new(layout.word(), String::new())).collect(),
+        Field::Layout => LAYOUTS.iter().map(|layout| Offer::new(&layout.word(), "")).collect(),
         Field::Bridge => bridges(node),
         Field::Gateway => {
             let known = node.topology.external_networks.iter().flat_map(|network| &network.gateways);
-            known.filter(|gateway| gateway.is_ipv4()).map(|gateway| Offer::new(gateway, String::new())).collect()
+            known.filter(|gateway| gateway.is_ipv4()).map(|gateway| Offer::new(gateway, "")).collect()
         }
         Field::Neutron | Field::PortId | Field::PortAddress | Field::PortMac | Field::Vlan => Vec::new(),
     };
@@ -69,14 +69,14 @@ fn floating_ips(node: &Node) -> Vec<Offer> {
         .map(|entry| entry.floating_ip)
         .filter(|ip| !here.contains(ip))
         .collect();
-    let known = written.iter().map(|address| Offer::new(address, "in fip-priorities, not on this node".to_owned()));
+    let known = written.iter().map(|address| Offer::new(address, "in fip-priorities, not on this node"));
     known.chain(node.topology.external_networks.iter().flat_map(subnets)).collect()
 }
 
 fn subnets(network: &ExternalNetwork) -> Vec<Offer> {
     let nets = network.gateway_port.iter().flat_map(|port| &port.addresses).filter(|net| net.addr().is_ipv4());
     let note = |net: &IpNet| format!("{} of the external network {}", net.trunc(), short(&network.id));
-    nets.map(|net| Offer::subnet(net, note(net))).collect()
+    nets.map(|net| Offer::subnet(net, &note(net))).collect()
 }
 
 /// Instances that have no floating IP, and the subnets.
@@ -98,11 +98,11 @@ fn fixed_ips(form: &Form, node: &Node) -> Vec<Offer> {
     let mut known: Vec<(IpAddr, String)> = neighs.map(|neigh| (neigh.address, neigh.dev.to_string())).collect();
     known.sort_unstable();
     known.dedup();
-    let instances = known.iter().map(|(address, dev)| Offer::new(address, format!("neighbour on {dev}")));
+    let instances = known.iter().map(|(address, dev)| Offer::new(address, &format!("neighbour on {dev}")));
     let ports = routers().flat_map(|router| &router.internal);
     let nets = ports.flat_map(|port| port.addresses.iter().map(move |net| (net, &port.device)));
     let nets = nets.filter(|(net, _)| net.addr().is_ipv4());
-    instances.chain(nets.map(|(net, dev)| Offer::subnet(net, format!("{} on {dev}", net.trunc())))).collect()
+    instances.chain(nets.map(|(net, dev)| Offer::subnet(net, &format!("{} on {dev}", net.trunc())))).collect()
 }
 
 fn routers(node: &Node) -> Vec<Offer> {
@@ -111,7 +111,7 @@ fn routers(node: &Node) -> Vec<Offer> {
         let nets = router.internal.iter().flat_map(|port| &port.addresses).filter(|net| net.addr().is_ipv4());
         nets.take(4).map(|net| net.trunc().to_string()).collect::<Vec<_>>().join(", ")
     };
-    all.map(|router| Offer::new(&router.id, nets(router))).collect()
+    all.map(|router| Offer::new(&router.id, &nets(router))).collect()
 }
 
 /// Whether floating IPs of that router are made on this node.
@@ -122,7 +122,7 @@ pub(in crate::tui) fn can_have(router: &Router) -> bool {
 /// The external networks that stand here.
 fn networks(node: &Node) -> Vec<Offer> {
     let all = node.topology.external_networks.iter();
-    all.map(|network| Offer::new(&network.id, NamespaceKind::Fip.name(&short(&network.id)).to_string())).collect()
+    all.map(|network| Offer::new(&network.id, NamespaceKind::Fip.name(&short(&network.id)).as_str())).collect()
 }
 
 /// Bridges of the host: Open vSwitch's, and Linux's.
@@ -132,5 +132,5 @@ fn bridges(node: &Node) -> Vec<Offer> {
     let links = host.netns.seen().into_iter().flat_map(|netns| netns.links());
     let linux = links.filter(|link| link.kind.as_deref() == Some("bridge"));
     let all: BTreeSet<(String, &str)> = ovs.chain(linux.map(|link| (link.name.to_string(), "Linux bridge"))).collect();
-    all.into_iter().map(|(name, kind)| Offer::new(name, kind.to_owned())).collect()
+    all.into_iter().map(|(name, kind)| Offer::new(&name, kind)).collect()
 }

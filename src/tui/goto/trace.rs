@@ -48,7 +48,7 @@ pub(super) fn candidates(node: &Node, rest: &str) -> Vec<String> {
 /// Addresses that this node knows: instances first as sources, what lies
 /// outside first as destinations.
 fn addresses(node: &Node, destination: bool) -> Vec<String> {
-    let all = node.topology.floating_ips.iter();
+    let all = node.topology.fips();
     let fixed = all.clone().filter_map(|fip| fip.fixed_ip);
     let floating = all.filter_map(|fip| fip.floating_ip);
     let outside = std::iter::once(IpAddr::V4(OUTSIDE));

@@ -56,7 +56,7 @@ impl Row {
     pub fn id(&self, topology: &Topology) -> Option<RowId> {
         match *self {
             Self::Heading(_) => None,
-            Self::Fip(at) => topology.floating_ips.get(at).map(|fip| RowId::Fip(FipId::from(fip))),
+            Self::Fip(at) => topology.fip(at).map(|fip| RowId::Fip(FipId::from(fip))),
             Self::Router(at) => topology.routers.get(at).map(|router| RowId::Router(router.id.clone())),
             Self::Blind(at) => {
                 topology.blind.get(at).map(|blind| RowId::Blind(blind.namespace.clone(), blind.part.clone()))

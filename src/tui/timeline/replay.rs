@@ -10,9 +10,9 @@ use crate::net::{Recorded, Snapshot};
 impl Timeline {
     /// What a recording holds: the node at first, and what changed. None of it is
     /// ever forgotten. What the changes did to the findings is not known yet.
-    pub fn replay(first: Arc<Snapshot>, lines: impl IntoIterator<Item = Recorded>) -> Self {
+    pub fn replay(first: &Arc<Snapshot>, lines: impl IntoIterator<Item = Recorded>) -> Self {
         let mut timeline = Self { whole: true, ..Self::default() };
-        timeline.begin(&first, first.taken_at);
+        timeline.begin(first, first.taken_at);
         let mut taken_at = first.taken_at;
         for line in lines {
             taken_at = line.at;
@@ -82,7 +82,7 @@ mod tests {
             let changes = if at % 2 == 0 { there.clone() } else { back.clone() };
             Recorded::new(many.taken_at, changes)
         });
-        let timeline = Timeline::replay(Arc::new(few.clone()), lines);
+        let timeline = Timeline::replay(&Arc::new(few.clone()), lines);
         assert_eq!((timeline.begin_position(), timeline.end_position(), timeline.forgotten()), (0, 30, 0));
         assert_eq!(timeline.told_since(0), 30_000);
         assert!((2..15).contains(&timeline.segments.len()), "{}", timeline.segments.len());
@@ -96,7 +96,7 @@ mod tests {
     fn a_line_without_changes_is_no_moment_but_time_goes_on() {
         let first = node(2);
         let later = first.taken_at + SignedDuration::from_secs(60);
-        let timeline = Timeline::replay(Arc::new(first.clone()), [Recorded::new(later, Vec::new())]);
+        let timeline = Timeline::replay(&Arc::new(first.clone()), [Recorded::new(later, Vec::new())]);
         assert_eq!((timeline.end_position(), timeline.newest().map(|node| node.taken_at)), (0, Some(later)));
         assert_eq!(timeline.time_at(0), Some(first.taken_at));
     }

@@ -240,7 +240,7 @@ fn chain(state: &mut State, node: &Node, finding: &Finding) {
 /// The floating IP whose chain shows a finding, and the place of its link: its
 /// own chain, else the first one of its router or network that has the object.
 fn link<'n>(node: &'n Node, finding: &Finding) -> Option<(&'n FloatingIp, Option<(Direction, usize)>)> {
-    let all = &node.topology.floating_ips;
+    let mut all = node.topology.fips();
     let place = |fip: &FloatingIp| {
         [Direction::Outbound, Direction::Inbound].into_iter().find_map(|direction| {
             let is_it = |found: &Finding| std::ptr::eq(found, finding);
@@ -253,14 +253,14 @@ fn link<'n>(node: &'n Node, finding: &Finding) -> Option<(&'n FloatingIp, Option
             Some((direction, at))
         })
     };
-    let own = all.iter().find(|fip| {
+    let own = all.clone().find(|fip| {
         finding.router.as_ref().is_none_or(|router| *router == fip.router)
             && (finding.floating_ip.is_some() && finding.floating_ip == fip.floating_ip
                 || finding.fixed_ip.is_some() && finding.fixed_ip == fip.fixed_ip)
     });
     match own {
         Some(fip) => Some((fip, place(fip))),
-        None => all.iter().find_map(|fip| Some((fip, Some(place(fip)?)))),
+        None => all.find_map(|fip| Some((fip, Some(place(fip)?)))),
     }
 }
 

@@ -48,13 +48,11 @@ pub(super) fn repair(state: &mut State, node: &Node) -> Vec<Effect> {
         }
         Some(_) => None,
     };
-    match wanted {
-        Some(wanted) => propose(state, node, wanted),
-        None => {
-            state.notice = Some("nothing to repair is selected".to_owned());
-            Vec::new()
-        }
-    }
+    let Some(wanted) = wanted else {
+        state.notice = Some("nothing to repair is selected".to_owned());
+        return Vec::new();
+    };
+    propose(state, node, wanted)
 }
 
 /// To mend the selected link of a chain, where that is not all that is wrong.
@@ -167,10 +165,7 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
 pub(super) fn chained(chain: Option<Chained>, node: &Node) -> Option<FipId> {
     match chain? {
         Chained::Fip(fip) => fip.find(&node.topology).map(FipId::from),
-        Chained::Address(address) => {
-            let mut all = node.topology.floating_ips.iter();
-            all.find(|fip| fip.floating_ip == Some(address)).map(FipId::from)
-        }
+        Chained::Address(address) => node.topology.fips().find(|fip| fip.floating_ip == Some(address)).map(FipId::from),
     }
 }
 

@@ -125,6 +125,8 @@ pub(super) fn tally_width(counts: Tally) -> u16 {
 fn facts(state: &State, node: &Node) -> Vec<String> {
     let mut facts = Vec::new();
     let agent = &node.snapshot.host.agent;
+    let (age, is_recording) = (reading_age(state, node), state.recording.is_some());
+    facts.extend(is_recording.then(|| age.clone()));
     facts.extend(agent.seen().and_then(|agent| agent.mode.as_ref()).map(|mode| printable(mode, 20)));
     facts.push(match agent {
         Observed::Seen(Agent { uptime: Some(seconds), .. }) => format!("agent up {}", span(*seconds)),
@@ -132,7 +134,7 @@ fn facts(state: &State, node: &Node) -> Vec<String> {
         Observed::Absent => "no agent runs".to_owned(),
         Observed::Unreadable(_) => "agent unknown".to_owned(),
     });
-    facts.push(reading_age(state, node));
+    facts.extend((!is_recording).then_some(age));
     facts.extend(super::traffic::header(state));
     let source = &node.snapshot.source;
     if !source.is_empty() && source != "kernel" {

@@ -13,6 +13,7 @@ use crate::topology::{ChainLink, Direction, FipState, FloatingIp, LinkState};
 use crate::tui::chain::{Chain, ChainRow, Inside, Place, command, rows, worst};
 use crate::tui::judged::{self, name};
 use crate::tui::layout;
+use crate::tui::live;
 use crate::tui::state::{Node, State};
 use crate::tui::theme::glyph;
 use crate::tui::words::{Mark, direction_word, fault, kind_word, link_word, short, short_netns, state_text};
@@ -172,6 +173,9 @@ fn evidence(
     pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text);
     pen.fit(link.link.title(), if mark == Mark::Ok { theme.key } else { mark.style(theme) });
     pen.write("  ", theme.text).fit(link.link.about(), theme.dim);
+    if let Some(age) = live::age(state, Some(&link.namespace), link.object.kind) {
+        pen.write("  ", theme.text).fit(&age, theme.heading);
+    }
     let width = usize::from(area.width.saturating_sub(14));
     let mut told = Lines::new(width);
     let finding = node.judged.of_link(fip, link);

@@ -12,6 +12,7 @@ use crate::net::printable;
 use crate::tui::findings::{FindingRow, FindingsView};
 use crate::tui::judged::{Counts, mark, name, subject};
 use crate::tui::layout;
+use crate::tui::live;
 use crate::tui::state::{Node, State};
 use crate::tui::theme::Theme;
 use crate::tui::words::{Mark, count};
@@ -45,7 +46,7 @@ pub(super) fn draw(state: &State, view: &FindingsView, node: &Node, body: Rect, 
         }
     }
     if let Some(row) = view.current() {
-        detail(theme, node, view, row, parts.detail, buffer);
+        detail(state, node, view, row, parts.detail, buffer);
     }
 }
 
@@ -132,7 +133,8 @@ fn item(theme: &Theme, row: FindingRow, finding: &Finding, area: Rect, buffer: &
     pen.fit(&printable(&text, 300), theme.text);
 }
 
-fn detail(theme: &Theme, node: &Node, view: &FindingsView, row: FindingRow, area: Rect, buffer: &mut Buffer) {
+fn detail(state: &State, node: &Node, view: &FindingsView, row: FindingRow, area: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
     let Some(finding) = node.judged.findings.get(row.at()) else { return };
     let mark = mark(finding);
     let mut rows = lines(area);
@@ -145,6 +147,9 @@ fn detail(theme: &Theme, node: &Node, view: &FindingsView, row: FindingRow, area
         known => format!("{}, {}", finding.severity.word(), known.word()),
     };
     pen.write("  ", theme.text).fit(&known, theme.dim);
+    if let Some(age) = live::age(state, finding.namespace.as_ref(), finding.object.kind) {
+        pen.write("  ", theme.text).fit(&age, theme.heading);
+    }
     let all = detail_lines(theme, node, row, area);
     let height = usize::from(area.height.saturating_sub(1));
     let scroll = view.scroll.min(all.len().saturating_sub(height));

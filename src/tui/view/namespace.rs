@@ -6,7 +6,9 @@ use ratatui::layout::Rect;
 use super::overview;
 use super::pen::{Pen, lines};
 use crate::net::{Netns, Observed, netfilter::Netfilter};
+use crate::topology::ObjectKind;
 use crate::tui::layout;
+use crate::tui::live;
 use crate::tui::namespace::{LineKind, Namespace, Tab};
 use crate::tui::state::{Node, State};
 use crate::tui::words::{Mark, count};
@@ -16,6 +18,9 @@ pub(super) fn draw(state: &State, shown: &Namespace, node: &Node, body: Rect, bu
     let parts = layout::namespace(body);
     let mut pen = Pen::new(buffer, parts.title);
     pen.write(" ", theme.text).fit(&shown.name.to_string(), theme.name);
+    if let Some(age) = live::age(state, Some(&shown.name), kind(shown.tab)) {
+        pen.write("   ", theme.text).fit(&age, theme.heading);
+    }
     if let Some(netns) = node.snapshot.netns(&shown.name) {
         pen.write("   ", theme.text).fit(&summary(netns), theme.dim);
     }
@@ -46,6 +51,19 @@ pub(super) fn draw(state: &State, shown: &Namespace, node: &Node, body: Rect, bu
         if at == list.cursor && line.selectable() {
             overview::select(state, row, buffer);
         }
+    }
+}
+
+/// What the lines of a kind are about.
+fn kind(tab: Tab) -> ObjectKind {
+    match tab {
+        Tab::Links => ObjectKind::Link,
+        Tab::Addresses => ObjectKind::Addr,
+        Tab::Rules => ObjectKind::Rule,
+        Tab::Routes => ObjectKind::Route,
+        Tab::Netfilter => ObjectKind::Nat,
+        Tab::Neighbours => ObjectKind::Neigh,
+        Tab::Sysctls => ObjectKind::Sysctl,
     }
 }
 

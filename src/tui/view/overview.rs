@@ -41,7 +41,7 @@ pub(super) fn draw(state: &State, node: &Node, body: Rect, buffer: &mut Buffer) 
                 item(state, node, content, &columns, at, buffer);
                 if let Row::Fip(fip) = content {
                     let rates = Rect { y: at.y, height: 1, ..rates };
-                    traffic::rates_of(state, topology.floating_ips.get(*fip), rates, buffer);
+                    traffic::rates_of(state, topology.fip(*fip), rates, buffer);
                 }
                 if row == list.cursor {
                     select(state, at, buffer);

@@ -101,6 +101,9 @@ fn answer(state: &State, view: &EventsView) -> (Mark, String) {
         let _ = write!(text, " around {name}");
     }
     let _ = write!(text, ", findings: {raised} raised, {cleared} cleared");
+    if let Some(percent) = state.recording.as_ref().and_then(|recording| recording.known(&state.timeline)) {
+        let _ = write!(text, " so far ({percent}%)");
+    }
     if let Some(row) = view.rows.first() {
         let _ = write!(text, ", since {} UTC", row.moment.at.strftime("%H:%M:%S"));
     }
@@ -110,10 +113,8 @@ fn answer(state: &State, view: &EventsView) -> (Mark, String) {
     if state.timeline.forgotten() > 0 {
         let _ = write!(text, "; {} older forgotten", state.timeline.forgotten());
     }
-    match &state.recording {
-        Some(recording) => text.extend(recording.progress(&state.timeline).map(|progress| format!("; {progress}"))),
-        None if state.watching.is_none() => text.push_str("; not watched, only readings compared"),
-        None => {}
+    if state.watching.is_none() && state.recording.is_none() {
+        text.push_str("; not watched, only readings compared");
     }
     (if raised > cleared { Mark::Degraded } else { Mark::None }, text)
 }

@@ -4,11 +4,10 @@ use std::net::IpAddr;
 
 use fipscope::net::netfilter::{Backend, BaseChain, Chain, Hook, NfFamily, NfRule, Policy, Table, parse_rule};
 use fipscope::net::{
-    Addr, Change, IfName, Netns, NetnsName, Object, Observed, Route, RouteKind, Rule, RuleAt, Snapshot, TableAt,
-    TableId, changes,
+    Addr, Change, IfName, Netns, NetnsName, Object, Observed, Route, Rule, RuleAt, Snapshot, TableAt, TableId, changes,
 };
 use fipscope::neutron::{AgentPrefix, FIP_TABLE, Layout};
-use fipscope::plan::{Action, LinkSetting, Place, Plan, simulate};
+use fipscope::plan::{Action, LinkSetting, Object as Thing, Place, Plan, simulate};
 use fipscope::topology::{FipKind, InternalPort, Topology};
 use ipnet::IpNet;
 
@@ -147,33 +146,34 @@ impl<'n> Site<'n> {
     }
 
     pub(crate) fn set(&self, name: &NetnsName, key: &str, value: i64) -> Vec<Change> {
-        let before = self.netns(name).sysctls.get(key).cloned().map(|old| Object::Sysctl(key.to_owned(), old));
-        vec![Self::change(name, before, Some(Object::Sysctl(key.to_owned(), Observed::Seen(value))))]
+        let from = self.netns(name).sysctl(key);
+        if from.is_none() {
+            return vec![Self::change(name, None, Some(Object::Sysctl(key.to_owned(), Observed::Seen(value))))];
+        }
+        self.done(name, [Action::Sysctl { key: key.to_owned(), to: value, from }])
     }
 
-    /// A device switched off, or off and on, and what the kernel does with it.
-    pub(crate) fn switched(&self, name: &NetnsName, dev: &IfName, states: &[bool]) -> Vec<Change> {
+    /// What the kernel makes of something that is done.
+    pub(crate) fn done(&self, name: &NetnsName, actions: impl IntoIterator<Item = Action>) -> Vec<Change> {
         let mut plan = Plan::new("a fault");
-        for state in states {
-            let action = Action::SetLink { dev: dev.clone(), to: LinkSetting::Up(*state), from: None };
+        for action in actions {
             plan.push(&Place::Netns(name.clone()), action);
         }
         changes(self.snapshot, &simulate(&plan, self.snapshot))
     }
 
-    /// The floating IP as an address of a device, with the kernel's route for it.
+    /// A device switched off, or off and on, and what the kernel does with it.
+    pub(crate) fn switched(&self, name: &NetnsName, dev: &IfName, states: &[bool]) -> Vec<Change> {
+        let set = |up: &bool| Action::SetLink { dev: dev.clone(), to: LinkSetting::Up(*up), from: None };
+        self.done(name, states.iter().map(set))
+    }
+
+    /// The floating IP as an address of a device.
     pub(crate) fn held(&self, name: &NetnsName, dev: &IfName) -> Vec<Change> {
         let address = IpNet::from(self.floating);
         let like = self.netns(name).addrs().first().unwrap().clone();
         let addr = Addr { dev: dev.clone(), address, peer: None, broadcast: None, scope: 0, ..like };
-        let local = Route {
-            kind: RouteKind::Local,
-            scope: 254,
-            protocol: 2,
-            pref_src: Some(self.floating),
-            ..Route::unicast(TableId::LOCAL, address, None, dev)
-        };
-        [Object::Addr(addr), route_object(local)].map(|object| Self::change(name, None, Some(object))).into()
+        self.done(name, [Action::Add(Thing::Addr(addr))])
     }
 
     /// A chain of one of the agent's tables.

@@ -1,0 +1,126 @@
+//! The console itself, on a terminal of its own, changes a real node: associates
+//! while the wire is asked, shows the chain, takes it back; and is stopped where
+//! somebody has the address.
+
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use fipscope::app::console::{Asker, Console, Prober, Reach, Settings, Source};
+use fipscope::exec::Site;
+use fipscope::kernel::{ReadOptions, ask_routes, read_node};
+use fipscope::lab::{Lab, LabOptions};
+use fipscope::net::{RouteQuestion, WireQuestion};
+use fipscope::neutron::Layout;
+use fipscope::probe::{self, Manner};
+use fipscope::tui::keymap::Keymap;
+use fipscope::tui::theme::Theme;
+use fipscope::tui::{Node, Screen, Stage, Wanted};
+use futures_util::stream::iter;
+use ratatui::backend::TestBackend;
+use tokio::runtime::Runtime;
+
+use crate::case::build;
+use crate::change::site;
+use crate::program::{quiet, run, same};
+
+const PROBE: Manner =
+    Manner { tries: 2, wait: Duration::from_millis(300), in_flight: 1, spacing: Duration::ZERO, most: 1 };
+
+struct Desk {
+    console: Console<TestBackend>,
+    runtime: Runtime,
+}
+
+impl Desk {
+    fn new(site: &Site) -> Self {
+        let dir = site.netns_dir.clone();
+        let options =
+            ReadOptions { netns_dir: dir.path().to_owned(), state_path: site.state_path.clone(), conntrack: false };
+        let source: Source = Arc::new(move || read_node(&options).map(Node::of).map_err(|error| error.to_string()));
+        let asking = dir.clone();
+        let asker: Asker = Arc::new(move |questions: &[RouteQuestion]| {
+            let answers = ask_routes(&asking, questions).into_iter();
+            answers.map(|answer| answer.map_err(|error| error.to_string())).collect()
+        });
+        let finder: Prober = Arc::new(move |questions: &[WireQuestion]| probe::ask(&dir, questions, &PROBE));
+        let reach = Reach { asker: Some(asker), finder: Some(finder), site: Some(site.clone()), ..Reach::default() };
+        let settings = Settings::new(Theme::plain(), Keymap::default());
+        let backend = TestBackend::new(100, 30);
+        let console = Console::new(backend, source, settings, jiff::Timestamp::now, Box::new(io::sink())).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut desk = Self { console: console.reaching(reach), runtime };
+        desk.types("");
+        desk
+    }
+
+    /// Types a text, a line's end is Enter, and waits until nothing is under way.
+    fn types(&mut self, text: &str) {
+        let code = |c| match c {
+            '\n' => KeyCode::Enter,
+            '\t' => KeyCode::Tab,
+            '\u{1b}' => KeyCode::Esc,
+            c => KeyCode::Char(c),
+        };
+        let keys = text.chars().map(|c| Ok(Event::Key(KeyEvent::new(code(c), KeyModifiers::NONE))));
+        self.runtime.block_on(self.console.run(&mut iter(keys), pending())).unwrap();
+    }
+
+    fn screen(&self) -> String {
+        let buffer = self.console.backend().buffer();
+        let lines = buffer.content.chunks(usize::from(buffer.area.width));
+        lines.map(|cells| cells.iter().map(ratatui::buffer::Cell::symbol).collect::<String>() + "\n").collect()
+    }
+
+    fn top(&self) -> &Screen {
+        self.console.state().above.last().unwrap()
+    }
+}
+
+pub(crate) fn changes_the_node() {
+    let lab = build(&LabOptions { layout: Layout::Pike, ..LabOptions::default() });
+    let (site, before) = (site(&lab), quiet(&lab));
+    let mut desk = Desk::new(&site);
+    desk.types("a192.168.1.4\t10.0.0.5\n");
+    assert!(desk.screen().contains("Nobody on the external network answers for 192.168.1.4."), "{}", desk.screen());
+    same(&before, &quiet(&lab), "only shown");
+    desk.types("\n192.168.1.4\n");
+    assert!(matches!(desk.top(), Screen::Chain(chain) if chain.fip.label() == "192.168.1.4"), "{}", desk.screen());
+    assert!(desk.screen().contains("Every link holds"), "{}", desk.screen());
+    pings(&lab, "192.168.1.4");
+    // The later rounds follow by themselves.
+    let waits = std::time::Instant::now();
+    while desk.console.state().announcing.is_none_or(|round| round.number < 2) {
+        assert!(waits.elapsed() < Duration::from_secs(20), "{:?}", desk.console.state().announcing);
+        std::thread::sleep(Duration::from_millis(200));
+        desk.types("R");
+    }
+    desk.types("u");
+    assert!(desk.screen().contains("Traffic of 192.168.1.4 stops"), "{}", desk.screen());
+    desk.types("\n192.168.1.4\n");
+    let Screen::Proposal(undone) = desk.top() else { panic!("{}", desk.screen()) };
+    assert!(
+        matches!((&undone.wanted, &undone.stage), (Wanted::Undone(_), Stage::Over(true, None))),
+        "{}",
+        desk.screen()
+    );
+    same(&before, &quiet(&lab), "taken back");
+    // Somebody outside has an address: nothing is done.
+    let address = |what| ["netns", "exec", "gateway", "ip", "addr", what, "192.168.1.77/24", "dev", "eth0"];
+    assert!(run(&lab, "ip", &address("add")).status.success());
+    desk.types("\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}a192.168.1.77\t10.0.0.5\n");
+    assert!(desk.screen().contains("192.168.1.77 is in use on the external network"), "{}", desk.screen());
+    desk.types("\n192.168.1.77\n");
+    assert!(run(&lab, "ip", &address("del")).status.success());
+    same(&before, &quiet(&lab), "refused");
+    println!("associated, announced, taken back, refused");
+}
+
+fn pings(lab: &Lab, floating: &str) {
+    for (from, to) in [("outside", floating), ("vm-10.0.0.5", "198.51.100.7")] {
+        let ping = ["netns", "exec", from, "ping", "-q", "-c", "1", "-W", "3", to];
+        assert!(run(lab, "ip", &ping).status.success(), "{from} → {to}");
+    }
+}
