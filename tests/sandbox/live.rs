@@ -14,8 +14,8 @@ use fipscope::net::{NetnsName, Observed, Snapshot, changes};
 use crate::private;
 use crate::storm::{Dice, NODE, SPACES, commands, queueing, ruleset, settings};
 
-/// Storms, and how much of each namespace is changed in one.
-const STORMS: u64 = 3;
+/// Commands for each namespace in one storm: of three times as many the kernel
+/// takes ten thousand. `STORMS` has more of them than one, `STORM_SEED` others.
 const EACH: usize = 5_500;
 /// As long as a sandbox may take to grow quiet: IPv6 tries its addresses for a
 /// second or two, and the kernel's link watch reports once a second.
@@ -39,15 +39,16 @@ pub fn inside() {
         std::process::exit(77);
     }
     sh(NODE);
-    let seed = env::var("STORM_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(7);
-    println!("live: STORM_SEED={seed}");
+    let number = |name, usual| env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
+    let (seed, storms) = (number("STORM_SEED", 7), number("STORMS", 1));
+    println!("live: STORM_SEED={seed} STORMS={storms}");
     let options = ReadOptions::default();
     // Without the slow round: what is right is so by what was announced.
     let watcher = Watcher::start(&options).unwrap().without_slow_round();
     let mut law = Law::start(options.clone(), watcher);
     law.settle("the start");
     let mut dice = Dice::new(seed);
-    for storm in 0..STORMS {
+    for storm in 0..storms {
         let running = start_storm(&mut dice, storm);
         law.ride(running);
         let issued = EACH * SPACES.len();
@@ -55,7 +56,7 @@ pub fn inside() {
         law.settle(&format!("storm {storm}"));
     }
     law.flood();
-    law.look_away(&mut dice);
+    law.look_away(&mut dice, storms);
     law.names();
     let health = law.watcher.health();
     assert_eq!((health.watched, health.deaf), (SPACES.len() + 1, 0), "{health:?}");
@@ -133,9 +134,9 @@ impl Law {
     }
 
     /// Nobody listens while it storms: more is announced than a socket keeps.
-    fn look_away(&mut self, dice: &mut Dice) {
+    fn look_away(&mut self, dice: &mut Dice, storms: u64) {
         let before = self.watcher.health().overruns;
-        for mut child in start_storm(dice, STORMS) {
+        for mut child in start_storm(dice, storms) {
             child.wait().unwrap();
         }
         self.settle("a storm that was not listened to");
