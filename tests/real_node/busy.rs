@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,8 @@ pub(crate) fn at_the_same_time(hands: &mut Hands<'_>, mut agent: Agent, home: Ho
     for past in exec::history(&hands.site()).unwrap() {
         let is_whole = match past.state {
             State::Done | State::Undone => true,
-            State::Failed => past.left().next().is_none(),
+            // What is announced stays so.
+            State::Failed => past.outcome == Some(Outcome::RolledBack),
             State::Unfinished => false,
         };
         hands.expect(is_whole, || format!("left half done: {past:?}"));
@@ -152,7 +153,7 @@ fn rule_mended(hands: &mut Hands<'_>, tally: &mut Tally) {
         };
         let both = [start(), start()].map(|child| child.wait_with_output().unwrap());
         for output in both {
-            let text = said(&output);
+            let text = in_one_line(&output);
             match output.status.code() {
                 Some(0) => tally.count("repair", "done"),
                 Some(1) if LOST.iter().any(|words| text.contains(words)) => tally.count("repair", "lost, and said why"),
@@ -173,7 +174,7 @@ fn leftovers_mended(hands: &mut Hands<'_>, tally: &mut Tally) {
             return;
         }
         let output = hands.program(&["repair", "--all", "--select", "DVR3", "--yes"]).output().unwrap();
-        let text = said(&output);
+        let text = in_one_line(&output);
         match output.status.code() {
             Some(0) => tally.count("repair what the agent left", "done"),
             Some(1) if LOST.iter().any(|words| text.contains(words)) => {
@@ -192,4 +193,8 @@ fn rules_of(hands: &Hands<'_>, fixed_ip: &str) -> (String, Vec<u32>) {
     let rules = node.netns(name).unwrap().rules().iter();
     let its = rules.filter(|rule| rule.from.is_some_and(|net| net.addr() == address(fixed_ip)));
     (name.as_str().to_owned(), its.map(|rule| rule.priority.0).collect())
+}
+
+fn in_one_line(output: &Output) -> String {
+    said(output).split_whitespace().collect::<Vec<_>>().join(" ")
 }
