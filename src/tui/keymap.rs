@@ -202,7 +202,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Flow, &["c"], C::OpenChain, "flow-chain", "open its floating IP's chain", Some("chain")),
     bind(Flow, &["p"], C::SendPacket, "probe-flow", "send one packet and follow it", Some("probe")),
     bind(Flow, &["w"], C::Save, "write-flow", "write packets to a file, or end that", Some("write")),
-    bind(Flow, &["y"], C::CopyCommand, "copy-flow", "copy the command that lists its connection", Some("copy")),
+    bind(Flow, &["y"], C::CopyCommand, "copy-flow", "copy the command that lists it", Some("copy")),
     bind(Errand, &["enter"], C::Open, "send-packet", "send this packet, once", Some("send")),
     bind(Errand, &["t"], C::Trace, "trace-packet", "watch such a packet on its way", Some("trace")),
     bind(Errand, &["y"], C::CopyCommand, "copy-packet", "copy a command that sends such a packet", Some("copy")),
