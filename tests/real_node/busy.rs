@@ -45,11 +45,13 @@ pub(crate) fn at_the_same_time(hands: &mut Hands<'_>, mut agent: Agent, home: Ho
         rounds += 1;
         associated_and_removed(hands, &mut tally);
         rule_mended(hands, &mut tally);
-        leftovers_mended(hands, &mut tally);
+        leftovers_taken_away(hands);
     }
     fs::write(&stop, "").unwrap();
     let (took, updates) = agent.end(&busy);
     println!("  {} updates by the agent in {took:.0?}, meanwhile by hand: {:?}", 2 * updates, tally.0);
+    agent.says("update");
+    leftovers_taken_away(hands);
     hands.expect(updates > 2, || format!("the agent was not busy: {updates} rounds"));
     for past in exec::history(&hands.site()).unwrap() {
         let is_whole = match past.state {
@@ -144,8 +146,7 @@ fn change(hands: &Hands<'_>, plan: &Plan, seen: &Snapshot, aim: &Aim) -> Result<
 fn rule_mended(hands: &mut Hands<'_>, tally: &mut Tally) {
     let (netns, priorities) = rules_of(hands, BROKEN.1);
     let [priority] = priorities[..] else { return hands.wrong.push(format!("rules of {}: {priorities:?}", BROKEN.1)) };
-    let words = ["-n", &netns, "rule", "del", "priority", &priority.to_string()];
-    assert!(Command::new("ip").args(words).status().unwrap().success());
+    delete_rule(&netns, priority);
     for _ in 0..TRIES {
         let start = || {
             let mut program = hands.program(&["repair", BROKEN.0, "--yes"]);
@@ -167,23 +168,18 @@ fn rule_mended(hands: &mut Hands<'_>, tally: &mut Tally) {
     hands.wrong.push(format!("the rule of {} was not mended", BROKEN.1));
 }
 
-/// What the agent leaves of an association that Neutron does not have.
-fn leftovers_mended(hands: &mut Hands<'_>, tally: &mut Tally) {
-    for _ in 0..TRIES {
-        if rules_of(hands, OURS.1).1.is_empty() {
-            return;
-        }
-        let output = hands.program(&["repair", "--all", "--select", "DVR3", "--yes"]).output().unwrap();
-        let text = in_one_line(&output);
-        match output.status.code() {
-            Some(0) => tally.count("repair what the agent left", "done"),
-            Some(1) if LOST.iter().any(|words| text.contains(words)) => {
-                tally.count("repair what the agent left", "lost, and said why");
-            }
-            _ => hands.wrong.push(format!("repair --all: {text}")),
-        }
+/// Takes away what the agent leaves of an association that Neutron does not
+/// have, as it was foretold.
+fn leftovers_taken_away(hands: &Hands<'_>) {
+    let (netns, priorities) = rules_of(hands, OURS.1);
+    for priority in priorities {
+        delete_rule(&netns, priority);
     }
-    hands.wrong.push(format!("the rule of {} was left", OURS.1));
+}
+
+fn delete_rule(netns: &str, priority: u32) {
+    let words = ["-n", netns, "rule", "del", "priority", &priority.to_string()];
+    assert!(Command::new("ip").args(words).status().unwrap().success());
 }
 
 /// The router's namespace, and the priorities of an instance's rules there.
