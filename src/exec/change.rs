@@ -6,9 +6,11 @@ use std::thread;
 
 use jiff::Timestamp;
 
+use crate::check::judge;
 use crate::net::Snapshot;
 use crate::plan::journal::{Aim, Begin, Entry, Outcome, Past};
 use crate::plan::{Action, Due, Plan, due, simulate, table_of};
+use crate::topology::Topology;
 
 use super::journal::{Journal, boot};
 use super::lock::NodeLock;
@@ -145,7 +147,21 @@ fn validated(order: &Order<'_>, fresh: &Snapshot) -> Result<Vec<Due>, Error> {
             what.push(format!("the table {} of {} is not what it was", edit.table, step.netns));
         }
     }
+    if what.is_empty() && mended_meanwhile(order, fresh) {
+        what.push("what was to be mended is right by now".to_owned());
+    }
     if what.is_empty() { Ok(due) } else { Err(Error::Changed { what }) }
+}
+
+/// Whether none of the findings is there any more: the agent was at work when the
+/// node was read, and what is done now would stand beside what it did.
+fn mended_meanwhile(order: &Order<'_>, fresh: &Snapshot) -> bool {
+    let stands = |node: &Snapshot| {
+        let findings = judge(node, &Topology::of(node));
+        findings.iter().any(|finding| order.aim.gone.contains(&finding.id))
+    };
+    // Those that only the wire decides no reading shows.
+    !order.aim.gone.is_empty() && !stands(fresh) && stands(order.seen)
 }
 
 fn begin(plan: &Plan, aim: &Aim, past: &[Past], fresh: &Snapshot, undoes: Option<u64>) -> Begin {

@@ -37,10 +37,17 @@ mod traffic;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
 
 use case::{BACKENDS, LAYOUTS};
 
-/// What is counted of traffic.
+/// Cases at once for each processor: they wait most of the time.
+const AT_ONCE: usize = 2;
+
+/// What is counted of traffic: by itself, so that nothing is lost.
 const TRAFFIC: [&str; 14] = [
     "elsewhere",
     "probing",
@@ -80,12 +87,11 @@ fn main() -> ExitCode {
     }
     let filter = words.iter().find(|word| !word.starts_with('-')).map_or("", String::as_str);
     let before = node_of_the_host();
-    let mut failed = 0;
-    let mut ran = 0;
-    for (case, user) in cases().into_iter().filter(|(case, user)| format!("{case} {user:?}").contains(filter)) {
-        ran += 1;
-        failed += u32::from(!passes(&case, user));
-    }
+    let wanted = cases().into_iter().filter(|(case, user)| format!("{case} {user:?}").contains(filter));
+    let (alone, together): (Vec<_>, Vec<_>) = wanted.partition(|(case, _)| TRAFFIC.contains(&case.as_str()));
+    let ran = alone.len() + together.len();
+    let mut failed = alone.iter().filter(|(case, user)| !passes(case, *user)).count();
+    failed += fail(&together);
     let after = node_of_the_host();
     if before != after {
         eprintln!("the lab left something behind:\n{before}\n---\n{after}");
@@ -93,6 +99,22 @@ fn main() -> ExitCode {
     }
     println!("lab: {ran} cases, {failed} failed");
     ExitCode::from(u8::from(failed > 0))
+}
+
+/// Runs cases beside one another; how many failed.
+fn fail(cases: &[(String, User)]) -> usize {
+    let (next, failed) = (Mutex::new(cases.iter()), AtomicUsize::new(0));
+    let take = || next.lock().unwrap().next();
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) * AT_ONCE {
+            scope.spawn(|| {
+                while let Some((case, user)) = take() {
+                    failed.fetch_add(usize::from(!passes(case, *user)), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    failed.into_inner()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,11 +168,13 @@ fn passes(case: &str, user: User) -> bool {
     if user == User::Nobody {
         command.uid(NOBODY).gid(NOBODY);
     }
+    let begun = Instant::now();
     let output = command.output().unwrap();
+    let took = begun.elapsed().as_secs_f32();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     match output.status.code() {
         Some(0) => {
-            println!("ok      {case} ({user:?})  {}", said.trim().replace('\n', "; "));
+            println!("ok      {case} ({user:?}) {took:.1} s  {}", said.trim().replace('\n', "; "));
             true
         }
         Some(private::SKIPPED | private::LACKING) => {
