@@ -100,11 +100,14 @@ pub(crate) fn in_console(hands: &Hands<'_>, (floating_ip, fixed_ip): Pair, agent
     console.shows(&format!("Announce {floating_ip}"));
     let warned = console.text().contains("The L3 agent runs");
     assert_eq!(warned, agent_runs, "{}", console.text());
+    console.shows("on the external network answers");
     console.press("\r");
-    console.shows("to carry it out");
+    console.shows("to go on");
     console.press(&format!("{floating_ip}\r"));
-    console.shows("Done and verified");
-    console.press("q");
+    // On the plan, then with the chain that follows it.
+    console.until("it done and verified", |screen| screen.contents().to_lowercase().contains("done and verified"));
+    // The first asks whether the later announcements are to be left out.
+    console.press("qq");
     console.ends_with(0);
     console.terminal_is_restored();
 }
