@@ -214,7 +214,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Events, &["w"], C::Save, "save-events", "save what is listed", Some("save")),
     bind(Tracked, &["v"], C::AskKernel, "read-connections", "read the connections again", Some("read again")),
     bind(Tracked, &["d"], C::Remove, "forget-connection", "plan to have it forgotten", Some("forget")),
-    bind(Tracked, &["D"], C::ForgetOld, "forget-old", "plan to have all of another day forgotten", Some("forget old")),
+    bind(Tracked, &["D"], C::ForgetOld, "forget-old", "plan to have all the old ones forgotten", Some("forget old")),
     bind(Tracked, &["y"], C::CopyCommand, "copy-connection", "copy the command that lists it", Some("copy")),
     bind(Form, &["enter"], C::Accept, "form-accept", "show the plan, or go to the next field", Some("plan")),
     bind(Form, &["tab"], C::NextField, "next-field", "the next field", Some("next field")),
