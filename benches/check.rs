@@ -102,7 +102,7 @@ fn each(snapshot: &Snapshot, topology: &Topology) -> BTreeMap<Code, Duration> {
     let scene = Scene::of(snapshot, topology, &path);
     let mut findings = Findings::default();
     let decided = checks().filter_map(|check| match check.decided_by {
-        DecidedBy::Snapshot(run) => Some((check.code, run)),
+        DecidedBy::Snapshot(run) | DecidedBy::Routers(run) => Some((check.code, run)),
         DecidedBy::Wire(_) | DecidedBy::Elsewhere => None,
     });
     let timed = decided.map(|(code, run)| {

@@ -103,7 +103,7 @@ pub(super) fn acknowledge(id: &str, revoke: bool, settings: &Settings) -> Result
 fn undecided(pick: &Pick, probe: bool) -> Option<&'static str> {
     let wanted = || checks().filter(|check| pick.wants(check.code));
     let is_wire = |check: &Check| matches!(check.decided_by, DecidedBy::Wire(_));
-    let is_decided = |check: &Check| matches!(check.decided_by, DecidedBy::Snapshot(_)) || probe && is_wire(check);
+    let is_decided = |check: &Check| check.decided_by.is_read() || probe && is_wire(check);
     if pick.is_all() || wanted().any(is_decided) {
         return None;
     }

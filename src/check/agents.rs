@@ -16,7 +16,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "the fip namespace is missing while floating IPs are translated here",
         severity: Severity::Error,
         agent: AgentDoes::HealsOnUpdate,
-        decided_by: DecidedBy::Snapshot(missing::fip_namespace),
+        decided_by: DecidedBy::Routers(missing::fip_namespace),
         page: include_str!("../../assets/codes/DVR101.md"),
     },
     Check {
@@ -61,7 +61,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "the pair leads into a namespace that has lost its name",
         severity: Severity::Error,
         agent: AgentDoes::Never,
-        decided_by: DecidedBy::Snapshot(missing::ghost),
+        decided_by: DecidedBy::Routers(missing::ghost),
         page: include_str!("../../assets/codes/DVR106.md"),
     },
     Check {
@@ -88,7 +88,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "the pair stands, and nothing that is built after it",
         severity: Severity::Error,
         agent: AgentDoes::HealsOnRestart,
-        decided_by: DecidedBy::Snapshot(process::half_built),
+        decided_by: DecidedBy::Routers(process::half_built),
         page: include_str!("../../assets/codes/DVR109.md"),
     },
 ];

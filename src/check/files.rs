@@ -85,7 +85,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "a distributed floating IP takes the answers of a port forwarding away",
         severity: Severity::Error,
         agent: AgentDoes::NotApplicable,
-        decided_by: DecidedBy::Snapshot(shared::port_forwarding),
+        decided_by: DecidedBy::Routers(shared::port_forwarding),
         page: include_str!("../../assets/codes/DVR910.md"),
     },
     Check {
@@ -94,7 +94,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "more floating-IP QoS filters than floating IPs",
         severity: Severity::Warning,
         agent: AgentDoes::Partly,
-        decided_by: DecidedBy::Snapshot(shared::qos),
+        decided_by: DecidedBy::Routers(shared::qos),
         page: include_str!("../../assets/codes/DVR911.md"),
     },
     elsewhere(

@@ -18,7 +18,8 @@ impl Findings {
         self.current = Some(check);
     }
 
-    pub(super) fn done(self) -> Vec<Finding> {
+    /// What was found, in the order in which it was.
+    pub fn done(self) -> Vec<Finding> {
         self.list
     }
 

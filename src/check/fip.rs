@@ -7,7 +7,8 @@ mod tables;
 
 use std::net::IpAddr;
 
-use super::{AgentDoes, Check, Code, DecidedBy, Findings, Scene, Severity, Subject};
+use super::DecidedBy::{Routers, Snapshot};
+use super::{AgentDoes, Check, Code, Findings, Scene, Severity, Subject};
 use crate::net::{Netns, NetnsName, Observed, Route, TableId};
 use crate::neutron::LinkLocalPair;
 use crate::topology::{ExternalNetwork, FactSource, FloatingIp, ObjectKind, ObjectRef, Router};
@@ -16,14 +17,14 @@ pub(super) use prefixes::not_covered;
 pub(super) use tables::{Defaults, covers_something, default_via};
 
 macro_rules! check {
-    ($number:literal, $name:literal, $title:literal, $severity:ident, $agent:ident, $run:path) => {
+    ($number:literal, $name:literal, $title:literal, $severity:ident, $agent:ident, $decided:expr) => {
         Check {
             code: Code($number),
             name: $name,
             title: $title,
             severity: Severity::$severity,
             agent: AgentDoes::$agent,
-            decided_by: DecidedBy::Snapshot($run),
+            decided_by: $decided,
             page: include_str!(concat!("../../assets/codes/DVR", $number, ".md")),
         }
     };
@@ -37,7 +38,7 @@ pub(super) static CHECKS: &[Check] = &[
         "no route to the floating IP in the fip namespace",
         Error,
         HealsOnUpdate,
-        routes::missing
+        Routers(routes::missing)
     ),
     check!(
         502,
@@ -45,7 +46,7 @@ pub(super) static CHECKS: &[Check] = &[
         "the floating IP's route leads to the wrong router or next hop",
         Error,
         HealsOnUpdate,
-        routes::astray
+        Routers(routes::astray)
     ),
     check!(
         503,
@@ -53,7 +54,7 @@ pub(super) static CHECKS: &[Check] = &[
         "a floating IP's route without a translation behind it",
         Error,
         HealsOnUpdate,
-        routes::stale
+        Routers(routes::stale)
     ),
     check!(
         504,
@@ -61,7 +62,7 @@ pub(super) static CHECKS: &[Check] = &[
         "no rule sends the router's packets to its own table",
         Error,
         HealsOnRestart,
-        tables::rule_missing
+        Routers(tables::rule_missing)
     ),
     check!(
         505,
@@ -69,7 +70,7 @@ pub(super) static CHECKS: &[Check] = &[
         "the router's default route is missing or names another gateway",
         Error,
         HealsOnRestart,
-        tables::default_wrong
+        Snapshot(tables::default_wrong)
     ),
     check!(
         506,
@@ -77,7 +78,7 @@ pub(super) static CHECKS: &[Check] = &[
         "no route has the external gateway on fg's link",
         Error,
         HealsOnRestart,
-        tables::gateway_off_link
+        Snapshot(tables::gateway_off_link)
     ),
     check!(
         507,
@@ -85,26 +86,26 @@ pub(super) static CHECKS: &[Check] = &[
         "an external subnet has no on-link route on fg",
         Error,
         HealsOnUpdate,
-        prefixes::subnet_missing
+        Snapshot(prefixes::subnet_missing)
     ),
-    check!(508, "proxy-arp-off", "fg does not answer ARP for floating IPs", Error, HealsOnRestart, settings::proxy_arp),
-    check!(509, "proxy-delay-long", "fg delays its ARP answers", Warning, HealsOnRestart, settings::proxy_delay),
+    check!(508, "proxy-arp-off", "fg does not answer ARP for floating IPs", Error, HealsOnRestart, Snapshot(settings::proxy_arp)),
+    check!(509, "proxy-delay-long", "fg delays its ARP answers", Warning, HealsOnRestart, Snapshot(settings::proxy_delay)),
     check!(
         510,
         "nonlocal-bind-off",
         "announcements of floating IPs cannot be sent",
         Warning,
         HealsOnRestart,
-        settings::nonlocal_bind
+        Snapshot(settings::nonlocal_bind)
     ),
-    check!(511, "arp-not-hardened", "ARP speaks for addresses of other devices", Note, HealsOnRestart, settings::arp),
+    check!(511, "arp-not-hardened", "ARP speaks for addresses of other devices", Note, HealsOnRestart, Snapshot(settings::arp)),
     check!(
         512,
         "floating-ip-is-local",
         "the floating IP stands as an address in the fip namespace",
         Error,
         HealsOnRestart,
-        routes::local
+        Snapshot(routes::local)
     ),
     check!(
         513,
@@ -112,7 +113,7 @@ pub(super) static CHECKS: &[Check] = &[
         "a tenant prefix leads to a router that does not have it",
         Error,
         Never,
-        routes::tenant
+        Snapshot(routes::tenant)
     ),
 ];
 
@@ -159,11 +160,11 @@ pub(super) fn object(kind: ObjectKind, key: impl Into<String>) -> ObjectRef {
     ObjectRef { kind, key: key.into() }
 }
 
-/// The distributed floating IPs, each with the external network it is on.
+/// The distributed floating IPs of the routers that are looked at, each with the external network it is on.
 pub(super) fn floating<'v, 's>(
     scene: &'v Scene<'_, 's>,
 ) -> impl Iterator<Item = (&'s FloatingIp, &'s Router, &'s ExternalNetwork)> + use<'v, 's> {
-    scene.index().distributed.iter().copied()
+    scene.part().distributed.iter().copied()
 }
 
 /// True where something on the node says it; the file alone is a hint.

@@ -11,11 +11,12 @@ mod reach;
 mod today;
 mod tracking;
 
+pub(super) use filter::Suspects;
 pub(super) use place::Place;
 pub use today::Today;
 
 use super::AgentDoes::{HealsOnRestart, HealsOnUpdate, Never, Partly};
-use super::DecidedBy::Snapshot;
+use super::DecidedBy::{Routers, Snapshot};
 use super::Severity::{Error, Warning};
 use super::{Check, Code};
 
@@ -27,7 +28,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "DNAT rule missing or aimed at the wrong fixed IP",
         severity: Error,
         agent: HealsOnUpdate,
-        decided_by: Snapshot(pairs::dnat),
+        decided_by: Routers(pairs::dnat),
         page: include_str!("../../assets/codes/DVR401.md"),
     },
     Check {
@@ -36,7 +37,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "float-snat rule missing or with the wrong source address",
         severity: Error,
         agent: HealsOnUpdate,
-        decided_by: Snapshot(pairs::float_snat),
+        decided_by: Routers(pairs::float_snat),
         page: include_str!("../../assets/codes/DVR402.md"),
     },
     Check {
@@ -45,7 +46,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "DNAT rule that does not ask for rfp, or stands in OUTPUT too",
         severity: Warning,
         agent: HealsOnUpdate,
-        decided_by: Snapshot(pairs::dnat_from_everywhere),
+        decided_by: Routers(pairs::dnat_from_everywhere),
         page: include_str!("../../assets/codes/DVR403.md"),
     },
     Check {
@@ -54,7 +55,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "internal traffic is translated: its guard is missing or names another device",
         severity: Error,
         agent: HealsOnUpdate,
-        decided_by: Snapshot(guard::internal_traffic),
+        decided_by: Routers(guard::internal_traffic),
         page: include_str!("../../assets/codes/DVR404.md"),
     },
     Check {
@@ -63,7 +64,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "association half done: some objects exist, others do not",
         severity: Error,
         agent: Partly,
-        decided_by: Snapshot(half::half_done),
+        decided_by: Routers(half::half_done),
         page: include_str!("../../assets/codes/DVR405.md"),
     },
     Check {
@@ -72,7 +73,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "tracked connections of a translation that is no more",
         severity: Warning,
         agent: Never,
-        decided_by: Snapshot(tracking::stale),
+        decided_by: Routers(tracking::stale),
         page: include_str!("../../assets/codes/DVR406.md"),
     },
     Check {
@@ -117,7 +118,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "the agent's chains are not reached, or stand in two packet filters",
         severity: Error,
         agent: HealsOnUpdate,
-        decided_by: Snapshot(reach::chains),
+        decided_by: Routers(reach::chains),
         page: include_str!("../../assets/codes/DVR411.md"),
     },
     Check {
@@ -135,7 +136,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "address scope marks drop a floating IP's packets",
         severity: Error,
         agent: HealsOnUpdate,
-        decided_by: Snapshot(filter::scope),
+        decided_by: Routers(filter::scope),
         page: include_str!("../../assets/codes/DVR413.md"),
     },
     Check {
@@ -144,7 +145,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "metadata redirect missing",
         severity: Warning,
         agent: HealsOnRestart,
-        decided_by: Snapshot(metadata::redirect),
+        decided_by: Routers(metadata::redirect),
         page: include_str!("../../assets/codes/DVR414.md"),
     },
     Check {
@@ -153,7 +154,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "a rule that is not the agent's stops a floating IP's packets",
         severity: Error,
         agent: Never,
-        decided_by: Snapshot(filter::foreign),
+        decided_by: Routers(filter::foreign),
         page: include_str!("../../assets/codes/DVR415.md"),
     },
 ];

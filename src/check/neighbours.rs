@@ -5,7 +5,7 @@ mod entries;
 mod ports;
 
 use super::AgentDoes::{HealsOnRestart, Never};
-use super::DecidedBy::{Elsewhere, Snapshot, Wire};
+use super::DecidedBy::{Elsewhere, Routers, Snapshot, Wire};
 use super::Severity::{Error, Warning};
 use super::{Check, Code};
 
@@ -17,7 +17,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "permanent neighbour missing on a router port",
         severity: Warning,
         agent: HealsOnRestart,
-        decided_by: Snapshot(entries::missing),
+        decided_by: Routers(entries::missing),
         page: include_str!("../../assets/codes/DVR701.md"),
     },
     Check {
@@ -35,7 +35,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "neighbour written on a port of another subnet",
         severity: Warning,
         agent: HealsOnRestart,
-        decided_by: Snapshot(entries::misplaced),
+        decided_by: Routers(entries::misplaced),
         page: include_str!("../../assets/codes/DVR703.md"),
     },
     Check {
@@ -98,7 +98,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "a router port is missing, down, or without its address",
         severity: Error,
         agent: Never,
-        decided_by: Snapshot(ports::down),
+        decided_by: Routers(ports::down),
         page: include_str!("../../assets/codes/DVR710.md"),
     },
 ];

@@ -10,7 +10,7 @@ mod wanted;
 
 pub(super) use wanted::{default_16, default_16_change};
 
-use super::DecidedBy::Snapshot;
+use super::DecidedBy::{Routers, Snapshot};
 use super::{AgentDoes, Check, Code, Severity};
 
 /// The checks of this family, in code order.
@@ -21,7 +21,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "the router's end of the pair is missing",
         severity: Severity::Error,
         agent: AgentDoes::HealsOnUpdate,
-        decided_by: Snapshot(device::rfp_missing),
+        decided_by: Routers(device::rfp_missing),
         page: include_str!("../../assets/codes/DVR201.md"),
     },
     Check {
@@ -30,7 +30,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "the fip namespace's end of the pair is missing or elsewhere",
         severity: Severity::Error,
         agent: AgentDoes::HealsOnUpdate,
-        decided_by: Snapshot(device::fpr_missing),
+        decided_by: Routers(device::fpr_missing),
         page: include_str!("../../assets/codes/DVR202.md"),
     },
     Check {
@@ -39,7 +39,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "an end of the pair is switched off",
         severity: Severity::Error,
         agent: AgentDoes::Never,
-        decided_by: Snapshot(device::down),
+        decided_by: Routers(device::down),
         page: include_str!("../../assets/codes/DVR203.md"),
     },
     Check {
@@ -48,7 +48,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "an end of the pair has no link-local address",
         severity: Severity::Error,
         agent: AgentDoes::HealsOnRestart,
-        decided_by: Snapshot(address::missing),
+        decided_by: Routers(address::missing),
         page: include_str!("../../assets/codes/DVR204.md"),
     },
     Check {
@@ -57,7 +57,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "the two ends are not of one /31",
         severity: Severity::Error,
         agent: AgentDoes::Never,
-        decided_by: Snapshot(address::mismatch),
+        decided_by: Routers(address::mismatch),
         page: include_str!("../../assets/codes/DVR205.md"),
     },
     Check {
@@ -75,7 +75,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "an end of the pair has more than one link-local pair",
         severity: Severity::Warning,
         agent: AgentDoes::Never,
-        decided_by: Snapshot(address::surplus),
+        decided_by: Routers(address::surplus),
         page: include_str!("../../assets/codes/DVR207.md"),
     },
     Check {
@@ -84,7 +84,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "an end of the pair does not know the other's hardware address",
         severity: Severity::Error,
         agent: AgentDoes::HealsOnRestart,
-        decided_by: Snapshot(neighbour::wrong),
+        decided_by: Routers(neighbour::wrong),
         page: include_str!("../../assets/codes/DVR208.md"),
     },
     Check {
@@ -93,7 +93,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "the two ends of the pair have different MTUs",
         severity: Severity::Warning,
         agent: AgentDoes::HealsOnRestart,
-        decided_by: Snapshot(mtu::mismatch),
+        decided_by: Routers(mtu::mismatch),
         page: include_str!("../../assets/codes/DVR209.md"),
     },
     Check {
@@ -102,7 +102,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "the pair is narrower than the ports before and behind it",
         severity: Severity::Warning,
         agent: AgentDoes::HealsOnRestart,
-        decided_by: Snapshot(mtu::shrinks),
+        decided_by: Routers(mtu::shrinks),
         page: include_str!("../../assets/codes/DVR210.md"),
     },
     Check {
@@ -111,7 +111,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "a floating IP is left as an address of rfp",
         severity: Severity::Warning,
         agent: AgentDoes::Never,
-        decided_by: Snapshot(address::left_over),
+        decided_by: Routers(address::left_over),
         page: include_str!("../../assets/codes/DVR211.md"),
     },
     Check {

@@ -10,7 +10,7 @@ mod table;
 
 pub(super) use rule::Priorities;
 
-use super::DecidedBy::Snapshot;
+use super::DecidedBy::{Routers, Snapshot};
 use super::{AgentDoes, Check, Code, Severity};
 
 /// The checks of this family, in code order.
@@ -21,7 +21,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "no rule sends the fixed IP to table 16",
         severity: Severity::Error,
         agent: AgentDoes::HealsOnReassociation,
-        decided_by: Snapshot(rule::missing),
+        decided_by: Routers(rule::missing),
         page: include_str!("../../assets/codes/DVR301.md"),
     },
     Check {
@@ -30,7 +30,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "the fixed IP's rule does not lead to table 16",
         severity: Severity::Error,
         agent: AgentDoes::Never,
-        decided_by: Snapshot(rule::wrong_table),
+        decided_by: Routers(rule::wrong_table),
         page: include_str!("../../assets/codes/DVR302.md"),
     },
     Check {
@@ -39,7 +39,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "a rule to table 16 is double or nobody's",
         severity: Severity::Error,
         agent: AgentDoes::Never,
-        decided_by: Snapshot(stray::stray),
+        decided_by: Routers(stray::stray),
         page: include_str!("../../assets/codes/DVR303.md"),
     },
     Check {
@@ -48,7 +48,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "another rule is asked before the fixed IP's",
         severity: Severity::Error,
         agent: AgentDoes::Never,
-        decided_by: Snapshot(shadow::by_rule),
+        decided_by: Routers(shadow::by_rule),
         page: include_str!("../../assets/codes/DVR304.md"),
     },
     Check {
@@ -57,7 +57,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "table 16 does not lead to the fip namespace",
         severity: Severity::Error,
         agent: AgentDoes::HealsOnRestart,
-        decided_by: Snapshot(table::default_wrong),
+        decided_by: Routers(table::default_wrong),
         page: include_str!("../../assets/codes/DVR305.md"),
     },
     Check {
@@ -66,7 +66,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "a route in main is found before the floating IPs' rules",
         severity: Severity::Error,
         agent: AgentDoes::Never,
-        decided_by: Snapshot(shadow::by_main),
+        decided_by: Routers(shadow::by_main),
         page: include_str!("../../assets/codes/DVR306.md"),
     },
     Check {
@@ -75,7 +75,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "a subnet's way to the snat namespace is not whole",
         severity: Severity::Error,
         agent: AgentDoes::HealsOnRestart,
-        decided_by: Snapshot(redirect::missing),
+        decided_by: Routers(redirect::missing),
         page: include_str!("../../assets/codes/DVR307.md"),
     },
     Check {
@@ -84,7 +84,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "a redirect is left for a subnet that is gone",
         severity: Severity::Warning,
         agent: AgentDoes::HealsOnRestart,
-        decided_by: Snapshot(redirect::stale),
+        decided_by: Routers(redirect::stale),
         page: include_str!("../../assets/codes/DVR308.md"),
     },
     Check {
@@ -93,7 +93,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "the fast exit rules are not those of the subnets",
         severity: Severity::Error,
         agent: AgentDoes::Partly,
-        decided_by: Snapshot(redirect::fast_exit),
+        decided_by: Routers(redirect::fast_exit),
         page: include_str!("../../assets/codes/DVR309.md"),
     },
     Check {
@@ -102,7 +102,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "rule and translation name different fixed IPs",
         severity: Severity::Error,
         agent: AgentDoes::HealsOnUpdate,
-        decided_by: Snapshot(rule::disagrees),
+        decided_by: Routers(rule::disagrees),
         page: include_str!("../../assets/codes/DVR310.md"),
     },
     Check {
@@ -129,7 +129,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "IPv6 of these instances goes through the network node",
         severity: Severity::Note,
         agent: AgentDoes::NotApplicable,
-        decided_by: Snapshot(redirect::ipv6),
+        decided_by: Routers(redirect::ipv6),
         page: include_str!("../../assets/codes/DVR313.md"),
     },
 ];

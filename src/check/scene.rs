@@ -1,29 +1,44 @@
 //! What checks look at, and what findings are about.
 
 mod index;
+mod part;
 
 use std::cell::OnceCell;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use index::Index;
+use part::Part;
 
+use super::nat::Suspects;
 use super::policy::Priorities;
-use super::view::Views;
+use super::view::{Outer, Views};
 use crate::net::{IfName, Link, Netns, NetnsName, OvsPort, Snapshot};
 use crate::path::Node;
 use crate::topology::{ChainLink, Direction, ExternalNetwork, FloatingIp, LinkName, Router, Topology};
 
-/// A node as the checks see it.
+/// A node as the checks see it: all of its routers, or some.
 pub struct Scene<'a, 's> {
     /// As it was read.
     pub snapshot: &'s Snapshot,
-    /// As it was understood.
+    /// As it was understood: all of it.
     pub topology: &'s Topology,
     /// What it would do with a packet.
     pub path: &'a Node<'s>,
+    /// The routers that are looked at.
+    pub routers: &'s [Router],
+    part: OnceCell<Part<'s>>,
     views: OnceCell<Views<'s>>,
+    shared: Rc<Shared<'s>>,
+}
+
+/// What is gathered once, whatever routers are looked at.
+#[derive(Default)]
+struct Shared<'s> {
     index: OnceCell<Index<'s>>,
+    outer: OnceCell<Outer<'s>>,
     priorities: OnceCell<Priorities>,
+    suspects: Suspects<'s>,
 }
 
 /// What a finding is about.
@@ -42,7 +57,26 @@ pub struct Subject {
 impl<'a, 's> Scene<'a, 's> {
     /// A node, to be judged.
     pub fn of(snapshot: &'s Snapshot, topology: &'s Topology, path: &'a Node<'s>) -> Self {
-        Self { snapshot, topology, path, views: OnceCell::new(), index: OnceCell::new(), priorities: OnceCell::new() }
+        let shared = Rc::new(Shared::default());
+        let routers = &topology.routers[..];
+        Self { snapshot, topology, path, routers, part: OnceCell::new(), views: OnceCell::new(), shared }
+    }
+
+    /// The same node, so many of the routers at a time, one at least.
+    pub fn parts(&self, at_once: usize) -> impl Iterator<Item = Self> {
+        self.routers.chunks(at_once.max(1)).map(|routers| self.looking_at(routers))
+    }
+
+    /// The same node, with an eye for some of its routers only.
+    fn looking_at(&self, routers: &'s [Router]) -> Self {
+        let Self { snapshot, topology, path, .. } = *self;
+        let shared = self.shared.clone();
+        Self { snapshot, topology, path, routers, part: OnceCell::new(), views: OnceCell::new(), shared }
+    }
+
+    /// The floating IPs of the routers that are looked at.
+    pub(super) fn part(&self) -> &Part<'s> {
+        self.part.get_or_init(|| Part::of(self))
     }
 
     /// The distributed routers, gathered when first asked for.
@@ -52,12 +86,22 @@ impl<'a, 's> Scene<'a, 's> {
 
     /// The look-ups, gathered when first asked for.
     pub(super) fn index(&self) -> &Index<'s> {
-        self.index.get_or_init(|| Index::of(self.snapshot, self.topology))
+        self.shared.index.get_or_init(|| Index::of(self.snapshot, self.topology))
     }
 
     /// The agent's file of priorities, read when first asked for.
     pub(super) fn priorities(&self) -> &Priorities {
-        self.priorities.get_or_init(|| Priorities::of(self.snapshot))
+        self.shared.priorities.get_or_init(|| Priorities::of(self.snapshot))
+    }
+
+    /// The far ends of pairs, gathered when first asked for.
+    pub(super) fn outer(&self) -> &Outer<'s> {
+        self.shared.outer.get_or_init(|| Outer::of(self))
+    }
+
+    /// What in packet filters could stop packets, looked up once for each namespace.
+    pub(super) fn suspects(&self) -> &Suspects<'s> {
+        &self.shared.suspects
     }
 
     /// The floating IPs of a router, of every kind.
@@ -72,7 +116,7 @@ impl<'a, 's> Scene<'a, 's> {
         direction: Direction,
         name: LinkName,
     ) -> impl Iterator<Item = (&'s FloatingIp, &'s ChainLink)> {
-        let all = self.index().amiss.iter();
+        let all = self.part().amiss.iter();
         all.filter(move |(_, way, link)| *way == direction && link.link == name).map(|(fip, _, link)| (*fip, *link))
     }
 

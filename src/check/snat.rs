@@ -5,7 +5,7 @@ mod floating;
 mod ports;
 
 use super::AgentDoes::{HealsOnRestart, HealsOnUpdate, Never, NotApplicable};
-use super::DecidedBy::{Elsewhere, Snapshot, Wire};
+use super::DecidedBy::{Elsewhere, Routers, Snapshot, Wire};
 use super::Severity::{Error, Note, Warning};
 use super::{Check, Code};
 
@@ -35,7 +35,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "snat port missing, duplicated, down or not of a tenant subnet",
         severity: Error,
         agent: HealsOnRestart,
-        decided_by: Snapshot(ports::snat_ports),
+        decided_by: Routers(ports::snat_ports),
         page: include_str!("../../assets/codes/DVR803.md"),
     },
     Check {
@@ -53,7 +53,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "centralized floating IP lost from the gateway port",
         severity: Error,
         agent: HealsOnRestart,
-        decided_by: Snapshot(floating::address_lost),
+        decided_by: Routers(floating::address_lost),
         page: include_str!("../../assets/codes/DVR805.md"),
     },
     Check {
@@ -62,7 +62,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "centralized floating IP without translation after a failover",
         severity: Error,
         agent: HealsOnUpdate,
-        decided_by: Snapshot(floating::untranslated),
+        decided_by: Routers(floating::untranslated),
         page: include_str!("../../assets/codes/DVR806.md"),
     },
     Check {
@@ -71,7 +71,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "floating IP is centralized by design, not missing",
         severity: Note,
         agent: NotApplicable,
-        decided_by: Snapshot(floating::by_design),
+        decided_by: Routers(floating::by_design),
         page: include_str!("../../assets/codes/DVR807.md"),
     },
     Check {
@@ -89,7 +89,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "stale or second gateway port",
         severity: Warning,
         agent: HealsOnUpdate,
-        decided_by: Snapshot(ports::gateway_twice),
+        decided_by: Routers(ports::gateway_twice),
         page: include_str!("../../assets/codes/DVR809.md"),
     },
     Check {

@@ -70,19 +70,37 @@ struct ByDevice<'s> {
     gateways: Vec<&'s Link>,
 }
 
+/// What all routers have in common: the fip namespaces, where their pairs end,
+/// and the agent's file of pairs.
+pub(super) struct Outer<'s> {
+    fips: HashMap<NetnsName, Result<ByDevice<'s>, String>>,
+    written: HashMap<String, LinkLocalPair>,
+}
+
+impl<'s> Outer<'s> {
+    /// Gathers it.
+    pub(super) fn of(scene: &Scene<'_, 's>) -> Self {
+        let file = scene.snapshot.host.link_local_file.seen().into_iter().flat_map(pair_lines);
+        let entries = file.filter_map(AllocationLine::entry);
+        let mut fips = HashMap::new();
+        for name in scene.topology.routers.iter().filter_map(fip_namespace) {
+            fips.entry(name).or_insert_with_key(|name| readable(scene, name).map(ByDevice::of));
+        }
+        Self { fips, written: entries.map(|entry| (entry.router, entry.pair)).collect() }
+    }
+}
+
+/// Where a router's pair should end.
+fn fip_namespace(router: &Router) -> Option<NetnsName> {
+    router.external_network.as_ref().map(|id| NamespaceKind::Fip.name(id))
+}
+
 impl<'s> Views<'s> {
     /// Gathers them.
     pub(super) fn of(scene: &Scene<'_, 's>) -> Self {
-        let mut fips: HashMap<&str, Vec<&FloatingIp>> = HashMap::new();
-        for fip in &scene.topology.floating_ips {
-            fips.entry(&fip.router).or_default().push(fip);
-        }
-        let file = scene.snapshot.host.link_local_file.seen().into_iter().flat_map(pair_lines);
-        let written: HashMap<String, LinkLocalPair> =
-            file.filter_map(AllocationLine::entry).map(|entry| (entry.router, entry.pair)).collect();
-        let mut outer: HashMap<NetnsName, Result<ByDevice<'s>, String>> = HashMap::new();
+        let outer = scene.outer();
         let mut views = Self { seen: Vec::new(), blind: Vec::new() };
-        for router in &scene.topology.routers {
+        for router in scene.routers {
             let distributed = matches!(router.kind, RouterKind::Distributed | RouterKind::DistributedHa);
             let Some(qrouter) = router.namespace.as_ref().filter(|_| distributed) else { continue };
             let inner = match readable(scene, qrouter) {
@@ -92,17 +110,15 @@ impl<'s> Views<'s> {
                     continue;
                 }
             };
-            let name = router.external_network.as_ref().map(|id| NamespaceKind::Fip.name(id));
-            let index = name
-                .as_ref()
-                .map(|name| outer.entry(name.clone()).or_insert_with(|| readable(scene, name).map(ByDevice::of)));
-            if let (Some(name), Some(Err(why))) = (&name, &index) {
+            let name = fip_namespace(router);
+            let index = name.as_ref().and_then(|name| outer.fips.get(name));
+            if let (Some(name), Some(Err(why))) = (&name, index) {
                 views.blind.push((Subject::router(router), name.clone(), why.clone()));
                 continue;
             }
             let index = index.and_then(|index| index.as_ref().ok());
-            let mine = fips.remove(router.id.as_str()).unwrap_or_default();
-            views.seen.push(View::of(router, qrouter, inner, name.zip(index), mine, written.get(&router.id).copied()));
+            let (mine, written) = (scene.fips_of(router).to_vec(), outer.written.get(&router.id).copied());
+            views.seen.push(View::of(router, qrouter, inner, name.zip(index), mine, written));
         }
         views
     }

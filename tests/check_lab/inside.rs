@@ -55,7 +55,7 @@ pub(crate) fn run(layout: &str, backend: &str, number: usize) -> ExitCode {
         thread::sleep(LINK_WATCH);
         return wire::run(&lab, code);
     }
-    if !matches!(decided_by, Some(DecidedBy::Snapshot(_))) {
+    if !decided_by.is_some_and(DecidedBy::is_read) {
         return ExitCode::from(u8::try_from(super::UNDECIDED).unwrap());
     }
     fault.prepare_lab(&options).unwrap_or_else(|error| panic!("{error}"));

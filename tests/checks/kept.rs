@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use fipscope::check::{Check, DecidedBy, Finding, Findings, Scene, checks};
 use fipscope::net::{Netns, NetnsName, Observed, Snapshot};
 use fipscope::neutron::Layout;
+use fipscope::path;
 use fipscope::topology::scenario::{RouterSpec, Scenario};
 use fipscope::topology::{Keeper, Topology};
 
@@ -54,6 +56,43 @@ fn what_no_change_touched_is_shared() {
     let after = keeper.read(&Arc::new(next));
     let same = after.floating_ips.iter().filter(|fip| before.floating_ips.iter().any(|old| Arc::ptr_eq(old, fip)));
     assert_eq!((after.floating_ips.len(), same.count()), (6, 4), "those of the other routers");
+}
+
+#[test]
+fn what_is_found_router_by_router_is_what_is_found_of_all() {
+    let (mut divided, mut told) = (0, 0);
+    for (name, first) in nodes() {
+        let (mut dice, mut node) = (Dice(3), first.clone());
+        for step in 0..STEPS {
+            let topology = Topology::of(&node);
+            let path = path::Node::of(&node, &topology);
+            let scene = Scene::of(&node, &topology, &path);
+            for check in checks() {
+                let Some((whole, parts)) = both_ways(check, &scene) else { continue };
+                assert_eq!(parts, whole, "{name}, step {step}, {}", check.code);
+                told += usize::from(!whole.is_empty());
+                divided += usize::from(!whole.is_empty() && topology.routers.len() > 1);
+            }
+            dice.change(&mut node, &first);
+        }
+    }
+    assert!(told > 1000 && divided > 500, "too little was broken: {told}, {divided}");
+}
+
+/// What a check finds of all routers at once, and of each by itself, sorted; none
+/// of a check that has to see all of them.
+fn both_ways(check: &Check, scene: &Scene<'_, '_>) -> Option<(Vec<Finding>, Vec<Finding>)> {
+    let DecidedBy::Routers(run) = check.decided_by else { return None };
+    let (mut whole, mut parts) = (Findings::default(), Findings::default());
+    run(scene, &mut whole);
+    scene.parts(1).for_each(|part| run(&part, &mut parts));
+    Some([whole, parts].map(sorted).into())
+}
+
+fn sorted(found: Findings) -> Vec<Finding> {
+    let mut list = found.done();
+    list.sort_by_cached_key(|one| format!("{one:?}"));
+    list
 }
 
 /// Changes at random (Knuth's linear congruence, MMIX).

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use fipscope::check::{Applicability, Code, DecidedBy, check, checks};
+use fipscope::check::{Applicability, Code, check, checks};
 use fipscope::topology::scenario::{FIP, QROUTER, Scenario};
 
 use super::common::{FIXTURES, edit, fixture, healthy, judge};
@@ -64,7 +64,7 @@ fn pages_have_their_headings_in_order() {
             let text = part.split_once('\n').map_or("", |(_, text)| text);
             assert!(text.trim().len() > 20, "{}: {part}", one.code);
         }
-        if matches!(one.decided_by, DecidedBy::Snapshot(_)) {
+        if one.decided_by.is_read() {
             assert!(one.page.contains("```sh\n"), "{} does not say how to provoke it", one.code);
         }
     }

@@ -18,7 +18,7 @@ pub(super) fn router_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
         return;
     }
     let served: HashSet<(&str, u16)> = ovs.ports.iter().filter(|port| is_served(port)).filter_map(place).collect();
-    for router in scene.topology.routers.iter().filter(|router| is_distributed(router)) {
+    for router in scene.routers.iter().filter(|router| is_distributed(router)) {
         let Some(namespace) = router.namespace.as_ref().filter(|_| router.snat_namespace.is_none()) else { continue };
         if scene.index().has_fip(&router.id, FipKind::Distributed) || is_serving(scene, &served, router) {
             continue;

@@ -15,7 +15,7 @@ type Witness = (Option<String>, Option<String>, Vec<String>);
 /// DVR101: a router translates floating IPs, has no way into a fip namespace,
 /// and none of those that stand here has ever heard of it.
 pub(super) fn fip_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for router in scene.topology.routers.iter().filter(|router| is_distributed(router)) {
+    for router in scene.routers.iter().filter(|router| is_distributed(router)) {
         let Some(namespace) = router.namespace.as_ref().filter(|_| router.fip_2_rtr.is_none()) else { continue };
         let Some(netns) = scene.netns(namespace) else { continue };
         let is_ghost = leads_nowhere(Some(netns), router.rtr_2_fip.as_ref());
@@ -105,10 +105,10 @@ pub(super) fn router_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
 /// DVR106: one end of the pair is here, and its other end in a namespace that
 /// something keeps alive without a name.
 pub(super) fn ghost(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let unread = scene.snapshot.namespaces.iter().find(|(_, netns)| !matches!(netns, Observed::Seen(_)));
+    let unread = || scene.snapshot.namespaces.iter().find(|(_, netns)| !matches!(netns, Observed::Seen(_)));
     let networks = &scene.topology.external_networks;
     let network = if let [only] = &networks[..] { Some(only.id.clone()) } else { None };
-    for router in &scene.topology.routers {
+    for router in scene.routers {
         let fips = networks.iter().map(|network| (&network.namespace, RouterPrefix::of(&router.id).fpr(), "qrouter"));
         let rfp = router.rtr_2_fip.as_ref().zip(router.namespace.as_ref());
         let ends = rfp.into_iter().map(|(end, namespace)| (namespace, end.device.clone(), "fip"));
@@ -120,7 +120,7 @@ pub(super) fn ghost(scene: &Scene<'_, '_>, findings: &mut Findings) {
             let mut subject = Subject::router(router);
             subject.external_network = subject.external_network.or_else(|| network.clone());
             let object = ObjectRef { kind: ObjectKind::Link, key: device.as_str().to_owned() };
-            if let Some((blind, _)) = unread {
+            if let Some((blind, _)) = unread() {
                 let why = format!("the other end of {device} may be in {blind}, which could not be read");
                 findings.cannot_tell(&subject, Some(namespace), object, why);
                 continue;

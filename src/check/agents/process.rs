@@ -60,7 +60,7 @@ pub(super) fn agent(scene: &Scene<'_, '_>, findings: &mut Findings) {
 /// DVR109: both ends of the pair stand, and of what the agent makes next (the
 /// rule for fpr, its table, table 16) nothing does. No single fault does that.
 pub(super) fn half_built(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for router in scene.topology.routers.iter().filter(|router| is_distributed(router)) {
+    for router in scene.routers.iter().filter(|router| is_distributed(router)) {
         let Some(namespace) = &router.namespace else { continue };
         let Some(missing) = unbuilt(scene, router) else { continue };
         let object = ObjectRef { kind: ObjectKind::Netns, key: namespace.as_str().to_owned() };

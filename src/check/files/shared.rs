@@ -92,7 +92,7 @@ fn nearly(findings: &mut Findings, file: &str, what: &str, (used, leaked, size):
 /// DVR910: a port forwarding in the snat namespace leads to a fixed IP whose
 /// answers a rule sends to the fip namespace.
 pub(in super::super) fn port_forwarding(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for router in &scene.topology.routers {
+    for router in scene.routers {
         let Some(name) = &router.snat_namespace else { continue };
         let Some(netfilter) = scene.netns(name).and_then(|netns| netns.netfilter.seen()) else { continue };
         let nat = netfilter.tables().filter(|table| table.name == "nat" && table.family == NfFamily::Ip);
@@ -125,7 +125,7 @@ pub(in super::super) fn port_forwarding(scene: &Scene<'_, '_>, findings: &mut Fi
 
 /// DVR911: more filters in one direction than addresses that they can be for.
 pub(in super::super) fn qos(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for router in &scene.topology.routers {
+    for router in scene.routers {
         let rfp = router.namespace.as_ref().zip(router.rtr_2_fip.as_ref()).map(|(name, end)| (name, &end.device));
         let home = router.snat_namespace.as_ref().or(router.namespace.as_ref());
         let qg = home.zip(router.gateway_port.as_ref());

@@ -8,7 +8,7 @@ use super::{floating, has, host, object, pair, part, readable};
 use crate::check::{Applicability, Findings, Scene, Severity, Subject};
 use crate::net::{Addr, Change, NetnsName, Object, Observed, Route, RouteQuestion, TableId};
 use crate::neutron::RouterPrefix;
-use crate::topology::{ChainLink, ExternalNetwork, FactSource, FloatingIp, LinkName, LinkState, ObjectKind, Router};
+use crate::topology::{ChainLink, ExternalNetwork, FactSource, FipKind, FloatingIp, LinkName, LinkState, ObjectKind, Router};
 
 /// DVR501.
 pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
@@ -185,8 +185,9 @@ fn gone(netns: &NetnsName, route: &Route) -> Change {
 
 /// Another router translates the address and its own route is wrong: DVR502 there.
 fn astray_elsewhere(scene: &Scene<'_, '_>, fip: &FloatingIp) -> bool {
-    floating(scene).any(|(other, ..)| {
-        other.router != fip.router
+    scene.topology.fips().any(|other| {
+        other.kind == FipKind::Distributed
+            && other.router != fip.router
             && other.floating_ip == fip.floating_ip
             && other.external_network == fip.external_network
             && has(other, FactSource::Dnat)

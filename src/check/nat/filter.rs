@@ -16,7 +16,8 @@ use crate::net::{Change, NetnsName};
 use crate::path::{Outcome, Walk};
 use crate::topology::{FloatingIp, ObjectKind, ObjectRef, Router};
 use probe::{first_packets, probes};
-use suspect::{Suspect, suspects};
+use suspect::Suspect;
+pub(in crate::check) use suspect::Suspects;
 
 /// Something that stops packets: a rule by its line, or a policy in words.
 struct Blamed<'s> {
@@ -77,26 +78,18 @@ pub(super) fn walks(scene: &Scene<'_, '_>, router: &Router, fip: &FloatingIp, wo
 
 /// Walks the packets of each router that has something to suspect.
 fn each<'s>(scene: &Scene<'_, 's>, mut act: impl FnMut(&'s Router, Told<'s>)) {
-    let mut by_router: BTreeMap<&str, Vec<&'s FloatingIp>> = BTreeMap::new();
-    for fip in scene.topology.floating_ips.iter().filter(|fip| is_associated(fip)) {
-        by_router.entry(&fip.router).or_default().push(fip);
-    }
-    let mut known: BTreeMap<NetnsName, Vec<Suspect<'s>>> = BTreeMap::new();
-    for (id, fips) in by_router {
-        let Some(router) = scene.topology.router(id) else { continue };
+    for router in scene.routers {
+        let fips = || scene.fips_of(router).iter().copied().filter(|fip| is_associated(fip));
         let network = router.external_network.as_deref().and_then(|id| scene.network(id));
         let places = router.namespace.iter().chain(&router.snat_namespace).chain(network.map(|net| &net.namespace));
         let names: BTreeSet<&NetnsName> = places.collect();
-        for name in &names {
-            if !known.contains_key(*name) {
-                known.insert((*name).clone(), suspects(scene, name));
-            }
-        }
         let mut told = Told::default();
-        for suspect in names.iter().filter_map(|name| known.get(*name)).flatten() {
-            for fip in &fips {
-                for walk in probes(scene, router, fip, *suspect) {
-                    told.add(fip, walk);
+        for name in names {
+            for suspect in scene.suspects().of(scene, name).iter() {
+                for fip in fips() {
+                    for walk in probes(scene, router, fip, *suspect) {
+                        told.add(fip, walk);
+                    }
                 }
             }
         }

@@ -13,7 +13,7 @@ use crate::topology::{Direction, FipKind, FloatingIp, LinkName, LinkState, Objec
 /// DVR404: the guard is missing, names another device, or comes too late. Once
 /// for each router.
 pub(in crate::check) fn internal_traffic(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for router in &scene.topology.routers {
+    for router in scene.routers {
         let mut fips = scene.fips_of(router).iter();
         let one = fips.find(|fip| fip.kind == FipKind::Distributed && fip.floating_ip.is_some());
         let Some(fip) = one else { continue };

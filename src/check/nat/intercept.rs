@@ -32,7 +32,7 @@ type Taken<'s> = BTreeMap<String, (Stranger<'s>, Vec<&'s FloatingIp>)>;
 
 /// Looks at the namespaces whose jumps stand, in both directions.
 pub(super) fn intercepted(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for router in scene.topology.routers.iter().filter(|router| !scene.fips_of(router).is_empty()) {
+    for router in scene.routers.iter().filter(|router| !scene.fips_of(router).is_empty()) {
         let spaces: BTreeSet<&NetnsName> = router.namespace.iter().chain(&router.snat_namespace).collect();
         for namespace in spaces {
             let netfilter = scene.netns(namespace).and_then(|netns| netns.netfilter.seen());

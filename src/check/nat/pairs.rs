@@ -48,7 +48,7 @@ pub(in crate::check) fn dnat_from_everywhere(scene: &Scene<'_, '_>, findings: &m
         let found = findings.fire(&Subject::floating_ip(fip), Some(&link.namespace), link.object.clone(), message);
         tell(found, link).mend(mend(scene, link, "PREROUTING", |words| is_dnat(words, fip.floating_ip)));
     }
-    for router in scene.topology.routers.iter().filter(|router| knows_better(router)) {
+    for router in scene.routers.iter().filter(|router| knows_better(router)) {
         from_the_namespace_itself(scene, router, findings);
     }
 }

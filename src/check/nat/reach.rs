@@ -25,7 +25,7 @@ pub(in crate::check) fn chains(scene: &Scene<'_, '_>, findings: &mut Findings) {
         }
     }
     super::intercept::intercepted(scene, findings);
-    for router in &scene.topology.routers {
+    for router in scene.routers {
         for namespace in router.namespace.iter().chain(&router.snat_namespace) {
             both_filters(scene, findings, router, namespace);
         }

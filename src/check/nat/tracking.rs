@@ -21,7 +21,7 @@ const LIBERAL_SINCE: Release = Release::new(26, 0, 0);
 /// than a new one would be. The agent looks for them in the fip namespace, where
 /// nothing is tracked.
 pub(in crate::check) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for router in scene.topology.routers.iter().filter(|router| router.rtr_2_fip.is_some()) {
+    for router in scene.routers.iter().filter(|router| router.rtr_2_fip.is_some()) {
         let Some(namespace) = &router.namespace else { continue };
         let Some(netns) = scene.netns(namespace) else { continue };
         let object = |key: String| ObjectRef { kind: ObjectKind::Nat, key };

@@ -1,6 +1,6 @@
 //! Neighbour entries on router ports.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -8,17 +8,13 @@ use ipnet::IpNet;
 use crate::check::{Applicability, Findings, Scene, Severity, Subject};
 use crate::net::{Change, Neigh, NeighState, Netns, NetnsName, Object, TableId};
 use crate::neutron::{DeviceKind, table_of};
-use crate::topology::{FactSource, FipKind, FloatingIp, InternalPort, ObjectKind, ObjectRef, Router, RouterKind};
+use crate::topology::{FactSource, FipKind, InternalPort, ObjectKind, ObjectRef, Router, RouterKind};
 
 /// DVR701: the kernel asked for an instance and heard nothing, or has no entry
 /// for the snat namespace's port that a redirect leads to. No ARP request leaves
 /// a distributed router for another node, so only the agent's entries serve there.
 /// An instance of this node answers: that its entry is gone is worth a note.
 pub(in crate::check) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let mut fips: HashMap<&str, Vec<&FloatingIp>> = HashMap::new();
-    for fip in scene.topology.floating_ips.iter().filter(|fip| fip.kind == FipKind::Distributed) {
-        fips.entry(&fip.router).or_default().push(fip);
-    }
     for (router, namespace, netns) in distributed(scene) {
         for neigh in netns.neighs().iter().filter(|neigh| is_on_port(neigh) && is_silent(neigh)) {
             let key = format!("{} dev {}", neigh.address, neigh.dev);
@@ -30,14 +26,19 @@ pub(in crate::check) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) 
                 .applicability(Applicability::DisplayOnly);
         }
         redirect_targets(scene, findings, router, namespace, netns);
-        let fips = fips.get(router.id.as_str()).map_or(&[][..], Vec::as_slice);
-        instances(fips, findings, router, namespace, netns);
+        instances(scene, findings, router, namespace, netns);
     }
 }
 
 /// Instances whose floating IPs are here: the only ones that a node tells of.
-fn instances(fips: &[&FloatingIp], findings: &mut Findings, router: &Router, namespace: &NetnsName, netns: &Netns) {
-    for fip in fips {
+fn instances(
+    scene: &Scene<'_, '_>,
+    findings: &mut Findings,
+    router: &Router,
+    namespace: &NetnsName,
+    netns: &Netns,
+) {
+    for fip in scene.fips_of(router).iter().filter(|fip| fip.kind == FipKind::Distributed) {
         let Some(fixed) = fip.fixed_ip.filter(|_| fip.facts.iter().any(|fact| fact.source == FactSource::Dnat)) else {
             continue;
         };
@@ -152,7 +153,7 @@ fn is_silent(neigh: &Neigh) -> bool {
 /// Distributed routers whose namespace was read.
 pub(super) fn distributed<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = (&'s Router, &'s NetnsName, &'s Netns)> {
     let snapshot = scene.snapshot;
-    let routers = scene.topology.routers.iter();
+    let routers = scene.routers.iter();
     routers
         .filter(|router| matches!(router.kind, RouterKind::Distributed | RouterKind::DistributedHa))
         .filter_map(|router| Some((router, router.namespace.as_ref()?)))

@@ -13,7 +13,7 @@ use crate::topology::{InternalPort, ObjectKind, ObjectRef, Router};
 /// DVR710: a port is down, has no carrier or no address, or a subnet that the
 /// rules speak of has no port.
 pub(in crate::check) fn down(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for router in &scene.topology.routers {
+    for router in scene.routers {
         let Some(namespace) = &router.namespace else { continue };
         let Some(netns) = scene.netns(namespace).filter(|netns| !is_standby(netns)) else { continue };
         let ports: Vec<&Link> = netns.links().iter().filter(|link| DeviceKind::Internal.is(&link.name)).collect();

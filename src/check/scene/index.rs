@@ -7,17 +7,12 @@ use ipnet::IpNet;
 
 use crate::net::{IfName, Link, NetnsName, OvsPort, Route, Snapshot, TableId};
 use crate::neutron::DEAD_VLAN;
-use crate::topology::{ChainLink, Direction, ExternalNetwork, FipKind, FloatingIp, LinkState, Router, Topology};
+use crate::topology::{FipKind, FloatingIp, Router, Topology};
 
 /// The look-ups.
 pub(in crate::check) struct Index<'s> {
     /// Routers by id.
     pub(in crate::check) routers: HashMap<&'s str, &'s Router>,
-    /// The distributed floating IPs, each with its router and external network.
-    pub(in crate::check) distributed: Vec<(&'s FloatingIp, &'s Router, &'s ExternalNetwork)>,
-    /// The links of their chains that are not as they should be, or that nobody
-    /// could judge: few, on a node that works.
-    pub(in crate::check) amiss: Vec<(&'s FloatingIp, Direction, &'s ChainLink)>,
     /// Floating IPs by router.
     pub(in crate::check) fips: HashMap<&'s str, Vec<&'s FloatingIp>>,
     /// Devices by name, of namespaces with many.
@@ -38,8 +33,6 @@ impl<'s> Index<'s> {
     pub(super) fn of(snapshot: &'s Snapshot, topology: &'s Topology) -> Self {
         let mut index = Self {
             routers: topology.routers.iter().map(|router| (router.id.as_str(), router)).collect(),
-            distributed: Vec::new(),
-            amiss: Vec::new(),
             fips: HashMap::new(),
             links: HashMap::new(),
             hosts: HashMap::new(),
@@ -47,19 +40,8 @@ impl<'s> Index<'s> {
             ports: HashMap::new(),
             tagged: HashSet::new(),
         };
-        let networks: HashMap<&str, &ExternalNetwork> =
-            topology.external_networks.iter().map(|network| (network.id.as_str(), network)).collect();
         for fip in topology.fips() {
             index.fips.entry(&fip.router).or_default().push(fip);
-            for direction in [Direction::Outbound, Direction::Inbound] {
-                let amiss = fip.links(direction).iter().filter(|link| is_amiss(link));
-                index.amiss.extend(amiss.map(|link| (fip, direction, link)));
-            }
-            let router = index.routers.get(fip.router.as_str());
-            let network = fip.external_network.as_deref().and_then(|id| networks.get(id));
-            if let (FipKind::Distributed, Some(router), Some(network)) = (fip.kind, router, network) {
-                index.distributed.push((fip, router, network));
-            }
         }
         for (name, netns) in snapshot.seen().filter(|(_, netns)| netns.links().len() > FEW) {
             index.links.insert(name, netns.links().iter().map(|link| (&link.name, link)).collect());
@@ -91,10 +73,6 @@ impl<'s> Index<'s> {
     pub(in crate::check) fn has_fip(&self, router: &str, kind: FipKind) -> bool {
         self.fips.get(router).is_some_and(|fips| fips.iter().any(|fip| fip.kind == kind))
     }
-}
-
-fn is_amiss(link: &ChainLink) -> bool {
-    !matches!(link.state, LinkState::Ok | LinkState::NotApplicable)
 }
 
 /// So many devices are looked through as fast as looked up.

@@ -10,7 +10,7 @@ use crate::topology::{InternalPort, ObjectKind, ObjectRef, Router};
 /// DVR803: each tenant subnet of the router has one snat port, and it is up. On a
 /// standby node keepalived leaves them without address.
 pub(in crate::check) fn snat_ports(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for router in &scene.topology.routers {
+    for router in scene.routers {
         let (Some(_), Some(namespace)) = (&router.namespace, &router.snat_namespace) else { continue };
         let Some(netns) = scene.netns(namespace).filter(|netns| !runs_vrrp(netns)) else { continue };
         if netns.links.seen().is_none() || netns.addrs.seen().is_none() {
@@ -48,7 +48,7 @@ pub(in crate::check) fn snat_ports(scene: &Scene<'_, '_>, findings: &mut Finding
 
 /// DVR809: more than one gateway port.
 pub(in crate::check) fn gateway_twice(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for router in &scene.topology.routers {
+    for router in scene.routers {
         for namespace in router.namespace.iter().chain(&router.snat_namespace) {
             let Some(netns) = scene.netns(namespace) else { continue };
             let ports = netns.links().iter().filter(|link| DeviceKind::RouterGateway.is(&link.name));

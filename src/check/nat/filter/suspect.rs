@@ -1,6 +1,8 @@
 //! What in a namespace's packet filter could stop a floating IP's packets.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::super::place::tables;
 use crate::check::Scene;
@@ -10,18 +12,32 @@ use crate::neutron::{AgentPrefix, NamespaceKind, parse_namespace};
 
 /// A reason to walk packets.
 #[derive(Clone, Copy)]
-pub(super) struct Suspect<'s> {
+pub(in crate::check) struct Suspect<'s> {
     /// The rule's words, for a packet that meets it; none for a policy, marks that
     /// differ, or a rule that was not understood.
-    pub(super) words: Option<&'s RuleWords>,
+    pub(in crate::check::nat) words: Option<&'s RuleWords>,
 }
 
 /// At most this many are followed in a namespace.
 const MOST: usize = 64;
 
+/// What was found in each namespace that was asked about: a fip namespace is
+/// asked about once for each of its routers.
+#[derive(Default)]
+pub(in crate::check) struct Suspects<'s> {
+    known: RefCell<HashMap<&'s NetnsName, Rc<[Suspect<'s>]>>>,
+}
+
+impl<'s> Suspects<'s> {
+    /// Those of a namespace.
+    pub(super) fn of(&self, scene: &Scene<'_, 's>, name: &'s NetnsName) -> Rc<[Suspect<'s>]> {
+        self.known.borrow_mut().entry(name).or_insert_with(|| suspects(scene, name).into()).clone()
+    }
+}
+
 /// Everything in a namespace that could drop, reject, mark or leave untracked,
 /// and is not as the agent lays it out.
-pub(super) fn suspects<'s>(scene: &Scene<'_, 's>, name: &NetnsName) -> Vec<Suspect<'s>> {
+fn suspects<'s>(scene: &Scene<'_, 's>, name: &NetnsName) -> Vec<Suspect<'s>> {
     let Some(netns) = scene.netns(name) else { return Vec::new() };
     let Some(netfilter) = netns.netfilter.seen() else { return Vec::new() };
     let is_fip = matches!(parse_namespace(name), Some((NamespaceKind::Fip, _)));
