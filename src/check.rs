@@ -48,7 +48,7 @@ use crate::topology::{FloatingIp, Topology};
 
 /// So many routers are looked at together: what is read of them fits into the
 /// cache of one processor.
-const AT_ONCE: usize = 4;
+pub const AT_ONCE: usize = 4;
 
 /// Runs every check that a snapshot can answer. Findings come sorted: root
 /// causes first, the severe before the mild, then by code and identity.

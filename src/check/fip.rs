@@ -88,8 +88,22 @@ pub(super) static CHECKS: &[Check] = &[
         HealsOnUpdate,
         Snapshot(prefixes::subnet_missing)
     ),
-    check!(508, "proxy-arp-off", "fg does not answer ARP for floating IPs", Error, HealsOnRestart, Snapshot(settings::proxy_arp)),
-    check!(509, "proxy-delay-long", "fg delays its ARP answers", Warning, HealsOnRestart, Snapshot(settings::proxy_delay)),
+    check!(
+        508,
+        "proxy-arp-off",
+        "fg does not answer ARP for floating IPs",
+        Error,
+        HealsOnRestart,
+        Snapshot(settings::proxy_arp)
+    ),
+    check!(
+        509,
+        "proxy-delay-long",
+        "fg delays its ARP answers",
+        Warning,
+        HealsOnRestart,
+        Snapshot(settings::proxy_delay)
+    ),
     check!(
         510,
         "nonlocal-bind-off",
@@ -98,7 +112,14 @@ pub(super) static CHECKS: &[Check] = &[
         HealsOnRestart,
         Snapshot(settings::nonlocal_bind)
     ),
-    check!(511, "arp-not-hardened", "ARP speaks for addresses of other devices", Note, HealsOnRestart, Snapshot(settings::arp)),
+    check!(
+        511,
+        "arp-not-hardened",
+        "ARP speaks for addresses of other devices",
+        Note,
+        HealsOnRestart,
+        Snapshot(settings::arp)
+    ),
     check!(
         512,
         "floating-ip-is-local",

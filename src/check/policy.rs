@@ -8,7 +8,7 @@ mod shadow;
 mod stray;
 mod table;
 
-pub(super) use rule::Priorities;
+pub(super) use rule::{Priorities, Rules};
 
 use super::DecidedBy::{Routers, Snapshot};
 use super::{AgentDoes, Check, Code, Severity};

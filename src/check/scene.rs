@@ -12,8 +12,9 @@ use part::Part;
 
 use super::nat::Suspects;
 use super::policy::Priorities;
-use super::view::{Outer, Views};
+use super::view::{Look, Outer};
 use crate::net::{IfName, Link, Netns, NetnsName, OvsPort, Snapshot};
+use crate::neutron::ReleaseRange;
 use crate::path::Node;
 use crate::topology::{ChainLink, Direction, ExternalNetwork, FloatingIp, LinkName, Router, Topology};
 
@@ -27,8 +28,9 @@ pub struct Scene<'a, 's> {
     pub path: &'a Node<'s>,
     /// The routers that are looked at.
     pub routers: &'s [Router],
+    /// How many of the node's come before them.
+    first: usize,
     part: OnceCell<Part<'s>>,
-    views: OnceCell<Views<'s>>,
     shared: Rc<Shared<'s>>,
 }
 
@@ -37,7 +39,10 @@ pub struct Scene<'a, 's> {
 struct Shared<'s> {
     index: OnceCell<Index<'s>>,
     outer: OnceCell<Outer<'s>>,
+    /// One for each router of the node.
+    looks: Box<[OnceCell<Look<'s>>]>,
     priorities: OnceCell<Priorities>,
+    release: OnceCell<ReleaseRange>,
     suspects: Suspects<'s>,
 }
 
@@ -57,21 +62,19 @@ pub struct Subject {
 impl<'a, 's> Scene<'a, 's> {
     /// A node, to be judged.
     pub fn of(snapshot: &'s Snapshot, topology: &'s Topology, path: &'a Node<'s>) -> Self {
-        let shared = Rc::new(Shared::default());
-        let routers = &topology.routers[..];
-        Self { snapshot, topology, path, routers, part: OnceCell::new(), views: OnceCell::new(), shared }
+        let looks = topology.routers.iter().map(|_| OnceCell::new()).collect();
+        let shared = Rc::new(Shared { looks, ..Shared::default() });
+        Self { snapshot, topology, path, routers: &topology.routers, first: 0, part: OnceCell::new(), shared }
     }
 
     /// The same node, so many of the routers at a time, one at least.
     pub fn parts(&self, at_once: usize) -> impl Iterator<Item = Self> {
-        self.routers.chunks(at_once.max(1)).map(|routers| self.looking_at(routers))
-    }
-
-    /// The same node, with an eye for some of its routers only.
-    fn looking_at(&self, routers: &'s [Router]) -> Self {
+        let at_once = at_once.max(1);
         let Self { snapshot, topology, path, .. } = *self;
-        let shared = self.shared.clone();
-        Self { snapshot, topology, path, routers, part: OnceCell::new(), views: OnceCell::new(), shared }
+        self.routers.chunks(at_once).enumerate().map(move |(at, routers)| {
+            let (first, shared) = (self.first + at * at_once, self.shared.clone());
+            Self { snapshot, topology, path, routers, first, part: OnceCell::new(), shared }
+        })
     }
 
     /// The floating IPs of the routers that are looked at.
@@ -79,9 +82,16 @@ impl<'a, 's> Scene<'a, 's> {
         self.part.get_or_init(|| Part::of(self))
     }
 
-    /// The distributed routers, gathered when first asked for.
-    pub(super) fn views(&self) -> &Views<'s> {
-        self.views.get_or_init(|| Views::of(self))
+    /// What can be seen of each router that is looked at, gathered when first
+    /// asked for.
+    pub(super) fn looks(&self) -> impl Iterator<Item = &Look<'s>> {
+        let cells = self.shared.looks.iter().skip(self.first);
+        self.routers.iter().zip(cells).map(|(router, cell)| cell.get_or_init(|| Look::at(self, router)))
+    }
+
+    /// Which releases the node's agent may be of, reckoned when first asked for.
+    pub(super) fn release(&self) -> &ReleaseRange {
+        self.shared.release.get_or_init(|| ReleaseRange::of(self.snapshot))
     }
 
     /// The look-ups, gathered when first asked for.

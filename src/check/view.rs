@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::policy::Rules;
 use super::{Findings, Scene, Subject};
 use crate::net::{Addr, IfName, Link, Neigh, Netns, NetnsName, Observed, Route, Rule, TableId};
 use crate::neutron::{AllocationLine, DeviceKind, LinkLocalPair, NamespaceKind, RouterPrefix, pair_lines};
@@ -26,6 +27,8 @@ pub(super) struct View<'s> {
     pub(super) fips: Vec<&'s FloatingIp>,
     /// Its pair in the agent's file.
     pub(super) written: Option<LinkLocalPair>,
+    /// Its rules for one source address each.
+    pub(super) by_source: Rules<'s>,
 }
 
 /// A fip namespace.
@@ -52,12 +55,14 @@ pub(super) struct End<'s> {
     pub(super) neighs: Vec<&'s Neigh>,
 }
 
-/// What could be looked at, and what could not.
-pub(super) struct Views<'s> {
-    /// The routers.
-    pub(super) seen: Vec<View<'s>>,
-    /// Routers of which a part was not read: namespace and reason.
-    blind: Vec<(Subject, NetnsName, String)>,
+/// What can be seen of a router.
+pub(super) enum Look<'s> {
+    /// Everything that the checks need.
+    Seen(Box<View<'s>>),
+    /// A part of it was not read: namespace and reason.
+    Blind(Subject, NetnsName, String),
+    /// It is not distributed, or has no namespace here.
+    Elsewhere,
 }
 
 /// The objects of a namespace by device.
@@ -95,32 +100,24 @@ fn fip_namespace(router: &Router) -> Option<NetnsName> {
     router.external_network.as_ref().map(|id| NamespaceKind::Fip.name(id))
 }
 
-impl<'s> Views<'s> {
-    /// Gathers them.
-    pub(super) fn of(scene: &Scene<'_, 's>) -> Self {
+impl<'s> Look<'s> {
+    /// Looks at a router.
+    pub(super) fn at(scene: &Scene<'_, 's>, router: &'s Router) -> Self {
+        let distributed = matches!(router.kind, RouterKind::Distributed | RouterKind::DistributedHa);
+        let Some(qrouter) = router.namespace.as_ref().filter(|_| distributed) else { return Self::Elsewhere };
+        let inner = match readable(scene, qrouter) {
+            Ok(netns) => netns,
+            Err(why) => return Self::Blind(Subject::router(router), qrouter.clone(), why),
+        };
         let outer = scene.outer();
-        let mut views = Self { seen: Vec::new(), blind: Vec::new() };
-        for router in scene.routers {
-            let distributed = matches!(router.kind, RouterKind::Distributed | RouterKind::DistributedHa);
-            let Some(qrouter) = router.namespace.as_ref().filter(|_| distributed) else { continue };
-            let inner = match readable(scene, qrouter) {
-                Ok(netns) => netns,
-                Err(why) => {
-                    views.blind.push((Subject::router(router), qrouter.clone(), why));
-                    continue;
-                }
-            };
-            let name = fip_namespace(router);
-            let index = name.as_ref().and_then(|name| outer.fips.get(name));
-            if let (Some(name), Some(Err(why))) = (&name, index) {
-                views.blind.push((Subject::router(router), name.clone(), why.clone()));
-                continue;
-            }
-            let index = index.and_then(|index| index.as_ref().ok());
-            let (mine, written) = (scene.fips_of(router).to_vec(), outer.written.get(&router.id).copied());
-            views.seen.push(View::of(router, qrouter, inner, name.zip(index), mine, written));
-        }
-        views
+        let name = fip_namespace(router);
+        let index = match name.as_ref().and_then(|name| outer.fips.get_key_value(name)) {
+            Some((name, Err(why))) => return Self::Blind(Subject::router(router), name.clone(), why.clone()),
+            Some((_, Ok(index))) => Some(index),
+            None => None,
+        };
+        let (mine, written) = (scene.fips_of(router).to_vec(), outer.written.get(&router.id).copied());
+        Self::Seen(Box::new(View::of(router, qrouter, inner, name.zip(index), mine, written)))
     }
 }
 
@@ -141,7 +138,8 @@ impl<'s> View<'s> {
             fpr = End::missing(fpr.name);
         }
         let fip = outer.map(|(name, index)| Fip { name, gateways: index.gateways.clone() });
-        Self { router, qrouter, netns, fip, rfp, fpr, fips, written }
+        let by_source = Rules::of(netns.rules(), &fips);
+        Self { router, qrouter, netns, fip, rfp, fpr, fips, written, by_source }
     }
 
     /// What findings about the router are about.
@@ -151,8 +149,7 @@ impl<'s> View<'s> {
 
     /// Its distributed floating IPs that are translated or routed here.
     pub(super) fn distributed(&self) -> impl Iterator<Item = &'s FloatingIp> {
-        let here = |fip: &&FloatingIp| fip.kind == FipKind::Distributed && fip.floating_ip.is_some();
-        self.fips.iter().copied().filter(here)
+        distributed(&self.fips)
     }
 
     /// The pair that both ends should be of: the one that both are of; where
@@ -261,14 +258,22 @@ impl<'s> ByDevice<'s> {
 /// Runs a check on each router; says of those that could not be read that it
 /// cannot tell.
 pub(super) fn each(scene: &Scene<'_, '_>, findings: &mut Findings, mut run: impl FnMut(&View<'_>, &mut Findings)) {
-    let views = scene.views();
-    for (subject, namespace, why) in &views.blind {
-        let object = ObjectRef { kind: ObjectKind::Netns, key: subject.router.clone().unwrap_or_default() };
-        findings.cannot_tell(subject, Some(namespace), object, why.clone());
+    for look in scene.looks() {
+        match look {
+            Look::Seen(view) => run(view, findings),
+            Look::Blind(subject, namespace, why) => {
+                let object = ObjectRef { kind: ObjectKind::Netns, key: subject.router.clone().unwrap_or_default() };
+                findings.cannot_tell(subject, Some(namespace), object, why.clone());
+            }
+            Look::Elsewhere => {}
+        }
     }
-    for view in &views.seen {
-        run(view, findings);
-    }
+}
+
+/// Those of these floating IPs that are distributed.
+pub(super) fn distributed<'s>(fips: &[&'s FloatingIp]) -> impl Iterator<Item = &'s FloatingIp> {
+    let here = |fip: &&FloatingIp| fip.kind == FipKind::Distributed && fip.floating_ip.is_some();
+    fips.iter().copied().filter(here)
 }
 
 /// A namespace of which everything that these checks need was read.

@@ -1,6 +1,6 @@
 //! `fip-priorities` against the rules of the router namespaces.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::super::{AgentDoes, Applicability, Findings, Scene, Subject};
@@ -54,7 +54,7 @@ fn lines(file: &AllocationFile, findings: &mut Findings) {
 
 /// Entries that disagree with the rule of their floating IP, or are not there.
 fn entries(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings) {
-    let mut by_address: BTreeMap<IpAddr, Vec<(usize, RulePriority)>> = BTreeMap::new();
+    let mut by_address: HashMap<IpAddr, Vec<(usize, RulePriority)>> = HashMap::new();
     for (at, line) in file.lines.iter().enumerate() {
         if let Ok(entry) = line.parse::<PriorityEntry>() {
             by_address.entry(entry.floating_ip).or_default().push((at, entry.priority));
@@ -63,13 +63,17 @@ fn entries(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings
     let several_networks = scene.topology.external_networks.len() > 1;
     for fip in ruled(scene) {
         let (Some(address), Some(priority)) = (fip.floating_ip, fip.rule_priority) else { continue };
+        let said = by_address.get(&address).map(Vec::as_slice);
+        if said.is_some_and(|said| said.iter().any(|(_, said)| *said == priority)) {
+            continue;
+        }
         let key = object(&format!("fip-priorities {address}"));
         let line = format!("{address},{priority}");
         let change = |at: usize, old: Option<String>| {
             let file = |line: String| Object::FileLine(FileName::Priorities, at, line);
             Change::new(None, old.map(file), Some(file(line.clone())))
         };
-        match by_address.get(&address).map(Vec::as_slice) {
+        match said {
             // With a second network this is another finding, or another's address.
             None | Some([]) if several_networks || file.truncated || layout(scene, fip) == Some(Layout::Juno) => {}
             None | Some([]) => {
@@ -80,7 +84,6 @@ fn entries(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings
                     .mend([change(file.lines.len(), None)])
                     .applicability(Applicability::DisplayOnly);
             }
-            Some(said) if said.iter().any(|(_, said)| *said == priority) => {}
             Some([(at, said), ..]) => {
                 // The same address on another external network is legal.
                 if several_networks && ruled(scene).any(|other| other.rule_priority == Some(*said)) {

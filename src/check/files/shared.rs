@@ -72,15 +72,24 @@ pub(in super::super) fn exhausted(scene: &Scene<'_, '_>, findings: &mut Findings
     if let Some(file) = host.priority_file.seen() {
         let used = priority_lines(file).filter_map(AllocationLine::entry);
         let used: BTreeSet<_> = used.map(|entry| entry.priority).collect();
+        let size = FIP_PRIORITIES.count();
+        if !is_nearly_full(used.len(), size) {
+            return;
+        }
         let rules = scene.snapshot.seen().flat_map(|(_, netns)| netns.rules());
         let needed: BTreeSet<_> = rules.map(|rule| rule.priority).collect();
         let leaked = used.difference(&needed).count();
-        nearly(findings, "fip-priorities", "priorities", (used.len(), leaked, FIP_PRIORITIES.count()));
+        nearly(findings, "fip-priorities", "priorities", (used.len(), leaked, size));
     }
 }
 
+/// Four fifths are given out.
+fn is_nearly_full(used: usize, size: usize) -> bool {
+    used * 5 >= size * 4
+}
+
 fn nearly(findings: &mut Findings, file: &str, what: &str, (used, leaked, size): (usize, usize, usize)) {
-    if leaked == 0 || used * 5 < size * 4 {
+    if leaked == 0 || !is_nearly_full(used, size) {
         return;
     }
     let message = format!("{used} of {size} {what} are given out, {leaked} of them to nothing that stands here");

@@ -9,12 +9,12 @@ use ipnet::IpNet;
 use super::{floating, main_routes, object};
 use crate::check::{Findings, Scene, Severity, Subject};
 use crate::net::{Change, Object, Route, TableId};
-use crate::neutron::{Release, ReleaseRange};
+use crate::neutron::Release;
 use crate::topology::{ExternalNetwork, FloatingIp, ObjectKind};
 
 /// DVR507.
 pub(super) fn subnet_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let sets = ReleaseRange::of(scene.snapshot).is_at_least(Release::new(14, 0, 0));
+    let sets = scene.release().is_at_least(Release::new(14, 0, 0));
     let mut told = BTreeSet::new();
     for (fip, network, known) in not_covered(scene) {
         let (Some(prefix), Some(port)) = (known, &network.gateway_port) else { continue };

@@ -8,7 +8,9 @@ use super::{floating, has, host, object, pair, part, readable};
 use crate::check::{Applicability, Findings, Scene, Severity, Subject};
 use crate::net::{Addr, Change, NetnsName, Object, Observed, Route, RouteQuestion, TableId};
 use crate::neutron::RouterPrefix;
-use crate::topology::{ChainLink, ExternalNetwork, FactSource, FipKind, FloatingIp, LinkName, LinkState, ObjectKind, Router};
+use crate::topology::{
+    ChainLink, ExternalNetwork, FactSource, FipKind, FloatingIp, LinkName, LinkState, ObjectKind, Router,
+};
 
 /// DVR501.
 pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
@@ -171,7 +173,7 @@ fn right_route(scene: &Scene<'_, '_>, fip: &FloatingIp, router: &Router, network
 
 /// The routes of main to an address alone.
 fn to_host<'s>(scene: &Scene<'_, 's>, place: &NetnsName, address: IpAddr) -> Vec<&'s Route> {
-    scene.index().hosts.get(&(place, host(address))).cloned().unwrap_or_default()
+    scene.index().to_host(scene, place, host(address)).to_vec()
 }
 
 /// Whoever installed it, it leads the same way.

@@ -3,7 +3,7 @@
 use super::{blind, object};
 use crate::check::{Findings, Scene, Severity, Subject};
 use crate::net::{Change, IfName, Netns, NetnsName, Object, Observed};
-use crate::neutron::{Layout, Release, ReleaseRange};
+use crate::neutron::{Layout, Release};
 use crate::topology::{ExternalNetwork, FipKind, ObjectKind};
 
 /// Jiffies to hundredths of a second, rounded: what 1 reads back as, at most.
@@ -34,7 +34,7 @@ pub(super) fn proxy_arp(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR509.
 pub(super) fn proxy_delay(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let sets = ReleaseRange::of(scene.snapshot).is_at_least(Release::new(22, 0, 0));
+    let sets = scene.release().is_at_least(Release::new(22, 0, 0));
     for (network, netns, fg) in gateways(scene) {
         let name = format!("net.ipv4.neigh.{}.proxy_delay", component(fg));
         let subject = Subject::network(network);
@@ -86,13 +86,13 @@ fn binds_nonlocal(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> bool {
     } else {
         all().filter_map(|router| router.told_layout).collect()
     };
-    let is_known_new = || ReleaseRange::of(scene.snapshot).is_at_least(Release::new(7, 1, 0));
+    let is_known_new = || scene.release().is_at_least(Release::new(7, 1, 0));
     !layouts.contains(&Layout::Juno) && (!layouts.is_empty() || is_known_new())
 }
 
 /// DVR511.
 pub(super) fn arp(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let sets = ReleaseRange::of(scene.snapshot).is_at_least(Release::new(11, 0, 0));
+    let sets = scene.release().is_at_least(Release::new(11, 0, 0));
     if !sets {
         return;
     }

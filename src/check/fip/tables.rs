@@ -51,10 +51,15 @@ pub(super) fn default_wrong(scene: &Scene<'_, '_>, findings: &mut Findings) {
     let mut all: HashMap<&str, Defaults<'_>> = HashMap::new();
     for (fip, router, network, link) in once(scene, LinkName::FipDefault) {
         let defaults = all.entry(network.id.as_str()).or_insert_with(|| Defaults::of(scene, network));
-        let subject = Subject::router(router);
-        let place = object(ObjectKind::Route, &link.object.key);
         let known = defaults.known(router);
         let here = defaults.of_router(router);
+        if link.state == LinkState::Ok
+            && here.and_then(Route::via).is_none_or(|via| known.is_none_or(|known| known == via))
+        {
+            continue;
+        }
+        let subject = Subject::router(router);
+        let place = object(ObjectKind::Route, &link.object.key);
         let expected = match (known, &network.gateway_port) {
             (Some(gateway), Some(port)) => format!("default via {gateway} dev {} {}", port.device, table_word(link)),
             _ => link.expected.clone().unwrap_or_default(),

@@ -85,7 +85,7 @@ pub(in crate::check) fn twice(scene: &Scene<'_, '_>, findings: &mut Findings) {
     for group in places.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
         let floating = group[0].0;
         let having: Vec<&FloatingIp> = group.iter().map(|(_, _, fip)| *fip).collect();
-        let Some(first) = having.first() else { continue };
+        let Some(first) = having.first().filter(|first| having.len() > 1 || dnats(first) > 1) else { continue };
         let lines: Vec<String> = having.iter().flat_map(|fip| dnat_targets(fip)).collect();
         if lines.len() < 2 {
             continue;

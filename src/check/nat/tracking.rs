@@ -8,7 +8,7 @@ use super::{Place, Today};
 use crate::check::{Applicability, Findings, Scene, Severity, Subject};
 use crate::net::netfilter::{Hook, Match, NfRule, Target};
 use crate::net::{Change, ConntrackEntry, Netns, NetnsName, Object, Observed};
-use crate::neutron::{NamespaceKind, Release, ReleaseRange, parse_namespace, plain_jump};
+use crate::neutron::{NamespaceKind, Release, parse_namespace, plain_jump};
 use crate::topology::{ObjectKind, ObjectRef, Router};
 
 const LOOSE: &str = "net.netfilter.nf_conntrack_tcp_loose";
@@ -84,7 +84,7 @@ fn setting(
     since: Release,
     harm: &str,
 ) {
-    let is_done_here = ReleaseRange::of(scene.snapshot).is_at_least(since);
+    let is_done_here = scene.release().is_at_least(since);
     for (namespace, kind, netns) in namespaces(scene).filter(|(_, kind, _)| concerned(*kind)) {
         let subject = || subject(scene, namespace, kind);
         let object = || ObjectRef { kind: ObjectKind::Sysctl, key: name.to_owned() };

@@ -31,13 +31,7 @@ pub(in crate::check) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) 
 }
 
 /// Instances whose floating IPs are here: the only ones that a node tells of.
-fn instances(
-    scene: &Scene<'_, '_>,
-    findings: &mut Findings,
-    router: &Router,
-    namespace: &NetnsName,
-    netns: &Netns,
-) {
+fn instances(scene: &Scene<'_, '_>, findings: &mut Findings, router: &Router, namespace: &NetnsName, netns: &Netns) {
     for fip in scene.fips_of(router).iter().filter(|fip| fip.kind == FipKind::Distributed) {
         let Some(fixed) = fip.fixed_ip.filter(|_| fip.facts.iter().any(|fact| fact.source == FactSource::Dnat)) else {
             continue;

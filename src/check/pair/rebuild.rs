@@ -11,7 +11,7 @@ use crate::net::{
     Addr, AddrFlags, Change, Family, IFF_LOWER_UP, IFF_UP, IfName, Link, LinkStats, Mac, Neigh, NeighState, Netns,
     NetnsName, Object, OperState, Peer, Route, Rule, TableId,
 };
-use crate::neutron::{DeviceKind, FIP_TABLE, Layout, LinkLocalPair, Release, ReleaseRange};
+use crate::neutron::{DeviceKind, FIP_TABLE, Layout, LinkLocalPair, Release};
 use crate::topology::ExternalNetwork;
 
 /// The first release whose agent sets the neighbours of a pair, whatever was
@@ -77,8 +77,8 @@ impl<'w> Wanted<'w> {
         let layout = view.router.told_layout?;
         let told = fip.routes().iter().map(|route| route.protocol).find(|protocol| BY_AGENT.contains(protocol));
         let seen = |neigh: &Neigh| DeviceKind::FipToRouter.is(&neigh.dev) && neigh.state == NeighState::Permanent;
-        let neighbours = layout == Layout::Pike
-            && (fip.neighs().iter().any(seen) || ReleaseRange::of(scene.snapshot).is_at_least(NEIGHBOURS_SINCE));
+        let neighbours =
+            layout == Layout::Pike && (fip.neighs().iter().any(seen) || scene.release().is_at_least(NEIGHBOURS_SINCE));
         let protocol = told.unwrap_or(if layout == Layout::Pike { 4 } else { 3 });
         let stray = stray(scene, view);
         let told = |link: Option<&Link>| link.or(stray.as_ref().map(|stray| stray.link)).and_then(|link| link.mac);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::check::view::{View, each};
+use crate::check::view::{View, distributed, each};
 use crate::check::{Findings, Scene, Subject};
 use crate::net::{Change, Family, IfName, Object, RouteQuestion, Rule, RulePriority, Snapshot};
 use crate::neutron::{AllocationLine, FIP_PRIORITIES, FIP_TABLE, is_fip_priority, priority_lines};
@@ -30,15 +30,16 @@ enum Found<'s> {
 pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
     let file = scene.priorities();
     each(scene, findings, |view, findings| {
-        let mut rules = Rules::of(view);
+        let rules = &view.by_source;
+        let mut used = HashSet::new();
         for (fip, fixed) in fips(view) {
-            if !matches!(find(&rules, file, fip, fixed), Found::Missing) {
+            if !matches!(find(rules, file, fip, fixed), Found::Missing) {
                 continue;
             }
             let namespace = Some(view.qrouter);
-            let Some(priority) = file.priority(fip).or_else(|| rules.free()) else { continue };
+            let Some(priority) = file.priority(fip).or_else(|| rules.free(&used)) else { continue };
             // The next one without a rule gets another.
-            rules.used.insert(priority);
+            used.insert(priority);
             let wanted = wanted(fixed, priority);
             let message = format!("no rule sends {fixed} to table 16: its packets do not leave as {}", word(fip));
             let finding = findings.fire(&Subject::floating_ip(fip), namespace, object(fixed), message);
@@ -52,9 +53,9 @@ pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
 pub(super) fn wrong_table(scene: &Scene<'_, '_>, findings: &mut Findings) {
     let file = scene.priorities();
     each(scene, findings, |view, findings| {
-        let rules = Rules::of(view);
+        let rules = &view.by_source;
         for (fip, fixed) in fips(view) {
-            let Found::WrongTable(rule) = find(&rules, file, fip, fixed) else { continue };
+            let Found::WrongTable(rule) = find(rules, file, fip, fixed) else { continue };
             // The agent's file knows which priority it is to have.
             let wanted = wanted(fixed, file.priority(fip).unwrap_or(rule.priority));
             let message = match rule.table() {
@@ -77,9 +78,9 @@ pub(super) fn wrong_table(scene: &Scene<'_, '_>, findings: &mut Findings) {
 pub(super) fn disagrees(scene: &Scene<'_, '_>, findings: &mut Findings) {
     let file = scene.priorities();
     each(scene, findings, |view, findings| {
-        let rules = Rules::of(view);
+        let rules = &view.by_source;
         for (fip, fixed) in fips(view) {
-            let found = find(&rules, file, fip, fixed);
+            let found = find(rules, file, fip, fixed);
             let is_reckoned = matches!(found, Found::PerhapsElsewhere(_));
             if let Found::Elsewhere(rule) | Found::PerhapsElsewhere(rule) = found {
                 let wanted = wanted(fixed, rule.priority);
@@ -145,8 +146,8 @@ fn mark(scene: &Scene<'_, '_>, view: &View<'_>, fixed: IpAddr, port: Option<&IfN
 
 /// Rules that a floating IP was moved away from.
 pub(super) fn moved<'s>(view: &View<'s>, file: &Priorities) -> Vec<&'s Rule> {
-    let rules = Rules::of(view);
-    let found = fips(view).filter_map(|(fip, fixed)| match find(&rules, file, fip, fixed) {
+    let rules = &view.by_source;
+    let found = fips(view).filter_map(|(fip, fixed)| match find(rules, file, fip, fixed) {
         Found::Elsewhere(rule) | Found::PerhapsElsewhere(rule) => Some(rule),
         _ => None,
     });
@@ -203,7 +204,7 @@ fn find<'s>(rules: &Rules<'s>, file: &Priorities, fip: &FloatingIp, fixed: IpAdd
 }
 
 /// The rules of a router namespace whose source is one address.
-struct Rules<'s> {
+pub(in crate::check) struct Rules<'s> {
     by_fixed: HashMap<IpAddr, Vec<&'s Rule>>,
     /// Good rules for fixed IPs that nothing translates, by priority.
     orphans: HashMap<RulePriority, &'s Rule>,
@@ -214,13 +215,14 @@ struct Rules<'s> {
 }
 
 impl<'s> Rules<'s> {
-    fn of(view: &View<'s>) -> Self {
+    /// Gathers them.
+    pub(in crate::check) fn of(rules: &'s [Rule], fips: &[&'s FloatingIp]) -> Self {
         let mut by_fixed: HashMap<IpAddr, Vec<&Rule>> = HashMap::new();
         let mut used = HashSet::new();
         let translated: HashSet<IpAddr> =
-            view.fips.iter().filter(|fip| fip.floating_ip.is_some()).filter_map(|fip| fip.fixed_ip).collect();
+            fips.iter().filter(|fip| fip.floating_ip.is_some()).filter_map(|fip| fip.fixed_ip).collect();
         let (mut orphans, mut first_orphan) = (HashMap::new(), None);
-        for rule in view.rules() {
+        for rule in rules.iter().filter(|rule| rule.family == Family::V4) {
             used.insert(rule.priority);
             let Some(source) = rule.from.filter(|net| net.prefix_len() == net.max_prefix_len()) else { continue };
             by_fixed.entry(source.addr()).or_default().push(rule);
@@ -230,7 +232,8 @@ impl<'s> Rules<'s> {
             }
         }
         let mut rules = Self { by_fixed, orphans, first_orphan, lonely: 0, used };
-        rules.lonely = fips(view).filter(|(_, fixed)| rules.good(*fixed).is_none()).count();
+        let fixed = distributed(fips).filter_map(|fip| fip.fixed_ip);
+        rules.lonely = fixed.filter(|fixed| rules.good(*fixed).is_none()).count();
         rules
     }
 
@@ -243,9 +246,10 @@ impl<'s> Rules<'s> {
         self.of_fixed(fixed).iter().copied().find(|rule| is_good(rule))
     }
 
-    /// A priority that no rule here has.
-    fn free(&self) -> Option<RulePriority> {
-        FIP_PRIORITIES.map(RulePriority).find(|priority| !self.used.contains(priority))
+    /// A priority that no rule here has, and that was not given out.
+    fn free(&self, given: &HashSet<RulePriority>) -> Option<RulePriority> {
+        let is_free = |priority: &RulePriority| !self.used.contains(priority) && !given.contains(priority);
+        FIP_PRIORITIES.map(RulePriority).find(is_free)
     }
 }
 

@@ -1,13 +1,18 @@
 //! What several checks look up, gathered once, so that a node with ten times the
 //! routers takes ten times as long and no more.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use ipnet::IpNet;
 
-use crate::net::{IfName, Link, NetnsName, OvsPort, Route, Snapshot, TableId};
+use super::Scene;
+use crate::net::{IfName, Link, Netns, NetnsName, OvsPort, Route, Snapshot, TableId};
 use crate::neutron::DEAD_VLAN;
 use crate::topology::{FipKind, FloatingIp, Router, Topology};
+
+/// Routes by fip namespace and address.
+type Hosts<'s> = HashMap<&'s NetnsName, HashMap<IpNet, Vec<&'s Route>>>;
 
 /// The look-ups.
 pub(in crate::check) struct Index<'s> {
@@ -19,7 +24,7 @@ pub(in crate::check) struct Index<'s> {
     pub(in crate::check) links: HashMap<&'s NetnsName, HashMap<&'s IfName, &'s Link>>,
     /// Routes to floating IPs and the like: of main, in fip namespaces, to one
     /// IPv4 address each.
-    pub(in crate::check) hosts: HashMap<(&'s NetnsName, IpNet), Vec<&'s Route>>,
+    hosts: OnceCell<Hosts<'s>>,
     /// Who set the routes of a fip namespace: the protocol of the first that the
     /// kernel did not make.
     pub(in crate::check) protocols: HashMap<&'s NetnsName, u8>,
@@ -35,7 +40,7 @@ impl<'s> Index<'s> {
             routers: topology.routers.iter().map(|router| (router.id.as_str(), router)).collect(),
             fips: HashMap::new(),
             links: HashMap::new(),
-            hosts: HashMap::new(),
+            hosts: OnceCell::new(),
             protocols: HashMap::new(),
             ports: HashMap::new(),
             tagged: HashSet::new(),
@@ -48,7 +53,9 @@ impl<'s> Index<'s> {
         }
         for network in &topology.external_networks {
             let routes = snapshot.netns(&network.namespace).map_or(&[][..], |netns| netns.routes());
-            index.add_routes(&network.namespace, routes);
+            if let Some(made) = routes.iter().find(|route| route.dst.addr().is_ipv4() && route.protocol != KERNEL) {
+                index.protocols.insert(&network.namespace, made.protocol);
+            }
         }
         for port in snapshot.host.ovs.seen().into_iter().flat_map(|ovs| &ovs.ports) {
             index.ports.entry(&port.name).or_insert(port);
@@ -57,22 +64,29 @@ impl<'s> Index<'s> {
         index
     }
 
-    fn add_routes(&mut self, namespace: &'s NetnsName, routes: &'s [Route]) {
-        let v4 = routes.iter().filter(|route| route.dst.addr().is_ipv4());
-        for route in v4 {
-            if route.protocol != KERNEL {
-                self.protocols.entry(namespace).or_insert(route.protocol);
-            }
-            if route.table == TableId::MAIN && route.dst.prefix_len() == 32 {
-                self.hosts.entry((namespace, route.dst)).or_default().push(route);
-            }
-        }
+    /// The routes of main to an IPv4 address alone, in a fip namespace.
+    pub(in crate::check) fn to_host(&self, scene: &Scene<'_, 's>, place: &NetnsName, host: IpNet) -> &[&'s Route] {
+        let hosts = self.hosts.get_or_init(|| hosts(scene));
+        hosts.get(place).and_then(|hosts| hosts.get(&host)).map_or(&[], Vec::as_slice)
     }
 
     /// Whether a router has a floating IP of a kind.
     pub(in crate::check) fn has_fip(&self, router: &str, kind: FipKind) -> bool {
         self.fips.get(router).is_some_and(|fips| fips.iter().any(|fip| fip.kind == kind))
     }
+}
+
+fn hosts<'s>(scene: &Scene<'_, 's>) -> Hosts<'s> {
+    let mut hosts = Hosts::new();
+    for network in &scene.topology.external_networks {
+        let routes = scene.netns(&network.namespace).map_or(&[][..], Netns::routes).iter();
+        let lone = |route: &&Route| route.table == TableId::MAIN && route.dst.prefix_len() == 32;
+        let of_network = hosts.entry(&network.namespace).or_default();
+        for route in routes.filter(|route| lone(route) && route.dst.addr().is_ipv4()) {
+            of_network.entry(route.dst).or_default().push(route);
+        }
+    }
+    hosts
 }
 
 /// So many devices are looked through as fast as looked up.
