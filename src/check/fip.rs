@@ -181,13 +181,6 @@ pub(super) fn object(kind: ObjectKind, key: impl Into<String>) -> ObjectRef {
     ObjectRef { kind, key: key.into() }
 }
 
-/// The distributed floating IPs of the routers that are looked at, each with the external network it is on.
-pub(super) fn floating<'v, 's>(
-    scene: &'v Scene<'_, 's>,
-) -> impl Iterator<Item = (&'s FloatingIp, &'s Router, &'s ExternalNetwork)> + use<'v, 's> {
-    scene.part().distributed.iter().copied()
-}
-
 /// True where something on the node says it; the file alone is a hint.
 pub(super) fn has(fip: &FloatingIp, source: FactSource) -> bool {
     fip.facts.iter().any(|fact| fact.source == source)

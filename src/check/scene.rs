@@ -30,7 +30,6 @@ pub struct Scene<'a, 's> {
     pub routers: &'s [Router],
     /// How many of the node's come before them.
     first: usize,
-    part: OnceCell<Part<'s>>,
     shared: Rc<Shared<'s>>,
 }
 
@@ -40,7 +39,7 @@ struct Shared<'s> {
     index: OnceCell<Index<'s>>,
     outer: OnceCell<Outer<'s>>,
     /// One for each router of the node.
-    looks: Box<[OnceCell<Look<'s>>]>,
+    parts: Box<[OnceCell<Part<'s>>]>,
     priorities: OnceCell<Priorities>,
     release: OnceCell<ReleaseRange>,
     suspects: Suspects<'s>,
@@ -62,9 +61,9 @@ pub struct Subject {
 impl<'a, 's> Scene<'a, 's> {
     /// A node, to be judged.
     pub fn of(snapshot: &'s Snapshot, topology: &'s Topology, path: &'a Node<'s>) -> Self {
-        let looks = topology.routers.iter().map(|_| OnceCell::new()).collect();
-        let shared = Rc::new(Shared { looks, ..Shared::default() });
-        Self { snapshot, topology, path, routers: &topology.routers, first: 0, part: OnceCell::new(), shared }
+        let parts = topology.routers.iter().map(|_| OnceCell::new()).collect();
+        let shared = Rc::new(Shared { parts, ..Shared::default() });
+        Self { snapshot, topology, path, routers: &topology.routers, first: 0, shared }
     }
 
     /// The same node, so many of the routers at a time, one at least.
@@ -73,20 +72,31 @@ impl<'a, 's> Scene<'a, 's> {
         let Self { snapshot, topology, path, .. } = *self;
         self.routers.chunks(at_once).enumerate().map(move |(at, routers)| {
             let (first, shared) = (self.first + at * at_once, self.shared.clone());
-            Self { snapshot, topology, path, routers, first, part: OnceCell::new(), shared }
+            Self { snapshot, topology, path, routers, first, shared }
         })
     }
 
-    /// The floating IPs of the routers that are looked at.
-    pub(super) fn part(&self) -> &Part<'s> {
-        self.part.get_or_init(|| Part::of(self))
+    /// The routers that are looked at, each with what belongs to it.
+    fn by_router(&self) -> impl Iterator<Item = (&'s Router, &Part<'s>)> {
+        let cells = self.shared.parts.iter().skip(self.first);
+        self.routers.iter().zip(cells).map(|(router, cell)| (router, cell.get_or_init(|| Part::of(self, router))))
+    }
+
+    /// Their floating IPs, of every kind.
+    pub(super) fn fips(&self) -> impl Iterator<Item = &'s FloatingIp> {
+        self.routers.iter().flat_map(|router| self.fips_of(router)).copied()
+    }
+
+    /// Their distributed floating IPs, each with its router and external network;
+    /// those of a router follow each other.
+    pub(super) fn distributed(&self) -> impl Iterator<Item = (&'s FloatingIp, &'s Router, &'s ExternalNetwork)> {
+        self.by_router().flat_map(|(router, part)| part.distributed.iter().map(move |(fip, net)| (*fip, router, *net)))
     }
 
     /// What can be seen of each router that is looked at, gathered when first
     /// asked for.
     pub(super) fn looks(&self) -> impl Iterator<Item = &Look<'s>> {
-        let cells = self.shared.looks.iter().skip(self.first);
-        self.routers.iter().zip(cells).map(|(router, cell)| cell.get_or_init(|| Look::at(self, router)))
+        self.by_router().map(|(router, part)| part.look.get_or_init(|| Look::at(self, router)))
     }
 
     /// Which releases the node's agent may be of, reckoned when first asked for.
@@ -126,7 +136,7 @@ impl<'a, 's> Scene<'a, 's> {
         direction: Direction,
         name: LinkName,
     ) -> impl Iterator<Item = (&'s FloatingIp, &'s ChainLink)> {
-        let all = self.part().amiss.iter();
+        let all = self.by_router().flat_map(|(_, part)| &part.amiss);
         all.filter(move |(_, way, link)| *way == direction && link.link == name).map(|(fip, _, link)| (*fip, *link))
     }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{floating, main_routes, object};
+use super::{main_routes, object};
 use crate::check::{Findings, Scene, Severity, Subject};
 use crate::net::{Change, Object, Route, TableId};
 use crate::neutron::Release;
@@ -42,7 +42,7 @@ pub(in crate::check) fn not_covered<'s>(
     let mut found = Vec::new();
     let mut links: HashMap<&str, Option<Vec<IpNet>>> = HashMap::new();
     let mut subnets: HashMap<&str, BTreeSet<IpNet>> = HashMap::new();
-    for (fip, _, network) in floating(scene) {
+    for (fip, _, network) in scene.distributed() {
         let Some(address) = fip.floating_ip.filter(IpAddr::is_ipv4) else { continue };
         let Some(nets) = links.entry(network.id.as_str()).or_insert_with(|| on_link(scene, network)) else { continue };
         if !nets.iter().any(|net| net.contains(&address)) {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::tables::protocol;
-use super::{floating, has, host, object, pair, part, readable};
+use super::{has, host, object, pair, part, readable};
 use crate::check::{Applicability, Findings, Scene, Severity, Subject};
 use crate::net::{Addr, Change, NetnsName, Object, Observed, Route, RouteQuestion, TableId};
 use crate::neutron::RouterPrefix;
@@ -14,7 +14,7 @@ use crate::topology::{
 
 /// DVR501.
 pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for (fip, router, network) in floating(scene) {
+    for (fip, router, network) in scene.distributed() {
         let (Some(address), Some(link)) = (fip.floating_ip, route_link(fip)) else { continue };
         let subject = Subject::floating_ip(fip);
         if link.state == LinkState::Unknown {
@@ -37,7 +37,7 @@ pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR502.
 pub(super) fn astray(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for (fip, router, network) in floating(scene) {
+    for (fip, router, network) in scene.distributed() {
         let (Some(address), Some(link)) = (fip.floating_ip, route_link(fip)) else { continue };
         if link.state != LinkState::Wrong || !has(fip, FactSource::Dnat) || owner(scene, fip, network).is_some() {
             continue;
@@ -60,7 +60,7 @@ pub(super) fn astray(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR503.
 pub(super) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for (fip, router, network) in floating(scene) {
+    for (fip, router, network) in scene.distributed() {
         let Some(address) = fip.floating_ip else { continue };
         let spoken_for = [FactSource::Dnat, FactSource::Snat, FactSource::Rule].into_iter().any(|fact| has(fip, fact));
         // Without the router's namespace the route is the lesser trouble.
@@ -97,7 +97,7 @@ pub(super) fn local(scene: &Scene<'_, '_>, findings: &mut Findings) {
             netns.addrs().iter().map(|addr| ((network.id.as_str(), addr.address.addr()), addr))
         })
         .collect();
-    for (fip, _, network) in floating(scene) {
+    for (fip, _, network) in scene.distributed() {
         let Some(address) = fip.floating_ip else { continue };
         let Some(owner) = owners.get(&(network.id.as_str(), address)).copied() else { continue };
         let message = format!("{address} is an address of {}: the node itself answers, not the instance", owner.dev);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use super::{blind, floating, host, object, pair};
+use super::{blind, host, object, pair};
 use crate::check::{Applicability, Findings, Scene, Subject};
 use crate::net::{Change, Family, IfName, Netns, NetnsName, Object, Route, RouteQuestion, Rule, TableId};
 use crate::neutron::Layout;
@@ -237,7 +237,7 @@ fn once<'s>(
     let mut seen = BTreeSet::new();
     // Those of a router follow each other: no need to look for the link again.
     let mut last: Option<(&Router, &ExternalNetwork)> = None;
-    floating(scene).filter_map(move |(fip, router, network)| {
+    scene.distributed().filter_map(move |(fip, router, network)| {
         if last.is_some_and(|(one, other)| std::ptr::eq(one, router) && std::ptr::eq(other, network)) {
             return None;
         }

@@ -16,7 +16,7 @@ const OWN: [(Direction, LinkName); 5] = [
 /// DVR405: of what an association sets up, two or more are missing while others
 /// stand. One alone has a code of its own.
 pub(in crate::check) fn half_done(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for fip in &scene.part().fips {
+    for fip in scene.fips() {
         let is_translated = fip.facts.iter().any(|fact| matches!(fact.source, FactSource::Dnat | FactSource::Snat));
         if fip.floating_ip.is_none() || fip.fixed_ip.is_none() || !(is_translated || is_associated(fip)) {
             continue;

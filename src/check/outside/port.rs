@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::fip::{Defaults, blind, covers_something, default_via, floating, not_covered, object, readable};
+use crate::check::fip::{Defaults, blind, covers_something, default_via, not_covered, object, readable};
 use crate::check::{Applicability, Findings, Scene, Severity, Subject};
 use crate::net::{Change, Link, Netns, NetnsName, Object, Observed};
 use crate::neutron::DeviceKind;
@@ -114,7 +114,7 @@ pub(super) fn no_address(scene: &Scene<'_, '_>, findings: &mut Findings) {
             continue;
         }
         let of_port = netns.addrs().iter().filter(|addr| addr.dev == port.device && addr.address.addr().is_ipv4());
-        let fips: BTreeSet<_> = floating(scene).filter_map(|(fip, ..)| fip.floating_ip).collect();
+        let fips: BTreeSet<_> = scene.distributed().filter_map(|(fip, ..)| fip.floating_ip).collect();
         let addrs: Vec<_> = of_port.filter(|addr| !fips.contains(&addr.address.addr())).collect();
         let on_link = |gateway: &std::net::IpAddr| {
             netns.routes().iter().any(|route| {
@@ -191,7 +191,7 @@ fn raise<'s>(scene: &Scene<'_, 's>, network: &'s ExternalNetwork, link: &Link) -
 /// The networks of which fg's own subnets do cover floating IPs: one that is not
 /// covered stands apart.
 fn covering<'s>(scene: &Scene<'_, 's>) -> BTreeSet<&'s str> {
-    let covered = floating(scene).filter(|(fip, _, network)| {
+    let covered = scene.distributed().filter(|(fip, _, network)| {
         let nets = network.gateway_port.iter().flat_map(|port| &port.addresses);
         // A floating IP that stands on fg itself (DVR512) is no subnet.
         let mut subnets = nets.filter(|net| net.prefix_len() < 31);

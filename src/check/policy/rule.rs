@@ -189,15 +189,15 @@ fn find<'s>(rules: &Rules<'s>, file: &Priorities, fip: &FloatingIp, fixed: IpAdd
     if rules.good(fixed).is_some() {
         return Found::Fine;
     }
-    if let Some(rule) = rules.of_fixed(fixed).iter().find(|rule| is_fip_priority(rule.priority)) {
+    if let Some(rule) = rules.of_fixed(fixed).find(|rule| is_fip_priority(rule.priority)) {
         return Found::WrongTable(rule);
     }
-    if let Some(rule) = file.priority(fip).and_then(|priority| rules.orphans.get(&priority)) {
+    if let Some(rule) = file.priority(fip).and_then(|priority| rules.orphan(priority)) {
         return Found::Elsewhere(rule);
     }
     // Without a file (Juno) the only rule that is nobody's is the only candidate.
-    let only = || match rules.orphans.len() {
-        1 if file.is_empty() && rules.lonely == 1 => rules.first_orphan,
+    let only = || match rules.orphans[..] {
+        [only] if file.is_empty() && rules.lonely == 1 => Some(only),
         _ => None,
     };
     only().map_or(Found::Missing, Found::PerhapsElsewhere)
@@ -205,51 +205,55 @@ fn find<'s>(rules: &Rules<'s>, file: &Priorities, fip: &FloatingIp, fixed: IpAdd
 
 /// The rules of a router namespace whose source is one address.
 pub(in crate::check) struct Rules<'s> {
-    by_fixed: HashMap<IpAddr, Vec<&'s Rule>>,
-    /// Good rules for fixed IPs that nothing translates, by priority.
-    orphans: HashMap<RulePriority, &'s Rule>,
-    first_orphan: Option<&'s Rule>,
+    all: &'s [Rule],
+    /// By their source, in the kernel's order.
+    by_fixed: Vec<(IpAddr, &'s Rule)>,
+    /// Good rules for fixed IPs that nothing translates.
+    orphans: Vec<&'s Rule>,
     /// How many floating IPs have no good rule.
     lonely: usize,
-    used: HashSet<RulePriority>,
 }
 
 impl<'s> Rules<'s> {
     /// Gathers them.
-    pub(in crate::check) fn of(rules: &'s [Rule], fips: &[&'s FloatingIp]) -> Self {
-        let mut by_fixed: HashMap<IpAddr, Vec<&Rule>> = HashMap::new();
-        let mut used = HashSet::new();
-        let translated: HashSet<IpAddr> =
-            fips.iter().filter(|fip| fip.floating_ip.is_some()).filter_map(|fip| fip.fixed_ip).collect();
-        let (mut orphans, mut first_orphan) = (HashMap::new(), None);
-        for rule in rules.iter().filter(|rule| rule.family == Family::V4) {
-            used.insert(rule.priority);
-            let Some(source) = rule.from.filter(|net| net.prefix_len() == net.max_prefix_len()) else { continue };
-            by_fixed.entry(source.addr()).or_default().push(rule);
-            if is_good(rule) && !translated.contains(&source.addr()) {
-                orphans.insert(rule.priority, rule);
-                first_orphan = first_orphan.or(Some(rule));
-            }
-        }
-        let mut rules = Self { by_fixed, orphans, first_orphan, lonely: 0, used };
+    pub(in crate::check) fn of(all: &'s [Rule], fips: &[&'s FloatingIp]) -> Self {
+        let known = fips.iter().filter(|fip| fip.floating_ip.is_some());
+        let mut translated: Vec<IpAddr> = known.filter_map(|fip| fip.fixed_ip).collect();
+        translated.sort_unstable();
+        let lone = all.iter().filter(|rule| rule.family == Family::V4).filter_map(|rule| {
+            let source = rule.from.filter(|net| net.prefix_len() == net.max_prefix_len())?;
+            Some((source.addr(), rule))
+        });
+        let mut by_fixed: Vec<(IpAddr, &Rule)> = lone.collect();
+        let is_orphan = |(fixed, rule): &&(IpAddr, &Rule)| is_good(rule) && translated.binary_search(fixed).is_err();
+        let orphans = by_fixed.iter().filter(is_orphan).map(|(_, rule)| *rule).collect();
+        by_fixed.sort_by_key(|(fixed, _)| *fixed);
+        let mut rules = Self { all, by_fixed, orphans, lonely: 0 };
         let fixed = distributed(fips).filter_map(|fip| fip.fixed_ip);
         rules.lonely = fixed.filter(|fixed| rules.good(*fixed).is_none()).count();
         rules
     }
 
-    fn of_fixed(&self, fixed: IpAddr) -> &[&'s Rule] {
-        self.by_fixed.get(&fixed).map_or(&[], Vec::as_slice)
+    fn of_fixed(&self, fixed: IpAddr) -> impl Iterator<Item = &'s Rule> {
+        let first = self.by_fixed.partition_point(|(other, _)| *other < fixed);
+        self.by_fixed.iter().skip(first).take_while(move |(other, _)| *other == fixed).map(|(_, rule)| *rule)
     }
 
     /// The first rule that works.
     fn good(&self, fixed: IpAddr) -> Option<&'s Rule> {
-        self.of_fixed(fixed).iter().copied().find(|rule| is_good(rule))
+        self.of_fixed(fixed).find(|rule| is_good(rule))
+    }
+
+    /// The last orphan of a priority.
+    fn orphan(&self, priority: RulePriority) -> Option<&'s Rule> {
+        self.orphans.iter().rfind(|rule| rule.priority == priority).copied()
     }
 
     /// A priority that no rule here has, and that was not given out.
     fn free(&self, given: &HashSet<RulePriority>) -> Option<RulePriority> {
-        let is_free = |priority: &RulePriority| !self.used.contains(priority) && !given.contains(priority);
-        FIP_PRIORITIES.map(RulePriority).find(is_free)
+        let v4 = self.all.iter().filter(|rule| rule.family == Family::V4);
+        let used: HashSet<RulePriority> = v4.map(|rule| rule.priority).collect();
+        FIP_PRIORITIES.map(RulePriority).find(|priority| !used.contains(priority) && !given.contains(priority))
     }
 }
 

@@ -1,45 +1,35 @@
-//! The floating IPs of the routers that are looked at.
+//! A router's part of a node, gathered once for all checks.
+
+use std::cell::OnceCell;
 
 use super::Scene;
+use crate::check::view::Look;
 use crate::topology::{ChainLink, Direction, ExternalNetwork, FipKind, FloatingIp, LinkState, Router};
 
-/// The floating IPs of some routers, and what several checks ask of them.
-pub(in crate::check) struct Part<'s> {
-    /// All of them; those of a whole node as the node has them.
-    pub(in crate::check) fips: Vec<&'s FloatingIp>,
-    /// The distributed ones, each with its router and external network.
-    pub(in crate::check) distributed: Vec<(&'s FloatingIp, &'s Router, &'s ExternalNetwork)>,
-    /// The links of their chains that are not as they should be, or that nobody
-    /// could judge: few, on a node that works.
+/// What several checks ask of a router.
+pub(super) struct Part<'s> {
+    /// Its distributed floating IPs, each with its external network.
+    pub(super) distributed: Vec<(&'s FloatingIp, &'s ExternalNetwork)>,
+    /// The links of chains that are not as they should be, or that nobody could
+    /// judge: few, on a node that works.
     pub(super) amiss: Vec<(&'s FloatingIp, Direction, &'s ChainLink)>,
+    /// What can be seen of it.
+    pub(super) look: OnceCell<Look<'s>>,
 }
 
 impl<'s> Part<'s> {
-    pub(super) fn of(scene: &Scene<'_, 's>) -> Self {
-        let mut part = Self { fips: Vec::new(), distributed: Vec::new(), amiss: Vec::new() };
-        if scene.routers.len() == scene.topology.routers.len() {
-            let all = scene.topology.fips().filter_map(|fip| Some((fip, scene.router_of(fip)?)));
-            all.for_each(|(fip, router)| part.add(scene, router, fip));
-        } else {
-            let some =
-                scene.routers.iter().flat_map(|router| scene.fips_of(router).iter().map(move |fip| (fip, router)));
-            some.for_each(|(fip, router)| part.add(scene, router, fip));
+    pub(super) fn of(scene: &Scene<'_, 's>, router: &Router) -> Self {
+        let mut part = Self { distributed: Vec::new(), amiss: Vec::new(), look: OnceCell::new() };
+        for fip in scene.fips_of(router) {
+            for direction in [Direction::Outbound, Direction::Inbound] {
+                let amiss = fip.links(direction).iter().filter(|link| is_amiss(link));
+                part.amiss.extend(amiss.map(|link| (*fip, direction, link)));
+            }
+            let network = || fip.external_network.as_deref().and_then(|id| scene.network(id));
+            let distributed = fip.kind == FipKind::Distributed;
+            part.distributed.extend(distributed.then(network).flatten().map(|network| (*fip, network)));
         }
         part
-    }
-
-    fn add(&mut self, scene: &Scene<'_, 's>, router: &'s Router, fip: &'s FloatingIp) {
-        self.fips.push(fip);
-        for direction in [Direction::Outbound, Direction::Inbound] {
-            let amiss = fip.links(direction).iter().filter(|link| is_amiss(link));
-            self.amiss.extend(amiss.map(|link| (fip, direction, link)));
-        }
-        let network = || fip.external_network.as_deref().and_then(|id| scene.network(id));
-        if fip.kind == FipKind::Distributed
-            && let Some(network) = network()
-        {
-            self.distributed.push((fip, router, network));
-        }
     }
 }
 

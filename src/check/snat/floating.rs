@@ -57,7 +57,7 @@ pub(in crate::check) fn left_behind(scene: &Scene<'_, '_>, findings: &mut Findin
 
 /// DVR805: it is translated on the gateway port, and the port has not its address.
 pub(in crate::check) fn address_lost(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for fip in scene.part().fips.iter().filter(|fip| fip.kind != FipKind::Distributed) {
+    for fip in scene.fips().filter(|fip| fip.kind != FipKind::Distributed) {
         let is_translated = has(fip, FactSource::Dnat) || has(fip, FactSource::Snat);
         let link = fip.links(Direction::Inbound).iter().find(|link| link.link == LinkName::QgAddress);
         let (Some(link), Some(floating), true) = (link, fip.floating_ip, is_translated) else { continue };
@@ -95,7 +95,7 @@ pub(in crate::check) fn address_lost(scene: &Scene<'_, '_>, findings: &mut Findi
 
 /// DVR806: keepalived brought the address, and nobody the rules.
 pub(in crate::check) fn untranslated(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for fip in scene.part().fips.iter().filter(|fip| fip.kind != FipKind::Distributed) {
+    for fip in scene.fips().filter(|fip| fip.kind != FipKind::Distributed) {
         let Some(router) = scene.router_of(fip) else { continue };
         let namespace = if fip.kind == FipKind::Legacy { &router.namespace } else { &router.snat_namespace };
         let translated = has(fip, FactSource::Dnat) || has(fip, FactSource::Snat);
@@ -125,7 +125,7 @@ pub(in crate::check) fn untranslated(scene: &Scene<'_, '_>, findings: &mut Findi
 
 /// DVR807: for those who look for it in the fip namespace.
 pub(in crate::check) fn by_design(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for fip in scene.part().fips.iter().filter(|fip| fip.kind == FipKind::Centralized) {
+    for fip in scene.fips().filter(|fip| fip.kind == FipKind::Centralized) {
         let (Some(floating), Some(router)) = (fip.floating_ip, scene.router_of(fip)) else { continue };
         let Some(namespace) = router.snat_namespace.as_ref().filter(|_| has(fip, FactSource::Dnat)) else { continue };
         let object = ObjectRef { kind: ObjectKind::Addr, key: format!("{floating} in the snat namespace") };
