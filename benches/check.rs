@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use fipscope::check::{AT_ONCE, Code, DecidedBy, Finding, Findings, Scene, Severity, checks, judge};
+use fipscope::check::{Code, DecidedBy, Finding, Findings, Scene, Severity, checks, judge};
 use fipscope::net::{Addr, IfName, Observed, Ovs, OvsPort, Route, Snapshot, TableId};
 use fipscope::neutron::{Layout, NamespaceKind};
 use fipscope::path::Node;
@@ -125,7 +125,7 @@ fn each(snapshot: &Snapshot, topology: &Topology) -> BTreeMap<Code, Duration> {
         run(scene, &mut findings);
         *times.entry(code).or_default() += began.elapsed();
     };
-    for part in scene.parts(AT_ONCE) {
+    for part in scene.parts() {
         for check in checks() {
             if let DecidedBy::Routers(run) = check.decided_by {
                 timed(check.code, run, &part);

@@ -15,6 +15,7 @@ mod findings;
 mod fip;
 mod focus;
 mod fold;
+mod judge;
 mod nat;
 mod neighbours;
 mod outside;
@@ -34,6 +35,7 @@ pub use code::{Code, NotACode};
 pub use finding::{AgentDoes, Applicability, Confidence, Finding, Severity};
 pub use findings::Findings;
 pub use focus::Focus;
+pub use judge::Judge;
 pub use nat::Today;
 pub use pick::{Pattern, Pick};
 pub use registry::{Check, DecidedBy, check, checks};
@@ -45,10 +47,6 @@ pub use wire::Wire;
 use crate::net::{Snapshot, WireAnswers, WireQuestion};
 use crate::path::Node;
 use crate::topology::{FloatingIp, Topology};
-
-/// So many routers are looked at together: what is read of them fits into the
-/// cache of one processor.
-pub const AT_ONCE: usize = 4;
 
 /// Runs every check that a snapshot can answer. Findings come sorted: root
 /// causes first, the severe before the mild, then by code and identity.
@@ -88,21 +86,29 @@ fn run(snapshot: &Snapshot, topology: &Topology, answers: Option<&WireAnswers>) 
     let mut findings = Findings::default();
     // All that is asked of a router one after the other: on a large node memory is
     // slower than the checks, and so each router is fetched from it once.
-    for part in scene.parts(AT_ONCE) {
-        for check in checks() {
-            if let DecidedBy::Routers(run) = check.decided_by {
-                findings.begin(check);
-                run(&part, &mut findings);
-            }
+    scene.parts().for_each(|part| of_router(&part, &mut findings));
+    of_node(&scene, answers, &mut findings);
+    fold::fold(findings.done())
+}
+
+/// The checks of one router.
+fn of_router(part: &Scene<'_, '_>, findings: &mut Findings) {
+    for check in checks() {
+        if let DecidedBy::Routers(run) = check.decided_by {
+            findings.begin(check);
+            run(part, findings);
         }
     }
+}
+
+/// The checks that have to see all of the node.
+fn of_node(scene: &Scene<'_, '_>, answers: Option<&WireAnswers>, findings: &mut Findings) {
     for check in checks() {
         findings.begin(check);
         match (check.decided_by, answers) {
-            (DecidedBy::Snapshot(run), _) => run(&scene, &mut findings),
-            (DecidedBy::Wire(run), Some(answers)) => run(&scene, &mut Wire::new(answers, None), &mut findings),
+            (DecidedBy::Snapshot(run), _) => run(scene, findings),
+            (DecidedBy::Wire(run), Some(answers)) => run(scene, &mut Wire::new(answers, None), findings),
             (DecidedBy::Wire(_), None) | (DecidedBy::Elsewhere | DecidedBy::Routers(_), _) => {}
         }
     }
-    fold::fold(findings.done())
 }

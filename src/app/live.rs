@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::source::entered;
 use super::worker::safely;
-use crate::check::{judge as judge_all, turns};
+use crate::check::{Judge, turns};
 use crate::kernel::{Handle, Health, ReadOptions, Update, Watcher};
 use crate::net::{Ages, changes};
 use crate::topology::Keeper;
@@ -182,7 +182,7 @@ fn other(told: &mut Arc<Ages>, ages: Arc<Ages>) -> Option<Arc<Ages>> {
 
 /// Judges what comes, and tells the screen, until there is none any more.
 fn judge(desk: &Desk, accepted: &Accepted, sender: &Sender<Msg>) {
-    let (mut keeper, mut last) = (Keeper::default(), None);
+    let mut known = Known::default();
     loop {
         let paper = desk.take();
         if let Some(ages) = paper.ages
@@ -191,7 +191,7 @@ fn judge(desk: &Desk, accepted: &Accepted, sender: &Sender<Msg>) {
             return;
         }
         let message = match (paper.update, paper.health, paper.ended) {
-            (Some(update), ..) => Msg::Live(Box::new(news(update, paper.too_many, accepted, &mut keeper, &mut last))),
+            (Some(update), ..) => Msg::Live(Box::new(known.news(update, paper.too_many, accepted))),
             (None, _, Some(why)) => {
                 let _ = sender.blocking_send(Msg::Unwatched(why));
                 return;
@@ -205,26 +205,36 @@ fn judge(desk: &Desk, accepted: &Accepted, sender: &Sender<Msg>) {
     }
 }
 
-fn news(update: Update, too_many: bool, accepted: &Accepted, keeper: &mut Keeper, last: &mut Option<Node>) -> News {
-    tracing::trace!(stage = "taken");
-    let topology = keeper.read(&update.snapshot);
-    tracing::trace!(stage = "understood");
-    let findings = judge_all(&update.snapshot, &topology);
-    tracing::trace!(stage = "judged");
-    let mut node = Node::new(update.snapshot, topology).with(findings);
-    if last.is_none() {
-        // The screen keeps it from then on.
-        let ids = accepted(&node.snapshot.node);
-        node = node.accepting(ids);
+/// What is kept from one update to the next.
+#[derive(Default)]
+struct Known {
+    keeper: Keeper,
+    judge: Judge,
+    last: Option<Node>,
+}
+
+impl Known {
+    fn news(&mut self, update: Update, too_many: bool, accepted: &Accepted) -> News {
+        tracing::trace!(stage = "taken");
+        let topology = self.keeper.read(&update.snapshot);
+        tracing::trace!(stage = "understood");
+        let findings = self.judge.read(&update.snapshot, &topology);
+        tracing::trace!(stage = "judged");
+        let mut node = Node::new(update.snapshot, topology).with(findings);
+        if self.last.is_none() {
+            // The screen keeps it from then on.
+            let ids = accepted(&node.snapshot.node);
+            node = node.accepting(ids);
+        }
+        let before = self.last.replace(node.clone());
+        let turned = before.as_ref().map_or_else(Vec::new, |old| turns(&old.judged.findings, &node.judged.findings));
+        let found = match &before {
+            Some(old) if too_many => changes(&old.snapshot, &node.snapshot),
+            _ => update.changes,
+        };
+        tracing::trace!(stage = "sorted");
+        News { at: update.at, changes: found, turns: turned, node, watching: watching(&update.health) }
     }
-    let before = last.replace(node.clone());
-    let turned = before.as_ref().map_or_else(Vec::new, |old| turns(&old.judged.findings, &node.judged.findings));
-    let found = match &before {
-        Some(old) if too_many => changes(&old.snapshot, &node.snapshot),
-        _ => update.changes,
-    };
-    tracing::trace!(stage = "sorted");
-    News { at: update.at, changes: found, turns: turned, node, watching: watching(&update.health) }
 }
 
 fn watching(health: &Health) -> Watching {

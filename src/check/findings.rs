@@ -18,6 +18,11 @@ impl Findings {
         self.current = Some(check);
     }
 
+    /// Adds what was found before.
+    pub(super) fn add(&mut self, found: &[Finding]) {
+        self.list.extend_from_slice(found);
+    }
+
     /// What was found, in the order in which it was.
     pub fn done(self) -> Vec<Finding> {
         self.list

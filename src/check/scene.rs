@@ -3,8 +3,8 @@
 mod index;
 mod part;
 
-use std::cell::OnceCell;
-use std::net::IpAddr;
+use std::cell::{Cell, OnceCell};
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
 use index::Index;
@@ -13,9 +13,9 @@ use part::Part;
 use super::nat::Suspects;
 use super::policy::Priorities;
 use super::view::{Look, Outer};
-use crate::net::{IfName, Link, Netns, NetnsName, OvsPort, Snapshot};
-use crate::neutron::ReleaseRange;
-use crate::path::Node;
+use crate::net::{IfName, Link, Netns, NetnsName, OvsPort, RouteAnswer, RouteQuestion, Snapshot};
+use crate::neutron::{NamespaceKind, ReleaseRange, parse_namespace};
+use crate::path::{Node, Packet, Start, Walk};
 use crate::topology::{ChainLink, Direction, ExternalNetwork, FloatingIp, LinkName, Router, Topology};
 
 /// A node as the checks see it: all of its routers, or some.
@@ -25,11 +25,13 @@ pub struct Scene<'a, 's> {
     /// As it was understood: all of it.
     pub topology: &'s Topology,
     /// What it would do with a packet.
-    pub path: &'a Node<'s>,
+    path: &'a Node<'s>,
     /// The routers that are looked at.
     pub routers: &'s [Router],
     /// How many of the node's come before them.
     first: usize,
+    /// More was asked about than the routers, the host and the fip namespaces.
+    beyond: Cell<bool>,
     shared: Rc<Shared<'s>>,
 }
 
@@ -63,17 +65,52 @@ impl<'a, 's> Scene<'a, 's> {
     pub fn of(snapshot: &'s Snapshot, topology: &'s Topology, path: &'a Node<'s>) -> Self {
         let parts = topology.routers.iter().map(|_| OnceCell::new()).collect();
         let shared = Rc::new(Shared { parts, ..Shared::default() });
-        Self { snapshot, topology, path, routers: &topology.routers, first: 0, shared }
+        Self { snapshot, topology, path, routers: &topology.routers, first: 0, beyond: Cell::new(false), shared }
     }
 
-    /// The same node, so many of the routers at a time, one at least.
-    pub fn parts(&self, at_once: usize) -> impl Iterator<Item = Self> {
-        let at_once = at_once.max(1);
+    /// The same node, with an eye for one router after the other.
+    pub fn parts(&self) -> impl Iterator<Item = Self> {
         let Self { snapshot, topology, path, .. } = *self;
-        self.routers.chunks(at_once).enumerate().map(move |(at, routers)| {
-            let (first, shared) = (self.first + at * at_once, self.shared.clone());
-            Self { snapshot, topology, path, routers, first, shared }
+        self.routers.chunks(1).enumerate().map(move |(at, routers)| {
+            let (first, shared) = (self.first + at, self.shared.clone());
+            Self { snapshot, topology, path, routers, first, beyond: Cell::new(false), shared }
         })
+    }
+
+    /// Whether what was asked hangs on more than the routers that are looked at
+    /// and their namespaces, the host, the external networks and the names of
+    /// namespaces.
+    pub(super) fn looked_beyond(&self) -> bool {
+        self.beyond.get()
+    }
+
+    /// A packet's way, which can lead anywhere on the node.
+    pub(super) fn walk(&self, start: &Start, packet: Packet) -> Walk {
+        self.beyond.set(true);
+        self.path.walk(start, packet)
+    }
+
+    /// The way of the answer to a packet.
+    pub(super) fn reply(&self, walk: &Walk) -> Option<Walk> {
+        self.beyond.set(true);
+        self.path.reply(walk)
+    }
+
+    /// Where a packet between two addresses may set out.
+    pub(super) fn starts(&self, src: Ipv4Addr, dst: Ipv4Addr) -> Vec<Start> {
+        self.beyond.set(true);
+        self.path.starts(src, dst)
+    }
+
+    /// A lookup in one namespace.
+    pub(super) fn route(&self, question: &RouteQuestion) -> Result<RouteAnswer, String> {
+        self.path.route(question)
+    }
+
+    /// The floating IPs of all routers, looked at or not.
+    pub(super) fn everyones_fips(&self) -> impl Iterator<Item = &'s FloatingIp> {
+        self.beyond.set(true);
+        self.topology.fips()
     }
 
     /// The routers that are looked at, each with what belongs to it.
@@ -155,7 +192,17 @@ impl<'a, 's> Scene<'a, 's> {
 
     /// A namespace, where it could be read.
     pub fn netns(&self, name: &NetnsName) -> Option<&'s Netns> {
+        if !self.is_at_hand(name) {
+            self.beyond.set(true);
+        }
         self.snapshot.netns(name)
+    }
+
+    /// Whether a namespace is one of the routers' own, or a fip namespace.
+    fn is_at_hand(&self, name: &NetnsName) -> bool {
+        let own =
+            |router: &Router| [&router.namespace, &router.snat_namespace].into_iter().flatten().any(|own| own == name);
+        self.routers.iter().any(own) || is_fip(name)
     }
 
     /// The router of a floating IP.
@@ -172,6 +219,11 @@ impl<'a, 's> Scene<'a, 's> {
     pub fn network(&self, id: &str) -> Option<&'s ExternalNetwork> {
         self.topology.external_networks.iter().find(|network| network.id == id)
     }
+}
+
+/// Whether a name is that of a fip namespace.
+pub(super) fn is_fip(name: &NetnsName) -> bool {
+    matches!(parse_namespace(name), Some((NamespaceKind::Fip, _)))
 }
 
 impl Subject {

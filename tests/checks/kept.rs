@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fipscope::check::{Check, DecidedBy, Finding, Findings, Scene, checks};
+use fipscope::check::{Check, DecidedBy, Finding, Findings, Judge, Scene, checks, judge};
 use fipscope::net::{Netns, NetnsName, Observed, Snapshot};
 use fipscope::neutron::Layout;
 use fipscope::path;
@@ -31,9 +31,11 @@ fn what_is_kept_is_what_a_fresh_reading_gives() {
         for seed in [1, 2] {
             let mut dice = Dice(seed);
             let (mut keeper, mut node) = (Keeper::default(), Arc::new(first.clone()));
+            let mut judging = Judge::default();
             for step in 0..STEPS {
                 let kept = keeper.read(&node);
                 assert_eq!(kept, Topology::of(&node), "{name}, seed {seed}, step {step}");
+                assert_eq!(judging.read(&node, &kept), judge(&node, &kept), "{name}, seed {seed}, step {step}");
                 let mut next = (*node).clone();
                 for _ in 0..=dice.below(2) {
                     dice.change(&mut next, &first);
@@ -85,7 +87,7 @@ fn both_ways(check: &Check, scene: &Scene<'_, '_>) -> Option<(Vec<Finding>, Vec<
     let DecidedBy::Routers(run) = check.decided_by else { return None };
     let (mut whole, mut parts) = (Findings::default(), Findings::default());
     run(scene, &mut whole);
-    scene.parts(1).for_each(|part| run(&part, &mut parts));
+    scene.parts().for_each(|part| run(&part, &mut parts));
     Some([whole, parts].map(sorted).into())
 }
 

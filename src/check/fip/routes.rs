@@ -187,7 +187,7 @@ fn gone(netns: &NetnsName, route: &Route) -> Change {
 
 /// Another router translates the address and its own route is wrong: DVR502 there.
 fn astray_elsewhere(scene: &Scene<'_, '_>, fip: &FloatingIp) -> bool {
-    scene.topology.fips().any(|other| {
+    scene.everyones_fips().any(|other| {
         other.kind == FipKind::Distributed
             && other.router != fip.router
             && other.floating_ip == fip.floating_ip

@@ -63,7 +63,7 @@ fn translated(scene: &Scene<'_, '_>, router: &Router, fip: &FloatingIp) -> Optio
     // Any instance there: neither the router itself nor the network's ends.
     let target = Ipv4Addr::from_bits(far.broadcast().to_bits().saturating_sub(5));
     let start = Start { namespace, device: Some(near.device.clone()) };
-    let walk = scene.path.walk(&start, Packet::first(fixed, target, ICMP));
+    let walk = scene.walk(&start, Packet::first(fixed, target, ICMP));
     let found = walk.hops.first()?.translations.iter().find(|one| one.kind == NatKind::Snat)?;
     Some(found.rule.clone().unwrap_or_else(|| "a translation".to_owned()))
 }

@@ -146,10 +146,9 @@ fn is_silent(neigh: &Neigh) -> bool {
 
 /// Distributed routers whose namespace was read.
 pub(super) fn distributed<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = (&'s Router, &'s NetnsName, &'s Netns)> {
-    let snapshot = scene.snapshot;
     let routers = scene.routers.iter();
     routers
         .filter(|router| matches!(router.kind, RouterKind::Distributed | RouterKind::DistributedHa))
         .filter_map(|router| Some((router, router.namespace.as_ref()?)))
-        .filter_map(|(router, namespace)| Some((router, namespace, snapshot.netns(namespace)?)))
+        .filter_map(|(router, namespace)| Some((router, namespace, scene.netns(namespace)?)))
 }

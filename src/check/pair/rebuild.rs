@@ -223,10 +223,10 @@ fn stray<'w>(scene: &'w Scene<'_, '_>, view: &View<'_>) -> Option<Stray<'w>> {
     };
     let (place, netns, index) = match left.peer.as_ref()? {
         Peer::In(name, index) => {
-            let (name, netns) = scene.snapshot.namespaces.get_key_value(name)?;
-            (Some(name), netns.seen()?, *index)
+            let (name, _) = scene.snapshot.namespaces.get_key_value(name)?;
+            (Some(name), scene.netns(name)?, *index)
         }
-        Peer::Host(index) => (None, scene.snapshot.host.netns.seen()?, *index),
+        Peer::Host(index) => (None, scene.snapshot.host.netns.seen()?.as_ref(), *index),
         Peer::Here(_) | Peer::Elsewhere => return None,
     };
     let link = netns.links().iter().find(|link| link.index == index && link.name == *name)?;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::check::view::{View, each};
 use crate::check::{AgentDoes, Applicability, Findings, Scene, Subject};
 use crate::net::{IfName, Netns, NetnsName};
-use crate::path::{Node, Packet, Start, TCP};
+use crate::path::{Packet, Start, TCP};
 use crate::topology::{FloatingIp, ObjectKind, ObjectRef};
 
 /// DVR312: by walking a packet in each direction, where any filter is on at all.
@@ -20,7 +20,7 @@ pub(super) fn refused(scene: &Scene<'_, '_>, findings: &mut Findings) {
         }
         for fip in view.distributed() {
             for (start, packet) in packets(view, fip) {
-                let Some((namespace, key)) = refusal(scene.path, &start, packet) else { continue };
+                let Some((namespace, key)) = refusal(scene, &start, packet) else { continue };
                 if said.insert((namespace.clone(), key.clone())) {
                     fire(scene, findings, fip, &namespace, &key);
                 }
@@ -61,9 +61,9 @@ fn packets(view: &View<'_>, fip: &FloatingIp) -> Vec<(Start, Packet)> {
 }
 
 /// The device's filter that stops the packet or its answer.
-fn refusal(path: &Node<'_>, start: &Start, packet: Packet) -> Option<(NetnsName, String)> {
-    let walk = path.walk(start, packet);
-    let reply = path.reply(&walk);
+fn refusal(scene: &Scene<'_, '_>, start: &Start, packet: Packet) -> Option<(NetnsName, String)> {
+    let walk = scene.walk(start, packet);
+    let reply = scene.reply(&walk);
     let stops = [walk.stop, reply.and_then(|reply| reply.stop)];
     stops.into_iter().flatten().find_map(|stop| {
         let key = stop.object.filter(|object| object.kind == ObjectKind::Sysctl)?.key;

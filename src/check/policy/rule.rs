@@ -139,7 +139,7 @@ fn mark(scene: &Scene<'_, '_>, view: &View<'_>, fixed: IpAddr, port: Option<&IfN
         return 0;
     }
     let start = Start { namespace: view.qrouter.clone(), device: Some(port.clone()) };
-    let walk = scene.path.walk(&start, Packet::first(fixed, super::shadow::OUTSIDE, ICMP));
+    let walk = scene.walk(&start, Packet::first(fixed, super::shadow::OUTSIDE, ICMP));
     let asked = walk.hops.first().and_then(|hop| hop.question.as_ref());
     asked.map_or(0, |question| question.mark)
 }

@@ -26,7 +26,7 @@ pub(super) fn by_rule(scene: &Scene<'_, '_>, findings: &mut Findings) {
             if question.iif.is_none() {
                 continue;
             }
-            let answer = match scene.path.route(&question) {
+            let answer = match scene.route(&question) {
                 Ok(answer) => answer,
                 Err(why) => {
                     findings.cannot_tell(&Subject::floating_ip(fip), Some(view.qrouter), object(fixed), why);
@@ -69,7 +69,7 @@ pub(super) fn by_main(scene: &Scene<'_, '_>, findings: &mut Findings) {
             if asked.iif.is_none() {
                 continue;
             }
-            let answer = match scene.path.route(&asked) {
+            let answer = match scene.route(&asked) {
                 Ok(answer) => answer,
                 Err(why) => {
                     let object = ObjectRef { kind: ObjectKind::Route, key: route.brief() };

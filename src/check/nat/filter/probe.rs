@@ -17,7 +17,7 @@ const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 /// with the way of its answer.
 pub(super) fn probes(scene: &Scene<'_, '_>, router: &Router, fip: &FloatingIp, suspect: Suspect<'_>) -> Vec<Walk> {
     let with_reply = |walk: Walk| {
-        let reply = scene.path.reply(&walk);
+        let reply = scene.reply(&walk);
         [Some(walk), reply].into_iter().flatten()
     };
     first_packets(scene, router, fip, suspect).into_iter().flat_map(with_reply).collect()
@@ -53,14 +53,14 @@ pub(super) fn first_packets(
     let mut walks = Vec::new();
     for packet in packets {
         let network = router.external_network.as_deref().and_then(|id| scene.network(id));
-        let starts = scene.path.starts(packet.src, packet.dst).into_iter().filter(|start| {
+        let starts = scene.starts(packet.src, packet.dst).into_iter().filter(|start| {
             let here = [router.namespace.as_ref(), router.snat_namespace.as_ref(), network.map(|net| &net.namespace)];
             here.contains(&Some(&start.namespace))
         });
         // Also from rfp on, past what may stop the packet before it comes there.
         let behind = router.namespace.as_ref().zip(router.rtr_2_fip.as_ref()).filter(|_| packet.dst == floating);
         let behind = behind.map(|(name, end)| Start { namespace: name.clone(), device: Some(end.device.clone()) });
-        walks.extend(starts.chain(behind).map(|start| scene.path.walk(&start, packet)));
+        walks.extend(starts.chain(behind).map(|start| scene.walk(&start, packet)));
     }
     walks
 }
