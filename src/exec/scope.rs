@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::kernel::read_again;
+use crate::kernel::{HostPart, read_again};
 use crate::net::{NetnsName, Peer, Snapshot};
 use crate::neutron::{NamespaceKind, parse_namespace};
 use crate::plan::journal::Aim;
@@ -49,12 +49,12 @@ impl Scope {
 
     /// The node before the change: the agent may run by now that did not.
     pub(super) fn before(&self, seen: &Snapshot, site: &Site) -> Snapshot {
-        read_again(seen, &self.names, true, &site.options())
+        read_again(seen, &self.names, if self.host { HostPart::All } else { HostPart::Agent }, &site.options())
     }
 
     /// The node after it.
     pub(super) fn after(&self, before: &Snapshot, site: &Site) -> Snapshot {
-        read_again(before, &self.names, self.host, &site.options())
+        read_again(before, &self.names, if self.host { HostPart::All } else { HostPart::None }, &site.options())
     }
 }
 
