@@ -20,6 +20,7 @@ use crate::elsewhere;
 use crate::known_flows::say;
 use crate::lines;
 use crate::listening;
+use crate::locked;
 use crate::private;
 use crate::probing;
 use crate::script;
@@ -44,6 +45,7 @@ pub(crate) fn run(case: &str) {
         "unwind" => unwind(),
         "busy" => change::busy(),
         "refused" => change::refused(),
+        "locked" => locked::one_after_another(),
         "console" => console::changes_the_node(),
         "script names" => script::odd_names(),
         what if script::SCRIPTS.contains(&what) => script::same_as_enter(what),
