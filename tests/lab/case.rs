@@ -47,6 +47,7 @@ pub(crate) fn run(case: &str) {
         "refused" => change::refused(),
         "locked" => locked::one_after_another(),
         "console" => console::changes_the_node(),
+        "console bulk" => console::mends_one_after_another(),
         "script names" => script::odd_names(),
         what if script::SCRIPTS.contains(&what) => script::same_as_enter(what),
         "refusals" => central::refusals(),

@@ -149,7 +149,8 @@ fn cases() -> Vec<(String, User)> {
     let user = if root { User::Nobody } else { User::Caller };
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
     let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(central::CASES);
-    let changed = changed.chain(["busy", "refused", "refusals", "several", "script names", "console", "locked"]);
+    let changed =
+        changed.chain(["busy", "refused", "refusals", "several", "script names", "console", "console bulk", "locked"]);
     cases.extend(changed.map(|case| (case.to_owned(), user)));
     for layout in LAYOUTS {
         cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));
