@@ -119,7 +119,9 @@ fn measure(workdir: &Path) {
                 ours.push(took);
                 stages.push(marks);
             }
-            PAIRS.into_iter().for_each(|(floating_ip, _)| hand.remove(floating_ip));
+            for (floating_ip, _) in PAIRS {
+                hand.remove(floating_ip);
+            }
         }
     }
     let our_median = told("by hand", &mut ours);

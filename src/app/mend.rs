@@ -36,6 +36,7 @@ pub(super) trait Wishes {
 }
 
 /// How it ended.
+#[expect(clippy::large_enum_variant, reason = "one at a time")]
 pub(super) enum End {
     /// No step is left that would mend what is wanted, by this reading.
     Over(Reading),

@@ -54,10 +54,9 @@ impl Waiting {
         let begin = Instant::now();
         loop {
             match tables_lock(child.id()) {
-                TablesLock::Held => return Ok(()),
                 TablesLock::Wanted if begin.elapsed() < Duration::from_secs(LOCK_WAIT + 1) => {}
                 TablesLock::None if begin.elapsed() < NO_LOCK => {}
-                TablesLock::Wanted | TablesLock::None => return Ok(()),
+                TablesLock::Held | TablesLock::Wanted | TablesLock::None => return Ok(()),
             }
             if child.try_wait().map_err(Cause::io(self.name))?.is_some() {
                 return self.end();

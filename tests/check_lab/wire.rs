@@ -68,7 +68,8 @@ fn by_program(lab: &Lab, roots: &[&Finding]) {
     program::undo(lab, roots.len(), &before);
     let mut named: Vec<String> = roots.iter().map(|root| root.id.clone()).collect();
     let mut again = ids(&told(lab, &read(lab)));
-    (named.sort(), again.sort());
+    named.sort();
+    again.sort();
     assert_eq!(again, named, "taken back");
 }
 

@@ -137,7 +137,7 @@ impl Proposal {
             () if has(StepState::Doing) => StepState::Doing,
             () if has(StepState::Undoing) => StepState::Undoing,
             () if has(StepState::Undone) => StepState::Undone,
-            () if has(StepState::Done) && (is_over || all(|state| state.is_some())) => StepState::Done,
+            () if has(StepState::Done) && (is_over || all(Option::is_some)) => StepState::Done,
             () if has(StepState::Done) => StepState::Doing,
             () if step.already || is_over || has(StepState::Skipped) => StepState::Skipped,
             () => StepState::Planned,
