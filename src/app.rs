@@ -5,6 +5,7 @@
 
 mod acknowledged;
 mod associate;
+mod bulk;
 mod changer;
 mod check;
 mod commands;
@@ -17,6 +18,7 @@ mod follow;
 pub mod listener;
 pub mod live;
 mod log;
+mod mend;
 mod output;
 mod past;
 mod privileges;

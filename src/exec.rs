@@ -5,6 +5,7 @@
 //! the step's namespace. When a step fails, what was done before it is taken
 //! back in reverse order, and every error is told.
 
+mod ahead;
 mod announce;
 mod change;
 mod error;

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use socket::Socket;
 
-use crate::net::{ConntrackEntry, ConntrackTuple, IfName, Netns, NetnsName, Observed, Snapshot};
+use crate::net::{ConntrackEntry, ConntrackTuple, Host, IfName, Netns, NetnsName, Observed, Snapshot};
 pub use lookup::ask_routes;
 pub use offline::{LARGEST_SNAPSHOT, OfflineError, load, load_recording};
 pub use watch::{Handle, Health, Update, Watcher};
@@ -146,19 +146,38 @@ pub fn read_node(options: &ReadOptions) -> Result<Snapshot, Error> {
     Ok(snapshot)
 }
 
+/// What of the host's side is read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostPart {
+    /// Nothing.
+    None,
+    /// Whether the agent runs, and its allocation files. Of an agent that is still
+    /// the same process all else stays as it was.
+    Agent,
+    /// All of it, the host's own namespace too.
+    All,
+}
+
 /// Reads a part of the node again, in an earlier reading's place: these
-/// namespaces, of which those that are gone leave it, and the host's side where
-/// it is wanted. Everything else stays as it was.
-pub fn read_again(before: &Snapshot, names: &BTreeSet<NetnsName>, host: bool, options: &ReadOptions) -> Snapshot {
+/// namespaces, of which those that are gone leave it, and of the host's side what
+/// is wanted. Everything else stays as it was.
+pub fn read_again(before: &Snapshot, names: &BTreeSet<NetnsName>, part: HostPart, options: &ReadOptions) -> Snapshot {
     let mut snapshot = before.clone();
     snapshot.taken_at = jiff::Timestamp::now();
     let dir = NetnsDir::new(&options.netns_dir);
     let names: Vec<NetnsName> = names.iter().cloned().collect();
-    let here = || host.then(|| (namespace::read_here(options.conntrack), host::read(options)));
+    let now = snapshot.taken_at;
+    let here = || match part {
+        HostPart::None => None,
+        HostPart::Agent => Some(host::again(&before.host, before.taken_at.duration_until(now), options)),
+        HostPart::All => {
+            let own = namespace::read_here(options.conntrack);
+            Some(Host { netns: Observed::Seen(own.into()), ..host::read(options) })
+        }
+    };
     let (found, here) = enter_each(&dir, &names, |_| namespace::read_here(options.conntrack), here);
-    if let Some((own, host)) = here {
+    if let Some(host) = here {
         snapshot.host = host;
-        snapshot.host.netns = Observed::Seen(own.into());
     }
     for (name, found) in names.into_iter().zip(found) {
         match outcome(found) {

@@ -49,7 +49,7 @@ pub use message::{Effect, Msg, Over};
 pub use namespace::{Line, LineKind, Namespace, Tab, TabView, table_meaning};
 pub use overview::{FipId, Heading, Overview, Row, RowId, Section, Sort, SortKey, Widths};
 pub use page::Page;
-pub use proposal::{Order, Proposal, Stage, Taken, Wanted};
+pub use proposal::{Each, Order, Proposal, RootState, Rooted, Stage, Taken, Wanted};
 pub use recording::{Recording, Replay, Turned};
 pub use router::{Band, RouterView, WayId, WayRow};
 pub use state::{Frozen, Node, Prompt, Purpose, Screen, State};

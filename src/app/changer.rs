@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::bulk;
 use super::worker::broken;
 use crate::exec::{self, Carried, Error, Site};
 use crate::plan::journal::Entry;
@@ -48,6 +49,9 @@ impl Changer {
             // Nobody listens any more: the change goes on all the same.
             let mut told = |entry: &Entry| drop(sender.send(Msg::Told(entry.clone())));
             let over = match effect {
+                Effect::Apply(order) if !order.each.roots.is_empty() => {
+                    caught(|| bulk::mend(&order.each, site, sender)).and_then(|over| over)
+                }
                 Effect::Apply(order) => safely(|| apply(&order, site, &mut told)),
                 Effect::Undo(id) => safely(|| exec::undo(id, site, &mut told)),
                 Effect::Complete(id) => safely(|| exec::complete(id, site, &mut told)),
@@ -127,9 +131,17 @@ fn apply(order: &Order, site: &Site, told: &mut dyn FnMut(&Entry)) -> Result<Car
 
 /// What became of it, or how it failed.
 fn safely(work: impl FnOnce() -> Result<Carried, Error>) -> Result<Over, String> {
-    let carried = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| broken(panic.as_ref()))?;
-    let Carried { past, verified, failure } = carried.map_err(|error| error.to_string())?;
-    Ok(Over { past, verified, failure })
+    caught(work)?.map(carried_over).map_err(|error| error.to_string())
+}
+
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| broken(panic.as_ref()))
+}
+
+/// A change that is over, for the screen.
+pub(super) fn carried_over(carried: Carried) -> Over {
+    let Carried { past, verified, failure } = carried;
+    Over { past, verified, failure }
 }
 
 /// Writes a new file into the current folder, for its owner alone; gives its

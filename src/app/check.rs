@@ -39,7 +39,7 @@ pub(super) fn check(which: &CheckArgs, settings: &Settings) -> Result<Exit, AppE
     };
     let mut narrowed = Narrowed { floating_ip, pick, asked: None };
     let judged = if which.probe {
-        let answers = ask(snapshot, topology, &narrowed, settings);
+        let answers = ask(snapshot, topology, &narrowed.pick, narrowed.floating_ip, settings);
         narrowed.asked = Some(answers.len());
         accepted(judge_with(snapshot, topology, &answers), snapshot, settings)
     } else {
@@ -99,6 +99,11 @@ pub(super) fn acknowledge(id: &str, revoke: bool, settings: &Settings) -> Result
     Ok(Exit::Done)
 }
 
+/// Whether only answers on the wire decide it.
+pub(super) fn is_wire(code: Code) -> bool {
+    crate::check::check(code).is_some_and(|check| matches!(check.decided_by, DecidedBy::Wire(_)))
+}
+
 /// Why none of the wanted codes can be decided here.
 fn undecided(pick: &Pick, probe: bool) -> Option<&'static str> {
     let wanted = || checks().filter(|check| pick.wants(check.code));
@@ -115,8 +120,14 @@ fn undecided(pick: &Pick, probe: bool) -> Option<&'static str> {
 }
 
 /// Asks the wire what these checks need to know.
-fn ask(snapshot: &Snapshot, topology: &Topology, narrowed: &Narrowed<'_>, settings: &Settings) -> WireAnswers {
-    let questions = questions(snapshot, topology, &narrowed.pick, narrowed.floating_ip);
+pub(super) fn ask(
+    snapshot: &Snapshot,
+    topology: &Topology,
+    pick: &Pick,
+    about: Option<&FloatingIp>,
+    settings: &Settings,
+) -> WireAnswers {
+    let questions = questions(snapshot, topology, pick, about);
     let answers = probe::ask(&NetnsDir::new(&settings.netns_dir), &questions, &probe::Manner::default());
     questions.into_iter().zip(answers).collect()
 }

@@ -7,14 +7,15 @@ use super::commands::{acknowledged, find};
 use super::consent::{allowed, given, refused};
 use super::error::AppError;
 use super::exit::Exit;
+use super::mend::{End, Reading, Wishes, each, has_steps, root_id};
 use super::output::{note, print, style};
-use super::source;
-use crate::check::{Applicability, Finding, Pick, judge, standing};
+use super::{check, source};
+use crate::check::{Applicability, Code, Finding, Pick, judge_with, standing};
 use crate::config::{CheckArgs, Consent, Format, RepairArgs, Settings};
-use crate::exec::{self, Carried, Order};
-use crate::net::Snapshot;
-use crate::plan::journal::Outcome;
-use crate::plan::repair::{Mending, Shown, roots};
+use crate::exec::Carried;
+use crate::net::WireAnswers;
+use crate::plan::journal::Entry;
+use crate::plan::repair::{Mending, Shown};
 use crate::report::{self, Judged, Query};
 use crate::topology::Topology;
 
@@ -27,24 +28,24 @@ pub(super) fn repair(which: &RepairArgs, settings: &Settings) -> Result<Exit, Ap
     if !any {
         return Err(AppError::Usage("say what to repair: an address, --finding ID, --select CODES, or --all"));
     }
-    let pick = super::check::pick(&CheckArgs { select: which.select.clone(), ..CheckArgs::default() })?;
+    let pick = check::pick(&CheckArgs { select: which.select.clone(), ..CheckArgs::default() })?;
     let consent = which.consent;
     let site = allowed(consent, settings)?;
-    let mut node = Reading::of(settings)?;
-    let mut wanted = node.wanted(which, &pick)?;
-    let (mut shown, word) = {
-        let causes = node.causes(&wanted);
-        let whole = node.whole(&causes);
-        node.show(&causes, &whole, settings, consent)?;
+    let mut typed = Typed { which, pick: &pick, settings, wanted: Wanted::default() };
+    let node = typed.look()?;
+    typed.wanted = typed.wanted_of(&node)?;
+    let mut shown = Shown::default();
+    let word = {
+        let causes = node.causes(|finding| typed.is_meant(finding));
+        let whole = whole(&node, &causes);
+        typed.show(&node, &causes, &whole)?;
         if whole.plan.steps.is_empty() {
-            return Ok(node.left(&causes, &wanted));
+            return Ok(typed.left(&node));
         }
-        let word = causes.iter().filter(|cause| has_steps(cause)).find_map(Mending::word);
-        let mut shown = Shown::default();
         for cause in &causes {
             shown.add(&cause.plan);
         }
-        (shown, word)
+        causes.iter().filter(|cause| has_steps(cause)).find_map(Mending::word)
     };
     if consent.dry_run {
         return Ok(Exit::Done);
@@ -53,31 +54,12 @@ pub(super) fn repair(which: &RepairArgs, settings: &Settings) -> Result<Exit, Ap
         refused();
         return Ok(Exit::Found);
     }
-    let mut tried: BTreeSet<String> = BTreeSet::new();
-    loop {
-        let causes = node.causes(&wanted);
-        let Some(cause) = causes.iter().find(|cause| has_steps(cause) && !tried.contains(root_id(cause))) else {
-            return Ok(node.left(&causes, &wanted));
-        };
-        tried.insert(root_id(cause).to_owned());
-        if !shown.has(&cause.plan) && !node.given_anew(cause, settings, consent)? {
-            return Ok(stopped(&causes, "nothing more was changed"));
-        }
-        shown.add(&cause.plan);
-        let aim = cause.aim(&node.snapshot);
-        let order = Order { plan: &cause.plan, seen: &node.snapshot, aim: &aim };
-        let carried = exec::change(&order, &site, &mut |_| {})?;
-        tell(&carried, cause.plan.applicability, &cause.plan.warnings, settings)?;
-        match carried.outcome() {
-            Outcome::Done => {}
-            Outcome::RolledBack | Outcome::Undone | Outcome::Settled => {
-                return Ok(stopped(&causes, "the others were not tried"));
-            }
-            Outcome::Half => return Ok(Exit::Half),
-        }
-        node = Reading::of(settings)?;
-        wanted.add(node.wanted(which, &pick).unwrap_or_default());
-    }
+    Ok(match each(&mut typed, node, shown, &site)? {
+        End::Over(node) => typed.left(&node),
+        End::Declined(causes) => stopped(causes, "nothing more was changed"),
+        End::Failed(causes) => stopped(causes, "the others were not tried"),
+        End::Half => Exit::Half,
+    })
 }
 
 /// What became of a change.
@@ -100,17 +82,6 @@ pub(super) fn tell(
     })
 }
 
-/// The node as it was read last, and what the checks find on it.
-struct Reading {
-    snapshot: Snapshot,
-    topology: Topology,
-    findings: Vec<Finding>,
-    acknowledged: BTreeSet<String>,
-}
-
-/// One root cause with what follows from it, and what mends both.
-type Cause<'r> = Mending<'r>;
-
 /// What is to be repaired, by the identities of findings.
 #[derive(Default)]
 struct Wanted {
@@ -130,21 +101,81 @@ impl Wanted {
     }
 }
 
-impl Reading {
-    fn of(settings: &Settings) -> Result<Self, AppError> {
-        let snapshot = source::snapshot(settings, true)?;
+/// What was typed, and what it comes to on the node.
+struct Typed<'a> {
+    which: &'a RepairArgs,
+    pick: &'a Pick,
+    settings: &'a Settings,
+    wanted: Wanted,
+}
+
+impl Wishes for Typed<'_> {
+    fn read(&mut self) -> Result<Reading, AppError> {
+        let node = self.look()?;
+        let more = self.wanted_of(&node).unwrap_or_default();
+        self.wanted.add(more);
+        Ok(node)
+    }
+
+    fn is_meant(&self, finding: &Finding) -> bool {
+        let Wanted { ids, named, .. } = &self.wanted;
+        ids.contains(&finding.id) && (finding.is_fault() || named.contains(&finding.id))
+    }
+
+    fn agrees(&mut self, node: &Reading, cause: &Mending<'_>) -> Result<bool, AppError> {
+        if self.which.consent.yes {
+            return Ok(true);
+        }
+        note("fipscope: judged again, the node needs other steps than those shown:");
+        match self.settings.format {
+            Format::Text => print(&self.in_words(node, cause))?,
+            Format::Json => show_json(node, cause)?,
+        }
+        given(self.which.consent, cause.word().as_deref())
+    }
+
+    fn begins(&mut self, _: &Finding) {}
+
+    fn told(&mut self, _: &Entry) {}
+
+    fn carried(&mut self, cause: &Mending<'_>, carried: &Carried) -> Result<(), AppError> {
+        tell(carried, cause.plan.applicability, &cause.plan.warnings, self.settings)
+    }
+}
+
+impl Typed<'_> {
+    /// The node, judged. Where a code is named that only answers on the wire
+    /// decide, the wire is asked for it.
+    fn look(&self) -> Result<Reading, AppError> {
+        let snapshot = source::snapshot(self.settings, true)?;
         let topology = Topology::of(&snapshot);
-        let findings = judge(&snapshot, &topology);
-        let acknowledged = acknowledged(settings, &snapshot.node);
-        Ok(Self { snapshot, topology, findings, acknowledged })
+        let asked = self.on_the_wire();
+        let answers = match self.settings.from {
+            None if !asked.select.is_empty() => check::ask(&snapshot, &topology, &asked, None, self.settings),
+            _ => WireAnswers::new(),
+        };
+        let findings = judge_with(&snapshot, &topology, &answers);
+        Ok(Reading { snapshot, topology, findings })
+    }
+
+    /// The codes to ask the wire for: those of findings that are named, and those
+    /// that are selected by their whole name.
+    fn on_the_wire(&self) -> Pick {
+        let code = |text: &str| text.split('@').next().and_then(|code| code.parse::<Code>().ok());
+        let named = self.which.findings.iter().chain(&self.which.select).filter_map(|text| code(text));
+        let mut codes: Vec<Code> = named.filter(|code| check::is_wire(*code)).collect();
+        codes.dedup();
+        Pick { select: codes.iter().filter_map(|code| code.to_string().parse().ok()).collect(), ignore: Vec::new() }
     }
 
     /// What is meant, of what is found.
-    fn wanted(&self, which: &RepairArgs, pick: &Pick) -> Result<Wanted, AppError> {
-        let judged = Judged { findings: &self.findings, acknowledged: &self.acknowledged };
+    fn wanted_of(&self, node: &Reading) -> Result<Wanted, AppError> {
+        let which = self.which;
+        let acknowledged = acknowledged(self.settings, &node.snapshot.node);
+        let judged = Judged { findings: &node.findings, acknowledged: &acknowledged };
         let mut wanted = Wanted::default();
         let mut add = |found: &mut dyn Iterator<Item = &Finding>| {
-            for finding in found.filter(|finding| pick.wants(finding.code)) {
+            for finding in found.filter(|finding| self.pick.wants(finding.code)) {
                 // What hangs on another finding is told by that.
                 let is_doubt = finding.is_doubt() && finding.because_of.is_none();
                 let list = if is_doubt { &mut wanted.doubts } else { &mut wanted.ids };
@@ -154,14 +185,14 @@ impl Reading {
         for address in &which.addresses {
             let (router, external_network) = (which.router.clone(), which.external_network.clone());
             let query = Query { address: *address, router, external_network };
-            let fip = find(&self.topology, &query, "repair ")?;
-            let standing = standing(&self.topology, fip, &self.findings);
+            let fip = find(&node.topology, &query, "repair ")?;
+            let standing = standing(&node.topology, fip, &node.findings);
             add(&mut standing.findings.iter().copied());
         }
         for id in &which.findings {
-            let Some(finding) = self.findings.iter().find(|finding| finding.id == *id) else {
+            let Some(finding) = node.findings.iter().find(|finding| finding.id == *id) else {
                 let hint = "`fipscope check --format json` has the identities of all findings".to_owned();
-                let place = format!("is on {}", self.snapshot.node);
+                let place = format!("is on {}", node.snapshot.node);
                 return Err(AppError::NoFinding { id: id.clone(), place, hint });
             };
             add(&mut std::iter::once(finding));
@@ -169,79 +200,40 @@ impl Reading {
         if which.addresses.is_empty() && which.findings.is_empty() {
             let open =
                 |finding: &&Finding| (finding.is_fault() || finding.is_doubt()) && !judged.is_acknowledged(finding);
-            add(&mut self.findings.iter().filter(open));
+            add(&mut node.findings.iter().filter(open));
         }
         wanted.named = which.findings.iter().cloned().collect();
         Ok(wanted)
     }
 
-    /// The root causes behind what is wanted, each once, the worst first.
-    fn causes(&self, wanted: &Wanted) -> Vec<Cause<'_>> {
-        let is_meant = |finding: &Finding| {
-            wanted.ids.contains(&finding.id) && (finding.is_fault() || wanted.named.contains(&finding.id))
-        };
-        let roots = roots(&self.findings, is_meant);
-        roots.into_iter().map(|root| Mending::of(&[root], &self.findings, &self.snapshot)).collect()
-    }
-
-    /// All of them in one.
-    fn whole(&self, causes: &[Cause<'_>]) -> Cause<'_> {
-        let is_root = |finding: &&Finding| causes.iter().any(|cause| root_id(cause) == finding.id);
-        let roots: Vec<&Finding> = self.findings.iter().filter(is_root).collect();
-        Mending::of(&roots, &self.findings, &self.snapshot)
-    }
-
     /// Shows what will be done, and what has to be done elsewhere.
-    fn show(
-        &self,
-        causes: &[Cause<'_>],
-        whole: &Cause<'_>,
-        settings: &Settings,
-        consent: Consent,
-    ) -> Result<(), AppError> {
-        if settings.format == Format::Json {
+    fn show(&self, node: &Reading, causes: &[Mending<'_>], whole: &Mending<'_>) -> Result<(), AppError> {
+        let Consent { dry_run, yes, .. } = self.which.consent;
+        if self.settings.format == Format::Json {
             // Where it is not asked about, the results say what was done.
-            let is_answer = consent.dry_run || !consent.yes || whole.plan.steps.is_empty();
-            return if is_answer { self.show_json(whole) } else { Ok(()) };
+            let is_answer = dry_run || !yes || whole.plan.steps.is_empty();
+            return if is_answer { show_json(node, whole) } else { Ok(()) };
         }
-        let told: String = causes.iter().map(|cause| self.in_words(cause, settings)).collect();
+        let told: String = causes.iter().map(|cause| self.in_words(node, cause)).collect();
         print(if causes.is_empty() { "Nothing to repair was found.\n" } else { &told })
     }
 
-    fn show_json(&self, cause: &Cause<'_>) -> Result<(), AppError> {
-        let mut plan = cause.plan.clone();
-        plan.warnings.extend(cause.elsewhere(&self.snapshot));
-        print(&report::json::plan(&self.snapshot, &plan, plan.applicability))
-    }
-
-    fn in_words(&self, cause: &Cause<'_>, settings: &Settings) -> String {
-        let elsewhere = cause.elsewhere(&self.snapshot);
-        let told = |root: &&Finding| report::text::cause(root, &cause.plan, &elsewhere, style(settings));
+    fn in_words(&self, node: &Reading, cause: &Mending<'_>) -> String {
+        let elsewhere = cause.elsewhere(&node.snapshot);
+        let told = |root: &&Finding| report::text::cause(root, &cause.plan, &elsewhere, style(self.settings));
         cause.roots.iter().map(told).collect()
     }
 
-    /// Asks about a plan that was not shown with the others.
-    fn given_anew(&self, cause: &Cause<'_>, settings: &Settings, consent: Consent) -> Result<bool, AppError> {
-        if consent.yes {
-            return Ok(true);
-        }
-        note("fipscope: judged again, the node needs other steps than those shown:");
-        match settings.format {
-            Format::Text => print(&self.in_words(cause, settings))?,
-            Format::Json => self.show_json(cause)?,
-        }
-        given(consent, cause.word().as_deref())
-    }
-
     /// Whether anything is left of what was wanted, and what that is.
-    fn left(&self, causes: &[Cause<'_>], wanted: &Wanted) -> Exit {
+    fn left(&self, node: &Reading) -> Exit {
+        let causes = node.causes(|finding| self.is_meant(finding));
         for root in causes.iter().flat_map(|cause| &cause.roots) {
             note(&format!("fipscope: {} {} is still there: {}", root.code, root.name, root.message));
         }
         if !causes.is_empty() {
             return Exit::Found;
         }
-        let doubts = self.findings.iter().filter(|finding| wanted.doubts.contains(&finding.id));
+        let doubts = node.findings.iter().filter(|finding| self.wanted.doubts.contains(&finding.id));
         let doubts: Vec<&Finding> = doubts.filter(|finding| finding.is_doubt()).collect();
         for finding in &doubts {
             note(&format!("fipscope: {} {} could not be told: {}", finding.code, finding.name, finding.message));
@@ -250,18 +242,22 @@ impl Reading {
     }
 }
 
-fn has_steps(cause: &Cause<'_>) -> bool {
-    !cause.plan.steps.is_empty()
+/// All causes in one.
+fn whole<'r>(node: &'r Reading, causes: &[Mending<'_>]) -> Mending<'r> {
+    let is_root = |finding: &&Finding| causes.iter().any(|cause| root_id(cause) == finding.id);
+    let roots: Vec<&Finding> = node.findings.iter().filter(is_root).collect();
+    Mending::of(&roots, &node.findings, &node.snapshot)
 }
 
-/// The identity of its root.
-fn root_id<'c>(cause: &'c Cause<'_>) -> &'c str {
-    cause.roots.first().map_or("", |root| root.id.as_str())
+fn show_json(node: &Reading, cause: &Mending<'_>) -> Result<(), AppError> {
+    let mut plan = cause.plan.clone();
+    plan.warnings.extend(cause.elsewhere(&node.snapshot));
+    print(&report::json::plan(&node.snapshot, &plan, plan.applicability))
 }
 
 /// Says that it ends here, where more was to be done.
-fn stopped(causes: &[Cause<'_>], what: &str) -> Exit {
-    if causes.len() > 1 {
+fn stopped(causes: usize, what: &str) -> Exit {
+    if causes > 1 {
         note(&format!("fipscope: {what}; `fipscope repair` can be called again"));
     }
     Exit::Found

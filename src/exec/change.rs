@@ -12,6 +12,7 @@ use crate::plan::journal::{Aim, Begin, Entry, Outcome, Past};
 use crate::plan::{Action, Due, Plan, due, simulate, table_of};
 use crate::topology::Topology;
 
+use super::ahead::Ahead;
 use super::journal::{Journal, boot};
 use super::lock::NodeLock;
 use super::run::{Carried, Run};
@@ -39,14 +40,15 @@ pub struct Order<'a> {
 ///
 /// An error says why nothing was done at all.
 pub fn change(order: &Order<'_>, site: &Site, told: &mut dyn FnMut(&Entry)) -> Result<Carried, Error> {
-    let (lock, past) = site.enter()?;
+    let (lock, past) = site.enter_latest()?;
     nothing_unfinished(&past)?;
+    let ahead = Ahead::of(order.plan, &site.netns_dir);
     let scope = Scope::of(order.plan, order.aim, order.seen);
     let fresh = scope.before(order.seen, site);
     let due = validated(order, &fresh)?;
     let journal = Journal::open(&site.folder, true)?;
     let begin = begin(order.plan, order.aim, &past, &fresh, None);
-    let mut run = Run::begin(site, (lock, journal), begin, &fresh, told)?;
+    let mut run = Run::begin(site, (lock, journal, ahead), begin, &fresh, told)?;
     let foresee = || Expected::of(order.aim, &fresh, &simulate(order.plan, &fresh));
     let (done, expected) = meanwhile(foresee, || run.forward(&due));
     let failure = match (done, expected) {
@@ -80,6 +82,7 @@ pub(super) fn reverse(
     told: &mut dyn FnMut(&Entry),
 ) -> Result<Carried, Error> {
     let (plan, _) = undone.way_back();
+    let ahead = Ahead::of(&plan, &site.netns_dir);
     let fresh = site.read()?;
     let wanted = due(&plan, &fresh);
     let differs = |due: &Due, command: String| match due {
@@ -97,7 +100,7 @@ pub(super) fn reverse(
     let aim = Aim::default();
     let journal = Journal::open(&site.folder, true)?;
     let begin = begin(&plan, &aim, past, &fresh, Some(undone.id));
-    let mut run = Run::begin(site, (lock, journal), begin, &fresh, told)?;
+    let mut run = Run::begin(site, (lock, journal, ahead), begin, &fresh, told)?;
     if let Err(why) = run.forward(&wanted) {
         let outcome = if run.back() { Outcome::RolledBack } else { Outcome::Half };
         return Ok(run.end(outcome, false, Some(why)));

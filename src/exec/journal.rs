@@ -19,6 +19,11 @@ const FULL: u64 = 4 << 20;
 /// As many bytes of a file are read; one change can go beyond [`FULL`].
 const MOST: u64 = 32 << 20;
 
+/// As many bytes from its end tell of the last change, as a rule.
+const TAIL: u64 = 128 << 10;
+/// How the line begins with which a change does.
+const BEGIN: &str = "{\"entry\":\"begin\",";
+
 /// The journal, open for writing.
 pub(super) struct Journal {
     file: File,
@@ -72,11 +77,7 @@ pub(super) fn history(folder: &Path) -> Result<Vec<Past>, Error> {
     for name in [OLD, FILE] {
         let path = folder.join(name);
         let failed = |source| Error::State { what: "read", path: path.clone(), source };
-        let opened = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&path);
-        let file = match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            other => other.map_err(failed)?,
-        };
+        let Some(file) = existing(&path).map_err(failed)? else { continue };
         let mut bytes = Vec::new();
         let taken = file.take(MOST + 1).read_to_end(&mut bytes).map_err(failed)?;
         if taken as u64 > MOST {
@@ -86,6 +87,40 @@ pub(super) fn history(folder: &Path) -> Result<Vec<Past>, Error> {
         text.push('\n');
     }
     Ok(read(&text, &boot()))
+}
+
+/// The last change alone, where the end of the journal tells it whole; else all
+/// of them. No other can lack an end, as none begins before the one before it
+/// has one; and their numbers rise.
+pub(super) fn latest(folder: &Path) -> Result<Vec<Past>, Error> {
+    let path = folder.join(FILE);
+    let failed = |source| Error::State { what: "read", path: path.clone(), source };
+    if let Some(file) = existing(&path).map_err(failed)? {
+        let text = end_of(file).map_err(failed)?;
+        let begun = text.rfind(BEGIN).filter(|at| text.get(..*at).is_none_or(|before| before.ends_with('\n')));
+        let last = begun.and_then(|at| text.get(at..)).map(|text| read(text, &boot())).unwrap_or_default();
+        if !last.is_empty() {
+            return Ok(last);
+        }
+    }
+    history(folder)
+}
+
+/// A file of the journal, where there is one.
+fn existing(path: &Path) -> io::Result<Option<File>> {
+    match OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// The last bytes of a file, as text.
+fn end_of(mut file: File) -> io::Result<String> {
+    let length = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+    let mut bytes = Vec::new();
+    file.take(TAIL).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Which run of the kernel this is.
@@ -124,6 +159,38 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         let whole = text.lines().filter(|line| serde_json::from_str::<Entry>(line).is_ok()).count();
         assert_eq!((whole, text.lines().count()), (2, 3), "{text}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn the_last_change_is_read_from_its_end() {
+        let folder = std::env::temp_dir().join(format!("fipscope-journal-last-{}", std::process::id()));
+        make_folder(&folder).unwrap();
+        let begin = |id| {
+            let text = format!(
+                r#"{{"entry":"begin","id":{id},"at":"2026-01-01T00:00:00Z","node":"n","boot":"{}","snapshot":"",
+                "intent":"i","steps":[]}}"#,
+                boot()
+            );
+            serde_json::from_str::<Entry>(&text).unwrap()
+        };
+        let end = |id| Entry::End { id, at: jiff::Timestamp::UNIX_EPOCH, outcome: Outcome::Done };
+        let write = |entry: &Entry| Journal::open(&folder, true).unwrap().write(entry, false).unwrap();
+        let ids = || latest(&folder).unwrap().iter().map(|past| (past.id, past.is_settled())).collect::<Vec<_>>();
+        assert_eq!(ids(), []);
+        [begin(6), end(6), begin(7)].iter().for_each(write);
+        assert_eq!(ids(), [(7, false)]);
+        write(&end(7));
+        assert_eq!(ids(), [(7, true)]);
+        let path = folder.join(FILE);
+        // A beginning that was cut short is passed over, with what is before it.
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(BEGIN.as_bytes()).unwrap();
+        assert_eq!(ids(), [(6, true), (7, true)]);
+        // Where its end does not tell, all of it is read.
+        let many = usize::try_from(TAIL).unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(&vec![b' '; many]).unwrap();
+        assert_eq!(ids(), [(6, true), (7, true)]);
+        assert_eq!(history(&folder).unwrap().len(), 2);
         fs::remove_dir_all(folder).unwrap();
     }
 

@@ -67,6 +67,35 @@ pub fn holder(site: &Site) -> Option<String> {
     locks.lines().any(is_it).then(|| said(&file))
 }
 
+/// How a restore program stands to the lock on all legacy tables of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TablesLock {
+    /// It has it.
+    Held,
+    /// It waits for it.
+    Wanted,
+    /// It has not come to it, or takes none.
+    None,
+}
+
+/// How a process stands to the lock of `iptables` (`xtables_lock` in
+/// `iptables/xshared.c`: the file open, and `flock` on it).
+pub(super) fn tables_lock(pid: u32) -> TablesLock {
+    let folder = fs::read_dir(format!("/proc/{pid}/fd")).ok();
+    let mut files = folder.into_iter().flatten().flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    if !files.any(|file| file.file_name().is_some_and(|name| name == "xtables.lock")) {
+        return TablesLock::None;
+    }
+    let pid = pid.to_string();
+    // "1: FLOCK ADVISORY WRITE PID …"; of one that waits, "->" stands before FLOCK.
+    let is_its = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        words.next() == Some("FLOCK") && words.nth(2) == Some(pid.as_str())
+    };
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    if locks.lines().any(is_its) { TablesLock::Held } else { TablesLock::Wanted }
+}
+
 /// Who has the lock, as far as it said.
 fn said(file: &File) -> String {
     let mut text = String::new();

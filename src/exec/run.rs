@@ -9,6 +9,7 @@ use crate::net::{Netns, Snapshot};
 use crate::plan::journal::{Back, Begin, Entry, Event, Outcome, Past, StepState};
 use crate::plan::{Action, Due, Object, Place, Rehearsal, TableEdit, overwritten, table_of};
 
+use super::ahead::Ahead;
 use super::journal::Journal;
 use super::lock::{AgentLock, NodeLock, agent_locks};
 use super::{Cause, Error, Site, Writer, settle};
@@ -45,15 +46,17 @@ pub(super) struct Run<'t> {
 }
 
 impl<'t> Run<'t> {
-    /// Begins a new one.
+    /// Begins a new one, with the programs that were started for it.
     pub(super) fn begin(
         site: &Site,
-        held: (NodeLock, Journal),
+        held: (NodeLock, Journal, Ahead),
         begin: Begin,
         fresh: &Snapshot,
         told: &'t mut dyn FnMut(&Entry),
     ) -> Result<Self, Error> {
-        let mut run = Self::resume(site, held, Past::from(begin.clone()), fresh, told);
+        let (lock, journal, ahead) = held;
+        let mut run = Self::resume(site, (lock, journal), Past::from(begin.clone()), fresh, told);
+        run.writer = Writer::after(ahead, site.netns_dir.clone());
         let entry = Entry::Begin(Box::new(begin));
         // The first line about a step that outlives a restart of the node takes this one to the disk with it.
         run.journal.write(&entry, false)?;
@@ -141,8 +144,9 @@ impl<'t> Run<'t> {
         }
     }
 
-    /// Does one action; a change of the packet filter under the agent's lock,
-    /// and only where the table is what is expected, if anything is.
+    /// Does one action; a change of the packet filter under the agent's lock, of a
+    /// legacy table under that of all such tables too, and only where the table is
+    /// what is expected, if anything is.
     fn perform(
         &mut self,
         place: &Place,
@@ -152,9 +156,14 @@ impl<'t> Run<'t> {
         let Action::Netfilter(edit) = action else { return self.writer.perform(place, action).map(drop) };
         let _held = self.agent_locks.as_deref().map(|folder| AgentLock::take(folder, place)).transpose()?;
         if let Some(expected) = expected {
-            let now = self.table(place, edit)?;
-            if expected != now {
-                return Err(Cause::TableChanged(edit.table.clone()));
+            // To hold a table makes it, where there is none.
+            if matches!(expected, Ok(Some(_))) {
+                self.writer.hold(place, edit)?;
+            }
+            let now = self.table(place, edit);
+            if now.as_ref().ok() != Some(&expected) {
+                self.writer.let_go();
+                return Err(now.err().unwrap_or_else(|| Cause::TableChanged(edit.table.clone())));
             }
         }
         self.writer.perform(place, action).map(drop)

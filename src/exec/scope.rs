@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::kernel::read_again;
+use crate::kernel::{HostPart, ReadOptions, read_again};
 use crate::net::{NetnsName, Peer, Snapshot};
 use crate::neutron::{NamespaceKind, parse_namespace};
 use crate::plan::journal::Aim;
-use crate::plan::{Action, Object, Place, Plan};
+use crate::plan::{Action, Object, Place, Plan, Step};
 
 use super::Site;
 
@@ -17,6 +17,8 @@ pub(super) struct Scope {
     names: BTreeSet<NetnsName>,
     /// Something of the host's own is changed, or to be another.
     host: bool,
+    /// Tracked connections are forgotten: they are read, too.
+    conntrack: bool,
 }
 
 impl Scope {
@@ -44,17 +46,23 @@ impl Scope {
             names.extend(beside(&name, seen, !aim.gone.is_empty()));
         }
         let host = places.contains(&Place::Host) || aim.gone.iter().any(|id| id.contains("@host/"));
-        Self { names, host }
+        let forgets = |step: &Step| matches!(step.action, Action::ForgetConnection { .. });
+        let conntrack = !aim.gone.is_empty() && plan.steps.iter().any(forgets);
+        Self { names, host, conntrack }
     }
 
     /// The node before the change: the agent may run by now that did not.
     pub(super) fn before(&self, seen: &Snapshot, site: &Site) -> Snapshot {
-        read_again(seen, &self.names, true, &site.options())
+        read_again(seen, &self.names, if self.host { HostPart::All } else { HostPart::Agent }, &self.options(site))
+    }
+
+    fn options(&self, site: &Site) -> ReadOptions {
+        ReadOptions { conntrack: self.conntrack, ..site.options() }
     }
 
     /// The node after it.
     pub(super) fn after(&self, before: &Snapshot, site: &Site) -> Snapshot {
-        read_again(before, &self.names, self.host, &site.options())
+        read_again(before, &self.names, if self.host { HostPart::All } else { HostPart::None }, &self.options(site))
     }
 }
 

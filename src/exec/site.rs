@@ -8,7 +8,7 @@ use crate::netns::NetnsDir;
 use crate::plan::journal::Past;
 
 use super::Error;
-use super::journal::{history, make_folder};
+use super::journal::{history, latest, make_folder};
 use super::lock::NodeLock;
 
 /// A node, and what is allowed on it.
@@ -27,13 +27,25 @@ pub struct Site {
 impl Site {
     /// The right to change it, and the changes of the past.
     pub(super) fn enter(&self) -> Result<(NodeLock, Vec<Past>), Error> {
+        let lock = self.lock()?;
+        let past = history(&self.folder)?;
+        Ok((lock, past))
+    }
+
+    /// The same with the last change alone: the only one that can lack an end,
+    /// and the one with the highest number.
+    pub(super) fn enter_latest(&self) -> Result<(NodeLock, Vec<Past>), Error> {
+        let lock = self.lock()?;
+        let past = latest(&self.folder)?;
+        Ok((lock, past))
+    }
+
+    fn lock(&self) -> Result<NodeLock, Error> {
         if self.read_only {
             return Err(Error::ReadOnly);
         }
         make_folder(&self.folder)?;
-        let lock = NodeLock::take(&self.folder)?;
-        let past = history(&self.folder)?;
-        Ok((lock, past))
+        NodeLock::take(&self.folder)
     }
 
     /// How it is read.

@@ -9,16 +9,18 @@ use netlink_packet_route::RouteNetlinkMessage as Message;
 use netlink_packet_route::link::{LinkAttribute, State};
 
 use crate::kernel::netfilter::read_netfilter;
-use crate::net::netfilter::Netfilter;
+use crate::net::netfilter::{Backend, Netfilter};
 use crate::net::{Addr, AddrFlags, IfName, Mac, NetnsName, Observed};
 use crate::netns::{NetnsDir, enter};
-use crate::plan::{Action, AnnounceBy, LinkSetting, Object, Place, SwitchPort, Undo, Veth};
+use crate::plan::{Action, AnnounceBy, LinkSetting, Object, Place, SwitchPort, TableEdit, Undo, Veth};
 
 use super::rtnl::{Mode, Rtnl};
 use crate::probe::{Announcement, announce_once};
 
+use super::ahead::{Ahead, inode};
 use super::forget::Meant;
-use super::{Cause, file, forget, message, restore, switch, sysctl};
+use super::restore::Waiting;
+use super::{Cause, file, forget, message, switch, sysctl};
 
 /// As many namespaces are kept open at a time: well below the usual limit of
 /// 1024 descriptors, two of which each takes.
@@ -29,6 +31,10 @@ const MOST_OPEN: usize = 200;
 pub struct Writer {
     dir: NetnsDir,
     open: BTreeMap<Place, Opened>,
+    /// Programs that wait for what they are to do.
+    ahead: Ahead,
+    /// One that has the lock on all legacy tables already.
+    holding: Option<(Place, Waiting)>,
 }
 
 /// A namespace that we hold open; `ns` is `None` for the host's own.
@@ -40,7 +46,12 @@ struct Opened {
 impl Writer {
     /// A writer for the namespaces with names in that folder.
     pub fn new(dir: NetnsDir) -> Self {
-        Self { dir, open: BTreeMap::new() }
+        Self::after(Ahead::default(), dir)
+    }
+
+    /// One with programs that were started ahead.
+    pub(super) fn after(ahead: Ahead, dir: NetnsDir) -> Self {
+        Self { dir, open: BTreeMap::new(), ahead, holding: None }
     }
 
     /// Carries out one action and says what takes it back. That is the action's
@@ -64,7 +75,7 @@ impl Writer {
                 return self.perform(place, &known);
             }
             Action::Sysctl { key, to, .. } => self.inside(place, || sysctl::write(key, *to))??,
-            Action::Netfilter(edit) => self.inside(place, || restore::restore(edit))??,
+            Action::Netfilter(edit) => self.waiting(place, edit)?.restore(edit)?,
             Action::Forget { address } => self.inside(place, || forget::forget(&Meant::Address(*address)))??,
             Action::ForgetConnection { original, zone } => {
                 self.inside(place, || forget::forget(&Meant::Connection(original, *zone)))??;
@@ -120,6 +131,34 @@ impl Writer {
         })
     }
 
+    /// Takes the lock on all legacy tables of the node for the change of one of
+    /// them that comes next; `nf_tables` has none.
+    pub(super) fn hold(&mut self, place: &Place, edit: &TableEdit) -> Result<(), Cause> {
+        if edit.backend == Backend::Legacy {
+            let mut waiting = self.waiting(place, edit)?;
+            waiting.hold(edit)?;
+            self.holding = Some((place.clone(), waiting));
+        }
+        Ok(())
+    }
+
+    /// Lets go of that lock.
+    pub(super) fn let_go(&mut self) {
+        self.holding = None;
+    }
+
+    /// A program that waits in a namespace for the edit.
+    fn waiting(&mut self, place: &Place, edit: &TableEdit) -> Result<Waiting, Cause> {
+        if let Some((_, waiting)) = self.holding.take_if(|(at, _)| at == place) {
+            return Ok(waiting);
+        }
+        let ns = self.at(place)?.ns.as_ref().and_then(inode);
+        match ns.and_then(|ns| self.ahead.take(place, edit.backend, ns)) {
+            Some(waiting) => Ok(waiting),
+            None => self.inside(place, || Waiting::start(edit.backend))?,
+        }
+    }
+
     /// The packet filter of a namespace as it is now.
     pub(super) fn netfilter(&mut self, place: &Place) -> Result<Observed<Netfilter>, Cause> {
         self.inside(place, read_netfilter)
@@ -142,7 +181,9 @@ impl Writer {
 
     fn delete(&mut self, name: &NetnsName) -> Result<(), Cause> {
         // Our own descriptors would keep it alive.
-        self.open.remove(&Place::Netns(name.clone()));
+        let place = Place::Netns(name.clone());
+        self.open.remove(&place);
+        self.ahead.leave(&place);
         Ok(self.dir.delete(name)?)
     }
 

@@ -8,6 +8,8 @@ mod root;
 
 use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
+
 use self::agent::{CommandLine, Process, Processes};
 use self::files::{Configuration, allocation, configuration, neutron_version};
 use self::root::Root;
@@ -25,9 +27,13 @@ pub(crate) fn name() -> String {
 
 /// What belongs to the host and to no namespace.
 pub(crate) fn read(options: &ReadOptions) -> Host {
+    Host { ovs: ovs::read(), ..read_without_switch(options) }
+}
+
+/// The same without Open vSwitch.
+fn read_without_switch(options: &ReadOptions) -> Host {
     let mut host = Host {
         kernel: nix::sys::utsname::uname().ok().map(|uts| uts.release().to_string_lossy().into_owned()),
-        ovs: ovs::read(),
         ..Host::default()
     };
     let processes = agent::find();
@@ -48,6 +54,27 @@ pub(crate) fn read(options: &ReadOptions) -> Host {
         }
     }
     host
+}
+
+/// The agent and its allocation files again, `since` an earlier reading. The
+/// process that it found is looked for first: to go through all processes takes
+/// milliseconds where there are many. Open vSwitch and the host's own namespace stay
+/// as they were.
+pub(crate) fn again(before: &Host, since: SignedDuration, options: &ReadOptions) -> Host {
+    let mut host = before.clone();
+    let same = before.agent.seen().and_then(|agent| Some((agent, agent::still(agent, since)?)));
+    let root = same.as_ref().and_then(|(_, process)| match before.path_origin {
+        PathOrigin::Given => Root::host().ok(),
+        _ => Root::of_process(process.pid).ok(),
+    });
+    match (same, &before.state_path, root) {
+        (Some((agent, process)), Some(state_path), Some(root)) => {
+            read_allocations(&mut host, &root, state_path);
+            host.agent = Observed::Seen(Agent { uptime: process.uptime(), ..agent.clone() });
+            host
+        }
+        _ => Host { ovs: host.ovs, netns: host.netns, ..read_without_switch(options) },
+    }
 }
 
 fn read_below(host: &mut Host, own: &Root, process: Option<&Process>, options: &ReadOptions) {

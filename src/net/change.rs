@@ -20,8 +20,8 @@ pub use diff::{changes, host_changes, netns_changes};
 
 use super::netfilter::{Backend, Chain, Netfilter, NfFamily, NfRule, Table};
 use super::{
-    Addr, Agent, AllocationFile, ConntrackFill, Gap, Link, Neigh, Netns, NetnsName, Observed, Ovs, OvsPort, PathOrigin,
-    Route, Rule,
+    Addr, Agent, AllocationFile, ConntrackEntry, ConntrackFill, Gap, Link, Neigh, Netns, NetnsName, Observed, Ovs,
+    OvsPort, PathOrigin, Route, Rule,
 };
 
 /// One change of one object.
@@ -64,6 +64,9 @@ pub enum Object {
     Chain(TableAt, Box<Chain>),
     /// A rule of a chain.
     NfRule(RuleAt, Box<NfRule>),
+    /// A tracked connection, by its first direction and zone. Readings are not
+    /// compared by these: only what mends a finding names one, which is to go.
+    Connection(Box<ConntrackEntry>),
     /// A setting, by name.
     Sysctl(String, Observed<i64>),
     /// A port of Open vSwitch, by name.

@@ -1,6 +1,7 @@
 //! Connection tracking: entries, and how full the table is.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,17 @@ pub struct ConntrackTuple {
     /// Destination port, or the ICMP id again (as `conntrack` counts it).
     #[serde(default)]
     pub dport: Option<u16>,
+}
+
+impl fmt::Display for ConntrackTuple {
+    /// `protocol 6 10.0.0.4:33000 → 198.51.100.7:80`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = |address: IpAddr, port: Option<u16>| match (address, port) {
+            (address, Some(port)) => SocketAddr::new(address, port).to_string(),
+            (address, None) => address.to_string(),
+        };
+        write!(f, "protocol {} {} → {}", self.proto, end(self.src, self.sport), end(self.dst, self.dport))
+    }
 }
 
 /// One tracked connection (`nf_conntrack_netlink.c`).

@@ -7,6 +7,10 @@ use crate::net::{ConntrackEntry, NetnsName};
 /// As many are forgotten by one plan.
 const MOST: usize = 200;
 
+/// What becomes of a connection that is forgotten.
+pub(super) const GOES_ON: &str =
+    "A connection that still has packets goes on, translated as the rules say today, or breaks.";
+
 /// Has each of these connections forgotten where it is tracked, and no other; `whose`
 /// is told. Of very many only the first are.
 pub fn forget<'a>(whose: &str, entries: impl IntoIterator<Item = (&'a NetnsName, &'a ConntrackEntry)>) -> Plan {
@@ -21,7 +25,6 @@ pub fn forget<'a>(whose: &str, entries: impl IntoIterator<Item = (&'a NetnsName,
     if more > 0 {
         plan.warnings.push(format!("{more} more are left: plan it again afterwards."));
     }
-    plan.warnings
-        .push("A connection that still has packets goes on, translated as the rules say today, or breaks.".to_owned());
+    plan.warnings.push(GOES_ON.to_owned());
     plan
 }

@@ -20,7 +20,7 @@ use crate::topology::{FipKind, FloatingIp, Topology};
 
 use super::associate::{Seat, Site, is_written};
 use super::future::foretell;
-use super::{Action, AgentCase, CaseKind, Neutron, Object, Place, Plan, Refused, Told, fit};
+use super::{Action, AgentCase, CaseKind, Neutron, Object, Place, Plan, Refused, Step, Told, fit};
 
 /// A floating IP to be taken away.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,9 +61,11 @@ pub fn remove(snapshot: &Snapshot, topology: &Topology, wanted: &Remove) -> Resu
         None => format!("Remove {floating_ip} on the router {}", fip.router),
     });
     gone.steps(&mut plan, others.is_empty());
+    let own = plan.steps.len();
     if wanted.with_pair {
         pair::steps(&mut plan, &gone.site);
     }
+    let of_pair: Vec<Step> = plan.steps.iter().skip(own).cloned().collect();
     let mut plan = fit::fit(plan, snapshot)?.gathered();
     if plan.steps.iter().any(fit::lasts) {
         plan.push(&gone.site.router_place(), Action::Forget { address: wanted.floating_ip });
@@ -76,6 +78,9 @@ pub fn remove(snapshot: &Snapshot, topology: &Topology, wanted: &Remove) -> Resu
         None => (CaseKind::Dropped, Told::Files),
     };
     foretell(&mut plan, AgentCase { kind, told }, gone.site.agent_may_run());
+    if kind == CaseKind::Dropped {
+        pair::foretell(&mut plan, &of_pair, &gone.site);
+    }
     plan.applicability = Applicability::NeedsConsent;
     plan.warnings.push(format!("Traffic of {floating_ip} stops, and its open connections end."));
     if gone.site.agent_may_run() && is_written(&gone.site, wanted.floating_ip) {

@@ -21,7 +21,7 @@ use super::{Action, Object, Place, Plan, Undo, bare, overwritten};
 use convert::Converted;
 pub use mending::{Mending, roots};
 use position::Chains;
-pub use shown::Shown;
+pub use shown::{Piece, Shown, pieces_of};
 
 /// A step to be, and the rules of its chain that a new rule goes before.
 struct Draft {

@@ -85,7 +85,8 @@ impl FindingId {
         }
     }
 
-    pub(super) fn is(&self, finding: &Finding) -> bool {
+    /// Whether that finding is meant.
+    pub fn is(&self, finding: &Finding) -> bool {
         self.id == finding.id && self.floating_ip == finding.floating_ip
     }
 }

@@ -14,7 +14,7 @@ use super::state::Node;
 use super::words::count;
 use crate::net::printable;
 use crate::neutron::Layout;
-use crate::plan::{Associate, GatewayPortParts, Neutron, Refused, associate};
+use crate::plan::{AnnounceBy, Associate, GatewayPortParts, Neutron, Refused, associate};
 use crate::topology::Topology;
 
 /// Characters that a field takes at most.
@@ -34,6 +34,8 @@ pub enum Field {
     Router,
     /// What Neutron has of it.
     Neutron,
+    /// How the floating IP is announced.
+    Announce,
     /// The external network, by its id.
     Network,
     /// The layout, where the router has none.
@@ -59,6 +61,8 @@ pub struct Form {
     texts: [String; Field::ALL.len()],
     /// What Neutron has of it, where the user knows.
     pub neutron: Option<Neutron>,
+    /// How the floating IP is announced.
+    pub announce: AnnounceBy,
     /// The field that is typed into.
     pub field: Field,
     /// Which of the offers is chosen, from 0.
@@ -73,11 +77,12 @@ pub struct Form {
 
 impl Field {
     /// All of them, in their order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::FloatingIp,
         Self::FixedIp,
         Self::Router,
         Self::Neutron,
+        Self::Announce,
         Self::Network,
         Self::Layout,
         Self::PortId,
@@ -95,6 +100,7 @@ impl Field {
             Self::FixedIp => "fixed IP",
             Self::Router => "router",
             Self::Neutron => "Neutron",
+            Self::Announce => "announced",
             Self::Network => "network id",
             Self::Layout => "layout",
             Self::PortId => "port id",
@@ -122,6 +128,11 @@ impl Field {
         })
     }
 
+    /// It is chosen and not typed.
+    pub fn is_choice(self) -> bool {
+        matches!(self, Self::Neutron | Self::Announce)
+    }
+
     fn index(self) -> usize {
         self as usize
     }
@@ -133,7 +144,8 @@ impl Form {
         let mut texts: [String; Field::ALL.len()] = Default::default();
         router.unwrap_or_default().clone_into(&mut texts[Field::Router.index()]);
         let (field, verdict) = (Field::FloatingIp, Err(String::new()));
-        let mut form = Self { texts, neutron: None, field, chosen: None, offers: Vec::new(), verdict, needs: false };
+        let (neutron, announce, offers) = (None, AnnounceBy::Repeat, Vec::new());
+        let mut form = Self { texts, neutron, announce, field, chosen: None, offers, verdict, needs: false };
         form.judge(node);
         form
     }
@@ -159,6 +171,10 @@ impl Form {
                 None => "not known: the agent's files decide",
                 Some(Neutron::Has) => "has this floating IP here",
                 Some(Neutron::HasNot) => "does not have it here",
+            },
+            Field::Announce => match self.announce {
+                AnnounceBy::Repeat => "three times, no address left behind",
+                AnnounceBy::Address => "as the address is put on the port and off",
             },
             field => &self.texts[field.index()],
         }
@@ -193,7 +209,7 @@ impl Form {
 
     /// Types into the field.
     pub fn edit(&mut self, node: &Node, change: impl FnOnce(&mut String)) {
-        if self.field != Field::Neutron
+        if !self.field.is_choice()
             && let Some(text) = self.texts.get_mut(self.field.index())
         {
             change(text);
@@ -208,6 +224,14 @@ impl Form {
             let all = [None, Some(Neutron::Has), Some(Neutron::HasNot)];
             let at = all.iter().position(|it| *it == self.neutron).unwrap_or(0);
             self.neutron = all[(at + all.len()).saturating_add_signed(by) % all.len()];
+            self.judge(node);
+            return;
+        }
+        if self.field == Field::Announce {
+            self.announce = match self.announce {
+                AnnounceBy::Repeat => AnnounceBy::Address,
+                AnnounceBy::Address => AnnounceBy::Repeat,
+            };
             self.judge(node);
             return;
         }
@@ -231,7 +255,7 @@ impl Form {
         let mut wanted = Associate::new(address(Field::FloatingIp)?, address(Field::FixedIp)?);
         let given = |field: Field| Some(self.text(field).to_owned()).filter(|text| !text.is_empty());
         (wanted.router, wanted.external_network) = (given(Field::Router), given(Field::Network));
-        wanted.neutron = self.neutron;
+        (wanted.neutron, wanted.announce) = (self.neutron, self.announce);
         wanted.layout = match given(Field::Layout) {
             None => None,
             Some(word) => match LAYOUTS.iter().find(|layout| layout.word() == word) {

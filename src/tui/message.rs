@@ -8,8 +8,9 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::Timestamp;
 
 use super::errand::Followed;
+use super::findings::FindingId;
 use super::live::{Live, Watching};
-use super::proposal::Order;
+use super::proposal::{Order, RootState};
 use super::recording::{Replay, Turned};
 use super::state::Node;
 use super::tracked::Tracked;
@@ -59,6 +60,9 @@ pub enum Msg {
     Tracked(Vec<Tracked>),
     /// A line was written to the journal of changes.
     Told(Entry),
+    /// Of several root causes that are mended one after the other, this one came so
+    /// far.
+    Root(FindingId, RootState),
     /// A change is over, or was refused before anything was done.
     Over(Result<Over, String>),
     /// A round of a change's announcement was sent, or why no more will be.

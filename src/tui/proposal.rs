@@ -1,11 +1,13 @@
 //! A change of the node on the screen: proposed, under way, over. The plan step
 //! by step, what to know before it is done, and how far each step came.
 
+mod rooted;
 mod wanted;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub use rooted::{Each, RootState, Rooted};
 pub use wanted::Wanted;
 
 use super::list::List;
@@ -33,6 +35,8 @@ pub struct Order {
     pub word: Option<String>,
     /// How many root causes it mends.
     pub roots: usize,
+    /// What is mended one after the other, where that is more than one.
+    pub each: Each,
     /// What to know besides the plan's own warnings, a sentence each.
     pub notes: Vec<String>,
 }
@@ -68,6 +72,8 @@ pub struct Proposal {
     pub order: Result<Arc<Order>, String>,
     /// What became of the steps, once it has begun.
     pub past: Option<Past>,
+    /// How far each root cause is, where several are mended.
+    pub rooted: Rooted,
     /// How far it is.
     pub stage: Stage,
     /// What changed on the node when the plan became another one.
@@ -84,7 +90,7 @@ pub struct Proposal {
 impl Order {
     /// An order for that plan alone.
     fn of(plan: Plan, aim: Aim, node: &Node) -> Self {
-        Self { plan, seen: node.snapshot.clone(), aim, word: None, roots: 0, notes: Vec::new() }
+        Self { plan, seen: node.snapshot.clone(), aim, word: None, roots: 0, each: Each::default(), notes: Vec::new() }
     }
 
     /// What has to be typed before it is done, where that could drop traffic:
@@ -111,7 +117,8 @@ impl Proposal {
     pub fn of(wanted: Wanted, node: &Node) -> Self {
         let order = wanted.order(node).map(Arc::new);
         let (stage, differs, list) = (Stage::Shown(false), Vec::new(), List::default());
-        Self { wanted, order, past: None, stage, differs, taken: None, opens: false, list }
+        let rooted = order.as_ref().map(|order| Rooted::of(order)).unwrap_or_default();
+        Self { wanted, order, past: None, rooted, stage, differs, taken: None, opens: false, list }
     }
 
     /// Another reading: the plan is made anew while nothing was done. True where
@@ -132,6 +139,7 @@ impl Proposal {
                 *changed = true;
             }
         }
+        self.rooted = fresh.as_ref().map(|order| Rooted::of(order)).unwrap_or_default();
         self.order = fresh;
         !is_same
     }
@@ -209,7 +217,7 @@ impl Proposal {
             self.past = Some((**past).clone());
         }
         match (entry, &mut self.past) {
-            (Entry::Begin(begin), _) => self.past = Some(Past::from(*begin)),
+            (Entry::Begin(begin), past) => self.rooted.earlier.extend(past.replace(Past::from(*begin))),
             (entry, Some(past)) if past.id == entry.id() => past.take(entry),
             _ => {}
         }
@@ -227,6 +235,9 @@ impl Proposal {
 
     /// How far a step came, by its place in the plan.
     pub fn state(&self, at: usize) -> StepState {
+        if let Some(step) = self.steps().get(at).filter(|_| self.rooted.is_any()) {
+            return self.together(step);
+        }
         let already = self.steps().get(at).is_some_and(|step| step.already);
         let before = if already { StepState::Skipped } else { StepState::Planned };
         let Some(step) = self.step(at) else { return before };
@@ -242,7 +253,10 @@ impl Proposal {
 
     /// Why a step failed.
     pub fn error(&self, at: usize) -> Option<&str> {
-        self.step(at)?.error.as_deref()
+        match self.steps().get(at).filter(|_| self.rooted.is_any()) {
+            Some(step) => self.together_error(step),
+            None => self.step(at)?.error.as_deref(),
+        }
     }
 
     /// Its steps are another change's own, from the last one back.
@@ -291,9 +305,16 @@ impl Proposal {
                 let renewed = if *renewed { "The node changed and the plan was made anew: " } else { "" };
                 (Mark::None, format!("{renewed}{}, nothing else changes; {then}", order.extent()))
             }
+            Stage::Running if self.rooted.is_any() => {
+                let at = self.rooted.under_way().unwrap_or_else(|| "the node is read and judged".to_owned());
+                (Mark::Unknown, format!("Under way: {at}"))
+            }
             Stage::Running => {
                 let over = (0..order.plan.steps.len()).filter(|at| self.state(*at) != StepState::Planned).count();
                 (Mark::Unknown, format!("Under way: step {over} of {}", order.plan.steps.len()))
+            }
+            Stage::Over(verified, None) if self.rooted.is_any() => {
+                (if *verified { Mark::Ok } else { Mark::Degraded }, self.rooted.done(self.past.as_ref()))
             }
             Stage::Over(verified, None) => {
                 let id = self.past.as_ref().map_or(0, |past| past.id);
@@ -312,7 +333,8 @@ impl Proposal {
                     Some(Outcome::Half) => "Failed, and some of it is left (J shows what)",
                     _ => "Failed",
                 };
-                (Mark::Broken, format!("{left}: {}", one_line(why)))
+                let then = if self.rooted.is_any() { format!("; {}", self.rooted.until_then()) } else { String::new() };
+                (Mark::Broken, format!("{left}{then}: {}", one_line(why)))
             }
         }
     }
@@ -322,7 +344,10 @@ impl Proposal {
         match &self.wanted {
             Wanted::Working(fip) | Wanted::Link(fip, _) => Some(Chained::Fip(fip.clone())),
             Wanted::Associated(wanted) => Some(Chained::Address(wanted.floating_ip)),
-            Wanted::Mended(ids) => Some(Chained::Address(ids.first()?.floating_ip?)),
+            Wanted::Mended(ids) => {
+                let address = ids.first()?.floating_ip?;
+                ids.iter().all(|id| id.floating_ip == Some(address)).then_some(Chained::Address(address))
+            }
             Wanted::Completed(past) => past.aim.deliver.first().copied().map(Chained::Address),
             Wanted::Removed(_) | Wanted::Forgotten(..) | Wanted::Undone(_) => None,
         }

@@ -72,6 +72,10 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             carried::told(state, entry);
             Vec::new()
         }
+        Msg::Root(root, came) => {
+            carried::came(state, &root, came);
+            Vec::new()
+        }
         Msg::Over(result) => carried::over(state, result),
         Msg::Announced(result) => {
             carried::announced(state, result);

@@ -86,7 +86,16 @@ pub(crate) fn run(layout: &str, backend: &str, number: usize) -> ExitCode {
     let changes = program::repair(&lab, &ours, number);
     let pinged = ping(&read(&lab), is_ours);
     program::undo(&lab, changes, &before);
-    mend(&lab, code, &plan, &found, &broken);
+    if program::TRACKED.contains(&fault.code) {
+        // What was forgotten is not back: it is made anew.
+        fault.break_lab(&options).unwrap_or_else(|error| panic!("{error}"));
+        let broken = read(&lab);
+        let found = findings(&broken);
+        let ours: Vec<&Finding> = found.iter().filter(|finding| finding.code == code).collect();
+        mend(&lab, code, &repair::plan(&ours, &broken), &found, &broken);
+    } else {
+        mend(&lab, code, &plan, &found, &broken);
+    }
     let pinged = pinged + ping(&read(&lab), is_ours);
     println!("found, {MENDED} in {} steps, {pinged} answers", plan.steps.len());
     ExitCode::SUCCESS

@@ -14,7 +14,7 @@ use crate::node::{differences, fipscope, quiet, said};
 
 /// Codes whose findings are of tracked connections: once forgotten they do not
 /// come back.
-const TRACKED: [u16; 1] = [406];
+pub(crate) const TRACKED: [u16; 1] = [406];
 /// The kernel's link watch tells the other end of a pair once a second.
 const LONGEST_WATCH: Duration = Duration::from_secs(5);
 

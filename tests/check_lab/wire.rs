@@ -14,7 +14,8 @@ use fipscope::topology::Topology;
 use fipscope::topology::scenario::FIP;
 
 use crate::inside::{MENDED, counts, read};
-use crate::node::PATH;
+use crate::node::{PATH, fipscope, quiet, said as program_said};
+use crate::program;
 
 /// In a lab an answer comes at once.
 const MANNER: Manner =
@@ -35,6 +36,7 @@ pub(crate) fn run(lab: &Lab, code: Code) -> ExitCode {
         println!("found on the wire; there is no repair by commands");
         return ExitCode::SUCCESS;
     }
+    by_program(lab, &roots);
     for command in plan.steps.iter().map(Step::command) {
         let status = Command::new("sh").args(["-ec", &command]).env("PATH", PATH).status().unwrap();
         assert!(status.success(), "{command}");
@@ -42,10 +44,38 @@ pub(crate) fn run(lab: &Lab, code: Code) -> ExitCode {
     let left = told(lab, &read(lab));
     let left: Vec<&Finding> = left.iter().filter(|finding| counts(finding)).collect();
     assert!(left.is_empty(), "after the repair: {left:#?}");
-    let ping = ["netns", "exec", "outside", "ping", "-q", "-c", "1", "-W", "3", "192.168.1.3"];
-    assert!(Command::new("ip").args(ping).env("PATH", PATH).output().unwrap().status.success(), "no answer");
+    ping();
     println!("found on the wire, {MENDED} in {} steps, answers", plan.steps.len());
     ExitCode::SUCCESS
+}
+
+/// The program finds it by asking the wire, mends it, and takes that back.
+fn by_program(lab: &Lab, roots: &[&Finding]) {
+    let before = quiet(lab);
+    let ids = |found: &[Finding]| {
+        let roots = found.iter().filter(|finding| counts(finding));
+        roots.map(|finding| finding.id.clone()).collect::<Vec<_>>()
+    };
+    let mut words = vec!["repair", "--yes"];
+    words.extend(roots.iter().flat_map(|root| ["--finding", root.id.as_str()]));
+    let mended = fipscope(lab, &words);
+    let text = program_said(&mended);
+    assert_eq!(mended.status.code(), Some(0), "{text}");
+    assert_eq!(text.matches("done and verified").count(), roots.len(), "{text}");
+    let left = ids(&told(lab, &read(lab)));
+    assert!(left.is_empty(), "after the program's repair: {left:?}");
+    ping();
+    program::undo(lab, roots.len(), &before);
+    let mut named: Vec<String> = roots.iter().map(|root| root.id.clone()).collect();
+    let mut again = ids(&told(lab, &read(lab)));
+    named.sort();
+    again.sort();
+    assert_eq!(again, named, "taken back");
+}
+
+fn ping() {
+    let ping = ["netns", "exec", "outside", "ping", "-q", "-c", "1", "-W", "3", "192.168.1.3"];
+    assert!(Command::new("ip").args(ping).env("PATH", PATH).output().unwrap().status.success(), "no answer");
 }
 
 /// A lab that nobody broke: instances and gateways answer, nobody else does.

@@ -160,8 +160,12 @@ fn tracked_connections() {
     let found = only(&node(vec![entry("10.0.0.4"), entry("10.0.0.9")]), 406);
     assert_eq!(
         (found.object.key.as_str(), found.applicability),
-        ("connections 192.168.1.3 10.0.0.9", Applicability::DisplayOnly)
+        ("connections 192.168.1.3 10.0.0.9", Applicability::NeedsConsent)
     );
+    assert_eq!(found.mend.len(), 1, "only the old one is forgotten");
+    let many = node((0..501).map(|id| ConntrackEntry { zone: id, ..entry("10.0.0.9") }).collect());
+    let many = only(&many, 406);
+    assert_eq!((many.applicability, many.mend.len()), (Applicability::DisplayOnly, 0));
     let fill = |count| Observed::Seen(ConntrackFill { count, max: 1000 });
     // Where nobody asked for them nothing is said; where they could not be read it is.
     let unasked = sick(|node| edit(node, "qrouter", |netns| netns.conntrack_fill = fill(5)));

@@ -20,6 +20,7 @@ use crate::elsewhere;
 use crate::known_flows::say;
 use crate::lines;
 use crate::listening;
+use crate::locked;
 use crate::private;
 use crate::probing;
 use crate::script;
@@ -44,7 +45,9 @@ pub(crate) fn run(case: &str) {
         "unwind" => unwind(),
         "busy" => change::busy(),
         "refused" => change::refused(),
+        "locked" => locked::one_after_another(),
         "console" => console::changes_the_node(),
+        "console bulk" => console::mends_one_after_another(),
         "script names" => script::odd_names(),
         what if script::SCRIPTS.contains(&what) => script::same_as_enter(what),
         "refusals" => central::refusals(),

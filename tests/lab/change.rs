@@ -276,11 +276,8 @@ pub(crate) fn plan_of(what: &str, snapshot: &Snapshot) -> (Plan, Aim) {
             let plan = remove(snapshot, &topology, &Remove::new(address("192.168.1.3"))).unwrap();
             (plan, Aim::default())
         }
-        "killed associate" => {
-            let wanted = Associate::new(address("192.168.1.4"), address("10.0.0.5"));
-            let plan = associate(snapshot, &topology, &wanted).unwrap();
-            (plan, Aim { gone: Vec::new(), deliver: vec![address("192.168.1.4")] })
-        }
+        "killed associate" => associated(snapshot, "192.168.1.4", "10.0.0.5"),
+        "associate anew" => associated(snapshot, "192.168.1.3", "10.0.0.4"),
         _ => {
             let findings = judge(snapshot, &topology);
             let faults: Vec<_> = findings.iter().filter(|finding| finding.is_fault()).collect();
@@ -288,6 +285,12 @@ pub(crate) fn plan_of(what: &str, snapshot: &Snapshot) -> (Plan, Aim) {
             (repair::plan(&faults, snapshot), Aim { gone, deliver: Vec::new() })
         }
     }
+}
+
+fn associated(snapshot: &Snapshot, floating_ip: &str, fixed_ip: &str) -> (Plan, Aim) {
+    let wanted = Associate::new(floating_ip.parse().unwrap(), fixed_ip.parse().unwrap());
+    let plan = associate(snapshot, &Topology::of(snapshot), &wanted).unwrap();
+    (plan, Aim { gone: Vec::new(), deliver: vec![wanted.floating_ip] })
 }
 
 fn broken_is_gone(what: &str, left: &BTreeSet<String>) -> bool {

@@ -11,20 +11,22 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use fipscope::app::console::{Asker, Console, Prober, Reach, Settings, Source};
 use fipscope::exec::Site;
 use fipscope::kernel::{ReadOptions, ask_routes, read_node};
-use fipscope::lab::{Lab, LabOptions};
+use fipscope::lab::{Lab, LabOptions, Need};
 use fipscope::net::{RouteQuestion, WireQuestion};
 use fipscope::neutron::Layout;
+use fipscope::plan::journal::StepState;
 use fipscope::probe::{self, Manner};
+use fipscope::topology::Topology;
 use fipscope::tui::keymap::Keymap;
 use fipscope::tui::theme::Theme;
-use fipscope::tui::{Node, Screen, Stage, Wanted};
+use fipscope::tui::{Node, RootState, Screen, Stage, Wanted};
 use futures_util::stream::iter;
 use ratatui::backend::TestBackend;
 use tokio::runtime::Runtime;
 
 use crate::case::build;
-use crate::change::site;
-use crate::program::{quiet, run, same};
+use crate::change::{codes, site};
+use crate::program::{fipscope, quiet, run, same};
 
 const PROBE: Manner =
     Manner { tries: 2, wait: Duration::from_millis(300), in_flight: 1, spacing: Duration::ZERO, most: 1 };
@@ -116,6 +118,58 @@ pub(crate) fn changes_the_node() {
     assert!(run(&lab, "ip", &address("del")).status.success());
     same(&before, &quiet(&lab), "refused");
     println!("associated, announced, taken back, refused");
+}
+
+/// What is marked is mended root cause by root cause, of which one is right by
+/// itself when its turn comes; each is taken back by itself.
+pub(crate) fn mends_one_after_another() {
+    let lab = build(&LabOptions {
+        layout: Layout::Pike,
+        broken: codes(&[401, 404]),
+        needs: vec![Need::More],
+        ..LabOptions::default()
+    });
+    let topology = Topology::of(&quiet(&lab));
+    let other = topology.fips().find(|fip| fip.floating_ip == Some([192, 168, 1, 242].into())).unwrap();
+    let (netns, fixed) = (format!("qrouter-{}", other.router), other.fixed_ip.unwrap().to_string());
+    let priority = other.rule_priority.unwrap().to_string();
+    let rule = |what| {
+        let words = ["-n", &netns, "rule", what, "from", &fixed, "lookup", "16", "priority", &priority];
+        assert!(run(&lab, "ip", &words).status.success(), "{what}");
+    };
+    rule("del");
+    let (site, broken) = (site(&lab), quiet(&lab));
+    let mut desk = Desk::new(&site);
+    desk.types("fMr");
+    let Screen::Proposal(shown) = desk.top() else { panic!("{}", desk.screen()) };
+    let roots = shown.rooted.roots.len();
+    assert_eq!(roots, 3, "{}", desk.screen());
+    let word = shown.order.as_ref().unwrap().consent().map(|word| format!("{word}\n")).unwrap_or_default();
+    // The console reads nothing by itself here: the rule comes back unseen.
+    rule("add");
+    let before = quiet(&lab);
+    desk.types(&format!("\n{word}"));
+    let Screen::Proposal(shown) = desk.top() else { panic!("{}", desk.screen()) };
+    let came: Vec<&RootState> = shown.rooted.roots.iter().map(|(_, came)| came).collect();
+    let count = |is: fn(&RootState) -> bool| came.iter().filter(|came| is(came)).count();
+    assert_eq!(shown.stage, Stage::Over(true, None), "{}", desk.screen());
+    assert_eq!((count(|it| *it == RootState::Gone), count(|it| matches!(it, RootState::Done(_)))), (1, 2), "{came:?}");
+    let screen = desk.screen();
+    assert!(screen.contains("2 root causes mended, 1 was right by then: changes 1, 2 of the journal"), "{screen}");
+    assert!((0..shown.steps().len()).all(|at| shown.state(at) != StepState::Planned), "{screen}");
+    assert_eq!(fipscope(&lab, &["check", "--ignore", "DVR406"]).status.code(), Some(0));
+    // Each is taken back by itself, the last one first.
+    for change in [2, 1] {
+        desk.types("u");
+        assert!(desk.screen().contains(&format!("undo change {change}")), "{}", desk.screen());
+        let Screen::Proposal(undo) = desk.top() else { panic!("{}", desk.screen()) };
+        let word = undo.order.as_ref().unwrap().consent().map(|word| format!("{word}\n")).unwrap_or_default();
+        desk.types(&format!("\n{word}\u{1b}"));
+    }
+    same(&before, &quiet(&lab), "both taken back");
+    rule("del");
+    same(&broken, &quiet(&lab), "as it was");
+    println!("{roots} root causes, 2 mended, taken back");
 }
 
 fn pings(lab: &Lab, floating: &str) {

@@ -25,6 +25,7 @@ mod elsewhere;
 mod known_flows;
 mod lines;
 mod listening;
+mod locked;
 #[path = "../common/private.rs"]
 mod private;
 mod probing;
@@ -148,7 +149,8 @@ fn cases() -> Vec<(String, User)> {
     let user = if root { User::Nobody } else { User::Caller };
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
     let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(central::CASES);
-    let changed = changed.chain(["busy", "refused", "refusals", "several", "script names", "console"]);
+    let changed =
+        changed.chain(["busy", "refused", "refusals", "several", "script names", "console", "console bulk", "locked"]);
     cases.extend(changed.map(|case| (case.to_owned(), user)));
     for layout in LAYOUTS {
         cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));

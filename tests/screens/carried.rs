@@ -4,7 +4,7 @@
 use fipscope::neutron::Layout;
 use fipscope::plan::journal::{Back, Entry, Event, Past, Round};
 use fipscope::topology::scenario::Scenario;
-use fipscope::tui::{Effect, Msg, Node, Over, Screen, Stage};
+use fipscope::tui::{Effect, Msg, Node, Over, RootState, Screen, Stage};
 use insta::assert_snapshot;
 
 use crate::desk::Desk;
@@ -77,6 +77,53 @@ fn the_end_says_whether_it_was_seen_to_be_so() {
     let mut away = run(over(true, None)).keys("f");
     away.send(mended());
     assert!(matches!(away.state.above.last(), Some(Screen::Findings(_))));
+}
+
+#[test]
+fn several_root_causes_are_mended_one_after_the_other() {
+    let begun = || {
+        let desk = live(80, 24, crate::proposal::broken()).keys("fMr");
+        let order = order(&desk);
+        assert_eq!((order.each.roots.len(), order.roots), (2, 2));
+        assert!(desk.screen().contains("Each is a change of its own"), "{}", desk.screen());
+        let word = order.consent().map(|word| format!("{word}<enter>")).unwrap_or_default();
+        let desk = desk.keys(&format!("<enter>{word}"));
+        assert_eq!(desk.effects.last(), Some(&Effect::Apply(order.clone())));
+        (desk, order)
+    };
+    let (mut desk, order) = begun();
+    let [first, second] = order.each.roots.as_slice() else { panic!("{:?}", order.each) };
+    desk.send(Msg::Root(first.clone(), RootState::UnderWay));
+    desk.send(Msg::Told(Entry::Begin(Box::new(begin(&order, 7)))));
+    desk.send(Msg::Told(step(7, 1, Event::Doing(nothing()))));
+    assert_snapshot!("plan-each-running-80x24", desk.screen());
+    desk.send(Msg::Told(step(7, 1, Event::Done)));
+    desk.send(Msg::Root(first.clone(), RootState::Done(7)));
+    desk.send(Msg::Root(second.clone(), RootState::Gone));
+    desk.send(Msg::Over(Ok(Over { past: past(&order, 7, false), verified: true, failure: None })));
+    assert_snapshot!("plan-each-verified-80x24", desk.screen());
+    // The second one fails: the first stays as it was mended, and nothing else is tried.
+    let (mut desk, order) = begun();
+    desk.send(Msg::Root(first.clone(), RootState::Done(7)));
+    desk.send(Msg::Root(second.clone(), RootState::Failed));
+    desk.send(Msg::Over(Ok(Over {
+        past: past(&order, 8, true),
+        verified: false,
+        failure: Some("refused".to_owned()),
+    })));
+    let screen = desk.screen();
+    assert!(screen.contains("nothing of it is left; 1 root cause was mended before: refused"), "{screen}");
+    assert!(screen.contains("is mended by change 7.") && screen.contains(" failed."), "{screen}");
+    let (mut desk, order) = begun();
+    desk.send(Msg::Root(first.clone(), RootState::Failed));
+    desk.send(Msg::Over(Ok(Over {
+        past: past(&order, 8, true),
+        verified: false,
+        failure: Some("refused".to_owned()),
+    })));
+    let screen = desk.screen();
+    assert!(screen.contains("nothing was mended before, 1 was not"), "{screen}");
+    assert!(screen.contains(" was not tried."), "{screen}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use fipscope::net::{IfName, Neigh, NeighState, Observed, WireAnswer, WireQuestion, WireReply};
 use fipscope::neutron::Layout;
+use fipscope::plan::{Action, AnnounceBy};
 use fipscope::topology::scenario::{QR, QROUTER, ROUTER, Scenario};
 use fipscope::tui::theme::Theme;
 use fipscope::tui::{Effect, Field, Form, Msg, Node, Screen, Wanted};
@@ -122,6 +123,26 @@ fn an_association_is_carried_out_when_its_word_is_typed() {
     assert!(desk.screen().contains("✓ Nobody on the external network answers for 192.168.1.77."), "{}", desk.screen());
     let desk = desk.keys("<enter>192.168.1.77<enter>");
     assert_eq!(desk.effects[1..], [Effect::Apply(order)]);
+}
+
+#[test]
+fn the_article_announces_by_the_address_itself() {
+    for (width, height) in [(60, 20), (80, 24)] {
+        let desk = desk(width, height).keys("192.168.1.77<tab>10.0.0.77<tab><tab><tab><down>");
+        assert_eq!(form(&desk).field, Field::Announce);
+        assert_snapshot!(format!("form-announce-{width}x{height}"), desk.screen());
+        // Typed is nothing there; the other way goes back.
+        let desk = desk.keys("x");
+        assert_eq!(form(&desk).announce, AnnounceBy::Address);
+        assert_eq!(form(&desk.keys("<up>")).announce, AnnounceBy::Repeat);
+    }
+    let desk = desk(100, 30).keys("192.168.1.77<tab>10.0.0.77<tab><tab><tab><down><enter>");
+    let order = plan(&desk).order.clone().unwrap();
+    let last = order.plan.to_do().last().unwrap();
+    assert!(matches!(last.action, Action::Announce { by: AnnounceBy::Address, .. }), "{last:?}");
+    let command = last.command();
+    let at = |words: &str| command.find(words).unwrap_or_else(|| panic!("{words}: {command}"));
+    assert!(at("addr add 192.168.1.77/32") < at("arping") && at("arping") < at("addr del 192.168.1.77/32"));
 }
 
 /// What the wire was asked last.

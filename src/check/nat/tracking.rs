@@ -17,6 +17,9 @@ const LIBERAL: &str = "net.netfilter.nf_conntrack_tcp_be_liberal";
 const LOOSE_SINCE: Release = Release::new(11, 0, 0);
 const LIBERAL_SINCE: Release = Release::new(26, 0, 0);
 
+/// Of more than these, `conntrack -D` is told, which forgets them at once.
+const MOST_FORGOTTEN: usize = 500;
+
 /// DVR406: connections in the router namespace that are translated otherwise
 /// than a new one would be. The agent looks for them in the fip namespace, where
 /// nothing is tracked.
@@ -45,20 +48,28 @@ fn old_entries(
     entries: &[ConntrackEntry],
 ) {
     let today = Today::of(router, scene.fips_of(router).iter().copied());
-    let mut old: BTreeMap<(IpAddr, IpAddr), usize> = BTreeMap::new();
-    for pair in entries.iter().flat_map(|entry| today.outlived(entry)).flatten() {
-        *old.entry(pair).or_default() += 1;
+    let mut old: BTreeMap<(IpAddr, IpAddr), Vec<&ConntrackEntry>> = BTreeMap::new();
+    for entry in entries {
+        for pair in today.outlived(entry).into_iter().flatten() {
+            old.entry(pair).or_default().push(entry);
+        }
     }
-    for ((floating, fixed), count) in old {
+    for ((floating, fixed), entries) in old {
+        let count = entries.len();
         let now: Vec<String> = today.of_floating(floating).iter().map(ToString::to_string).collect();
         let now = if now.is_empty() { "nothing".to_owned() } else { now.join(", ") };
         let subject = Subject { floating_ip: Some(floating), fixed_ip: Some(fixed), ..Subject::router(router) };
         let object = ObjectRef { kind: ObjectKind::Nat, key: format!("connections {floating} {fixed}") };
         let message = format!("{count} tracked connections still translate {floating} to {fixed}");
-        findings
-            .fire(&subject, Some(namespace), object, message)
-            .values(format!("{floating} belongs to {now}"), format!("{count} connections with {fixed}"))
-            .applicability(Applicability::DisplayOnly);
+        let found = findings.fire(&subject, Some(namespace), object, message);
+        found.values(format!("{floating} belongs to {now}"), format!("{count} connections with {fixed}"));
+        if count > MOST_FORGOTTEN {
+            found.applicability(Applicability::DisplayOnly);
+            continue;
+        }
+        found.applicability(Applicability::NeedsConsent);
+        let gone = |entry: &ConntrackEntry| Some(Object::Connection(Box::new(entry.clone())));
+        found.mend(entries.into_iter().map(|entry| Change::new(Some(namespace.clone()), gone(entry), None)));
     }
 }
 

@@ -5,6 +5,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
+
+use crate::net::Agent;
 use crate::netns::hint;
 
 /// The programs that are an L3 agent: Neutron's own, and the VPN service's,
@@ -70,6 +73,21 @@ pub(crate) fn find() -> io::Result<Processes> {
         }
     }
     Ok(found)
+}
+
+/// The process of an agent that an earlier reading found, `since` that, where it
+/// is still the same: it has that number and command line, and was started as
+/// long before that reading as it said.
+pub(crate) fn still(agent: &Agent, since: SignedDuration) -> Option<Process> {
+    let command_line = command_line(agent.pid);
+    if command_line.is_empty() || command_line != agent.command_line {
+        return None;
+    }
+    let process = Process { pid: agent.pid, started: started(agent.pid)?, command_line };
+    let by_now = i64::try_from(agent.uptime?).ok()?.checked_add(since.as_secs())?;
+    let uptime = i64::try_from(process.uptime()?).ok()?;
+    // Both are whole seconds.
+    (uptime.abs_diff(by_now) <= 2).then_some(process)
 }
 
 impl Process {
@@ -165,6 +183,19 @@ mod tests {
 
     fn words(line: &str) -> Vec<String> {
         line.split('|').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_process_is_the_same_only_where_it_was_started_then() {
+        let pid = std::process::id();
+        let process = Process { pid, started: started(pid).unwrap(), command_line: command_line(pid) };
+        let agent = Agent { pid, uptime: process.uptime(), command_line: command_line(pid), ..Agent::default() };
+        let is_same = |agent: &Agent, secs| still(agent, SignedDuration::from_secs(secs)).is_some();
+        assert!(is_same(&agent, 0));
+        assert!(!is_same(&agent, 60), "it would be a minute older by now");
+        assert!(!is_same(&Agent { uptime: None, ..agent.clone() }, 0));
+        assert!(!is_same(&Agent { command_line: words("neutron-l3-agent"), ..agent.clone() }, 0));
+        assert!(!is_same(&Agent { pid: u32::MAX, ..agent }, 0));
     }
 
     #[test]

@@ -190,6 +190,12 @@ fn netns_object(netns: &mut Netns, change: &Change) {
             let (b, a) = sides!(change, Object::Rule(rule) => **rule);
             rule(netns, b.as_ref(), a);
         }
+        Some(Object::Connection(_)) => {
+            let (b, _) = sides!(change, Object::Connection(entry) => **entry);
+            if let (Some(gone), Some(Observed::Seen(entries))) = (b, &mut netns.conntrack) {
+                entries.retain(|entry| (&entry.original, entry.zone) != (&gone.original, gone.zone));
+            }
+        }
         Some(Object::Sysctl(name, _)) => match &change.after {
             Some(Object::Sysctl(_, value)) => drop(netns.sysctls.insert(name.clone(), value.clone())),
             _ => drop(netns.sysctls.remove(name)),

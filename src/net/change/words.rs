@@ -25,6 +25,7 @@ impl Object {
             Self::Chain(at, _) if at.table == "nat" => "nat",
             Self::NfRule(at, _) if at.at.table == "nat" => "nat",
             Self::Table(..) | Self::Chain(..) | Self::NfRule(..) => "filter",
+            Self::Connection(_) => "conntrack",
             Self::Sysctl(..) => "sysctl",
             Self::OvsPort(_) => "ovs-port",
             Self::FileLine(..) => "file",
@@ -137,6 +138,7 @@ impl Object {
                 let line = rule.line(&at.chain, at.at.family).to_string();
                 return (format!("{}:", at.at), printable(&line, LIMIT));
             }
+            Self::Connection(entry) => ("connection", entry.original.to_string()),
             Self::Sysctl(name, value) => {
                 ("sysctl", format!("{} = {}", printable(name, LIMIT), outcome(value, ToString::to_string)))
             }

@@ -2,10 +2,10 @@
 //! so that the whole can be put back.
 
 use crate::net::{FileName, Link};
-use crate::neutron::{LinkLocalPair, PairEntry, RouterPrefix};
+use crate::neutron::{Layout, LinkLocalPair, PairEntry, RouterPrefix};
 
 use super::super::associate::Site;
-use super::super::{Action, Object, Place, Plan, Veth, VethEnd, bare};
+use super::super::{Action, AgentWill, Object, Place, Plan, Step, Veth, VethEnd, bare};
 use super::{filter, lines};
 
 /// Adds the steps; nothing where the router has no pair.
@@ -40,6 +40,33 @@ pub(super) fn steps(plan: &mut Plan, site: &Site<'_>) {
     if !site.agent_may_run() {
         let id = &site.router.id;
         lines(plan, site, FileName::LinkLocal, |line| line.parse().is_ok_and(|entry: PairEntry| entry.router == *id));
+    }
+}
+
+/// What the agent does to what became of the pair, where Neutron dropped the
+/// floating IP: from Pike on it stands as long as the router has a gateway, and is
+/// made again. Older agents took it along themselves.
+pub(super) fn foretell(plan: &mut Plan, of_pair: &[Step], site: &Site<'_>) {
+    if of_pair.is_empty() || site.router.layout != Some(Layout::Pike) {
+        return;
+    }
+    let when = if site.agent_may_run() { AgentWill::UndoAtUpdate } else { AgentWill::UndoAtRestart };
+    let is_its = |step: &Step| of_pair.iter().any(|own| own.netns == step.netns && is_part(&step.action, &own.action));
+    for step in plan.steps.iter_mut().filter(|step| !step.already).filter(|step| is_its(step)) {
+        step.agent = Some(when);
+    }
+    plan.warnings.push(
+        "The pair does not stay away: the L3 agent makes it again, as long as the router has a gateway.".to_owned(),
+    );
+}
+
+/// An action is another one, or some of its edits.
+fn is_part(action: &Action, whole: &Action) -> bool {
+    match (action, whole) {
+        (Action::Netfilter(edit), Action::Netfilter(whole)) => {
+            edit.table == whole.table && edit.edits.iter().all(|one| whole.edits.contains(one))
+        }
+        (action, whole) => action == whole,
     }
 }
 

@@ -40,6 +40,9 @@ pub(super) fn convert(change: &Change, mend: &[Change], snapshot: &Snapshot) -> 
         {
             Some(vec![Action::Add(Object::Neigh(after.clone()))])
         }
+        (Some(Thing::Connection(entry)), None) => {
+            Some(vec![Action::ForgetConnection { original: entry.original.clone(), zone: entry.zone }])
+        }
         (Some(Thing::Link(before)), Some(Thing::Link(after))) => link(before, after),
         (before, Some(Thing::Sysctl(name, Observed::Seen(to)))) => {
             let from = match before {

@@ -5,7 +5,7 @@
 use crate::check::{Applicability, Check, Finding, check, judge};
 use crate::net::Snapshot;
 use crate::plan::journal::Aim;
-use crate::plan::{Plan, simulate};
+use crate::plan::{Action, Plan, forget, simulate};
 use crate::topology::Topology;
 
 use super::{by_hand, plan, together};
@@ -55,6 +55,10 @@ impl<'f> Mending<'f> {
         let here: Vec<&Finding> = findings.iter().copied().filter(|finding| is_here(finding)).collect();
         let mut plan = plan(&here, snapshot);
         plan.intent = intent(roots);
+        if plan.steps.iter().any(|step| matches!(step.action, Action::ForgetConnection { .. })) {
+            plan.warnings.push("Connections that are forgotten cannot be brought back.".to_owned());
+            plan.warnings.push(forget::GOES_ON.to_owned());
+        }
         let own = findings.iter().filter(|finding| !finding.mend.is_empty());
         plan.applicability = own.map(|finding| finding.applicability).max().unwrap_or(Applicability::Safe);
         Self { roots: roots.to_vec(), findings, plan }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::{Action, ChainEdit, Place, Plan, TableEdit};
 
 /// The steps of plans that were shown and agreed to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shown(BTreeSet<(Place, String)>);
 
 impl Shown {
@@ -22,15 +22,22 @@ impl Shown {
     }
 }
 
-/// Each change by itself, as a command.
-fn pieces(plan: &Plan) -> impl Iterator<Item = (Place, String)> {
-    plan.to_do().flat_map(|step| {
-        let actions = match &step.action {
-            Action::Netfilter(edit) => edit.edits.iter().map(|one| Action::Netfilter(anywhere(edit, one))).collect(),
-            other => vec![other.clone()],
-        };
-        actions.into_iter().map(|action| (step.netns.clone(), action.command(&step.netns)))
-    })
+/// Each change of a plan by itself.
+fn pieces(plan: &Plan) -> impl Iterator<Item = Piece> {
+    plan.to_do().flat_map(|step| pieces_of(&step.netns, &step.action))
+}
+
+/// A change by itself: where, and the command that makes it.
+pub type Piece = (Place, String);
+
+/// What an action does, each change by itself: those of the packet filter
+/// wherever in its chain.
+pub fn pieces_of(place: &Place, action: &Action) -> Vec<Piece> {
+    let actions = match action {
+        Action::Netfilter(edit) => edit.edits.iter().map(|one| Action::Netfilter(anywhere(edit, one))).collect(),
+        other => vec![other.clone()],
+    };
+    actions.into_iter().map(|action| (place.clone(), action.command(place))).collect()
 }
 
 fn anywhere(edit: &TableEdit, one: &ChainEdit) -> TableEdit {

@@ -72,6 +72,7 @@ fn key(object: &Object, netns: Option<&NetnsName>) -> String {
         Object::Table(_, table) => format!("{} {}", table.family.word(), table.name),
         Object::Chain(at, chain) => format!("{at} {}", chain.name),
         Object::NfRule(at, _) => format!("{} {}", at.at, at.chain),
+        Object::Connection(entry) => entry.original.to_string(),
         Object::Sysctl(name, _) => name.clone(),
         Object::OvsPort(port) => port.name.clone(),
         Object::FileLine(file, ..) => file.file().to_owned(),

@@ -52,7 +52,9 @@ pub(super) fn offers(form: &Form, node: &Node) -> Vec<Offer> {
             let known = node.topology.external_networks.iter().flat_map(|network| &network.gateways);
             known.filter(|gateway| gateway.is_ipv4()).map(|gateway| Offer::new(gateway, "")).collect()
         }
-        Field::Neutron | Field::PortId | Field::PortAddress | Field::PortMac | Field::Vlan => Vec::new(),
+        Field::Neutron | Field::Announce | Field::PortId | Field::PortAddress | Field::PortMac | Field::Vlan => {
+            Vec::new()
+        }
     };
     let typed = form.text(form.field);
     all.retain(|offer| offer.text.starts_with(typed));

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::Order;
+use super::{Each, Order};
 use crate::check::Finding;
 use crate::net::{ConntrackEntry, Mac, NetnsName};
 use crate::plan::journal::{Aim, Past, State as PastState, StepState};
@@ -136,8 +136,26 @@ fn mending(roots: &[&Finding], node: &Node) -> Result<Order, String> {
             notes.push(sentence);
         }
     }
+    let each = one_by_one(roots, &mending.plan, node);
+    if !each.roots.is_empty() {
+        notes.push("Each is a change of its own, and the node is judged again before the next.".to_owned());
+    }
     let (aim, word, roots) = (mending.aim(&node.snapshot), mending.word(), roots.len());
-    Ok(Order { word, roots, notes, ..Order::of(mending.plan, aim, node) })
+    Ok(Order { word, roots, each, notes, ..Order::of(mending.plan, aim, node) })
+}
+
+/// Several root causes, which are mended one after the other: as shown together,
+/// or as each is by itself.
+fn one_by_one(roots: &[&Finding], whole: &Plan, node: &Node) -> Each {
+    let mut each = Each::default();
+    if roots.len() > 1 {
+        each.roots = roots.iter().map(|root| FindingId::from(*root)).collect();
+        each.shown.add(whole);
+        for root in roots {
+            each.shown.add(&Mending::of(&[*root], &node.judged.findings, &node.snapshot).plan);
+        }
+    }
+    each
 }
 
 /// The plan that takes a floating IP away, and what could become of the pair.

@@ -4,8 +4,9 @@
 use super::proposal::{ask_no_word, chained};
 use crate::net::{WireAnswer, WireQuestion, printable};
 use crate::plan::journal::{Entry, Past, Round};
+use crate::tui::findings::FindingId;
 use crate::tui::message::{Effect, Over};
-use crate::tui::proposal::{Proposal, Stage};
+use crate::tui::proposal::{Proposal, RootState, Stage};
 use crate::tui::state::{Screen, State};
 use crate::tui::words::{count, one_line};
 
@@ -13,6 +14,13 @@ use crate::tui::words::{count, one_line};
 pub(super) fn told(state: &mut State, entry: Entry) {
     if let Some(shown) = running(state) {
         shown.told(entry);
+    }
+}
+
+/// One of several root causes came so far.
+pub(super) fn came(state: &mut State, root: &FindingId, came: RootState) {
+    if let Some(shown) = running(state) {
+        shown.rooted.take(root, came);
     }
 }
 

@@ -258,7 +258,9 @@ fn place(object: &Object) -> (Tab, String) {
         Object::NfRule(at, rule) => (Tab::Netfilter, rule.line(&at.chain, at.at.family).to_string()),
         Object::Sysctl(name, _) => (Tab::Sysctls, name.clone()),
         Object::Part(part) => (part_tab(part), String::new()),
-        Object::Netns(_) | Object::OvsPort(_) | Object::FileLine(..) | Object::Fact(_) => (Tab::Links, String::new()),
+        Object::Netns(_) | Object::Connection(_) | Object::OvsPort(_) | Object::FileLine(..) | Object::Fact(_) => {
+            (Tab::Links, String::new())
+        }
     }
 }
 

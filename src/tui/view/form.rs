@@ -23,7 +23,7 @@ pub(super) fn draw(state: &State, form: &Form, body: Rect, buffer: &mut Buffer) 
         let mut pen = Pen::new(buffer, row);
         pen.write(if here { " ▸ " } else { "   " }, theme.key).write(field.label(), theme.title).to(VALUE);
         pen.fit(&printable(form.text(*field), 64), if here { theme.prompt } else { theme.text });
-        if here && *field != Field::Neutron {
+        if here && !field.is_choice() {
             pen.write("▏", theme.prompt);
         }
     }
@@ -62,6 +62,7 @@ fn hint(form: &Form) -> String {
         Field::FixedIp => "of an instance in one of the router's subnets",
         Field::Router => "empty: the one that has the fixed IP's subnet",
         Field::Neutron => return "what Neutron has decides what the L3 agent does later: ↓".to_owned(),
+        Field::Announce => return "how the external network hears of it: ↓".to_owned(),
         Field::Network => "the external network's whole id, as Neutron has it",
         Field::Layout => "empty: as the marks on this node tell",
         Field::PortId => "id of this host's port network:floatingip_agent_gateway",

@@ -80,19 +80,20 @@ fn list(state: &State, shown: &Proposal, area: Rect, buffer: &mut Buffer) {
 /// What to know before, broken into lines.
 pub(in crate::tui) fn notices(shown: &Proposal, width: u16) -> Vec<Notice> {
     let Ok(order) = &shown.order else { return Vec::new() };
-    if !matches!(shown.stage, Stage::Shown(_)) {
-        return Vec::new();
-    }
     let width = usize::from(width.saturating_sub(4));
+    let broken = |(mark, text): (Mark, String)| {
+        let lines = wrap(&printable(&text, LIMIT), width).into_iter().enumerate();
+        lines.map(|(at, line)| Notice { mark: (at == 0).then_some(mark), line }).collect::<Vec<_>>()
+    };
+    if !matches!(shown.stage, Stage::Shown(_)) {
+        let is_over = shown.stage != Stage::Running;
+        return shown.rooted.lines(is_over).into_iter().flat_map(broken).collect();
+    }
     let differs = shown.differs.iter().map(|text| (Mark::Degraded, format!("Changed: {text}")));
     let told = differs.chain(shown.on_the_wire());
     let warnings = order.plan.warnings.iter().map(|text| (Mark::Degraded, text.clone()));
     let case = order.plan.agent.map(AgentCase::sentence);
     let known = case.into_iter().chain(order.notes.iter().cloned()).map(|text| (Mark::None, text));
-    let broken = |(mark, text): (Mark, String)| {
-        let lines = wrap(&printable(&text, LIMIT), width).into_iter().enumerate();
-        lines.map(|(at, line)| Notice { mark: (at == 0).then_some(mark), line }).collect::<Vec<_>>()
-    };
     told.chain(warnings).chain(known).flat_map(broken).collect()
 }
 
