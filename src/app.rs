@@ -22,6 +22,7 @@ mod past;
 mod privileges;
 mod repair;
 mod replay;
+pub mod rewind;
 mod source;
 mod terminal;
 mod trace;

@@ -11,7 +11,7 @@ use crate::desk::Desk;
 use crate::timeline::Film;
 
 /// What a file of these moments is to the console.
-fn replay(film: &Film, moments: usize, remark: Option<&str>) -> Replay {
+pub fn replay(film: &Film, moments: usize, remark: Option<&str>) -> Replay {
     let timeline = Timeline::replay(&film.stood[0], film.lines[..moments].to_vec());
     let node = Node::of(timeline.newest().unwrap().clone());
     Replay { timeline, node, remark: remark.map(str::to_owned) }
@@ -131,6 +131,25 @@ fn a_recording_that_is_written_still_is_read_again() {
     desk = desk.keys("[");
     desk.send(Msg::Replay(Ok(Box::new(replay(&other, 3, None)))));
     assert_eq!(desk.state.frozen, None);
+}
+
+#[test]
+fn the_moment_is_told_in_the_header_however_long_the_names() {
+    let film = Film::played(60, 20);
+    for (width, told) in [(60, "12:00:02"), (80, "12:00:02.5 UTC"), (120, "recording 12:00:02.5 UTC")] {
+        let mut recording = replay(&film, 3, None);
+        let snapshot = Arc::make_mut(&mut recording.node.snapshot);
+        "compute-with-a-very-long-name-0123456789.example.org".clone_into(&mut snapshot.node);
+        let mut desk = Desk::blank(width, 20);
+        desk.send(Msg::Tick(film.node.snapshot.taken_at + SignedDuration::from_secs(86_400)));
+        desk.send(Msg::Replay(Ok(Box::new(recording))));
+        desk = desk.keys("[");
+        for keys in ["", "e", "<esc>[192.168.1.3<enter>", "n", "<esc><esc><esc>[:findings<enter>", "x"] {
+            desk = desk.keys(keys);
+            let header = desk.screen().lines().next().unwrap().to_owned();
+            assert!(header.contains(told), "{width} {keys}: {header}");
+        }
+    }
 }
 
 #[test]
