@@ -52,7 +52,7 @@ pub use page::Page;
 pub use proposal::{Order, Proposal, Stage, Taken, Wanted};
 pub use recording::{Recording, Replay, Turned};
 pub use router::{Band, RouterView, WayId, WayRow};
-pub use state::{Awaited, Frozen, Node, Prompt, Purpose, Screen, State};
+pub use state::{Coming, Frozen, Node, Prompt, Purpose, Screen, State};
 pub use timeline::{Event, EventRow, EventsView, MOST_CHANGES, MOST_WEIGHT, Moment, Still, Timeline};
 pub use tracked::{Tracked, TrackedRow, TrackedView};
 pub use traffic::{Attention, Heard, Hearing, History, Said, TrafficId, TrafficRow, TrafficView, Writing, Written};

@@ -1,6 +1,6 @@
 //! The flood: as if from the gateway, to the floating IP. Whole frames go out at
-//! the far end of fg's cable, past every queue, so that the kernel's own work
-//! is small and what hears them has the rest of the machine.
+//! the far end of fg's cable, so that the kernel's own work is small and what
+//! hears them has the rest of the machine.
 
 use std::io::IoSlice;
 use std::net::Ipv4Addr;
@@ -96,19 +96,7 @@ fn open() -> OwnedFd {
     let mut devices = getifaddrs().unwrap().filter(|device| device.interface_name == FAR_END);
     let address: LinkAddr = devices.find_map(|device| device.address?.as_link_addr().copied()).expect(FAR_END);
     bind(fd.as_raw_fd(), &address).unwrap();
-    bypass_queues(&fd);
     fd
-}
-
-/// `PACKET_QDISC_BYPASS` (packet(7)): straight to the device.
-#[allow(unsafe_code, reason = "a socket option that nix does not have")]
-fn bypass_queues(fd: &OwnedFd) {
-    let (on, length) = (1_i32, libc::socklen_t::try_from(size_of::<i32>()).unwrap());
-    let value = std::ptr::from_ref(&on).cast();
-    // SAFETY: `value` points to `length` bytes that live until the call returns.
-    let result =
-        unsafe { libc::setsockopt(fd.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, value, length) };
-    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
 }
 
 fn mac(text: &str) -> [u8; 6] {

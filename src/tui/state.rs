@@ -61,7 +61,7 @@ pub struct Frozen {
 
 /// A moment of the past that is to be shown, and is judged elsewhere meanwhile.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Awaited {
+pub struct Coming {
     /// Which one.
     pub still: Still,
     /// When the node came to be as it was then.
@@ -102,7 +102,7 @@ pub struct State {
     /// The screens show the node as it was: then `node` is that one.
     pub frozen: Option<Frozen>,
     /// The screens will show another moment as soon as that is judged.
-    pub awaited: Option<Awaited>,
+    pub coming: Option<Coming>,
     /// What is shown is a recording; its end stands for the node as it is now.
     pub recording: Option<Recording>,
     /// A reading is under way.
@@ -277,7 +277,7 @@ impl State {
             node: None,
             timeline: Timeline::default(),
             frozen: None,
-            awaited: None,
+            coming: None,
             recording: None,
             reading: true,
             watching: None,

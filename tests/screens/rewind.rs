@@ -66,7 +66,7 @@ fn keys_are_answered_while_a_moment_is_judged() {
     // Whoever leaves the past does not come back to it when it is judged.
     stage.typed("[L");
     go.send(()).unwrap();
-    assert_eq!(stage.console.state().awaited, None);
+    assert_eq!(stage.console.state().coming, None);
     stage.keys("");
     assert_eq!(position(&stage), None);
 }
@@ -87,7 +87,7 @@ fn moments_are_judged_by_the_checks_and_a_failure_is_told() {
     let mut failing = stage(&film, Some(Arc::new(|_: &Still| panic!("a judge that fails"))));
     failing.keys("[");
     assert!(failing.screen().contains("a judge that fails"), "{}", failing.screen());
-    assert_eq!((position(&failing), &failing.console.state().awaited), (None, &None));
+    assert_eq!((position(&failing), &failing.console.state().coming), (None, &None));
 }
 
 #[test]
@@ -100,11 +100,11 @@ fn the_screen_says_that_it_judges() {
         update(&mut desk.state, Msg::Key(events("[")[0]));
         assert_snapshot!(format!("replay-judging-{width}x{height}"), desk.screen());
         // Esc leaves it alone, and what comes then is not shown.
-        let awaited = desk.state.awaited.clone().unwrap();
+        let coming = desk.state.coming.clone().unwrap();
         desk = desk.keys("<esc>");
-        assert_eq!((&desk.state.awaited, &desk.state.frozen), (&None, &None));
-        let node = Ok(Node::of(awaited.still.snapshot()));
-        desk.send(Msg::Then(Box::new(Then { still: awaited.still, node })));
+        assert_eq!((&desk.state.coming, &desk.state.frozen), (&None, &None));
+        let node = Ok(Node::of(coming.still.snapshot()));
+        desk.send(Msg::Then(Box::new(Then { still: coming.still, node })));
         assert_eq!(desk.state.frozen, None);
     }
 }

@@ -4,7 +4,7 @@
 use super::{renew, timeline};
 use crate::net::printable;
 use crate::tui::message::{Effect, Then};
-use crate::tui::state::{Awaited, Frozen, State};
+use crate::tui::state::{Coming, Frozen, State};
 
 /// Shows the node one change earlier or later than it is shown, or will be.
 pub(super) fn step(state: &mut State, back: bool) -> Vec<Effect> {
@@ -62,21 +62,21 @@ pub(super) fn show(state: &mut State, position: u64) -> Vec<Effect> {
     timeline::reach(state, position);
     let frozen = state.frozen.as_ref();
     if frozen.is_some_and(|frozen| frozen.position == position) {
-        state.awaited = None;
+        state.coming = None;
         return Vec::new();
     }
-    let depth = frozen.map(|frozen| frozen.depth).or(state.awaited.as_ref().map(|awaited| awaited.depth));
-    state.awaited = Some(Awaited { still: still.clone(), at, depth: depth.unwrap_or(state.above.len()) });
+    let depth = frozen.map(|frozen| frozen.depth).or(state.coming.as_ref().map(|coming| coming.depth));
+    state.coming = Some(Coming { still: still.clone(), at, depth: depth.unwrap_or(state.above.len()) });
     vec![Effect::Judge(Box::new(still))]
 }
 
 /// A moment was judged: it is shown, unless another one is wanted by now.
 pub(super) fn judged(state: &mut State, then: Then) -> Vec<Effect> {
-    let Some(awaited) = state.awaited.take_if(|awaited| awaited.still.is_same(&then.still)) else { return Vec::new() };
+    let Some(coming) = state.coming.take_if(|coming| coming.still.is_same(&then.still)) else { return Vec::new() };
     let node = match (then.node, state.newest().cloned()) {
         (Ok(node), Some(live)) => {
             let node = node.accepting(live.judged.acknowledged().clone());
-            let Awaited { still, at, depth } = awaited;
+            let Coming { still, at, depth } = coming;
             state.frozen = Some(Frozen { position: still.position, at, depth, live });
             node
         }
@@ -92,13 +92,13 @@ pub(super) fn judged(state: &mut State, then: Then) -> Vec<Effect> {
 
 /// The step back that leads out of the past, not to another screen.
 pub(super) fn leads_out(state: &State) -> bool {
-    let depth = state.frozen.as_ref().map(|frozen| frozen.depth).or(state.awaited.as_ref().map(|it| it.depth));
+    let depth = state.frozen.as_ref().map(|frozen| frozen.depth).or(state.coming.as_ref().map(|it| it.depth));
     state.help.is_none() && depth.is_some_and(|depth| state.above.len() <= depth)
 }
 
 /// Shows the node as it is now, and as it will be.
 pub(super) fn thaw(state: &mut State) -> Vec<Effect> {
-    state.awaited = None;
+    state.coming = None;
     match state.frozen.take() {
         Some(frozen) => renew(state, frozen.live),
         None => Vec::new(),
@@ -108,8 +108,8 @@ pub(super) fn thaw(state: &mut State) -> Vec<Effect> {
 /// The position that the screens show, or will as soon as it is judged; none where
 /// they show the node as it is.
 fn place(state: &State) -> Option<u64> {
-    let awaited = state.awaited.as_ref().map(|awaited| awaited.still.position);
-    awaited.or(state.frozen.as_ref().map(|frozen| frozen.position))
+    let coming = state.coming.as_ref().map(|coming| coming.still.position);
+    coming.or(state.frozen.as_ref().map(|frozen| frozen.position))
 }
 
 /// What stands at the last position.

@@ -43,7 +43,7 @@ pub(super) fn replay(state: &mut State, replay: Replay) -> Vec<Effect> {
     let is_same = state.timeline.time_at(0) == timeline.time_at(0);
     let stays = |frozen: &Frozen| is_same && frozen.position < timeline.end_position();
     state.frozen = state.frozen.take().filter(stays);
-    state.awaited = state.awaited.take().filter(|_| is_same);
+    state.coming = state.coming.take().filter(|_| is_same);
     state.timeline = timeline;
     state.recording = Some(Recording::new(remark.as_deref()));
     relist(state);

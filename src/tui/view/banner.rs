@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use super::pen::Pen;
+use super::pen::{Pen, cut};
 use crate::net::{Agent, Observed, printable};
 use crate::tui::recording;
 use crate::tui::state::{Node, Screen, State};
@@ -16,6 +16,8 @@ use crate::tui::words::{Mark, Tally, ago, short, short_netns, span};
 /// before something else is told in fewer words.
 const NAME: usize = 40;
 const NAME_CUT: usize = 8;
+/// What stands around the last place and the age at least: ` › … › `, blanks.
+const CRUMB: usize = 10;
 
 pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
@@ -26,8 +28,8 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
     let mut pen = Pen::new(buffer, Rect { width: room.saturating_sub(1), ..area });
     pen.write(" ", theme.text).write("fipscope", theme.name);
     if let Some(node) = &state.node {
-        let places: Vec<String> = state.above.iter().map(place).collect();
-        let (name, age) = fitted(state, node, &places, usize::from(pen.room()));
+        let mut places: Vec<String> = state.above.iter().map(place).collect();
+        let (name, age) = fitted(state, node, &mut places, usize::from(pen.room()));
         if places.is_empty() {
             pen.write("  ", theme.text).fit(&name, theme.text);
             for part in facts(state, node, age) {
@@ -55,22 +57,31 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The node's name, and how old the picture is. Of a recording the moment is told
-/// in any case: the name gives way first, then the moment's own words.
-fn fitted(state: &State, node: &Node, places: &[String], room: usize) -> (String, String) {
+/// in any case: the name gives way first, then the moment's own words, then the
+/// places that led here, and the end of the last one.
+fn fitted(state: &State, node: &Node, places: &mut Vec<String>, room: usize) -> (String, String) {
     let name = |most| printable(&node.snapshot.node, most);
     let moments = match told_age(state, node) {
         Age::Told(age) => return (name(NAME), age),
         Age::Moment(at) => recording::moment(state, at),
     };
-    // Two blanks before the age, and one behind it; a name that is cut gets one column more.
-    let crumbs: usize = if places.is_empty() { 2 } else { 3 + places.iter().map(|it| it.width() + 3).sum::<usize>() };
-    let whole = name(NAME).width();
-    let left = |moment: &String| room.saturating_sub(crumbs + moment.width() + 3);
-    let least = |moment: &&String| left(moment) >= whole.min(NAME_CUT + 1);
     let [.., shortest] = &moments;
-    let moment = moments.iter().find(least).unwrap_or(shortest);
-    let cut = left(moment);
-    (if cut >= whole { name(NAME) } else { name(cut.saturating_sub(1)) }, moment.clone())
+    let left = |places: &[String], moment: &String| {
+        // Two blanks before the age, and one behind it.
+        let crumbs = if places.is_empty() { 2 } else { 3 + places.iter().map(|it| it.width() + 3).sum::<usize>() };
+        room.saturating_sub(crumbs + moment.width() + 3)
+    };
+    while places.len() > 1 && left(places, shortest) == 0 {
+        places.remove(0);
+    }
+    let is_full = left(places, shortest) == 0;
+    if let ([last], true) = (&mut places[..], is_full) {
+        *last = cut(last, room.saturating_sub(CRUMB + shortest.width())).into_owned();
+    }
+    let whole = name(NAME).width();
+    let fits = |moment: &&String| left(places, moment) >= whole.min(NAME_CUT);
+    let moment = moments.iter().find(fits).unwrap_or(shortest);
+    (cut(&name(NAME), left(places, moment).max(1)).into_owned(), moment.clone())
 }
 
 /// Where a screen is, for the breadcrumb.
@@ -102,8 +113,8 @@ fn counted(node: &Node, width: u16) -> Vec<(Mark, String)> {
 }
 
 pub(super) fn error(state: &State, area: Rect, buffer: &mut Buffer) {
-    if let Some(awaited) = state.awaited.as_ref().filter(|_| state.error.is_none()) {
-        return super::timeline::awaited(state, awaited, area, buffer);
+    if let Some(coming) = state.coming.as_ref().filter(|_| state.error.is_none()) {
+        return super::timeline::coming(state, coming, area, buffer);
     }
     match (&state.frozen, &state.recording) {
         (_, Some(recording)) if state.error.is_none() => {
@@ -184,14 +195,14 @@ enum Age {
 
 fn told_age(state: &State, node: &Node) -> Age {
     let frozen = state.frozen.as_ref();
-    if state.recording.is_some() && !state.reading && state.awaited.is_none() {
+    if state.recording.is_some() && !state.reading && state.coming.is_none() {
         return Age::Moment(frozen.map_or(node.snapshot.taken_at, |frozen| frozen.at));
     }
     Age::Told(reading_age(state, node))
 }
 
 fn reading_age(state: &State, node: &Node) -> String {
-    if state.awaited.is_some() {
+    if state.coming.is_some() {
         return "judging…".to_owned();
     }
     if let Some(frozen) = &state.frozen {
