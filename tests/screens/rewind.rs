@@ -60,9 +60,11 @@ fn keys_are_answered_while_a_moment_is_judged() {
     assert_eq!((position(&stage), &*judged.lock().unwrap()), (Some(0), &vec![2, 0]));
     let shown = stage.console.state().node.as_ref().unwrap().snapshot.settled();
     assert_eq!(shown, film.stood[0].settled());
-    // What was judged a moment ago is not judged again.
+    // What was judged a moment ago is not judged again; the moment between may be.
+    go.send(()).unwrap();
     stage.keys("]]");
-    assert_eq!((position(&stage), judged.lock().unwrap().len()), (Some(2), 2));
+    let twice = judged.lock().unwrap().iter().filter(|position| **position == 2).count();
+    assert_eq!((position(&stage), twice), (Some(2), 1));
     // Whoever leaves the past does not come back to it when it is judged.
     stage.typed("[L");
     go.send(()).unwrap();
