@@ -308,11 +308,7 @@ impl<B: Backend> Console<B> {
                     Some(live) => live.reread(),
                     None => self.worker.read(),
                 },
-                Effect::Judge(still) => {
-                    if let Err(then) = self.rewind.want(*still, self.reach.judge.as_ref()) {
-                        quit |= self.send(Msg::Then(Box::new(then)))?;
-                    }
-                }
+                Effect::Judge(still) => self.rewind.want(*still, self.reach.judge.as_ref()),
                 Effect::AskRoutes(questions) => {
                     if let Some(asker) = &self.reach.asker {
                         self.worker.ask(asker, questions);

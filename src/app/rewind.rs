@@ -37,18 +37,15 @@ struct Running {
 impl Rewind {
     /// Wants a moment judged, and none that was wanted before. `judge` takes the
     /// place of the checks.
-    pub(super) fn want(&mut self, still: Still, judge: Option<&Judge>) -> Result<(), Then> {
-        let running = match self.running.take() {
-            Some(running) => running,
-            None => start(judge.cloned()).map_err(|error| Then {
-                still: still.clone(),
-                node: Err(format!("no thread could be started: {error}")),
-            })?,
-        };
-        // A thread that is gone answers through the closed channel.
-        let _ = running.jobs.send(still.clone());
-        (self.running, self.wanted) = (Some(running), Some(still));
-        Ok(())
+    pub(super) fn want(&mut self, still: Still, judge: Option<&Judge>) {
+        if self.running.is_none() {
+            self.running = start(judge.cloned()).inspect_err(|error| tracing::error!(%error, "no thread")).ok();
+        }
+        if let Some(running) = &self.running {
+            // A thread that is gone answers through the closed channel.
+            let _ = running.jobs.send(still.clone());
+        }
+        self.wanted = Some(still);
     }
 
     /// A moment is waited for.
@@ -58,16 +55,18 @@ impl Rewind {
 
     /// The moment that is wanted; never, where none is.
     pub(super) async fn next(&mut self) -> Msg {
-        let (Some(running), Some(wanted)) = (&mut self.running, &self.wanted) else {
-            return std::future::pending().await;
-        };
+        let Some(wanted) = self.wanted.clone() else { return std::future::pending().await };
         let then = loop {
-            match running.judged.recv().await {
-                Some(then) if then.still.is_same(wanted) => break then,
+            let judged = match &mut self.running {
+                Some(running) => running.judged.recv().await,
+                None => None,
+            };
+            match judged {
+                Some(then) if then.still.is_same(&wanted) => break then,
                 Some(_) => {}
                 None => {
-                    let why = "nobody judges any more\nstart the console again".to_owned();
-                    break Then { still: wanted.clone(), node: Err(why) };
+                    let why = "nobody can judge it\nstart the console again".to_owned();
+                    break Then { still: wanted, node: Err(why) };
                 }
             }
         };
