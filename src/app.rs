@@ -24,6 +24,7 @@ mod past;
 mod privileges;
 mod repair;
 mod replay;
+pub mod rewind;
 mod source;
 mod terminal;
 mod trace;

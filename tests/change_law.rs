@@ -10,7 +10,7 @@
 )]
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use fipscope::kernel::offline::load;
 use fipscope::net::netfilter::{
@@ -18,7 +18,7 @@ use fipscope::net::netfilter::{
 };
 use fipscope::net::{
     Addr, AddrFlags, Agent, AllocationFile, ConntrackFill, Family, Gap, IfName, Link, LinkStats, Neigh, NeighState,
-    Netns, NetnsName, Observed, OperState, Ovs, OvsPort, Route, Rule, Snapshot, TableId, changes,
+    Netns, NetnsName, Observed, OperState, Ovs, OvsPort, Recorded, Route, Rule, Snapshot, TableId, changes,
 };
 use fipscope::tui::Timeline;
 use proptest::collection::{btree_map, vec};
@@ -226,7 +226,38 @@ proptest! {
         let list = changes(&before, &after);
         let text = serde_json::to_string(&list).unwrap();
         let back: Vec<fipscope::net::Change> = serde_json::from_str(&text).unwrap();
-        prop_assert_eq!(back, list);
+        prop_assert_eq!(&back, &list);
+        let line = Recorded::new(after.taken_at, list).heard(before.taken_at);
+        let line = serde_json::to_value(line).unwrap();
+        let errors: Vec<String> = SCHEMA.iter_errors(&line).map(|error| error.to_string()).collect();
+        prop_assert!(errors.is_empty(), "{errors:?}\n{line:#}");
+    }
+}
+
+/// What a line of a recording has to be.
+static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/schema/fipscope.record.1.json");
+    let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap()
+});
+
+#[test]
+fn a_line_that_says_something_else_is_no_line_of_a_recording() {
+    let line = |change: &str| {
+        let text =
+            format!("{{\"schema\":\"fipscope.record/1\",\"at\":\"2026-01-01T00:00:00Z\",\"changes\":[{change}]}}");
+        SCHEMA.is_valid(&serde_json::from_str(&text).unwrap())
+    };
+    assert!(line(""));
+    assert!(line(r#"{"netns":null,"before":null,"after":{"fact":{"kernel":"6.1"}}}"#));
+    for wrong in [
+        r#"{"netns":null,"after":{"fact":{"kernel":"6.1"}}}"#,
+        r#"{"netns":null,"before":null,"after":{"fact":{"weather":"6.1"}}}"#,
+        r#"{"netns":null,"before":null,"after":{"door":{}}}"#,
+        r#"{"netns":"a","before":null,"after":{"sysctl":["net.ipv4.ip_forward",1]}}"#,
+        r#"{"netns":"a","before":null,"after":{"addr":{"dev":"lo"}}}"#,
+    ] {
+        assert!(!line(wrong), "{wrong}");
     }
 }
 

@@ -41,7 +41,7 @@ use fipscope::neutron::Layout;
 use fipscope::path::Node;
 use fipscope::topology::Topology;
 use fipscope::traffic::{Memory, Meter, Traffic};
-use flood::{flood, meet};
+use flood::{Flood, Sent};
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -70,30 +70,30 @@ fn main() {
     }
 }
 
-/// A lab, and its fip namespace.
-fn stand() -> (Lab, NetnsName) {
+/// A lab, its fip namespace, and a flood for that.
+fn stand() -> (Lab, NetnsName, Flood) {
     let lab = Lab::enter_and_build(&LabOptions { layout: Layout::Pike, ..LabOptions::default() }).unwrap();
     let names = lab.netns_dir().list().unwrap().names;
     let fip = names.into_iter().find(|name| name.as_str().starts_with("fip-")).unwrap();
-    meet(&lab, &fip);
-    (lab, fip)
+    let flood = Flood::new(&lab, &fip);
+    (lab, fip, flood)
 }
 
 fn listeners() {
     let number = |name: &str, usual| env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
     let (packets, rounds) = (number("FIPSCOPE_BENCH_PACKETS", 600_000), number("FIPSCOPE_BENCH_ROUNDS", 3));
-    let (lab, fip) = stand();
+    let (lab, fip, flood) = stand();
     let has_tcpdump = Command::new("tcpdump").arg("--version").output().is_ok();
     if !has_tcpdump {
         println!("SKIPPED the comparison with tcpdump: it is not installed");
     }
     let mut runs: [Vec<Run>; 4] = Default::default();
     for _ in 0..rounds {
-        runs[0].push(ours(&lab, &fip, packets, false));
-        runs[1].push(ours(&lab, &fip, packets, true));
+        runs[0].push(ours(&lab, &fip, (&flood, packets), false));
+        runs[1].push(ours(&lab, &fip, (&flood, packets), true));
         if has_tcpdump {
-            runs[2].push(tcpdump(&lab, &fip, packets, &["-w", "/dev/null"]));
-            runs[3].push(tcpdump(&lab, &fip, packets, &["-n", "-q"]));
+            runs[2].push(tcpdump(&lab, &fip, (&flood, packets), &["-w", "/dev/null"]));
+            runs[3].push(tcpdump(&lab, &fip, (&flood, packets), &["-n", "-q"]));
         }
     }
     println!("{packets} packets of 12 bytes of UDP, unpaced; medians of {rounds} rounds");
@@ -123,7 +123,7 @@ impl Run {
     }
 }
 
-fn ours(lab: &Lab, fip: &NetnsName, packets: u64, understand: bool) -> Run {
+fn ours(lab: &Lab, fip: &NetnsName, (flood, packets): (&Flood, u64), understand: bool) -> Run {
     let options = ReadOptions { netns_dir: lab.netns_dir().path().to_owned(), ..ReadOptions::default() };
     let snapshot = read_node(&options).unwrap();
     let topology = Topology::of(&snapshot);
@@ -146,7 +146,7 @@ fn ours(lab: &Lab, fip: &NetnsName, packets: u64, understand: bool) -> Run {
             }
             (seen, usage(UsageWho::RUSAGE_THREAD).saturating_sub(begin))
         });
-        let took = flood(lab, packets, None);
+        let Sent { took, .. } = flood.pour(packets, None);
         thread::sleep(Duration::from_millis(400));
         over.store(true, Ordering::Relaxed);
         let (seen, cpu) = listener.join().unwrap();
@@ -155,7 +155,7 @@ fn ours(lab: &Lab, fip: &NetnsName, packets: u64, understand: bool) -> Run {
     Run { seen: seen.min(packets), cpu, took }
 }
 
-fn tcpdump(lab: &Lab, fip: &NetnsName, packets: u64, how: &[&str]) -> Run {
+fn tcpdump(lab: &Lab, fip: &NetnsName, (flood, packets): (&Flood, u64), how: &[&str]) -> Run {
     let ns = lab.netns_dir().open(fip).unwrap();
     let mut command = Command::new("tcpdump");
     command.args(["-Z", "root", "-i", FG, "-s", &SNAP.to_string(), "-B", "16384"]).args(how).arg("udp port 7");
@@ -168,7 +168,7 @@ fn tcpdump(lab: &Lab, fip: &NetnsName, packets: u64, how: &[&str]) -> Run {
         line.clear();
         assert!(said.read_line(&mut line).unwrap() > 0, "tcpdump does not listen");
     }
-    let took = flood(lab, packets, None);
+    let Sent { took, .. } = flood.pour(packets, None);
     thread::sleep(Duration::from_millis(1200));
     kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
     let mut rest = String::new();

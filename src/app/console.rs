@@ -21,6 +21,7 @@ use super::changer::{self, Changer};
 use super::effects;
 use super::listener::Listener;
 use super::live::Live;
+use super::rewind::Rewind;
 use super::terminal::{Guard, Signals};
 use super::worker::Worker;
 use crate::net::WireAnswer;
@@ -85,6 +86,7 @@ pub struct Console<B: Backend> {
     reach: Reach,
     changer: Changer,
     listener: Listener,
+    rewind: Rewind,
     live: Option<Live>,
     begun: bool,
     clock: fn() -> Timestamp,
@@ -150,8 +152,8 @@ impl<B: Backend> Console<B> {
         state.refresh = settings.refresh;
         let worker = Worker::start(source).map_err(ConsoleError::Start)?;
         let (reach, changer, listener) = (Reach::default(), Changer::new(None), Listener::default());
-        let (live, begun, dirty) = (None, false, true);
-        Ok(Self { terminal, state, worker, reach, changer, listener, live, begun, clock, clipboard, dirty })
+        let (rewind, live, begun, dirty) = (Rewind::default(), None, false, true);
+        Ok(Self { terminal, state, worker, reach, changer, listener, rewind, live, begun, clock, clipboard, dirty })
     }
 
     /// Told what changes, instead of reading now and then.
@@ -214,6 +216,7 @@ impl<B: Backend> Console<B> {
                 answer = self.worker.answer() => self.answer(answer)?,
                 news = self.changer.next() => quit |= self.send(news)?,
                 heard = self.listener.next() => quit |= self.send(heard)?,
+                then = self.rewind.next() => self.answer(then)?,
                 news = next(&mut self.live) => self.news(news)?,
                 _ = ticks.tick() => quit |= self.send(Msg::Tick((self.clock)()))?,
             }
@@ -236,7 +239,7 @@ impl<B: Backend> Console<B> {
 
     fn is_busy(&self) -> bool {
         let under_way = self.worker.is_busy() || self.changer.is_busy() || self.listener.is_busy();
-        under_way || self.live.as_ref().is_some_and(Live::is_busy)
+        under_way || self.rewind.is_busy() || self.live.as_ref().is_some_and(Live::is_busy)
     }
 
     /// The watched node's news; `None` where there will be no more. That it is
@@ -283,9 +286,11 @@ impl<B: Backend> Console<B> {
 
     fn answer(&mut self, answer: Msg) -> Result<(), ConsoleError> {
         self.send(Msg::Tick((self.clock)()))?;
-        let old = self.state.node.clone().filter(|_| matches!(answer, Msg::Node(_) | Msg::Live(_)));
+        let is_other = matches!(answer, Msg::Node(_) | Msg::Live(_) | Msg::Then(_));
+        let old = self.state.node.clone().filter(|_| is_other);
         self.send(answer)?;
-        if let Some(node) = self.state.node.as_ref().filter(|_| old.is_some()) {
+        // Whatever is shown, what is heard flows through the node as it is.
+        if let Some(node) = self.state.newest().filter(|_| is_other) {
             self.listener.follow(node);
         }
         self.worker.discard(old);
@@ -303,6 +308,7 @@ impl<B: Backend> Console<B> {
                     Some(live) => live.reread(),
                     None => self.worker.read(),
                 },
+                Effect::Judge(still) => self.rewind.want(*still, self.reach.judge.as_ref()),
                 Effect::AskRoutes(questions) => {
                     if let Some(asker) = &self.reach.asker {
                         self.worker.ask(asker, questions);

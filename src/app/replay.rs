@@ -16,7 +16,7 @@ use super::worker::safely;
 use crate::check::{Turn, judge, turns};
 use crate::kernel::load_recording;
 use crate::net::{Recorded, Snapshot};
-use crate::topology::Topology;
+use crate::topology::Keeper;
 use crate::tui::{Live as News, Msg, Node, Replay, Timeline, Turned, Watching};
 
 /// The console hears as often what more of the findings is known.
@@ -25,13 +25,14 @@ const PACE: Duration = Duration::from_millis(300);
 /// Plays the moments of a recording, one after the other.
 pub(super) struct Player<Lines> {
     node: Node,
+    keeper: Keeper,
     lines: Lines,
 }
 
 impl<Lines: Iterator<Item = Recorded>> Player<Lines> {
     /// Stands before the first of the lines.
     pub(super) fn new(first: Snapshot, lines: Lines) -> Self {
-        Self { node: Node::of(first), lines }
+        Self { node: Node::of(first), keeper: Keeper::default(), lines }
     }
 
     /// The node at first; nothing changed.
@@ -49,7 +50,10 @@ impl<Lines: Iterator<Item = Recorded>> Iterator for Player<Lines> {
         let mut snapshot = (*self.node.snapshot).clone();
         snapshot.apply(&line.changes);
         snapshot.taken_at = line.at;
-        let node = Node::of(snapshot);
+        let snapshot = Arc::new(snapshot);
+        let topology = self.keeper.read(&snapshot);
+        let findings = judge(&snapshot, &topology);
+        let node = Node::new(snapshot, topology).with(findings);
         let turned = turns(&self.node.judged.findings, &node.judged.findings);
         self.node = node.clone();
         Some(news(at, line.changes, turned, node))
@@ -110,14 +114,14 @@ fn show(path: &Path, accepted: &Accepted, sender: &Sender<Msg>, wanted: &Receive
 
 /// Finds what every moment did to the findings, and tells it in good portions.
 fn judge_all(timeline: &Timeline, first: Arc<Snapshot>, sender: &Sender<Msg>, wanted: &Receiver<()>) -> Told {
-    let mut snapshot = first;
-    let mut before = judge(&snapshot, &Topology::of(&snapshot));
+    let (mut snapshot, mut keeper) = (first, Keeper::default());
+    let mut before = judge(&snapshot, &keeper.read(&snapshot));
     let (mut found, mut last): (Vec<(u64, Vec<Turn>)>, _) = (Vec::new(), Instant::now());
     for moment in timeline.moments() {
         let node = Arc::make_mut(&mut snapshot);
         node.apply(&moment.changes);
         node.taken_at = moment.taken_at;
-        let after = judge(&snapshot, &Topology::of(&snapshot));
+        let after = judge(&snapshot, &keeper.read(&snapshot));
         let turned = turns(&before, &after);
         before = after;
         if !turned.is_empty() {

@@ -77,6 +77,7 @@ pub(super) fn console(settings: &Settings) -> Result<Exit, AppError> {
         tracker: tracker(settings),
         ears: settings.from.is_none().then(|| ears(NetnsDir::new(&settings.netns_dir))),
         messenger: messenger(settings),
+        judge: None,
         lacking: super::privileges::lacking(),
         site: if settings.from.is_none() { super::consent::site(settings).ok() } else { None },
     };

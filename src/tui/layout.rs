@@ -165,7 +165,7 @@ pub(super) fn outer(state: &State, area: Rect) -> Outer {
     let header = take(&mut rest, u16::from(area.height >= 4));
     // The journal says itself what has no end.
     let is_left = state.unfinished.is_some() && !matches!(state.above.last(), Some(Screen::Journal(_)));
-    let is_still = state.frozen.is_some() || state.recording.is_some();
+    let is_still = state.frozen.is_some() || state.coming.is_some() || state.recording.is_some();
     let is_told = state.error.is_some() || state.unwatched.is_some() || is_still || is_left;
     let banner = take(&mut rest, u16::from(is_told && state.node.is_some() && area.height >= 5));
     let footer_rows = u16::from(area.height >= 5 || state.prompt.is_some()).min(rest.height);

@@ -13,6 +13,7 @@ use super::live::{Live, Watching};
 use super::proposal::{Order, RootState};
 use super::recording::{Replay, Turned};
 use super::state::Node;
+use super::timeline::Still;
 use super::tracked::Tracked;
 use super::traffic::{Attention, Heard};
 use super::walk::Answered;
@@ -41,6 +42,8 @@ pub enum Msg {
     Replay(Result<Box<Replay>, String>),
     /// What its moments did to the findings is known further.
     Turned(Turned),
+    /// A moment of the past was judged.
+    Then(Box<Then>),
     /// It is still watched, nothing changed.
     Watching(Watching),
     /// How old what is read in turn is.
@@ -86,6 +89,8 @@ pub enum Msg {
 pub enum Effect {
     /// Read the node.
     Reread,
+    /// Judge a moment of the past; one that was wanted before is not any more.
+    Judge(Box<Still>),
     /// Ask the kernel's own lookups.
     AskRoutes(Vec<RouteQuestion>),
     /// Ask the wire what only that decides.
@@ -138,6 +143,15 @@ pub enum Effect {
     Redraw,
     /// Leave.
     Quit,
+}
+
+/// A moment of the past.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Then {
+    /// Which one.
+    pub still: Still,
+    /// The node as it was, judged; or why it could not be.
+    pub node: Result<Node, String>,
 }
 
 /// What became of a change.

@@ -51,11 +51,17 @@ impl Recording {
 }
 
 /// The moment that is shown, for the header: `recording 12:00:01.2 UTC`, with
-/// the day where it is not today.
-pub(super) fn moment(state: &State, at: Timestamp) -> String {
+/// the day where it is not today. In falling length: the first that fits is told.
+pub(super) fn moment(state: &State, at: Timestamp) -> [String; 4] {
     let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
     let date = if day(at) == day(state.now) { String::new() } else { day(at) + " " };
-    format!("recording {date}{} UTC", at.strftime("%H:%M:%S%.1f"))
+    let time = at.strftime("%H:%M:%S%.1f").to_string();
+    [
+        format!("recording {date}{time} UTC"),
+        format!("recording {time} UTC"),
+        format!("{time} UTC"),
+        at.strftime("%H:%M:%S").to_string(),
+    ]
 }
 
 /// What it is and where one stands in it, in falling importance: what does not

@@ -24,7 +24,7 @@ use super::proposal::Proposal;
 use super::recording::Recording;
 use super::router::RouterView;
 use super::theme::Theme;
-use super::timeline::{EventsView, Timeline};
+use super::timeline::{EventsView, Still, Timeline};
 use super::tracked::TrackedView;
 use super::traffic::{Attention, Hearing, TrafficView, Writing};
 use super::walk::{PACE, Walking};
@@ -59,6 +59,17 @@ pub struct Frozen {
     pub live: Node,
 }
 
+/// A moment of the past that is to be shown, and is judged elsewhere meanwhile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Coming {
+    /// Which one.
+    pub still: Still,
+    /// When the node came to be as it was then.
+    pub at: Timestamp,
+    /// Screens that were open when the picture left the present.
+    pub depth: usize,
+}
+
 /// The console.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
@@ -90,6 +101,8 @@ pub struct State {
     pub timeline: Timeline,
     /// The screens show the node as it was: then `node` is that one.
     pub frozen: Option<Frozen>,
+    /// The screens will show another moment as soon as that is judged.
+    pub coming: Option<Coming>,
     /// What is shown is a recording; its end stands for the node as it is now.
     pub recording: Option<Recording>,
     /// A reading is under way.
@@ -264,6 +277,7 @@ impl State {
             node: None,
             timeline: Timeline::default(),
             frozen: None,
+            coming: None,
             recording: None,
             reading: true,
             watching: None,

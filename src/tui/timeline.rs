@@ -4,6 +4,7 @@
 
 mod events;
 mod replay;
+mod still;
 mod weight;
 
 use std::collections::VecDeque;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use events::{Event, EventRow, EventsView};
+pub use still::Still;
 
 use crate::check::Turn;
 use crate::net::{Change, Snapshot, changes};
@@ -127,14 +129,22 @@ impl Timeline {
         self.forgotten
     }
 
-    /// The node as it was at a position; `None` where that is forgotten.
+    /// The node as it was at a position, to be made again; `None` where that is
+    /// forgotten.
+    pub fn still(&self, position: u64) -> Option<Still> {
+        let (base, moments) = if position == self.next {
+            (self.newest.clone()?, Vec::new())
+        } else {
+            let (segment, since) = self.segment(position)?;
+            (segment.base.clone(), segment.moments.get(..since)?.to_vec())
+        };
+        Some(Still { position, base, moments })
+    }
+
+    /// The node as it was at a position; `None` where that is forgotten. Takes its
+    /// time.
     pub fn node_at(&self, position: u64) -> Option<Arc<Snapshot>> {
-        if position == self.next {
-            return self.newest.clone();
-        }
-        let (segment, since) = self.segment(position)?;
-        let moments = segment.moments.get(..since)?;
-        Some(segment.base_after(moments))
+        self.still(position).map(|still| still.snapshot())
     }
 
     /// When the node came to be as it was at a position.
@@ -205,18 +215,6 @@ impl Timeline {
             self.segments.pop_front();
             self.forgotten = self.segments.front().map_or(self.told, |segment| segment.told);
         }
-    }
-}
-
-impl Segment {
-    /// The node after some of its moments, the first ones.
-    fn base_after(&self, moments: &[Arc<Moment>]) -> Arc<Snapshot> {
-        let Some(last) = moments.last() else { return self.base.clone() };
-        let mut snapshot = (*self.base).clone();
-        let all: Vec<Change> = moments.iter().flat_map(|moment| moment.changes.iter().cloned()).collect();
-        snapshot.apply(&all);
-        snapshot.taken_at = last.taken_at;
-        Arc::new(snapshot)
     }
 }
 

@@ -8,6 +8,7 @@ mod journal;
 mod mouse;
 mod prompt;
 mod proposal;
+mod rewind;
 mod router;
 mod screens;
 mod timeline;
@@ -58,6 +59,7 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             timeline::read(state, &result);
             node(state, result)
         }
+        Msg::Then(then) => rewind::judged(state, *then),
         Msg::Live(_) | Msg::Replay(_) | Msg::Turned(_) | Msg::Watching(_) | Msg::Ages(_) | Msg::Unwatched(_) => {
             changed(state, msg)
         }
@@ -187,7 +189,7 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
             state.help = Some(0);
             Vec::new()
         }
-        Command::Back if timeline::leads_out(state) => timeline::thaw(state),
+        Command::Back if rewind::leads_out(state) => rewind::thaw(state),
         Command::Back => {
             back(state);
             Vec::new()

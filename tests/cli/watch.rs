@@ -28,7 +28,7 @@ kill -INT $W $J
 wait $W; echo "text $?"; wait $J; echo "json $?"
 $F snapshot -o /run/fresh > /dev/null; $F diff /run/record /run/fresh > /run/diff; echo "diff $?"
 $F --from /run/record watch > /run/again; echo "again $?"; cmp /run/text /run/again; echo "cmp $?"
-cat /run/text /run/diff; echo ====; cat /run/json
+cat /run/text /run/diff; echo ====; cat /run/json; echo ====; cat /run/record
 "#;
 
 #[test]
@@ -44,7 +44,8 @@ fn changes_and_findings_are_told_as_they_turn_and_recorded() {
     }
     let all = format!("{}\n{}", answer.out, answer.err);
     assert_eq!(answer.code, 0, "{all}");
-    let (text, json) = answer.out.split_once("====\n").unwrap();
+    let (text, rest) = answer.out.split_once("====\n").unwrap();
+    let (json, record) = rest.split_once("====\n").unwrap();
     for line in ["text 130", "json 130", "again 0", "cmp 0", "diff 0"] {
         assert!(text.lines().any(|found| found == line), "{line}\n{all}");
     }
@@ -55,6 +56,12 @@ fn changes_and_findings_are_told_as_they_turn_and_recorded() {
     let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for line in &lines {
         valid("watch", line);
+    }
+    let recorded: Vec<Value> = record.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    valid("snapshot", &recorded[0]);
+    assert!(recorded.len() > 3, "{record}");
+    for line in &recorded[1..] {
+        valid("record", line);
     }
     let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
     assert!(kinds.contains(&"change") && kinds.contains(&"raised") && kinds.contains(&"cleared"), "{kinds:?}");

@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use fipscope::tui::keymap::Key;
-use fipscope::tui::{Effect, Msg, Node, State, update, view};
+use fipscope::tui::{Effect, Msg, Node, State, Then, update, view};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -33,8 +33,17 @@ impl Desk {
         Self::with(width, height, article::node())
     }
 
+    /// One step; moments of the past are judged at once.
     pub fn send(&mut self, msg: Msg) {
-        self.effects.extend(update(&mut self.state, msg));
+        for effect in update(&mut self.state, msg) {
+            match effect {
+                Effect::Judge(still) => {
+                    let node = Ok(Node::of(still.snapshot()));
+                    self.send(Msg::Then(Box::new(Then { still: *still, node })));
+                }
+                effect => self.effects.push(effect),
+            }
+        }
     }
 
     /// Types keys: `jj<enter>/rule<esc>`.

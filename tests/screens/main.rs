@@ -25,6 +25,7 @@ mod probe;
 mod proposal;
 mod real_loop;
 mod replay;
+mod rewind;
 mod router;
 mod screens;
 mod timeline;

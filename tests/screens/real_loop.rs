@@ -41,14 +41,14 @@ impl io::Write for Clipboard {
     }
 }
 
-struct Stage {
-    console: Console<TestBackend>,
+pub struct Stage {
+    pub console: Console<TestBackend>,
     runtime: tokio::runtime::Runtime,
     clipboard: Clipboard,
 }
 
 impl Stage {
-    fn new(source: Source) -> Self {
+    pub fn new(source: Source) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let settings = Settings::new(Theme::coloured(), Keymap::default());
         let clipboard = Clipboard::default();
@@ -59,12 +59,30 @@ impl Stage {
     }
 
     /// Types keys and waits until all is done.
-    fn keys(&mut self, keys: &str) -> Ended {
+    pub fn keys(&mut self, keys: &str) -> Ended {
         let mut events = iter(events(keys).into_iter().map(|key| Ok(Event::Key(key))));
         self.runtime.block_on(self.console.run(&mut events, pending())).unwrap()
     }
 
-    fn screen(&self) -> String {
+    /// Types keys while something never ends. The loop is left when all keys were
+    /// taken in; gives the screen.
+    pub fn typed(&mut self, keys: &str) -> String {
+        let keys = events(keys).into_iter().map(|key| Ok(Event::Key(key)));
+        let (over, told) = (std::cell::Cell::new(false), std::cell::Cell::new(false));
+        let last = futures_util::stream::poll_fn(|_| {
+            over.set(true);
+            Poll::<Option<io::Result<Event>>>::Pending
+        });
+        // The second look is behind a drawing.
+        let signal = std::future::poll_fn(|context| {
+            context.waker().wake_by_ref();
+            if over.get() && told.replace(true) { Poll::Ready(15) } else { Poll::Pending }
+        });
+        self.runtime.block_on(self.console.run(&mut iter(keys).chain(last), signal)).unwrap();
+        self.screen()
+    }
+
+    pub fn screen(&self) -> String {
         text(self.console.backend().buffer())
     }
 }
@@ -141,26 +159,11 @@ fn keys_are_answered_while_a_reading_takes_its_time() {
     }));
     go.send(()).unwrap();
     stage.keys("");
-    // From here on a reading never ends. The loop is left when all keys were taken in.
-    let typed = |stage: &mut Stage, keys: &str| {
-        let keys = events(keys).into_iter().map(|key| Ok(Event::Key(key)));
-        let (over, told) = (std::cell::Cell::new(false), std::cell::Cell::new(false));
-        let last = futures_util::stream::poll_fn(|_| {
-            over.set(true);
-            Poll::<Option<io::Result<Event>>>::Pending
-        });
-        // The second look is behind a drawing.
-        let signal = std::future::poll_fn(|context| {
-            context.waker().wake_by_ref();
-            if over.get() && told.replace(true) { Poll::Ready(15) } else { Poll::Pending }
-        });
-        stage.runtime.block_on(stage.console.run(&mut iter(keys).chain(last), signal)).unwrap();
-        stage.screen()
-    };
-    assert!(typed(&mut stage, "R").contains("reading…"));
-    assert!(typed(&mut stage, "?").contains("quit"));
-    assert!(typed(&mut stage, "<esc>192.168.1.3<enter>").contains("192.168.1.3 ⇄ 10.0.0.4"));
-    assert!(typed(&mut stage, "e").contains("events"));
+    // From here on a reading never ends.
+    assert!(stage.typed("R").contains("reading…"));
+    assert!(stage.typed("?").contains("quit"));
+    assert!(stage.typed("<esc>192.168.1.3<enter>").contains("192.168.1.3 ⇄ 10.0.0.4"));
+    assert!(stage.typed("e").contains("events"));
     assert!(stage.console.state().reading);
 }
 

@@ -11,7 +11,7 @@ use crate::desk::Desk;
 use crate::timeline::Film;
 
 /// What a file of these moments is to the console.
-fn replay(film: &Film, moments: usize, remark: Option<&str>) -> Replay {
+pub fn replay(film: &Film, moments: usize, remark: Option<&str>) -> Replay {
     let timeline = Timeline::replay(&film.stood[0], film.lines[..moments].to_vec());
     let node = Node::of(timeline.newest().unwrap().clone());
     Replay { timeline, node, remark: remark.map(str::to_owned) }
@@ -131,6 +131,27 @@ fn a_recording_that_is_written_still_is_read_again() {
     desk = desk.keys("[");
     desk.send(Msg::Replay(Ok(Box::new(replay(&other, 3, None)))));
     assert_eq!(desk.state.frozen, None);
+}
+
+#[test]
+fn the_moment_is_told_in_the_header_however_long_the_names() {
+    let mut film = Film::played(60, 20);
+    "compute-with-a-very-long-name-0123456789.example.org".clone_into(&mut Arc::make_mut(&mut film.stood[0]).node);
+    for (width, words) in [(60, "%H:%M:%S"), (80, "%H:%M:%S%.1f UTC"), (120, "recording %Y-%m-%d %H:%M:%S%.1f UTC")] {
+        let recording = replay(&film, 3, None);
+        let mut desk = Desk::blank(width, 20);
+        desk.send(Msg::Tick(film.node.snapshot.taken_at + SignedDuration::from_secs(86_400)));
+        desk.send(Msg::Replay(Ok(Box::new(recording))));
+        desk = desk.keys("[");
+        for keys in ["", "e", ":fip 192.168.1.3<enter>", "n", ":findings<enter>", "x"] {
+            desk = desk.keys(keys);
+            let header = desk.screen().lines().next().unwrap().to_owned();
+            // Where many places led here, the time alone is left of it.
+            let words = if keys.is_empty() { words } else { "%H:%M:%S" };
+            let told = desk.state.frozen.as_ref().unwrap().at.strftime(words).to_string();
+            assert!(header.contains(&told), "{width} {keys}: {header}");
+        }
+    }
 }
 
 #[test]

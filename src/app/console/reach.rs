@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::listener::Ears;
+use super::super::rewind::Judge;
 use crate::exec::Site;
 use crate::net::{ConntrackEntry, NetnsName, RouteAnswer, RouteQuestion, WireAnswer, WireQuestion};
 use crate::traffic::Errand;
@@ -54,6 +55,8 @@ pub struct Reach {
     pub ears: Option<Ears>,
     /// Packets of its own.
     pub messenger: Option<Messenger>,
+    /// Judges moments of the past in place of the checks.
+    pub judge: Option<Judge>,
     /// What the process would need to change the node, and has not.
     pub lacking: Vec<String>,
     /// The node, where it may be changed.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Timeline;
+use super::still::after;
 use crate::check::Turn;
 use crate::net::{Recorded, Snapshot};
 
@@ -53,7 +54,7 @@ impl Timeline {
         let last = self.segments.back();
         last.map_or_else(
             || Arc::new(Snapshot::empty("", jiff::Timestamp::UNIX_EPOCH)),
-            |last| last.base_after(&last.moments),
+            |last| after(&last.base, &last.moments),
         )
     }
 }

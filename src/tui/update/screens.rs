@@ -1,7 +1,8 @@
 //! What a command does on the screen in sight.
 
 use super::{
-    findings, flow, form, journal, open, open_chain, open_namespace, proposal, router, timeline, tracked, traffic, walk,
+    findings, flow, form, journal, open, open_chain, open_namespace, proposal, rewind, router, timeline, tracked,
+    traffic, walk,
 };
 use crate::net::NetnsName;
 use crate::topology::{Direction, ObjectKind};
@@ -49,9 +50,9 @@ pub(super) fn command(state: &mut State, command: Command, key: Key) -> Vec<Effe
             timeline::open_events(state, &node);
             return Vec::new();
         }
-        Command::StepBack => return timeline::step(state, true),
-        Command::StepForward => return timeline::step(state, false),
-        Command::Freeze => return timeline::freeze(state),
+        Command::StepBack => return rewind::step(state, true),
+        Command::StepForward => return rewind::step(state, false),
+        Command::Freeze => return rewind::freeze(state),
         _ => {}
     }
     match state.above.last() {

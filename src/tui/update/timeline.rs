@@ -1,8 +1,7 @@
-//! What changes are remembered, what a command does on the events screen, and
-//! how the picture is frozen and goes back change by change.
+//! What changes are remembered, and what a command does on the events screen.
 
 use super::screens::{copy, distance, tab_of};
-use super::{open, open_namespace_at, renew};
+use super::{open, open_namespace_at, renew, rewind};
 use crate::check::{Focus, turns};
 use crate::net::{Change, NetnsName, Object, Part, Route, TableId};
 use crate::tui::chain::Chain;
@@ -44,6 +43,7 @@ pub(super) fn replay(state: &mut State, replay: Replay) -> Vec<Effect> {
     let is_same = state.timeline.time_at(0) == timeline.time_at(0);
     let stays = |frozen: &Frozen| is_same && frozen.position < timeline.end_position();
     state.frozen = state.frozen.take().filter(stays);
+    state.coming = state.coming.take().filter(|_| is_same);
     state.timeline = timeline;
     state.recording = Some(Recording::new(remark.as_deref()));
     relist(state);
@@ -125,7 +125,7 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
             let name = format!("fipscope-events-{}.txt", now.strftime("%Y%m%dT%H%M%SZ"));
             return vec![Effect::Save { name, text: view.text() }];
         }
-        Command::ShowThen => return show(state, row.moment.number + 1),
+        Command::ShowThen => return rewind::show(state, row.moment.number + 1),
         Command::Explain => match row.event() {
             Some(Event::Turn(turn)) => open(state, Screen::Page(Page::of(turn.finding.code))),
             _ => state.notice = Some("only findings have a page".to_owned()),
@@ -138,89 +138,6 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
         _ => {}
     }
     Vec::new()
-}
-
-/// Shows the node one change earlier or later than it is shown.
-pub(super) fn step(state: &mut State, back: bool) -> Vec<Effect> {
-    let timeline = &state.timeline;
-    let here = state.frozen.as_ref().map_or(timeline.end_position(), |frozen| frozen.position);
-    let to = if back { timeline.back(here) } else { timeline.forward(here) };
-    match to {
-        Some(position) => show(state, position),
-        None if back => {
-            state.notice = Some(match (&state.recording, timeline.forgotten()) {
-                (Some(_), _) => "the recording begins here".to_owned(),
-                (None, 0) => "nothing changed before, as far as this console knows".to_owned(),
-                (None, _) => "what changed before is not remembered any more".to_owned(),
-            });
-            Vec::new()
-        }
-        None if state.frozen.is_some() => thaw(state),
-        None => {
-            state.notice = Some(end(state));
-            Vec::new()
-        }
-    }
-}
-
-/// Holds the picture as it is, or lets it go on.
-pub(super) fn freeze(state: &mut State) -> Vec<Effect> {
-    if state.frozen.is_some() {
-        return thaw(state);
-    }
-    if state.recording.is_some() {
-        state.notice = Some(end(state));
-        return Vec::new();
-    }
-    stand_at(state, state.timeline.end_position())
-}
-
-/// What stands at the last position.
-fn end(state: &State) -> String {
-    let words = if state.recording.is_some() { "the recording ends here" } else { "this is the node as it is now" };
-    words.to_owned()
-}
-
-/// The step back that leads out of the past, not to another screen.
-pub(super) fn leads_out(state: &State) -> bool {
-    state.help.is_none() && state.frozen.as_ref().is_some_and(|frozen| state.above.len() <= frozen.depth)
-}
-
-/// Shows the node as it is now, and as it will be.
-pub(super) fn thaw(state: &mut State) -> Vec<Effect> {
-    match state.frozen.take() {
-        Some(frozen) => renew(state, frozen.live),
-        None => Vec::new(),
-    }
-}
-
-/// Shows the node at a position; where nothing was told since, that is now.
-fn show(state: &mut State, position: u64) -> Vec<Effect> {
-    if state.timeline.forward(position).is_none() {
-        let effects = thaw(state);
-        state.notice = Some(end(state));
-        return effects;
-    }
-    stand_at(state, position)
-}
-
-fn stand_at(state: &mut State, position: u64) -> Vec<Effect> {
-    let Some(live) = state.newest().cloned() else { return Vec::new() };
-    let timeline = &state.timeline;
-    let (Some(snapshot), Some(at)) = (timeline.node_at(position), timeline.time_at(position)) else {
-        state.notice = Some("that change is not remembered any more".to_owned());
-        return Vec::new();
-    };
-    let is_newest = position == timeline.end_position();
-    let node = if is_newest { live.clone() } else { Node::of(snapshot).accepting(live.judged.acknowledged().clone()) };
-    let depth = state.frozen.as_ref().map_or(state.above.len(), |frozen| frozen.depth);
-    state.frozen = Some(Frozen { position, at, depth, live });
-    let effects = renew(state, node);
-    let height = height(state);
-    if let Some(Screen::Events(view)) = state.above.last_mut() {
-        view.reach(position, height);
-    }
-    effects
 }
 
 /// Shows what an event is about as the kernel has it, or had it where the picture is frozen.
@@ -290,6 +207,14 @@ fn follow(state: &mut State, node: &Node) {
         if let Some(fip) = focus.find(&node.topology) {
             focus.follow(&node.topology, fip);
         }
+    }
+}
+
+/// The events in sight go to a position.
+pub(super) fn reach(state: &mut State, position: u64) {
+    let height = height(state);
+    if let Some(Screen::Events(view)) = state.above.last_mut() {
+        view.reach(position, height);
     }
 }
 

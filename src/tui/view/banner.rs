@@ -1,14 +1,23 @@
 //! The first line: where one is, how old the picture is, how many are broken;
 //! and the line about a reading that failed.
 
+use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
-use super::pen::Pen;
+use super::pen::{Pen, cut};
 use crate::net::{Agent, Observed, printable};
 use crate::tui::recording;
 use crate::tui::state::{Node, Screen, State};
 use crate::tui::words::{Mark, Tally, ago, short, short_netns, span};
+
+/// Characters of a node's name at most, and those that are left of it at least
+/// before something else is told in fewer words.
+const NAME: usize = 40;
+const NAME_CUT: usize = 8;
+/// What stands around the last place and the age at least: ` › … › `, blanks.
+const CRUMB: usize = 10;
 
 pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
@@ -18,38 +27,21 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
     let room = if area.width >= width + 24 { area.width - width } else { area.width };
     let mut pen = Pen::new(buffer, Rect { width: room.saturating_sub(1), ..area });
     pen.write(" ", theme.text).write("fipscope", theme.name);
-    match &state.node {
-        None => {}
-        Some(node) if state.above.is_empty() => {
-            pen.write("  ", theme.text).fit(&printable(&node.snapshot.node, 40), theme.text);
-            for part in facts(state, node) {
+    if let Some(node) = &state.node {
+        let mut places: Vec<String> = state.above.iter().map(place).collect();
+        let (name, age) = fitted(state, node, &mut places, usize::from(pen.room()));
+        if places.is_empty() {
+            pen.write("  ", theme.text).fit(&name, theme.text);
+            for part in facts(state, node, age) {
                 if usize::from(pen.room()) > part.chars().count() + 2 {
                     pen.write("  ", theme.text).write(&part, theme.dim);
                 }
             }
-        }
-        Some(node) => {
-            pen.write(" › ", theme.dim).fit(&printable(&node.snapshot.node, 40), theme.text);
-            for screen in &state.above {
-                let place = match screen {
-                    Screen::Chain(chain) => chain.fip.label(),
-                    Screen::Namespace(namespace) => short_netns(namespace.name.as_str()),
-                    Screen::Router(view) => format!("router {}", short(&view.id)),
-                    Screen::Walk(walking) => super::walk::place(walking),
-                    Screen::Findings(_) => "findings".to_owned(),
-                    Screen::Page(page) => page.code.to_string(),
-                    Screen::Form(_) => "associate".to_owned(),
-                    Screen::Proposal(_) => "plan".to_owned(),
-                    Screen::Journal(_) => "journal".to_owned(),
-                    Screen::Traffic(_) => "traffic".to_owned(),
-                    Screen::Flow(_) => "flow".to_owned(),
-                    Screen::Errand(_) => "probe".to_owned(),
-                    Screen::Events(_) => "events".to_owned(),
-                    Screen::Tracked(_) => "connections".to_owned(),
-                };
-                pen.write(" › ", theme.dim).fit(&place, theme.text);
+        } else {
+            pen.write(" › ", theme.dim).fit(&name, theme.text);
+            for place in &places {
+                pen.write(" › ", theme.dim).fit(place, theme.text);
             }
-            let age = reading_age(state, node);
             if usize::from(pen.room()) > age.chars().count() + 2 {
                 pen.write("  ", theme.text).write(&age, theme.dim);
             }
@@ -64,6 +56,54 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
     }
 }
 
+/// The node's name, and how old the picture is. Of a recording the moment is told
+/// in any case: the name gives way first, then the moment's own words, then the
+/// places that led here, and the end of the last one.
+fn fitted(state: &State, node: &Node, places: &mut Vec<String>, room: usize) -> (String, String) {
+    let name = |most| printable(&node.snapshot.node, most);
+    let moments = match told_age(state, node) {
+        Age::Told(age) => return (name(NAME), age),
+        Age::Moment(at) => recording::moment(state, at),
+    };
+    let [.., shortest] = &moments;
+    let left = |places: &[String], moment: &String| {
+        // Two blanks before the age, and one behind it.
+        let crumbs = if places.is_empty() { 2 } else { 3 + places.iter().map(|it| it.width() + 3).sum::<usize>() };
+        room.saturating_sub(crumbs + moment.width() + 3)
+    };
+    while places.len() > 1 && left(places, shortest) == 0 {
+        places.remove(0);
+    }
+    let is_full = left(places, shortest) == 0;
+    if let ([last], true) = (&mut places[..], is_full) {
+        *last = cut(last, room.saturating_sub(CRUMB + shortest.width())).into_owned();
+    }
+    let whole = name(NAME).width();
+    let fits = |moment: &&String| left(places, moment) >= whole.min(NAME_CUT);
+    let moment = moments.iter().find(fits).unwrap_or(shortest);
+    (cut(&name(NAME), left(places, moment).max(1)).into_owned(), moment.clone())
+}
+
+/// Where a screen is, for the breadcrumb.
+fn place(screen: &Screen) -> String {
+    match screen {
+        Screen::Chain(chain) => chain.fip.label(),
+        Screen::Namespace(namespace) => short_netns(namespace.name.as_str()),
+        Screen::Router(view) => format!("router {}", short(&view.id)),
+        Screen::Walk(walking) => super::walk::place(walking),
+        Screen::Findings(_) => "findings".to_owned(),
+        Screen::Page(page) => page.code.to_string(),
+        Screen::Form(_) => "associate".to_owned(),
+        Screen::Proposal(_) => "plan".to_owned(),
+        Screen::Journal(_) => "journal".to_owned(),
+        Screen::Traffic(_) => "traffic".to_owned(),
+        Screen::Flow(_) => "flow".to_owned(),
+        Screen::Errand(_) => "probe".to_owned(),
+        Screen::Events(_) => "events".to_owned(),
+        Screen::Tracked(_) => "connections".to_owned(),
+    }
+}
+
 /// Root causes by kind; those that there are none of only where there is room.
 fn counted(node: &Node, width: u16) -> Vec<(Mark, String)> {
     let counts = node.judged.counts;
@@ -73,6 +113,9 @@ fn counted(node: &Node, width: u16) -> Vec<(Mark, String)> {
 }
 
 pub(super) fn error(state: &State, area: Rect, buffer: &mut Buffer) {
+    if let Some(coming) = state.coming.as_ref().filter(|_| state.error.is_none()) {
+        return super::timeline::coming(state, coming, area, buffer);
+    }
     match (&state.frozen, &state.recording) {
         (_, Some(recording)) if state.error.is_none() => {
             return super::timeline::recording(state, recording, area, buffer);
@@ -122,10 +165,10 @@ pub(super) fn tally_width(counts: Tally) -> u16 {
     u16::try_from(width).unwrap_or(u16::MAX / 2)
 }
 
-fn facts(state: &State, node: &Node) -> Vec<String> {
+fn facts(state: &State, node: &Node, age: String) -> Vec<String> {
     let mut facts = Vec::new();
     let agent = &node.snapshot.host.agent;
-    let (age, is_recording) = (reading_age(state, node), state.recording.is_some());
+    let is_recording = state.recording.is_some();
     facts.extend(is_recording.then(|| age.clone()));
     facts.extend(agent.seen().and_then(|agent| agent.mode.as_ref()).map(|mode| printable(mode, 20)));
     facts.push(match agent {
@@ -143,10 +186,24 @@ fn facts(state: &State, node: &Node) -> Vec<String> {
     facts
 }
 
+/// How old the picture is.
+enum Age {
+    Told(String),
+    /// The moment of a recording.
+    Moment(Timestamp),
+}
+
+fn told_age(state: &State, node: &Node) -> Age {
+    let frozen = state.frozen.as_ref();
+    if state.recording.is_some() && !state.reading && state.coming.is_none() {
+        return Age::Moment(frozen.map_or(node.snapshot.taken_at, |frozen| frozen.at));
+    }
+    Age::Told(reading_age(state, node))
+}
+
 fn reading_age(state: &State, node: &Node) -> String {
-    if state.recording.is_some() && !state.reading {
-        let at = state.frozen.as_ref().map_or(node.snapshot.taken_at, |frozen| frozen.at);
-        return recording::moment(state, at);
+    if state.coming.is_some() {
+        return "judging…".to_owned();
     }
     if let Some(frozen) = &state.frozen {
         return format!("frozen, as of {}", ago(frozen.at, state.now));

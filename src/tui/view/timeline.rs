@@ -11,7 +11,7 @@ use super::{empty, overview};
 use crate::net::printable;
 use crate::tui::layout;
 use crate::tui::recording::{self, Recording};
-use crate::tui::state::{Frozen, State};
+use crate::tui::state::{Coming, Frozen, State};
 use crate::tui::timeline::{Event, EventRow, EventsView};
 use crate::tui::words::{Mark, count, short_netns};
 
@@ -69,6 +69,21 @@ pub(super) fn banner(state: &State, frozen: &Frozen, area: Rect, buffer: &mut Bu
     let more = ", [ and ] step";
     if usize::from(pen.room()) >= more.len() {
         pen.write(more, theme.banner);
+    }
+}
+
+/// The line above all else while another moment is judged.
+pub(super) fn coming(state: &State, coming: &Coming, area: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
+    let at = coming.at.strftime("%H:%M:%S%.1f");
+    let out = if state.above.len() <= coming.depth { "Esc or L" } else { "L" };
+    let to = if state.recording.is_some() { "its end" } else { "live" };
+    let mut pen = Pen::new(buffer, area);
+    pen.write(" ", theme.text).mark(Mark::Unknown, theme).write(" ", theme.text);
+    pen.fit(&format!("judging the node as of {at} UTC…"), theme.banner);
+    let way = format!(" {out} goes to {to}");
+    if usize::from(pen.room()) >= way.len() {
+        pen.write(&way, theme.banner);
     }
 }
 
