@@ -120,7 +120,7 @@ fn each(snapshot: &Snapshot, topology: &Topology) -> BTreeMap<Code, Duration> {
     let scene = Scene::of(snapshot, topology, &path);
     let mut findings = Findings::default();
     let mut times: BTreeMap<Code, Duration> = BTreeMap::new();
-    let mut timed = |code: Code, run: fn(&Scene<'_, '_>, &mut Findings), scene: &Scene<'_, '_>| {
+    let mut measure = |code: Code, run: fn(&Scene<'_, '_>, &mut Findings), scene: &Scene<'_, '_>| {
         let began = Instant::now();
         run(scene, &mut findings);
         *times.entry(code).or_default() += began.elapsed();
@@ -128,13 +128,13 @@ fn each(snapshot: &Snapshot, topology: &Topology) -> BTreeMap<Code, Duration> {
     for part in scene.parts() {
         for check in checks() {
             if let DecidedBy::Routers(run) = check.decided_by {
-                timed(check.code, run, &part);
+                measure(check.code, run, &part);
             }
         }
     }
     for check in checks() {
         if let DecidedBy::Snapshot(run) = check.decided_by {
-            timed(check.code, run, &scene);
+            measure(check.code, run, &scene);
         }
     }
     times

@@ -2,7 +2,7 @@
 //!
 //! A [`Check`] looks at a [`Scene`] (snapshot, topology, path engine) and puts
 //! [`Finding`]s into [`Findings`]; it has three answers: it fires, it does not,
-//! or it cannot tell. [`judge`] runs all of them and folds consequences under
+//! or it cannot tell. [`judge()`] runs all of them and folds consequences under
 //! their cause. Codes are for life: `DVR` and three digits, the first of which
 //! names the family, with one file each.
 
