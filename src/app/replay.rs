@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{Sender, channel};
 
 use super::live::{Accepted, Live};
 use super::worker::safely;
-use crate::check::{Turn, judge, turns};
+use crate::check::{Judge, Turn, turns};
 use crate::kernel::load_recording;
 use crate::net::{Recorded, Snapshot};
 use crate::topology::Keeper;
@@ -26,13 +26,14 @@ const PACE: Duration = Duration::from_millis(300);
 pub(super) struct Player<Lines> {
     node: Node,
     keeper: Keeper,
+    judge: Judge,
     lines: Lines,
 }
 
 impl<Lines: Iterator<Item = Recorded>> Player<Lines> {
     /// Stands before the first of the lines.
     pub(super) fn new(first: Snapshot, lines: Lines) -> Self {
-        Self { node: Node::of(first), keeper: Keeper::default(), lines }
+        Self { node: Node::of(first), keeper: Keeper::default(), judge: Judge::default(), lines }
     }
 
     /// The node at first; nothing changed.
@@ -52,7 +53,7 @@ impl<Lines: Iterator<Item = Recorded>> Iterator for Player<Lines> {
         snapshot.taken_at = line.at;
         let snapshot = Arc::new(snapshot);
         let topology = self.keeper.read(&snapshot);
-        let findings = judge(&snapshot, &topology);
+        let findings = self.judge.read(&snapshot, &topology);
         let node = Node::new(snapshot, topology).with(findings);
         let turned = turns(&self.node.judged.findings, &node.judged.findings);
         self.node = node.clone();
@@ -114,14 +115,14 @@ fn show(path: &Path, accepted: &Accepted, sender: &Sender<Msg>, wanted: &Receive
 
 /// Finds what every moment did to the findings, and tells it in good portions.
 fn judge_all(timeline: &Timeline, first: Arc<Snapshot>, sender: &Sender<Msg>, wanted: &Receiver<()>) -> Told {
-    let (mut snapshot, mut keeper) = (first, Keeper::default());
-    let mut before = judge(&snapshot, &keeper.read(&snapshot));
+    let (mut snapshot, mut keeper, mut judge) = (first, Keeper::default(), Judge::default());
+    let mut before = judge.read(&snapshot, &keeper.read(&snapshot));
     let (mut found, mut last): (Vec<(u64, Vec<Turn>)>, _) = (Vec::new(), Instant::now());
     for moment in timeline.moments() {
         let node = Arc::make_mut(&mut snapshot);
         node.apply(&moment.changes);
         node.taken_at = moment.taken_at;
-        let after = judge(&snapshot, &keeper.read(&snapshot));
+        let after = judge.read(&snapshot, &keeper.read(&snapshot));
         let turned = turns(&before, &after);
         before = after;
         if !turned.is_empty() {

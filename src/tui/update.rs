@@ -4,6 +4,7 @@ mod carried;
 mod findings;
 mod flow;
 mod form;
+mod help;
 mod journal;
 mod mouse;
 mod prompt;
@@ -179,7 +180,7 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
     }
     let Some(command) = command else { return Vec::new() };
     if state.help.is_some() {
-        return help(state, command);
+        return help::press(state, command);
     }
     match command {
         Command::Quit => carried::quit(state),
@@ -304,33 +305,6 @@ fn back(state: &mut State) {
         }
         None => state.notice = Some("this is the first screen; q leaves".to_owned()),
     }
-}
-
-/// The keys that work over the help overlay: scrolling, and whatever closes it.
-fn help(state: &mut State, command: Command) -> Vec<Effect> {
-    let offset = state.help.unwrap_or(0);
-    let page = layout::page(state).max(1);
-    let furthest = help_furthest(state);
-    state.help = match command {
-        Command::Quit => return carried::quit(state),
-        Command::Up => Some(offset.saturating_sub(1)),
-        Command::Down => Some(offset + 1),
-        Command::PageUp => Some(offset.saturating_sub(page)),
-        Command::PageDown => Some(offset + page),
-        Command::Top => Some(0),
-        Command::Back | Command::Help | Command::Open => None,
-        _ => Some(offset),
-    };
-    if let Some(offset) = &mut state.help {
-        *offset = (*offset).min(furthest);
-    }
-    Vec::new()
-}
-
-/// The offset at which the last key is in sight.
-fn help_furthest(state: &State) -> usize {
-    let inside = layout::outer(state, state.area()).body.height.saturating_sub(2);
-    super::view::HELP_ROWS.saturating_sub(usize::from(inside))
 }
 
 fn open(state: &mut State, screen: Screen) {

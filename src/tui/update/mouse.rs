@@ -27,7 +27,7 @@ pub(super) fn update(state: &mut State, event: MouseEvent) -> Vec<Effect> {
     let Some(node) = state.node.clone() else { return Vec::new() };
     if let Some(offset) = state.help {
         state.help = match event.kind {
-            MouseEventKind::ScrollDown => Some((offset + NOTCH).min(super::help_furthest(state))),
+            MouseEventKind::ScrollDown => Some((offset + NOTCH).min(super::help::furthest(state))),
             MouseEventKind::ScrollUp => Some(offset.saturating_sub(NOTCH)),
             MouseEventKind::Down(_) => None,
             _ => Some(offset),
