@@ -25,8 +25,10 @@ const REST: u32 = 400;
 /// The rest between two readings of the host's side, at least: the agent's
 /// process and Open vSwitch do not change more often than people do.
 const HOST_REST: Duration = Duration::from_secs(2);
-/// The rest between two namespaces, at least: each is a wake-up.
-const LEAST_REST: Duration = Duration::from_millis(100);
+/// The rest between two namespaces, at least: each is a wake-up, and a thread
+/// whose beginning and end cost more than the little that is read, and are not
+/// seen from inside.
+const LEAST_REST: Duration = Duration::from_millis(250);
 /// One round, at least: a small node need not be read without end.
 const LEAST_ROUND: Duration = Duration::from_secs(2);
 /// The rest at most: a slow answer once is no reason to look away for long.
