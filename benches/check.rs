@@ -104,11 +104,13 @@ fn by_check(small: &[Snapshot], large: &[Snapshot]) {
         for _ in 0..5 {
             let mut sums: BTreeMap<Code, Duration> = BTreeMap::new();
             for (node, topology) in nodes.iter().zip(&topologies) {
-                each(node, topology).into_iter().for_each(|(code, took)| *sums.entry(code).or_default() += took);
+                for (code, took) in each(node, topology) {
+                    *sums.entry(code).or_default() += took;
+                }
             }
-            sums.into_iter().for_each(|(code, took)| {
+            for (code, took) in sums {
                 best.entry(code).and_modify(|own| *own = (*own).min(took)).or_insert(took);
-            });
+            }
         }
         best
     });
