@@ -65,7 +65,9 @@ impl<'a, 's> Scene<'a, 's> {
     pub fn of(snapshot: &'s Snapshot, topology: &'s Topology, path: &'a Node<'s>) -> Self {
         let parts = topology.routers.iter().map(|_| OnceCell::new()).collect();
         let shared = Rc::new(Shared { parts, ..Shared::default() });
-        Self { snapshot, topology, path, routers: &topology.routers, first: 0, beyond: Cell::new(false), shared }
+        // Who sees all of the node has nothing to look beyond.
+        let beyond = Cell::new(true);
+        Self { snapshot, topology, path, routers: &topology.routers, first: 0, beyond, shared }
     }
 
     /// The same node, with an eye for one router after the other.
@@ -192,7 +194,7 @@ impl<'a, 's> Scene<'a, 's> {
 
     /// A namespace, where it could be read.
     pub fn netns(&self, name: &NetnsName) -> Option<&'s Netns> {
-        if !self.is_at_hand(name) {
+        if !self.beyond.get() && !self.is_at_hand(name) {
             self.beyond.set(true);
         }
         self.snapshot.netns(name)
@@ -202,7 +204,7 @@ impl<'a, 's> Scene<'a, 's> {
     fn is_at_hand(&self, name: &NetnsName) -> bool {
         let own =
             |router: &Router| [&router.namespace, &router.snat_namespace].into_iter().flatten().any(|own| own == name);
-        self.routers.iter().any(own) || is_fip(name)
+        is_fip(name) || self.routers.iter().any(own)
     }
 
     /// The router of a floating IP.

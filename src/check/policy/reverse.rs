@@ -12,10 +12,10 @@ use crate::topology::{FloatingIp, ObjectKind, ObjectRef};
 /// DVR312: by walking a packet in each direction, where any filter is on at all.
 pub(super) fn refused(scene: &Scene<'_, '_>, findings: &mut Findings) {
     let mut said: HashSet<(NetnsName, String)> = HashSet::new();
+    let networks = scene.topology.external_networks.iter().map(|network| &network.namespace);
+    let filtering: HashSet<&NetnsName> = networks.filter(|name| scene.netns(name).is_some_and(filters)).collect();
     each(scene, findings, |view, findings| {
-        let fip = view.fip.as_ref().and_then(|fip| Some((&fip.name, scene.netns(&fip.name)?)));
-        let filters = filters(view.netns) || fip.is_some_and(|(_, netns)| filters(netns));
-        if !filters {
+        if !filters(view.netns) && !view.fip.as_ref().is_some_and(|fip| filtering.contains(&fip.name)) {
             return;
         }
         for fip in view.distributed() {
