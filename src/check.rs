@@ -112,5 +112,9 @@ fn of_node(scene: &Scene<'_, '_>, answers: Option<&WireAnswers>, findings: &mut 
             (DecidedBy::Wire(run), Some(answers)) => run(scene, &mut Wire::new(answers, None), findings),
             (DecidedBy::Wire(_), None) | (DecidedBy::Elsewhere | DecidedBy::Routers(_), _) => {}
         }
+        // What the wire answered of it stands before what the record tells.
+        if check.code == neighbours::FROZEN {
+            neighbours::recorded(scene, answers, findings);
+        }
     }
 }

@@ -3,11 +3,17 @@
 mod asked;
 mod entries;
 mod ports;
+mod recorded;
 
 use super::AgentDoes::{HealsOnRestart, Never};
 use super::DecidedBy::{Elsewhere, Routers, Snapshot, Wire};
 use super::Severity::{Error, Warning};
 use super::{Check, Code};
+
+pub(super) use recorded::recorded;
+
+/// The wire decides it, and in one case Open vSwitch's record, too.
+pub(super) const FROZEN: Code = Code(702);
 
 /// The checks of this family, in code order.
 pub(super) static CHECKS: &[Check] = &[
@@ -21,7 +27,7 @@ pub(super) static CHECKS: &[Check] = &[
         page: include_str!("../../assets/codes/DVR701.md"),
     },
     Check {
-        code: Code(702),
+        code: FROZEN,
         name: "neighbour-frozen",
         title: "permanent neighbour frozen on the wrong hardware address",
         severity: Error,

@@ -1,6 +1,7 @@
 //! DVR701 to DVR710 on nodes of the real agent, broken one by one.
 
-use fipscope::net::{NeighState, Observed};
+use fipscope::check::Confidence;
+use fipscope::net::{NeighState, Observed, OvsInterface, OvsPort, Snapshot};
 
 use crate::common::{FIXTURES, calm, drop_addr, drop_link, edit, fixture, healthy, judge, only, root_findings};
 
@@ -74,7 +75,7 @@ fn a_port_that_is_down_or_bare() {
 
 #[test]
 fn a_snat_port_is_not_blamed_for_the_subnet_that_lost_its_gateway() {
-    let address: fn(&mut fipscope::net::Snapshot) = |node| drop_addr(node, "qrouter-", "10.0.0.1/24");
+    let address: fn(&mut Snapshot) = |node| drop_addr(node, "qrouter-", "10.0.0.1/24");
     for gone in [address, |node| drop_link(node, "qrouter-", "qr-c2e43983-5c")] {
         let mut node = fixture("S5");
         gone(&mut node);
@@ -88,6 +89,56 @@ fn a_snat_port_is_not_blamed_for_the_subnet_that_lost_its_gateway() {
         let roots: Vec<_> = root_findings(&node).iter().map(|one| one.code.0).collect();
         assert_eq!(roots, [710, 803]);
     }
+}
+
+/// An instance's port in Open vSwitch.
+fn plugged(node: &mut Snapshot, name: &str, tag: u16, mac: &str) {
+    let Observed::Seen(ovs) = &mut node.host.ovs else { panic!("not read") };
+    let (name, attached_mac) = (name.to_owned(), Some(mac.to_owned()));
+    let own = OvsInterface { name: name.clone(), attached_mac, ..OvsInterface::default() };
+    ovs.ports.push(OvsPort { name, bridge: "br-int".to_owned(), tag: Some(tag), interfaces: vec![own] });
+    ovs.ports.sort();
+}
+
+#[test]
+fn an_entry_for_no_port_where_one_port_has_no_entry() {
+    const OWN: &str = "fa:16:3e:07:48:07";
+    const OTHER: &str = "fa:16:3e:00:00:66";
+    let node = |ports: &[(&str, u16, &str)]| {
+        let mut node = fixture("S1");
+        ports.iter().for_each(|(name, tag, mac)| plugged(&mut node, name, *tag, mac));
+        node
+    };
+    let frozen = node(&[("tap11111111-11", 2, OTHER)]);
+    let found = only(&frozen, 702);
+    assert_eq!((found.object.key.as_str(), found.confidence), ("10.0.0.4 dev qr-c2e43983-5c", Confidence::Inferred));
+    assert_eq!(found.actual.as_deref(), Some("10.0.0.4 dev qr-c2e43983-5c lladdr fa:16:3e:07:48:07 PERMANENT"));
+    assert_eq!(found.expected.as_deref(), Some("10.0.0.4 dev qr-c2e43983-5c lladdr fa:16:3e:00:00:66 PERMANENT"));
+    let mut mended = frozen.clone();
+    mended.apply(&found.mend);
+    calm("mended", &mended, 701..=710);
+    // Its port is here; on another network; several could be it; the other one has its own entry.
+    let led_to = "fa:16:3e:ac:4f:39";
+    for (name, ports) in [
+        ("right", &[("tap11111111-11", 2, OWN), ("tap22222222-22", 2, OTHER)][..]),
+        ("elsewhere", &[("tap11111111-11", 3, OTHER)]),
+        ("dead", &[("tap11111111-11", 4095, OTHER)]),
+        ("two", &[("tap11111111-11", 2, OTHER), ("tap22222222-22", 2, "fa:16:3e:00:00:67")]),
+        ("led to", &[("tap11111111-11", 2, led_to)]),
+        ("not wired yet", &[("tap11111111-11", 4095, OWN), ("tap22222222-22", 2, OTHER)]),
+    ] {
+        calm(name, &node(ports), 701..=710);
+    }
+    // An instance of another node has an entry, too, and no floating IP here.
+    let mut remote = frozen;
+    edit(&mut remote, "qrouter", |netns| {
+        let Observed::Seen(neighs) = &mut netns.neighs else { panic!("not read") };
+        let entry = neighs.iter_mut().find(|neigh| neigh.address.to_string() == "10.0.0.4").unwrap();
+        entry.mac = Some(OTHER.parse().unwrap());
+        let far = fipscope::net::Neigh { address: "10.0.0.9".parse().unwrap(), mac: OWN.parse().ok(), ..entry.clone() };
+        neighs.push(far);
+    });
+    calm("remote", &remote, 701..=710);
 }
 
 #[test]
