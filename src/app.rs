@@ -30,6 +30,7 @@ mod terminal;
 mod trace;
 mod traffic;
 mod watch;
+mod witness;
 mod worker;
 
 use std::process::ExitCode;

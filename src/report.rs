@@ -20,7 +20,7 @@ use crate::path::Walk;
 use crate::traffic::{Errand, Fate, Stations};
 pub use entry::{Entry, EntryQuery, entry, entry_words};
 use judged::subject;
-pub use judged::{Counts, Group, Judged, Narrowed, Shown};
+pub use judged::{Counts, Group, Judged, Narrowed, Shown, nameless};
 pub use select::{Candidate, Query, Selection, addresses, select};
 
 /// What is known of a traced packet's answer.

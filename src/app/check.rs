@@ -1,7 +1,7 @@
 //! `fipscope check`, `explain` and `acknowledge`.
 
 use super::acknowledged;
-use super::commands::{accepted, find, judged, lasting};
+use super::commands::{accepted, external_network, find, judged, lasting, router};
 use super::error::AppError;
 use super::exit::Exit;
 use super::output::{note, print, style};
@@ -27,21 +27,12 @@ pub(super) fn check(which: &CheckArgs, settings: &Settings) -> Result<Exit, AppE
     }
     let snapshot = lasting(source::snapshot(settings, true)?);
     let topology = lasting(Topology::of(snapshot));
-    let floating_ip = match which.floating_ip {
-        Some(address) => {
-            let (router, external_network) = (which.router.clone(), which.external_network.clone());
-            Some(find(topology, &Query { address, router, external_network }, "check --floating-ip ")?)
-        }
-        None if which.router.is_some() || which.external_network.is_some() => {
-            return Err(AppError::Usage("--router and --external-network go with --floating-ip"));
-        }
-        None => None,
-    };
-    let mut narrowed = Narrowed { floating_ip, pick, asked: None };
+    let mut narrowed = narrowed(which, pick, topology)?;
+    let floating_ip = narrowed.floating_ip;
     let judged = if which.probe {
         let answers = ask(snapshot, topology, &narrowed.pick, narrowed.floating_ip, settings);
         narrowed.asked = Some(answers.len());
-        accepted(judge_with(snapshot, topology, &answers), snapshot, settings)
+        accepted(judge_with(snapshot, topology, &answers), snapshot, topology, settings)
     } else {
         judged(snapshot, topology, settings)
     };
@@ -52,8 +43,29 @@ pub(super) fn check(which: &CheckArgs, settings: &Settings) -> Result<Exit, AppE
         }
         Format::Json => report::json::check(snapshot, topology, judged, &narrowed),
     })?;
+    if settings.format == Format::Json && narrowed.pick.is_all() {
+        // JSON has no room for what has no code.
+        for one in report::nameless(topology, judged, &narrowed) {
+            note(&format!("fipscope: {}", one.sentence()));
+        }
+    }
     past::remind(settings);
     Ok(exit(topology, judged, &narrowed))
+}
+
+/// What is looked at: with an address, router and external network say which of
+/// several is meant; without one they are what is looked at.
+fn narrowed<'a>(which: &CheckArgs, pick: Pick, topology: &'a Topology) -> Result<Narrowed<'a>, AppError> {
+    let whole = Narrowed { pick, ..Narrowed::default() };
+    let (id, network) = (which.router.clone(), which.external_network.clone());
+    if let Some(address) = which.floating_ip {
+        let query = Query { address, router: id, external_network: network };
+        let floating_ip = Some(find(topology, &query, "check --floating-ip ")?);
+        return Ok(Narrowed { floating_ip, ..whole });
+    }
+    let router = id.map(|prefix| router(topology, &prefix, "check --router")).transpose()?;
+    let external_network = network.map(|prefix| external_network(topology, &prefix)).transpose()?;
+    Ok(Narrowed { router, external_network, ..whole })
 }
 
 /// `fipscope explain`.
@@ -148,16 +160,12 @@ pub(super) fn pick(which: &CheckArgs) -> Result<Pick, AppError> {
 /// Faults that are not accepted; else doubts, for one floating IP also its chain's.
 fn exit(topology: &Topology, judged: Judged<'_>, narrowed: &Narrowed<'_>) -> Exit {
     let shown = judged.shown(topology, narrowed);
-    let is_its = |fip: &&FloatingIp| narrowed.floating_ip.is_none_or(|only| std::ptr::eq(only, *fip));
     let states = states(topology, judged.findings);
-    let chains: Vec<_> = topology.fips().zip(&states).filter(|(fip, _)| is_its(fip)).collect();
+    let mut chains = topology.fips().zip(&states).filter(|(fip, _)| narrowed.takes(fip));
     // A chain can be known to be broken though no check has a name for it.
-    let is_nameless = chains.iter().any(|(_, standing)| {
-        matches!(standing.state, FipState::Broken | FipState::Degraded)
-            && !standing.findings.iter().any(|finding| finding.is_fault())
-    });
+    let is_nameless = !report::nameless(topology, judged, narrowed).is_empty();
     let is_blind = narrowed.floating_ip.is_none() && topology.blind.iter().any(Blind::hides_floating_ips);
-    let is_unsure = chains.iter().any(|(_, standing)| standing.state == FipState::Unknown);
+    let is_unsure = chains.any(|(_, standing)| standing.state == FipState::Unknown);
     let is_all = narrowed.pick.is_all();
     match () {
         () if shown.has_faults() => Exit::Found,

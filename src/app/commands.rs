@@ -8,13 +8,13 @@ use super::error::AppError;
 use super::exit::Exit;
 use super::output::{note, print, style, write_file};
 use super::past;
-use super::source;
+use super::{source, witness};
 use crate::check::{Finding, judge, standing};
 use crate::config::{Format, Settings, ShowArgs, Shown, SnapshotArgs};
 use crate::net::{Change, Snapshot, changes};
 use crate::path::Glance;
 use crate::report::{self, Judged, Query, Selection};
-use crate::topology::{Blind, FipState, FloatingIp, Router, Topology};
+use crate::topology::{Blind, ExternalNetwork, FipState, FloatingIp, Router, Topology};
 
 /// `fipscope list`.
 pub(super) fn list(settings: &Settings) -> Result<Exit, AppError> {
@@ -57,7 +57,7 @@ fn glance(snapshot: &Snapshot, topology: &Topology, prefix: &str, settings: &Set
     if settings.format == Format::Json {
         return Err(AppError::Usage("a router at a glance is text; `fipscope list --format json` has it as JSON"));
     }
-    let glance = Glance::of(snapshot, topology, router(topology, prefix)?);
+    let glance = Glance::of(snapshot, topology, router(topology, prefix, "show")?);
     print(&report::text::glance(snapshot, topology, &glance, style(settings)))?;
     Ok(told(topology, settings))
 }
@@ -96,7 +96,8 @@ pub(super) fn diff(before: &Path, after: &Path, settings: &Settings) -> Result<E
     })
 }
 
-fn router<'a>(topology: &'a Topology, prefix: &str) -> Result<&'a Router, AppError> {
+/// The router that is meant; `command` is how to say so where several could be.
+pub(super) fn router<'a>(topology: &'a Topology, prefix: &str, command: &str) -> Result<&'a Router, AppError> {
     let found: Vec<&Router> = topology.routers.iter().filter(|router| router.id.starts_with(prefix)).collect();
     match found.as_slice() {
         [one] => Ok(one),
@@ -111,7 +112,30 @@ fn router<'a>(topology: &'a Topology, prefix: &str) -> Result<&'a Router, AppErr
             Err(AppError::NoRouter { prefix: prefix.to_owned(), node: topology.node.clone(), hint, blind })
         }
         many => {
-            let lines: Vec<String> = many.iter().map(|router| format!("  fipscope show {}", router.id)).collect();
+            let lines: Vec<String> = many.iter().map(|router| format!("  fipscope {command} {}", router.id)).collect();
+            Err(AppError::Ambiguous { what: prefix.to_owned(), candidates: lines.join("\n") })
+        }
+    }
+}
+
+/// The external network that is meant, by the first characters of its id.
+pub(super) fn external_network<'a>(topology: &'a Topology, prefix: &str) -> Result<&'a ExternalNetwork, AppError> {
+    let all = &topology.external_networks;
+    let found: Vec<&ExternalNetwork> = all.iter().filter(|network| network.id.starts_with(prefix)).collect();
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => Err(AppError::NoNetwork {
+            prefix: prefix.to_owned(),
+            node: topology.node.clone(),
+            hint: match all.iter().take(3).map(|network| network.id.as_str()).collect::<Vec<_>>().as_slice() {
+                [] => "there is no external network on this node".to_owned(),
+                some => format!("there are {}", some.join(", ")),
+            },
+            blind: topology.blind.iter().any(Blind::hides_floating_ips),
+        }),
+        many => {
+            let lines: Vec<String> =
+                many.iter().map(|network| format!("  fipscope check --external-network {}", network.id)).collect();
             Err(AppError::Ambiguous { what: prefix.to_owned(), candidates: lines.join("\n") })
         }
     }
@@ -145,11 +169,20 @@ pub(super) fn find<'a>(topology: &'a Topology, query: &Query, command: &str) -> 
 /// What the checks find on the node, and what its operator acknowledged. Where
 /// that cannot be read, everything counts.
 pub(super) fn judged(snapshot: &Snapshot, topology: &Topology, settings: &Settings) -> Judged<'static> {
-    accepted(judge(snapshot, topology), snapshot, settings)
+    accepted(judge(snapshot, topology), snapshot, topology, settings)
 }
 
-/// Findings, with what the operator of that node acknowledged.
-pub(super) fn accepted(findings: Vec<Finding>, snapshot: &Snapshot, settings: &Settings) -> Judged<'static> {
+/// Findings, proved by the kernel where it can, with what the operator of that node
+/// acknowledged.
+pub(super) fn accepted(
+    mut findings: Vec<Finding>,
+    snapshot: &Snapshot,
+    topology: &Topology,
+    settings: &Settings,
+) -> Judged<'static> {
+    if settings.from.is_none() {
+        witness::prove(&settings.netns_dir, snapshot, topology, &mut findings);
+    }
     let acknowledged = acknowledged(settings, &snapshot.node);
     Judged { findings: lasting(findings), acknowledged: lasting(acknowledged) }
 }

@@ -55,6 +55,18 @@ pub(super) enum AppError {
         /// Parts of the node could not be read, so it may be here all the same.
         blind: bool,
     },
+    /// No external network of that id is here.
+    #[error("no external network whose id begins with {prefix} on {node}\n{hint}")]
+    NoNetwork {
+        /// What was asked for.
+        prefix: String,
+        /// Where.
+        node: String,
+        /// What there is instead.
+        hint: String,
+        /// Parts of the node could not be read, so it may be here all the same.
+        blind: bool,
+    },
     /// No router of that id is here.
     #[error("no router whose id begins with {prefix} on {node}\n{hint}")]
     NoRouter {
@@ -186,9 +198,11 @@ impl AppError {
             | Self::NoEntry { .. }
             | Self::NotFound { blind: true, .. }
             | Self::NoRouter { blind: true, .. }
+            | Self::NoNetwork { blind: true, .. }
             | Self::Nowhere { blind: true, .. } => Exit::CannotTell,
             Self::NotFound { blind: false, .. }
             | Self::NoRouter { blind: false, .. }
+            | Self::NoNetwork { blind: false, .. }
             | Self::Nowhere { blind: false, .. }
             | Self::NoFinding { .. }
             | Self::NoChange(_)

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::source::entered;
+use super::witness;
 use super::worker::safely;
 use crate::check::{Judge, turns};
 use crate::kernel::{Handle, Health, ReadOptions, Update, Watcher};
@@ -47,12 +49,13 @@ impl Live {
         let desk = Arc::new(Desk::default());
         let (sender, messages) = channel(1);
         let (watched, judged, handle) = (desk.clone(), desk.clone(), desk.clone());
+        let known = Known { netns_dir: options.netns_dir.clone(), ..Known::default() };
         thread::Builder::new().name("watcher".to_owned()).spawn(move || {
             let end = safely(|| watch(&options, &watched)).and_then(|end| end);
             watched.put(|desk| desk.ended = Some(end.err().unwrap_or_else(|| "it was stopped".to_owned())));
         })?;
         thread::Builder::new().name("judge".to_owned()).spawn(move || {
-            let end = safely(|| judge(&judged, &accepted, &sender));
+            let end = safely(|| judge(&judged, known, &accepted, &sender));
             judged.stop();
             if let Err(why) = end {
                 let _ = sender.blocking_send(Msg::Unwatched(why));
@@ -181,8 +184,7 @@ fn other(told: &mut Arc<Ages>, ages: Arc<Ages>) -> Option<Arc<Ages>> {
 }
 
 /// Judges what comes, and tells the screen, until there is none any more.
-fn judge(desk: &Desk, accepted: &Accepted, sender: &Sender<Msg>) {
-    let mut known = Known::default();
+fn judge(desk: &Desk, mut known: Known, accepted: &Accepted, sender: &Sender<Msg>) {
     loop {
         let paper = desk.take();
         if let Some(ages) = paper.ages
@@ -208,6 +210,7 @@ fn judge(desk: &Desk, accepted: &Accepted, sender: &Sender<Msg>) {
 /// What is kept from one update to the next.
 #[derive(Default)]
 struct Known {
+    netns_dir: PathBuf,
     keeper: Keeper,
     judge: Judge,
     last: Option<Node>,
@@ -218,7 +221,8 @@ impl Known {
         tracing::trace!(stage = "taken");
         let topology = self.keeper.read(&update.snapshot);
         tracing::trace!(stage = "understood");
-        let findings = self.judge.read(&update.snapshot, &topology);
+        let mut findings = self.judge.read(&update.snapshot, &topology);
+        witness::prove(&self.netns_dir, &update.snapshot, &topology, &mut findings);
         tracing::trace!(stage = "judged");
         let mut node = Node::new(update.snapshot, topology).with(findings);
         if self.last.is_none() {

@@ -4,11 +4,9 @@ use super::commands::{judged, lasting};
 use super::error::AppError;
 use super::exit::Exit;
 use super::output::{print, style};
-use super::source;
+use super::{source, witness};
 use crate::config::{self, Format, Settings, TraceArgs};
-use crate::kernel;
 use crate::net::{IfName, RouteQuestion, Snapshot};
-use crate::netns::NetnsDir;
 use crate::path::{ICMP, Kernel, Node, Outcome, Packet, Start, Walk};
 use crate::report::{self, Back, Entry, EntryQuery};
 use crate::topology::{Blind, Topology};
@@ -109,9 +107,7 @@ pub(super) fn verify(walk: &mut Walk, reply: Option<&mut Walk>, settings: &Setti
     let mut questions: Vec<RouteQuestion> = walks.iter().flat_map(|walk| walk.questions()).collect();
     questions.sort();
     questions.dedup();
-    let answers = kernel::ask_routes(&NetnsDir::new(&settings.netns_dir), &questions);
-    let answers = answers.into_iter().map(|answer| answer.map_err(|error| error.to_string()));
-    let answers: Vec<_> = questions.into_iter().zip(answers).collect();
+    let answers = witness::answers(&settings.netns_dir, questions);
     for walk in walks {
         walk.witnessed(&answers);
     }

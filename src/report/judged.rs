@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::check::{Confidence, Finding, Pick, Severity, Standing};
-use crate::topology::{FloatingIp, Topology};
+use crate::check::{Confidence, Finding, Nameless, Pick, Severity, Standing};
+use crate::topology::{ExternalNetwork, FloatingIp, Router, Topology};
 
 /// Findings and acknowledgements.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,10 @@ pub struct Judged<'a> {
 pub struct Narrowed<'a> {
     /// Only what is about this floating IP.
     pub floating_ip: Option<&'a FloatingIp>,
+    /// Only what is about this router, its floating IPs, and what they hang on.
+    pub router: Option<&'a Router>,
+    /// Only what is about this external network and its routers.
+    pub external_network: Option<&'a ExternalNetwork>,
     /// Only these codes.
     pub pick: Pick,
     /// How many questions were asked on the wire; `None`: the wire was left alone.
@@ -73,10 +77,15 @@ impl<'a> Judged<'a> {
 
     /// The findings that are to be shown.
     pub fn shown(&self, topology: &Topology, narrowed: &Narrowed<'_>) -> Shown<'a> {
-        let about: Option<BTreeSet<&str>> = narrowed.floating_ip.map(|fip| {
-            let own = self.standing(topology, fip).findings.into_iter();
-            own.flat_map(|finding| [Some(finding.id.as_str()), finding.because_of.as_deref()]).flatten().collect()
-        });
+        let with_causes = |own: Vec<&'a Finding>| -> BTreeSet<&str> {
+            let ids = own.into_iter().flat_map(|finding| [Some(finding.id.as_str()), finding.because_of.as_deref()]);
+            ids.flatten().collect()
+        };
+        let about = match narrowed.floating_ip {
+            Some(fip) => Some(with_causes(self.standing(topology, fip).findings)),
+            None if narrowed.is_wide() => None,
+            None => Some(with_causes(self.findings.iter().filter(|one| narrowed.concerns(topology, one)).collect())),
+        };
         let is_wanted = |finding: &&Finding| {
             narrowed.pick.wants(finding.code) && about.as_ref().is_none_or(|ids| ids.contains(finding.id.as_str()))
         };
@@ -96,6 +105,48 @@ impl<'a> Judged<'a> {
         let (acknowledged, groups) = groups.partition(|group| self.is_acknowledged(group.root));
         Shown { groups, acknowledged }
     }
+}
+
+impl Narrowed<'_> {
+    /// Whether the whole node is looked at.
+    pub fn is_wide(&self) -> bool {
+        self.floating_ip.is_none() && self.router.is_none() && self.external_network.is_none()
+    }
+
+    /// Whether a floating IP is among those that are looked at.
+    pub fn takes(&self, fip: &FloatingIp) -> bool {
+        self.floating_ip.is_none_or(|only| std::ptr::eq(only, fip))
+            && self.router.is_none_or(|router| router.id == fip.router)
+            && self.external_network.is_none_or(|network| fip.external_network.as_ref() == Some(&network.id))
+    }
+
+    /// Whether a finding is about the router or the network that is looked at, or
+    /// about what the router's floating IPs hang on.
+    fn concerns(&self, topology: &Topology, finding: &Finding) -> bool {
+        let place = finding.namespace.as_ref();
+        let network_of = |id: &String| topology.router(id).and_then(|router| router.external_network.as_ref());
+        let of_router = |router: &Router| match &finding.router {
+            Some(id) => *id == router.id,
+            None => {
+                finding.external_network.is_some() && finding.external_network == router.external_network
+                    || place.is_some()
+                        && [&router.namespace, &router.snat_namespace].map(Option::as_ref).contains(&place)
+            }
+        };
+        let of_network = |network: &ExternalNetwork| {
+            let named = finding.external_network.as_ref().or_else(|| finding.router.as_ref().and_then(network_of));
+            named == Some(&network.id) || place == Some(&network.namespace)
+        };
+        self.router.is_none_or(of_router) && self.external_network.is_none_or(of_network)
+    }
+}
+
+/// The floating IPs that are broken or degraded by their chain alone: no check has
+/// a name for it.
+pub fn nameless<'a>(topology: &'a Topology, judged: Judged<'_>, narrowed: &Narrowed<'_>) -> Vec<Nameless<'a>> {
+    let states = crate::check::states(topology, judged.findings);
+    let chains = topology.fips().zip(&states).filter(|(fip, _)| narrowed.takes(fip));
+    chains.filter_map(|(fip, standing)| standing.nameless(fip)).collect()
 }
 
 impl Shown<'_> {

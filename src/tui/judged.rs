@@ -21,6 +21,9 @@ pub struct Judged {
     pub findings: Vec<Finding>,
     /// Of each floating IP, in the topology's order, its worst one.
     worst: Vec<Option<usize>>,
+    /// Of each floating IP that is broken or degraded by its chain alone, the link
+    /// that does not hold, in a sentence.
+    pub nameless: Vec<String>,
     /// Of each finding what mends it, as commands and sentences, made when first asked for:
     /// repairs are simulated on a copy of the reading.
     mends: Vec<OnceLock<Vec<String>>>,
@@ -59,6 +62,8 @@ impl Judged {
             place(worst)
         };
         let worst: Vec<Option<usize>> = standings.iter().map(named).collect();
+        let chains = topology.floating_ips.iter().zip(&standings);
+        let nameless = chains.filter_map(|(fip, standing)| standing.nameless(fip).map(|one| one.sentence())).collect();
         let all: Vec<FipState> = standings.iter().map(|standing| standing.state).collect();
         for (fip, state) in topology.floating_ips.iter_mut().zip(all) {
             // Those that come to the same stay shared with the reading before.
@@ -67,7 +72,7 @@ impl Judged {
             }
         }
         let mends = vec![OnceLock::new(); findings.len()];
-        let mut judged = Self { findings, worst, mends, ..Self::default() };
+        let mut judged = Self { findings, worst, nameless, mends, ..Self::default() };
         judged.accept(BTreeSet::new());
         judged
     }

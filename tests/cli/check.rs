@@ -48,7 +48,61 @@ fn what_is_not_here_is_one_and_what_is_ambiguous_is_two() {
         let words = way.split(' ').chain(["--from", &file, "--format", "json"]);
         assert_eq!(run(words).err, "", "{way}");
     }
-    assert_eq!(run(["check", "--router", "ef", "--from", &file]).code, 2);
+}
+
+#[test]
+fn a_router_or_an_external_network_alone_narrows_it() {
+    let folder = folder("check-router");
+    let mut node = Scenario::article(Layout::Pike).with_second_router(Layout::Pike);
+    node = node.without_rule(QROUTER, "from 10.0.0.4 lookup 16");
+    let file = save(&node.snapshot, &folder, "two");
+    let ids = |words: &[&str]| {
+        let (code, document) = checked(&[words, &["--from", &file]].concat(), &folder);
+        let all = document["findings"].as_array().unwrap();
+        let errors: Vec<String> =
+            all.iter().filter(|one| one["severity"] == "error").map(|one| one["id"].to_string()).collect();
+        (code, errors)
+    };
+    let all = ids(&[]);
+    assert_eq!((all.0, all.1.len()), (1, 1), "{all:?}");
+    let broken = QROUTER.strip_prefix("qrouter-").unwrap();
+    assert_eq!(ids(&["--router", &broken[..6]]), all);
+    let other = node
+        .snapshot
+        .namespaces
+        .keys()
+        .find_map(|name| name.as_str().strip_prefix("qrouter-").filter(|id| *id != broken));
+    let other = other.unwrap();
+    assert_eq!(ids(&["--router", other]), (0, vec![]));
+    let text = run(["check", "--router", other, "--from", &file]).out;
+    assert!(text.contains(&format!("in router {other}, 1 floating IP")), "{text}");
+    assert_eq!(ids(&["--external-network", FIP.strip_prefix("fip-").unwrap()]), all);
+    for words in [["--router", "ffff"], ["--external-network", "ffff"]] {
+        let answer = run([&["check"], &words[..], &["--from", &file]].concat());
+        assert_eq!((answer.code, answer.out.as_str()), (1, ""), "{}", answer.err);
+        assert!(answer.err.contains("ffff") && answer.err.contains("there are"), "{}", answer.err);
+    }
+    // Two begin so: as with an address, the ways to say which are printed.
+    assert_eq!(run(["check", "--router", "", "--from", &file]).code, 2);
+}
+
+#[test]
+fn a_link_that_no_check_names_is_told_by_itself() {
+    let folder = folder("check-nameless");
+    let node = Scenario::legacy(None).without_route(QROUTER, fipscope::net::TableId::MAIN, "default");
+    let file = save(&node.snapshot, &folder, "legacy");
+    let text = run(["check", "--from", &file]);
+    assert_eq!((text.code, text.err.as_str()), (1, ""));
+    assert!(text.out.contains("broken chain without a code"), "{}", text.out);
+    assert!(text.out.contains("no check has a code for it: ") && !text.out.contains("nothing found"), "{}", text.out);
+    let json = with_state(&folder, &["check", "--from", &file, "--format", "json"]);
+    assert_eq!(json.code, 1);
+    assert!(json.err.contains("is broken, and no check has a code for it: "), "{}", json.err);
+    // With a code that is found elsewhere it is told all the same.
+    let mut both = node.snapshot;
+    both.host.priority_file = fipscope::net::Observed::Unreadable("no".to_owned());
+    let file = save(&both, &folder, "both");
+    assert!(run(["check", "--from", &file]).out.contains("broken chain without a code"));
 }
 
 #[test]

@@ -2,8 +2,10 @@
 //! walk. They are made by hand, for the article's node.
 
 use fipscope::check::{AgentDoes, Applicability, Code, Confidence, Finding, Severity};
-use fipscope::net::NetnsName;
-use fipscope::topology::{ObjectKind, ObjectRef};
+use fipscope::net::{Family, NetnsName, Observed, Rule, TableId};
+use fipscope::neutron::Layout;
+use fipscope::topology::scenario::{FG, FIP, QROUTER, Scenario};
+use fipscope::topology::{Direction, LinkName, ObjectKind, ObjectRef};
 use fipscope::tui::{Effect, FindingRow, FindingsView, Msg, Node, Page, Screen};
 use insta::assert_snapshot;
 
@@ -181,6 +183,40 @@ fn ways_from_a_finding_lead_back_with_one_escape() {
     assert_eq!(at(&desk), (301, 3));
     assert_eq!(desk.effects, [Effect::Copy(format!("DVR301@qrouter-{ROUTER}/10.0.0.9"))]);
     assert!(desk.keys("<esc>").state.above.is_empty());
+}
+
+#[test]
+fn the_cursor_stands_on_the_link_and_on_the_object() {
+    // The first link that does not hold is another one: table 16, on the way out.
+    let mut node = Scenario::article(Layout::Pike).without_route(QROUTER, TableId(16), "default").snapshot;
+    let stray = Rule { from: Some("10.0.0.77/32".parse().unwrap()), ..Rule::lookup(Family::V4, 72_767, TableId(16)) };
+    let Observed::Seen(rules) = &mut node.netns_mut(&QROUTER.into()).unwrap().rules else { panic!("not read") };
+    rules.push(stray.clone());
+    rules.sort();
+    let Observed::Seen(links) = &mut node.netns_mut(&FIP.into()).unwrap().links else { panic!("not read") };
+    for link in links.iter_mut().filter(|link| link.name.as_str() == FG) {
+        link.ipv4.as_mut().unwrap().proxy_arp = false;
+    }
+    let desk = Desk::with(140, 40, Node::of(node)).keys("f/DVR508<enter>c");
+    let Some(Screen::Chain(chain)) = desk.state.above.last() else { panic!("{:?}", desk.state.above) };
+    let fip = chain.fip.find(&desk.state.node.as_ref().unwrap().topology).unwrap();
+    let (direction, at) = chain.place(fip).unwrap();
+    assert_eq!((direction, fip.links(direction)[at].link), (Direction::Inbound, LinkName::ProxyArp));
+    let desk = desk.keys("<esc>");
+    assert_eq!(self::at(&desk), (508, 1));
+    let desk = desk.keys("<esc>/DVR303<enter>n");
+    let Some(Screen::Namespace(raw)) = desk.state.above.last() else { panic!("{:?}", desk.state.above) };
+    let line = &raw.lines[raw.view().list.cursor].text;
+    assert!(raw.name.as_str() == QROUTER && line.contains("from 10.0.0.77 lookup 16"), "{line}");
+    assert_eq!(self::at(&desk.keys("<esc>")), (303, 1));
+}
+
+#[test]
+fn a_chain_that_no_check_names_is_told() {
+    let node = Scenario::legacy(None).without_route(QROUTER, TableId::MAIN, "default").snapshot;
+    let screen = Desk::with(100, 30, Node::of(node)).keys("f").screen();
+    assert!(screen.contains("1 broken chain without a code"), "{screen}");
+    assert!(!screen.contains("Nothing is wrong") && !screen.contains("did its part"), "{screen}");
 }
 
 #[test]

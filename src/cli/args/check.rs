@@ -10,6 +10,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   fipscope check                              everything
   fipscope check --floating-ip 192.168.1.3    what concerns one floating IP
+  fipscope check --router ef25020f            what concerns one router
   fipscope check --select DVR3,DVR401         some codes, or families of codes
   fipscope check --ignore DVR103              all but some
   sudo fipscope check --probe                 also what only the wire decides
@@ -43,10 +44,10 @@ pub(in crate::cli) struct Check {
     /// Not these; where both fit, the longer one decides
     #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = code)]
     ignore: Vec<String>,
-    /// The router, where the address is ambiguous (its id, or the first characters)
+    /// Only this router, by its id or the first characters; with --floating-ip: the one of that address
     #[arg(long, value_name = "ID")]
     router: Option<String>,
-    /// The external network, where the address is ambiguous (its id, or the first characters)
+    /// Only this external network, by its id or the first characters; with --floating-ip: the one of that address
     #[arg(long, value_name = "ID")]
     external_network: Option<String>,
     /// Also ask the wire (ARP), where only that decides

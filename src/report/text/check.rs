@@ -5,11 +5,11 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::{about, count, not_read};
-use crate::check::{Confidence, Finding, Severity, states};
+use crate::check::{Confidence, Finding, Nameless, Severity, states};
 use crate::net::Snapshot;
 use crate::report::repair::Repair;
 use crate::report::style::{Style, Tone, cut, finding_mark, fip_mark, fip_word};
-use crate::report::{Counts, Group, Judged, Narrowed, Shown, subject};
+use crate::report::{Counts, Group, Judged, Narrowed, Shown, nameless, subject};
 use crate::topology::{Blind, FipState, FloatingIp, Topology};
 
 /// Columns before the values of a finding.
@@ -29,7 +29,8 @@ pub fn check(
 ) -> String {
     let shown = judged.shown(topology, narrowed);
     let page = Page { snapshot, findings: judged.findings, style };
-    let mut out = page.head(&shown, topology, narrowed);
+    let nameless = if narrowed.pick.is_all() { nameless(topology, judged, narrowed) } else { Vec::new() };
+    let mut out = page.head(&shown, &nameless, topology, narrowed);
     let mut after_note = false;
     for group in &shown.groups {
         let is_note = group.root.severity == Severity::Note;
@@ -45,16 +46,16 @@ pub fn check(
             out += &style.block("    ", 4, Tone::Faint, &group.root.id);
         }
     }
-    if !shown.has_faults() && !shown.has_doubts() && narrowed.pick.is_all() {
-        let is_its = |fip: &&FloatingIp| narrowed.floating_ip.is_none_or(|only| std::ptr::eq(only, *fip));
+    out += &page.nameless(&nameless);
+    if !shown.has_faults() && !shown.has_doubts() && narrowed.pick.is_all() && nameless.is_empty() {
         let states = states(topology, judged.findings);
-        let standings = topology.fips().zip(&states).filter(|(fip, _)| is_its(fip));
+        let standings = topology.fips().zip(&states).filter(|(fip, _)| narrowed.takes(fip));
         let not_whole: Vec<(&FloatingIp, FipState)> = standings
             .map(|(fip, standing)| (fip, standing.state))
             .filter(|(_, state)| *state != FipState::Ok)
             .collect();
         out += &match not_whole.as_slice() {
-            [] => page.clean(topology, narrowed.floating_ip, passes),
+            [] => page.clean(topology, narrowed, passes),
             some => page.chains(some),
         };
     }
@@ -71,20 +72,28 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn head(&self, shown: &Shown<'_>, topology: &Topology, narrowed: &Narrowed<'_>) -> String {
+    fn head(
+        &self,
+        shown: &Shown<'_>,
+        nameless: &[Nameless<'_>],
+        topology: &Topology,
+        narrowed: &Narrowed<'_>,
+    ) -> String {
         let style = self.style;
         let node = cut(&style.plain(&self.snapshot.node), 40, style.ascii);
         let lead = format!("{}   ", style.ink(Tone::Strong, &node));
         let mut out = style.block(&lead, node.width() + 3, Tone::Plain, &about(self.snapshot));
-        let looked = match narrowed.floating_ip {
-            Some(fip) => format!("floating IP {}", crate::report::addresses(fip)),
-            None => format!(
-                "{}, {}",
-                count(topology.floating_ips.len(), "floating IP"),
-                count(topology.routers.len(), "router")
-            ),
+        let fips = || count(topology.fips().filter(|fip| narrowed.takes(fip)).count(), "floating IP");
+        let looked = match (narrowed.floating_ip, narrowed.router, narrowed.external_network) {
+            (Some(fip), ..) => format!("floating IP {}", crate::report::addresses(fip)),
+            (None, Some(router), _) => format!("router {}, {}", router.id, fips()),
+            (None, None, Some(network)) => format!("external network {}, {}", network.id, fips()),
+            (None, None, None) => format!("{}, {}", fips(), count(topology.routers.len(), "router")),
         };
-        let parts = tally(shown.counts());
+        let mut parts = tally(shown.counts());
+        if !nameless.is_empty() {
+            parts.push((("✗", Tone::Bad), format!("{} without a code", count(nameless.len(), "broken chain"))));
+        }
         let parts: Vec<String> =
             parts.iter().map(|(mark, text)| style.paint(mark.1, &format!("{} {text}", mark.0))).collect();
         let found = if parts.is_empty() { style.paint(Tone::Good, "✓ nothing found") } else { parts.join("   ") };
@@ -133,6 +142,11 @@ impl Page<'_> {
         }
         if finding.confidence == Confidence::Inferred {
             out += &self.entry("known", Tone::Faint, "by reckoning; nobody was asked");
+            for question in &finding.questions {
+                // Not wrapped, so that it can be copied.
+                let lead = style.paint(Tone::Faint, "    ask       ");
+                out += &format!("{lead}{}\n", style.plain(&question.to_string()));
+            }
         }
         if finding.is_fault() {
             out += &self.entry("agent", Tone::Plain, finding.agent.sentence());
@@ -180,7 +194,19 @@ impl Page<'_> {
         self.style.block("    ", 4, Tone::Faint, &format!("and {number} {verb}: {}{more}", named.join(", ")))
     }
 
-    /// No check has a name for it, but these chains do not hold.
+    /// Links that do not hold, and no check says why.
+    fn nameless(&self, all: &[Nameless<'_>]) -> String {
+        let mut out = String::from(if all.is_empty() { "" } else { "\n" });
+        for one in all.iter().take(MOST) {
+            out += &self.style.marked(fip_mark(one.state), &one.sentence());
+        }
+        if all.len() > MOST {
+            out += &self.style.block("  ", 2, Tone::Plain, &format!("and {} more", all.len() - MOST));
+        }
+        out
+    }
+
+    /// What these chains depend on could not be judged.
     fn chains(&self, fips: &[(&FloatingIp, FipState)]) -> String {
         let mut out = String::from("\n");
         for (fip, state) in fips.iter().take(MOST) {
@@ -198,13 +224,15 @@ impl Page<'_> {
     }
 
     /// Nothing is wrong here: what that means, and where to look next.
-    fn clean(&self, topology: &Topology, fip: Option<&FloatingIp>, passes: Option<&str>) -> String {
+    fn clean(&self, topology: &Topology, narrowed: &Narrowed<'_>, passes: Option<&str>) -> String {
         let style = self.style;
-        let Some(fip) = fip else {
-            if topology.floating_ips.is_empty() {
+        let Some(fip) = narrowed.floating_ip else {
+            if !topology.fips().any(|fip| narrowed.takes(fip)) {
                 return String::new();
             }
-            return style.block("\n", 0, Tone::Plain, "This node did its part for every floating IP that it has.");
+            let which = if narrowed.is_wide() { "that it has" } else { "there" };
+            let text = format!("This node did its part for every floating IP {which}.");
+            return style.block("\n", 0, Tone::Plain, &text);
         };
         let mut out = style.heading("This node did its part");
         out +=

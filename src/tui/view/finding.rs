@@ -70,6 +70,9 @@ pub(in crate::tui) fn told(theme: &Theme, node: &Node, at: usize, width: usize) 
     out.say("about", &about(finding), theme.text);
     if finding.confidence == Confidence::Inferred {
         out.say("known by", "reckoning, not by an object read", theme.text);
+        for (at, question) in finding.questions.iter().enumerate() {
+            out.say(if at == 0 { "ask" } else { "" }, &question.to_string(), theme.key);
+        }
     }
     if let Some(root) = judged.findings.get(judged.root(at)).filter(|root| root.id != finding.id) {
         out.say("because of", &format!("{}: {}", name(root), root.message), theme.text);

@@ -58,9 +58,11 @@ pub(in crate::tui) fn detail_lines(theme: &Theme, node: &Node, row: FindingRow, 
 /// The screen's one question: what is wrong here?
 fn answer(node: &Node) -> (Mark, String) {
     let Counts { errors, warnings, unknown, notes, acknowledged } = node.judged.counts;
+    let bare = node.judged.nameless.len();
     let known = [
         (errors, "error", "errors"),
         (warnings, "warning", "warnings"),
+        (bare, "broken chain without a code", "broken chains without a code"),
         (unknown, "could not be judged", "could not be judged"),
         (notes, "note", "notes"),
         (acknowledged, "acknowledged", "acknowledged"),
@@ -70,7 +72,7 @@ fn answer(node: &Node) -> (Mark, String) {
     let roots = errors + warnings + unknown + notes + acknowledged;
     let follow = node.judged.findings.len().saturating_sub(roots);
     let more = if follow == 0 { String::new() } else { format!("; {follow} more follow from them") };
-    let mark = match (errors, warnings, unknown) {
+    let mark = match (errors + bare, warnings, unknown) {
         (1.., ..) => Mark::Broken,
         (0, 1.., _) => Mark::Degraded,
         (0, 0, 1..) => Mark::Unknown,
@@ -84,6 +86,12 @@ fn answer(node: &Node) -> (Mark, String) {
 }
 
 fn nothing(theme: &Theme, view: &FindingsView, node: &Node, area: Rect, buffer: &mut Buffer) {
+    let bare = &node.judged.nameless;
+    if let ([first, rest @ ..], true) = (&bare[..], node.judged.findings.is_empty()) {
+        let more = if rest.is_empty() { String::new() } else { format!(" {} more do not hold.", rest.len()) };
+        let text = format!("{}.{more} The overview leads to each chain.", printable(first, 600));
+        return empty::paragraph(theme, area, buffer, Some(Mark::Broken), &text, &[]);
+    }
     if view.filter.is_empty() || node.judged.findings.is_empty() {
         let text = "The checks found nothing. If a floating IP does not answer all the same, this node did its part: \
                     look at security groups, port security, and the guest.";
