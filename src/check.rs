@@ -29,6 +29,7 @@ mod states;
 mod turn;
 mod view;
 mod wire;
+mod witness;
 
 pub use blame::blocked_by;
 pub use code::{Code, NotACode};
@@ -40,9 +41,10 @@ pub use nat::Today;
 pub use pick::{Pattern, Pick};
 pub use registry::{Check, DecidedBy, check, checks};
 pub use scene::{Scene, Subject};
-pub use states::{Standing, standing, states};
+pub use states::{Nameless, Standing, standing, states};
 pub use turn::{Turn, turns};
 pub use wire::Wire;
+pub use witness::{unproved, witnessed};
 
 use crate::net::{Snapshot, WireAnswers, WireQuestion};
 use crate::path::Node;

@@ -48,7 +48,8 @@ pub struct Finding {
     /// What mends it, in order: each object as it is and as it should be. What
     /// the kernel does by itself (connected and local routes) is not listed.
     pub mend: Vec<Change>,
-    /// The route lookups whose answers would prove it.
+    /// The route lookups that prove it, where the kernel answers them as the engine
+    /// did. An inferred finding has some only where it rests on these lookups alone.
     pub questions: Vec<RouteQuestion>,
 }
 

@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::{Applicability, Code, Confidence, Finding};
 use crate::net::NetnsName;
 
@@ -26,6 +28,8 @@ enum Scope {
     /// The cause is about the network itself, and not about one of its routers.
     WholeNetwork,
     Router,
+    /// One subnet of a router, which the keys of both objects name.
+    Subnet,
     FloatingIp,
     Namespace,
     /// Both are about one object of one namespace.
@@ -37,13 +41,14 @@ enum Scope {
 enum About<'f> {
     Network(&'f str),
     Router(&'f str),
+    Subnet(&'f str, IpNet),
     Floating(IpAddr),
     Fixed(IpAddr),
     Namespace(&'f str),
     Object(&'f str, &'f str),
 }
 
-use Scope::{FloatingIp, Namespace, Network, Object, Router, WholeNetwork};
+use Scope::{FloatingIp, Namespace, Network, Object, Router, Subnet, WholeNetwork};
 
 /// From far-reaching causes to near ones.
 const CAUSES: &[Cause] = &[
@@ -87,6 +92,8 @@ const CAUSES: &[Cause] = &[
     Cause { code: 212, within: Router, explains: &[208, 305, 307, 405, 501, 504, 505, 701] },
     Cause { code: 212, within: WholeNetwork, explains: &[505, 507, 610] },
     Cause { code: 710, within: Router, explains: &[212, 307, 308, 405, 701, 707] },
+    // The snat namespace still serves a subnet whose port is gone.
+    Cause { code: 710, within: Subnet, explains: &[803] },
     Cause { code: 311, within: Namespace, explains: &[312] },
     Cause { code: 310, within: FloatingIp, explains: &[301, 303, 401, 402, 405, 901] },
     Cause { code: 405, within: FloatingIp, explains: &[301, 303, 401, 402, 501, 503, 805, 901] },
@@ -136,10 +143,15 @@ pub(super) fn fold(mut findings: Vec<Finding>) -> Vec<Finding> {
             }
         }
     }
+    sort(&mut findings);
+    findings
+}
+
+/// Roots first, what could not be told last, the worst first; else as they stand.
+pub(super) fn sort(findings: &mut [Finding]) {
     findings.sort_by_key(|finding| {
         (finding.because_of.is_some(), finding.confidence == Confidence::Unknown, finding.severity)
     });
-    findings
 }
 
 /// The first cause of each finding that has one, both by their places.
@@ -193,6 +205,7 @@ fn abouts(finding: &Finding, within: Scope) -> impl Iterator<Item = About<'_>> {
     let (one, other) = match within {
         Network | WholeNetwork => (finding.external_network.as_deref().map(About::Network), None),
         Router => (finding.router.as_deref().map(About::Router), None),
+        Subnet => (finding.router.as_deref().and_then(|id| Some(About::Subnet(id, subnet(finding)?))), None),
         FloatingIp => (finding.floating_ip.map(About::Floating), finding.fixed_ip.map(About::Fixed)),
         Namespace => (finding.namespace.as_ref().map(|name| About::Namespace(name.as_str())), None),
         Object => {
@@ -200,4 +213,9 @@ fn abouts(finding: &Finding, within: Scope) -> impl Iterator<Item = About<'_>> {
         }
     };
     one.into_iter().chain(other)
+}
+
+/// The subnet that the key of its object names, by itself or by an address in it.
+fn subnet(finding: &Finding) -> Option<IpNet> {
+    finding.object.key.split(' ').find_map(|word| word.parse::<IpNet>().ok()).map(|net| net.trunc())
 }

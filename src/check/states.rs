@@ -35,6 +35,46 @@ impl<'f> Standing<'f> {
     }
 }
 
+/// A floating IP that is broken or degraded by its chain alone: no check has a
+/// code for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Nameless<'a> {
+    /// Whose chain it is.
+    pub floating_ip: &'a FloatingIp,
+    /// What it comes to.
+    pub state: FipState,
+    /// The first link that does not hold.
+    pub link: Option<&'a ChainLink>,
+}
+
+impl Standing<'_> {
+    /// The link that does not hold where no finding says why.
+    pub fn nameless<'a>(&self, fip: &'a FloatingIp) -> Option<Nameless<'a>> {
+        let is_bad = matches!(self.state, FipState::Broken | FipState::Degraded);
+        if !is_bad || self.findings.iter().any(|finding| finding.is_fault()) {
+            return None;
+        }
+        let amiss = || fip.outbound.iter().chain(&fip.inbound).filter(is_faulty);
+        let link = amiss().find(|link| !link.advisory).or_else(|| amiss().next());
+        Some(Nameless { floating_ip: fip, state: self.state, link })
+    }
+}
+
+impl Nameless<'_> {
+    /// It in a sentence, without a full stop.
+    pub fn sentence(&self) -> String {
+        let text = |address: Option<IpAddr>| address.map_or_else(|| "?".to_owned(), |address| address.to_string());
+        let (floating, fixed) = (text(self.floating_ip.floating_ip), text(self.floating_ip.fixed_ip));
+        let state = if self.state == FipState::Degraded { "degraded" } else { "broken" };
+        let lead = format!("{floating} ⇄ {fixed} is {state}, and no check has a code for it");
+        let Some(link) = self.link else { return lead };
+        let word = if link.state == LinkState::Missing { "missing" } else { "wrong" };
+        let actual = link.actual.as_deref().unwrap_or(word);
+        let expected = link.expected.as_ref().map(|expected| format!("; expected {expected}")).unwrap_or_default();
+        format!("{lead}: {} in {}: {actual}{expected}", link.link.title(), link.namespace)
+    }
+}
+
 impl Finding {
     /// Whether it could not be told, where that matters: a mere note that could
     /// not be judged hides no fault.
@@ -150,10 +190,13 @@ fn names(key: &str, device: &str) -> bool {
     key.split([' ', '.', '/', ',']).any(|word| word == device)
 }
 
+fn is_faulty(link: &&ChainLink) -> bool {
+    matches!(link.state, LinkState::Missing | LinkState::Wrong)
+}
+
 /// What the chain says; that it only degrades is left to a finding about this
 /// floating IP where there is one in the same place, which knows how bad it is.
 fn chain(fip: &FloatingIp, findings: &[&Finding]) -> FipState {
-    let is_faulty = |link: &&ChainLink| matches!(link.state, LinkState::Missing | LinkState::Wrong);
     let is_judged = |link: &ChainLink| {
         findings.iter().any(|finding| {
             finding.confidence != Confidence::Unknown

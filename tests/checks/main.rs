@@ -18,6 +18,7 @@ mod common;
 mod faults;
 mod files;
 mod fip;
+mod heals;
 mod kept;
 #[path = "../common/law.rs"]
 mod law;

@@ -1,8 +1,9 @@
 //! Policy routing: each fault is found as what it is.
 
-use fipscope::check::{Confidence, Finding, Severity};
-use fipscope::net::{Observed, Rule, RuleAction, Snapshot, TableId};
+use fipscope::check::{self, Confidence, Finding, Severity};
+use fipscope::net::{Observed, RouteAnswer, Rule, RuleAction, Snapshot, TableId};
 use fipscope::neutron::Layout;
+use fipscope::topology::Topology;
 use fipscope::topology::scenario::Scenario;
 
 use super::common::{
@@ -109,6 +110,52 @@ fn rule_shadowed() {
     let finding = found(304, &node);
     of_three(&finding);
     assert_eq!(finding.mend.len(), 1, "{finding:?}");
+}
+
+#[test]
+fn rule_shadowed_for_half_of_the_internet() {
+    let other = |net: &str| {
+        broken(|node| {
+            add_rule(node, "0.0.0.0/0", 900, 4242);
+            edit(node, "qrouter-", |netns| {
+                let Observed::Seen(routes) = &mut netns.routes else { panic!("not read") };
+                let near = routes.iter().find(|route| route.table == TableId(167_772_161)).unwrap().clone();
+                routes.push(fipscope::net::Route { table: TableId(4242), dst: net.parse().unwrap(), ..near });
+                netns.sort();
+            });
+        })
+    };
+    let finding = found(304, &other("0.0.0.0/1"));
+    of_three(&finding);
+    assert_eq!(finding.questions[0].dst.to_string(), "45.0.0.1");
+    assert_eq!(found(304, &other("128.0.0.0/1")).questions[0].dst.to_string(), "198.51.100.7");
+    // A way to one network of the lower half is its operator's own affair.
+    assert!(root_findings(&other("45.0.0.0/24")).is_empty());
+}
+
+#[test]
+fn what_the_engine_reckons_is_proved_by_the_kernel_alone() {
+    let node = broken(|node| add_rule(node, "10.0.0.0/24", 32767, 167_772_161));
+    let topology = Topology::of(&node);
+    let told = |answer: Option<RouteAnswer>| {
+        let mut findings = check::judge(&node, &topology);
+        let asked = check::unproved(&findings);
+        assert_eq!(asked.len(), 1, "{asked:#?}");
+        let engine = fipscope::path::Node::of(&node, &topology).route(&asked[0]);
+        let answer = answer.map_or(engine, Ok);
+        check::witnessed(&node, &topology, &mut findings, &[(asked[0].clone(), answer)]);
+        findings.into_iter().find(|one| one.code.0 == 304).unwrap()
+    };
+    assert_eq!(only(&node, 304).confidence, Confidence::Inferred);
+    assert_eq!(told(None).confidence, Confidence::Proved);
+    let other = told(Some(RouteAnswer::Refused(101)));
+    assert!(other.is_doubt() && other.mend.is_empty(), "{other:#?}");
+    assert!(other.why_unknown.unwrap().contains("the kernel decides otherwise: ip -n qrouter-"));
+    // What nobody answers stays as it was.
+    let mut findings = check::judge(&node, &topology);
+    let asked = check::unproved(&findings).remove(0);
+    check::witnessed(&node, &topology, &mut findings, &[(asked, Err("no way in".to_owned()))]);
+    assert_eq!(findings, check::judge(&node, &topology));
 }
 
 #[test]

@@ -88,12 +88,11 @@ pub(super) fn default_wrong(scene: &Scene<'_, '_>, findings: &mut Findings) {
         };
         let finding = findings.fire(&subject, Some(&network.namespace), place, message);
         finding.values(expected, actual);
-        if let Some(end) = &router.fip_2_rtr {
-            finding.question(outward(fip, &network.namespace, &end.device));
-        }
         if link.state == LinkState::Ok {
-            // Two routes disagree; that the other is right is reckoned.
+            // Two routes disagree; that the other is right is reckoned, and no lookup tells.
             finding.inferred();
+        } else if let Some(end) = &router.fip_2_rtr {
+            finding.question(outward(fip, &network.namespace, &end.device));
         }
         let right = known.and_then(|gateway| default_via(scene, router, network, gateway));
         match right {

@@ -94,9 +94,12 @@ pub(in crate::check) fn twice(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let namespace = namespace.and_then(|fact| fact.namespace.as_ref());
         let object = ObjectRef { kind: ObjectKind::Nat, key: format!("DNAT {floating}, {} times", lines.len()) };
         let message = format!("{floating} is translated {} times, to different instances", lines.len());
+        // Only the agent's chains are looked at here, and it writes those of a router anew.
+        let is_of_one_router = having.iter().all(|fip| fip.router == first.router);
         findings
             .fire(&Subject::floating_ip(first), namespace, object, message)
             .values("one DNAT, for the instance that Neutron names", lines.join("; "))
+            .agent(agent_of(is_of_one_router))
             .applicability(Applicability::DisplayOnly);
     }
 }

@@ -2,10 +2,10 @@
 
 use super::entries::distributed;
 use crate::check::wire::{Port, Wire, v4, who};
-use crate::check::{Findings, Scene, Subject};
+use crate::check::{AgentDoes, Findings, Scene, Subject};
 use crate::net::{Change, Neigh, NeighState, Object};
 use crate::neutron::DeviceKind;
-use crate::topology::{ObjectKind, ObjectRef};
+use crate::topology::{FipKind, ObjectKind, ObjectRef};
 
 /// Two instances may answer for an address that moves between them.
 const NAMED: u8 = 2;
@@ -33,6 +33,15 @@ pub(in crate::check) fn frozen(scene: &Scene<'_, '_>, wire: &mut Wire<'_>, findi
                 let message = format!("the router sends to {mac} for {address}, where {answering} answers");
                 let found = findings.fire(&subject, Some(namespace), object, message);
                 found.values(format!("{address} dev {} lladdr {answering}", port.device), neigh.to_string());
+                // An instance's own address has its port's entry again after a restart; one that
+                // moves between instances has not.
+                if scene
+                    .fips_of(router)
+                    .iter()
+                    .any(|fip| fip.kind == FipKind::Distributed && fip.fixed_ip == Some(neigh.address))
+                {
+                    found.agent(AgentDoes::HealsOnRestart);
+                }
                 if let [one] = replies.as_slice() {
                     let moved = Neigh { mac: Some(one.mac), ..neigh.clone() };
                     let (before, after) = (Object::Neigh(neigh.clone()), Object::Neigh(moved));

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::check::{Findings, Scene, Subject};
+use crate::check::{AgentDoes, Findings, Scene, Subject};
 use crate::net::{Addr, AddrFlags, Change, IFF_LOWER_UP, IFF_UP, Link, Netns, NetnsName, Object, OperState};
 use crate::neutron::{DeviceKind, HA_PRIMARY_NETWORK, table_of};
 use crate::topology::{InternalPort, ObjectKind, ObjectRef, Router};
@@ -74,7 +74,8 @@ fn without_port(
             [link] => format!("{} has no address", link.name),
             _ => "no such port".to_owned(),
         };
-        found.values(format!("inet {from} on a qr- port"), actual);
+        // A port or an address that is not there comes back at a restart.
+        found.values(format!("inet {from} on a qr- port"), actual).agent(AgentDoes::HealsOnRestart);
         if let ([link], IpNet::V4(net)) = (&bare[..], from) {
             let broadcast = Some(IpAddr::V4(net.broadcast()));
             let dev = link.name.clone();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::check::fip::{Defaults, blind, covers_something, default_via, not_covered, object, readable};
-use crate::check::{Applicability, Findings, Scene, Severity, Subject};
+use crate::check::{AgentDoes, Applicability, Findings, Scene, Severity, Subject};
 use crate::net::{Change, Link, Netns, NetnsName, Object, Observed};
 use crate::neutron::DeviceKind;
 use crate::topology::{ExternalNetwork, FipKind, ObjectKind, Router};
@@ -48,10 +48,11 @@ pub(super) fn down(scene: &Scene<'_, '_>, findings: &mut Findings) {
                 finding.values(expected, "it is down").mend(raise(scene, network, link));
                 continue;
             }
-            let fault = match plugged(scene, link) {
-                Plugged::Error(why) => why,
-                _ if !link.has_carrier() => "it has no carrier".to_owned(),
-                Plugged::Nowhere => "no bridge of Open vSwitch has it as a port".to_owned(),
+            let (fault, agent) = match plugged(scene, link) {
+                Plugged::Error(why) => (why, AgentDoes::Never),
+                // A port that is gone from its bridge is plugged anew.
+                Plugged::Nowhere => ("no bridge of Open vSwitch has it as a port".to_owned(), AgentDoes::HealsOnUpdate),
+                _ if !link.has_carrier() => ("it has no carrier".to_owned(), AgentDoes::Never),
                 Plugged::Unknown(why) => {
                     blind(findings, &subject, &network.namespace, place, &why);
                     continue;
@@ -60,7 +61,7 @@ pub(super) fn down(scene: &Scene<'_, '_>, findings: &mut Findings) {
             };
             let message = format!("{} is up, but {fault}", link.name);
             let finding = findings.fire(&subject, Some(&network.namespace), place, message);
-            finding.values(expected, fault).applicability(Applicability::DisplayOnly);
+            finding.values(expected, fault).agent(agent).applicability(Applicability::DisplayOnly);
         }
     }
 }

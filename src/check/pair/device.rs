@@ -2,7 +2,7 @@
 
 use super::rebuild::rebuild;
 use crate::check::view::{End, View, each};
-use crate::check::{Applicability, Findings, Scene};
+use crate::check::{AgentDoes, Applicability, Findings, Scene};
 use crate::net::{Change, IFF_LOWER_UP, IFF_UP, IfName, Link, NetnsName, Object, OperState, Peer};
 use crate::topology::{FipKind, ObjectKind, ObjectRef};
 
@@ -76,6 +76,8 @@ pub(super) fn down(scene: &Scene<'_, '_>, findings: &mut Findings) {
             let message = format!("{} is switched off, which takes {} the carrier", end.name, peer.name);
             let finding = findings.fire(&view.subject(), Some(namespace), link(end), message);
             finding.values("UP", device.flag_words());
+            // At a restart it sets the router's end up and leaves the other (observed).
+            finding.agent(if at_rfp { AgentDoes::HealsOnRestart } else { AgentDoes::Never });
             let peer_up = peer.link.is_some_and(Link::is_up);
             finding.mend([switched_on(namespace, device, peer_up)]);
             finding.mend(if at_rfp { super::wanted::on_rfp(view) } else { super::wanted::on_fpr(view) });

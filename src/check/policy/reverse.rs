@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use crate::check::view::{View, each};
-use crate::check::{AgentDoes, Applicability, Findings, Scene, Subject};
-use crate::net::{IfName, Netns, NetnsName};
+use crate::check::{AgentDoes, Applicability, Finding, Findings, Scene, Subject};
+use crate::net::{IfName, Netns, NetnsName, RouteQuestion};
 use crate::path::{Packet, Start, TCP};
 use crate::topology::{FloatingIp, ObjectKind, ObjectRef};
 
@@ -20,23 +20,30 @@ pub(super) fn refused(scene: &Scene<'_, '_>, findings: &mut Findings) {
         }
         for fip in view.distributed() {
             for (start, packet) in packets(view, fip) {
-                let Some((namespace, key)) = refusal(scene, &start, packet) else { continue };
+                let Some((namespace, key, asked)) = refusal(scene, &start, packet) else { continue };
                 if said.insert((namespace.clone(), key.clone())) {
-                    fire(scene, findings, fip, &namespace, &key);
+                    let finding = fire(scene, findings, fip, &namespace, &key);
+                    finding.questions.extend(asked);
                 }
             }
         }
     });
 }
 
-fn fire(scene: &Scene<'_, '_>, findings: &mut Findings, fip: &FloatingIp, namespace: &NetnsName, key: &str) {
+fn fire<'f>(
+    scene: &Scene<'_, '_>,
+    findings: &'f mut Findings,
+    fip: &FloatingIp,
+    namespace: &NetnsName,
+    key: &str,
+) -> &'f mut Finding {
     let level = scene.netns(namespace).and_then(|netns| level(netns, key)).unwrap_or_default();
     let message = format!("rp_filter {level} refuses packets of {}: {key}", word(fip.floating_ip));
     let object = ObjectRef { kind: ObjectKind::Sysctl, key: key.to_owned() };
     let finding = findings.fire(&Subject::floating_ip(fip), Some(namespace), object, message);
     finding.values("a way back by the same device, or 0", level.to_string()).agent(AgentDoes::Never).inferred();
     // Whoever set the filter decides; to lower it would hide a fault.
-    finding.applicability(Applicability::DisplayOnly);
+    finding.applicability(Applicability::DisplayOnly)
 }
 
 /// In by fg and out by qr, as far as both are told.
@@ -60,14 +67,16 @@ fn packets(view: &View<'_>, fip: &FloatingIp) -> Vec<(Start, Packet)> {
     packets
 }
 
-/// The device's filter that stops the packet or its answer.
-fn refusal(scene: &Scene<'_, '_>, start: &Start, packet: Packet) -> Option<(NetnsName, String)> {
+/// The device's filter that stops the packet or its answer, and the lookup at
+/// which it does.
+fn refusal(scene: &Scene<'_, '_>, start: &Start, packet: Packet) -> Option<(NetnsName, String, Option<RouteQuestion>)> {
     let walk = scene.walk(start, packet);
     let reply = scene.reply(&walk);
-    let stops = [walk.stop, reply.and_then(|reply| reply.stop)];
-    stops.into_iter().flatten().find_map(|stop| {
+    std::iter::once(walk).chain(reply).find_map(|mut walk| {
+        let stop = walk.stop?;
         let key = stop.object.filter(|object| object.kind == ObjectKind::Sysctl)?.key;
-        key.ends_with(".rp_filter").then_some((stop.namespace, key))
+        let asked = walk.hops.pop().filter(|hop| hop.namespace == stop.namespace).and_then(|hop| hop.question);
+        key.ends_with(".rp_filter").then_some((stop.namespace, key, asked))
     })
 }
 

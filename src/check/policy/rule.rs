@@ -86,9 +86,12 @@ pub(super) fn disagrees(scene: &Scene<'_, '_>, findings: &mut Findings) {
                 let wanted = wanted(fixed, rule.priority);
                 let message = format!("{} is translated to {fixed}, but its rule is {}", word(fip), rule.selector());
                 let finding = findings.fire(&Subject::floating_ip(fip), Some(view.qrouter), object(fixed), message);
-                finding.values(wanted.to_string(), rule.to_string()).question(question(scene, view, fixed));
+                finding.values(wanted.to_string(), rule.to_string());
                 if is_reckoned {
+                    // No lookup tells whose rule it was.
                     finding.inferred();
+                } else {
+                    finding.question(question(scene, view, fixed));
                 }
                 let namespace = || Some(view.qrouter.clone());
                 finding.mend([

@@ -20,36 +20,52 @@ const LOWER: Ipv4Addr = Ipv4Addr::new(45, 0, 0, 1);
 pub(super) fn by_rule(scene: &Scene<'_, '_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         // Without a rule that could come first, one lookup tells of all of them.
-        let concerned = if has_rivals(view) { ruled(view).collect() } else { Vec::from_iter(first_ruled(view)) };
+        let rivals = has_rivals(view);
+        let concerned = if rivals { ruled(view).collect() } else { Vec::from_iter(first_ruled(view)) };
         for (fip, fixed, rule) in concerned {
-            let question = question(scene, view, fixed);
-            if question.iif.is_none() {
+            let asked = question(scene, view, fixed);
+            if asked.iif.is_none() {
                 continue;
             }
-            let answer = match scene.route(&question) {
-                Ok(answer) => answer,
-                Err(why) => {
+            let lower = rivals.then(|| RouteQuestion { dst: LOWER.into(), ..asked.clone() });
+            let mut answers = std::iter::once(asked).chain(lower).map(|asked| (scene.route(&asked), asked));
+            let diverted = answers.find_map(|(answer, asked)| match answer {
+                Ok(answer) => Some(Ok((culprit_of(view, &asked, rule, &answer)?, answer, asked))),
+                Err(why) => Some(Err(why)),
+            });
+            let (culprit, answer, asked) = match diverted {
+                None => continue,
+                Some(Ok(diverted)) => diverted,
+                Some(Err(why)) => {
                     findings.cannot_tell(&Subject::floating_ip(fip), Some(view.qrouter), object(fixed), why);
                     continue;
                 }
             };
-            let table = match &answer {
-                RouteAnswer::Found(found) => Some(found.table),
-                RouteAnswer::Refused(_) => None,
-            };
-            if table == Some(FIP_TABLE) {
-                continue;
-            }
-            let Some(culprit) = culprit(view, &question, rule, table) else { continue };
             let message =
                 format!("{fixed} is sent away by \"{culprit}\" before its own rule {} is asked", rule.priority);
             let finding = findings.fire(&Subject::floating_ip(fip), Some(view.qrouter), object(fixed), message);
-            finding.values(format!("via table 16 by \"{rule}\""), answer.to_string()).question(question);
+            finding.values(format!("via table 16 by \"{rule}\""), answer.to_string()).inferred().question(asked);
             let gone = Some(Object::Rule(Box::new(culprit.clone())));
             finding.mend([Change::new(Some(view.qrouter.clone()), gone, None)]);
             finding.applicability(crate::check::Applicability::NeedsConsent);
         }
     });
+}
+
+/// The rule that took the packet away, where its lookup did not come to table 16.
+/// Of the lower half of the address space only a route for all of it tells: one to
+/// some network there is somebody's own affair.
+fn culprit_of<'s>(view: &View<'s>, asked: &RouteQuestion, own: &Rule, answer: &RouteAnswer) -> Option<&'s Rule> {
+    let table = match answer {
+        RouteAnswer::Found(found) if found.table == FIP_TABLE => return None,
+        RouteAnswer::Found(found) => Some(found.table),
+        RouteAnswer::Refused(_) => None,
+    };
+    let culprit = culprit(view, asked, own, table)?;
+    let is_half =
+        |route: &Route| Some(route.table) == table && route.dst.prefix_len() <= 1 && route.dst.contains(&asked.dst);
+    let is_wide = culprit.to.is_none_or(|net| net.prefix_len() <= 1) && view.netns.routes().iter().any(is_half);
+    (asked.dst != IpAddr::V4(LOWER) || is_wide).then_some(culprit)
 }
 
 /// DVR306: a default route, half of one, or a prefix that covers the external
@@ -83,7 +99,7 @@ pub(super) fn by_main(scene: &Scene<'_, '_>, findings: &mut Findings) {
             let message = format!("\"{}\" in main is found before the rule of {fixed} is asked", route.brief());
             let object = ObjectRef { kind: ObjectKind::Route, key: route.brief() };
             let finding = findings.fire(&Subject::floating_ip(fip), Some(view.qrouter), object, message);
-            finding.values("no such route in main", route.to_string()).question(asked);
+            finding.values("no such route in main", route.to_string()).inferred().question(asked);
             let gone = Some(Object::Route(Box::new(route.clone())));
             finding.mend([Change::new(Some(view.qrouter.clone()), gone, None)]);
             // Neutron's router routes put it there, or a person did.
