@@ -18,6 +18,7 @@ mod common;
 mod faults;
 mod files;
 mod fip;
+mod guards;
 mod kept;
 #[path = "../common/law.rs"]
 mod law;
@@ -30,6 +31,7 @@ mod pair;
 mod policy;
 mod real;
 mod registry;
+mod releases;
 mod remove;
 mod repairs;
 mod snat;
