@@ -30,6 +30,8 @@ mod pages;
 mod pair;
 mod policy;
 mod real;
+#[path = "../common/real_findings.rs"]
+mod real_findings;
 mod registry;
 mod releases;
 mod remove;
