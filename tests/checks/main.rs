@@ -19,6 +19,7 @@ mod faults;
 mod files;
 mod fip;
 mod heals;
+mod guards;
 mod kept;
 #[path = "../common/law.rs"]
 mod law;
@@ -30,7 +31,10 @@ mod pages;
 mod pair;
 mod policy;
 mod real;
+#[path = "../common/real_findings.rs"]
+mod real_findings;
 mod registry;
+mod releases;
 mod remove;
 mod repairs;
 mod snat;
