@@ -24,6 +24,8 @@ pub(super) struct FlowTable {
 pub(super) struct FlowKey {
     /// The router's number; by it, equal addresses of tenants differ.
     pub(super) router: usize,
+    /// Another one where the node has changed meanwhile: then it is another flow.
+    pub(super) class: Class,
     pub(super) proto: u8,
     pub(super) source: Endpoint,
     pub(super) destination: Endpoint,
@@ -114,7 +116,7 @@ mod tests {
         let end = |number: u32| Endpoint { address: number.into(), port: Some(1) };
         let one = Count { packets: 1, bytes: 60 };
         for number in 0..100_000_u32 {
-            let key = FlowKey { router: 0, proto: 17, source: end(number), destination: end(1) };
+            let key = FlowKey { router: 0, class: Class::Fip, proto: 17, source: end(number), destination: end(1) };
             // Where a flow stood may be another's place by now.
             let mut place = number % 5;
             table.flow(&mut place, key, flow).lanes[0] += one;

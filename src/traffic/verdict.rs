@@ -79,7 +79,7 @@ impl Verdict {
     /// The flow of such a packet.
     pub(super) fn key(&self, packet: &Packet) -> FlowKey {
         let (source, destination) = (packet.source(), packet.destination());
-        FlowKey { router: self.router, proto: packet.proto, source, destination }
+        FlowKey { router: self.router, class: self.class, proto: packet.proto, source, destination }
     }
 
     /// What is known of that flow before anything was counted.
