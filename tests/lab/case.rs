@@ -15,6 +15,7 @@ use fipscope::plan::{Action, Object, Place};
 use crate::associate;
 use crate::central;
 use crate::change;
+use crate::changing;
 use crate::console;
 use crate::elsewhere;
 use crate::known_flows::say;
@@ -59,6 +60,7 @@ pub(crate) fn run(case: &str) {
             change::mend(layout, faults);
         }
         "listening" => listening::program(),
+        "changing" => changing::rule_goes(),
         "probing" => probing::program(),
         "elsewhere" => elsewhere::one_way(),
         "losses" => traffic::losses(),

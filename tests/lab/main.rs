@@ -19,6 +19,7 @@ mod breaks;
 mod case;
 mod central;
 mod change;
+mod changing;
 mod console;
 mod elsewhere;
 #[path = "../common/known_flows.rs"]
@@ -49,7 +50,7 @@ use case::{BACKENDS, LAYOUTS};
 const AT_ONCE: usize = 2;
 
 /// What is counted of traffic: by itself, so that nothing is lost.
-const TRAFFIC: [&str; 14] = [
+const TRAFFIC: [&str; 15] = [
     "elsewhere",
     "probing",
     "count juno",
@@ -64,6 +65,7 @@ const TRAFFIC: [&str; 14] = [
     "stops centralized nft",
     "stops centralized legacy",
     "listening",
+    "changing",
 ];
 
 /// Nobody: an ordinary user on every system.
