@@ -14,6 +14,7 @@
     reason = "a test starts programs, says what it does and fails by panicking"
 )]
 
+mod across;
 mod associate;
 mod breaks;
 mod case;
@@ -21,6 +22,7 @@ mod central;
 mod change;
 mod console;
 mod elsewhere;
+mod hearing;
 #[path = "../common/known_flows.rs"]
 mod known_flows;
 mod lines;
@@ -34,7 +36,10 @@ mod program;
 mod script;
 mod stops;
 mod switched;
+#[path = "../common/console.rs"]
+mod terminal;
 mod traffic;
+mod unstopped;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -49,7 +54,9 @@ use case::{BACKENDS, LAYOUTS};
 const AT_ONCE: usize = 2;
 
 /// What is counted of traffic: by itself, so that nothing is lost.
-const TRAFFIC: [&str; 14] = [
+const TRAFFIC: [&str; 16] = [
+    "across",
+    "hearing",
     "elsewhere",
     "probing",
     "count juno",
