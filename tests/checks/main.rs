@@ -18,8 +18,8 @@ mod common;
 mod faults;
 mod files;
 mod fip;
-mod heals;
 mod guards;
+mod heals;
 mod kept;
 #[path = "../common/law.rs"]
 mod law;

@@ -14,6 +14,7 @@
     reason = "a test starts programs, says what it does and fails by panicking"
 )]
 
+mod across;
 mod associate;
 mod breaks;
 mod case;
@@ -22,6 +23,7 @@ mod change;
 mod changing;
 mod console;
 mod elsewhere;
+mod hearing;
 #[path = "../common/known_flows.rs"]
 mod known_flows;
 mod lines;
@@ -35,7 +37,10 @@ mod program;
 mod script;
 mod stops;
 mod switched;
+#[path = "../common/console.rs"]
+mod terminal;
 mod traffic;
+mod unstopped;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -50,7 +55,9 @@ use case::{BACKENDS, LAYOUTS};
 const AT_ONCE: usize = 2;
 
 /// What is counted of traffic: by itself, so that nothing is lost.
-const TRAFFIC: [&str; 15] = [
+const TRAFFIC: [&str; 17] = [
+    "across",
+    "hearing",
     "elsewhere",
     "probing",
     "count juno",
