@@ -198,7 +198,7 @@ impl Step {
 
 impl Place {
     /// The named namespace.
-    pub fn netns(name: impl Into<String>) -> Self {
+    pub fn netns(name: impl AsRef<str>) -> Self {
         Self::Netns(NetnsName::new(name))
     }
 

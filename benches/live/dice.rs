@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use fipscope::net::{IfName, Mac, Neigh, NeighState, NetnsName, Route, Rule, RuleAction, Snapshot, TableId};
-use fipscope::plan::{Action, LinkSetting, Object, Place};
+use fipscope::net::netfilter::Backend;
+use fipscope::net::{
+    Addr, AddrFlags, IfName, Mac, Neigh, NeighState, NetnsName, Route, Rule, RuleAction, Snapshot, TableId,
+};
+use fipscope::plan::{Action, LinkSetting, Object, Place, TableEdit};
 
 pub struct Dice(u64);
 
@@ -30,19 +33,32 @@ impl Dice {
         let netns = snapshot.netns(name).unwrap();
         let rfp = netns.links().iter().find(|link| link.name.as_str().starts_with("rfp-")).unwrap();
         let rules: Vec<&Rule> = netns.rules().iter().filter(|rule| is_of_a_floating_ip(rule)).collect();
-        let object = match self.below(8) {
+        let place = Place::Netns(name.clone());
+        let object = match self.below(12) {
             0 => Object::Route(Route::unicast(TableId::MAIN, "10.253.0.0/16".parse().unwrap(), None, &rfp.name)),
             1 => Object::Neigh(neighbour(&rfp.name)),
             2 => {
                 let mtu = |mtu| Action::SetLink { dev: rfp.name.clone(), to: LinkSetting::Mtu(mtu), from: None };
-                return (Place::Netns(name.clone()), mtu(rfp.mtu - 10), mtu(rfp.mtu));
+                return (place, mtu(rfp.mtu - 10), mtu(rfp.mtu));
+            }
+            3 => Object::Addr(address(&rfp.name)),
+            4 => {
+                let key = format!("net.ipv4.conf.{}.proxy_arp", rfp.name);
+                let now = i64::from(rfp.ipv4.is_some_and(|conf| conf.proxy_arp));
+                let set = |to| Action::Sysctl { key: key.clone(), to, from: None };
+                return (place, set(1 - now), set(now));
+            }
+            5 | 6 => {
+                let edit = translation(self.below(250));
+                let back = edit.inverse();
+                return (place, Action::Netfilter(edit), Action::Netfilter(back));
             }
             _ => {
                 let rule = Object::Rule(rules[self.below(rules.len())].clone());
-                return (Place::Netns(name.clone()), Action::Delete(rule.clone()), Action::Add(rule));
+                return (place, Action::Delete(rule.clone()), Action::Add(rule));
             }
         };
-        (Place::Netns(name.clone()), Action::Add(object.clone()), Action::Delete(object))
+        (place, Action::Add(object.clone()), Action::Delete(object))
     }
 
     /// The route of a floating IP.
@@ -63,6 +79,18 @@ impl Dice {
 
 fn is_of_a_floating_ip(rule: &Rule) -> bool {
     rule.from.is_some() && rule.action == RuleAction::Lookup(TableId(16))
+}
+
+fn address(dev: &IfName) -> Addr {
+    let (address, flags) = ("10.254.0.1/32".parse().unwrap(), AddrFlags::default());
+    Addr { dev: dev.clone(), address, peer: None, broadcast: None, scope: 0, flags }
+}
+
+/// A rule of one more address.
+fn translation(number: usize) -> TableEdit {
+    let mut edit = TableEdit::new(Backend::Nft, "nat");
+    edit.append("neutron-l3-agent-float-snat", format!("-s 10.253.0.{number}/32 -j ACCEPT"));
+    edit
 }
 
 fn neighbour(dev: &IfName) -> Neigh {

@@ -5,7 +5,7 @@
 //! core, no growth.
 //!
 //! `cargo bench --bench live` measures all of it, `cargo bench --bench live --
-//! latency` one part. Churn lasts ten minutes where it is asked for by name, and
+//! latency` one part, `-- latency 100` by so many changes. Churn lasts ten minutes where it is asked for by name, and
 //! one where all is measured.
 
 #![allow(
@@ -42,7 +42,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const PARTS: [(&str, fn()); 4] = [("idle", idle), ("latency", latency), ("churn", churn), ("thousand", thousand)];
 const CHANGES: usize = 1000;
-/// Of one run; the best of these counts, as others work on the machine, too.
+/// They are told quarter by quarter, as others may work on the machine, too; all
+/// of them count.
 const RUNS: usize = 4;
 const IDLE: Duration = Duration::from_secs(60);
 const CHURN: Duration = Duration::from_secs(600);
@@ -93,34 +94,41 @@ fn latency() {
     let (mut console, lab) = stand(100, 10, true);
     let mut writer = Writer::new(lab.netns_dir());
     let mut dice = Dice::new(7);
-    let mut runs: Vec<Vec<Duration>> = Vec::new();
+    let mut all: Vec<Duration> = Vec::new();
     let load = Load::now();
     let at = |times: &[Duration], percent: usize| times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e3;
-    println!("from a change in the kernel to the screen, 100 x 10 with traffic, {CHANGES} changes (milliseconds)");
+    let print = |times: &[Duration]| {
+        let [half, most, nearly, longest] = [50, 90, 99, 100].map(|percent| at(times, percent));
+        println!("  p50 {half:.1}  p90 {most:.1}  p99 {nearly:.1}  max {longest:.1}");
+    };
+    let changes = env::args().find_map(|word| word.parse().ok()).unwrap_or(CHANGES);
+    println!("from a change in the kernel to the screen, 100 x 10 with traffic, {changes} changes (milliseconds)");
     for _ in 0..RUNS {
-        let mut times = Vec::with_capacity(CHANGES / RUNS);
-        for _ in 0..CHANGES / RUNS / 2 {
+        let mut times = Vec::with_capacity(changes / RUNS);
+        for _ in 0..changes / RUNS / 2 {
             let (place, there, back) = dice.change(&console.node().snapshot);
             for action in [there, back] {
                 sleep(dice.pause());
                 console.show_what_is_there();
-                writer.perform(&place, &action).unwrap_or_else(|cause| panic!("{action:?}: {cause}"));
+                // What it takes to make the change counts: rules are made by a program.
                 let began = Instant::now();
+                writer.perform(&place, &action).unwrap_or_else(|cause| panic!("{action:?}: {cause}"));
                 console.show_until_told(place.name());
                 times.push(began.elapsed());
                 stages.end(began);
             }
         }
+        all.extend(&times);
         times.sort();
-        let [half, most, nearly, all] = [50, 90, 99, 100].map(|percent| at(&times, percent));
-        println!("  p50 {half:.1}  p90 {most:.1}  p99 {nearly:.1}  max {all:.1}");
+        print(&times);
         stages.print();
-        runs.push(times);
     }
+    all.sort();
+    println!("  all of them:");
+    print(&all);
     println!("  {}", load.until_now());
     println!("  {:?}", console.state.watching.unwrap());
-    let best = runs.iter().map(|times| at(times, 99)).fold(f64::INFINITY, f64::min);
-    assert!(cfg!(debug_assertions) || best < 100.0, "99 of 100 are to take less than 100 ms");
+    assert!(cfg!(debug_assertions) || at(&all, 99) < 100.0, "99 of 100 are to take less than 100 ms");
 }
 
 fn churn() {

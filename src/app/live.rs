@@ -77,6 +77,11 @@ impl Live {
         message
     }
 
+    /// The same for a thread, which waits.
+    pub(super) fn wait(&mut self) -> Option<Msg> {
+        self.messages.blocking_recv()
+    }
+
     /// A message is there or on its way.
     pub(super) fn is_busy(&self) -> bool {
         self.expected || !self.messages.is_empty()

@@ -2,6 +2,7 @@
 //! or somebody interrupts.
 
 mod along;
+mod current;
 mod ears;
 mod file;
 mod listen;
@@ -28,16 +29,18 @@ use crate::netns::NetnsDir;
 use crate::neutron::{NamespaceKind, parse_namespace};
 use crate::path::Node;
 use crate::report::{self, Query, Selection};
-use crate::topology::{FloatingIp, Topology};
+use crate::topology::FloatingIp;
 use crate::traffic::{Filter, Interval, Memory, Meter, Traffic};
+use crate::tui::Node as Shown;
 
 use along::Along;
 pub(super) use along::place;
+use current::Current;
 pub(super) use ears::ears;
 use file::CaptureFile;
 use listen::{Clock, Ear, Ended};
 
-/// The node is read again at least so often, in whole intervals.
+/// Where nobody watches the node it is read again at least so often, in whole intervals.
 const FRESH: Duration = Duration::from_secs(10);
 /// Beyond the capture's own delay, before an interval counts as complete.
 const SLACK: Duration = Duration::from_millis(50);
@@ -47,8 +50,7 @@ const INTERRUPTED: i32 = 130;
 
 /// What was read of the node, and the one floating IP that is wanted.
 struct Reading {
-    snapshot: Snapshot,
-    topology: Topology,
+    node: Shown,
     only: Option<FloatingIp>,
 }
 
@@ -64,7 +66,7 @@ pub(super) fn traffic(asked: &TrafficArgs, settings: &Settings) -> Result<Exit, 
     let mut reading = Reading::first(asked, settings)?;
     let names = reading.namespaces();
     if names.is_empty() {
-        return Err(AppError::Silent { node: reading.topology.node });
+        return Err(AppError::Silent { node: reading.node.topology.node.clone() });
     }
     let capture = Capture::open(&NetnsDir::new(&settings.netns_dir), &names)?;
     for (name, why) in capture.deaf() {
@@ -74,22 +76,25 @@ pub(super) fn traffic(asked: &TrafficArgs, settings: &Settings) -> Result<Exit, 
     let filter = Filter::of(asked.filter.as_deref().unwrap_or_default());
     let mut along = Along { file, filter, only: reading.only.clone(), follow: None };
     let mut ear = Ear::open(capture, Clock::start(asked.interval, asked.duration, now()), over);
+    let current = Current::watch(settings)?;
     let mut traffic = Traffic::until(ear.clock.next_end(now()));
     let mut memory = Memory::default();
     loop {
-        let node = Node::of(&reading.snapshot, &reading.topology);
+        let (snapshot, topology) = (&reading.node.snapshot, &reading.node.topology);
+        let node = Node::of(snapshot, topology);
         let names = ear.capture.names();
-        let mut meter = Meter::new(&node, &reading.snapshot, &reading.topology, &names, &mut traffic, memory);
+        let mut meter = Meter::new(&node, snapshot, topology, &names, &mut traffic, memory);
+        let is_other = || current.is_other(&reading.node);
         let mut tell = |interval: Interval, along: &mut Along| {
             along.file.as_mut().map_or(Ok(()), CaptureFile::flush)?;
             let read = tell(interval, &reading, &along.filter, settings)?;
             Ok(if read { ControlFlow::Continue(()) } else { ControlFlow::Break(Ended::Done) })
         };
-        let ended = ear.listen(&mut meter, &mut traffic, &mut along, &reading.snapshot, &mut tell)?;
+        let ended = ear.listen(&mut meter, &mut traffic, &mut along, (snapshot, &is_other), &mut tell)?;
         memory = meter.into_memory();
         if let Ended::NodeChanged = ended {
             drop(node);
-            reading = reading.again(asked, settings)?;
+            reading = reading.again(&current, asked, settings)?;
             ear.follow(&reading.namespaces());
             if ear.capture.names() != names {
                 memory = Memory::default();
@@ -107,34 +112,34 @@ pub(super) fn traffic(asked: &TrafficArgs, settings: &Settings) -> Result<Exit, 
 
 impl Reading {
     fn first(asked: &TrafficArgs, settings: &Settings) -> Result<Self, AppError> {
-        let snapshot = source::snapshot(settings, false)?;
-        let topology = Topology::of(&snapshot);
+        let node = Shown::of(source::snapshot(settings, false)?);
         let only = match query(asked) {
-            Some(query) => Some(find(&topology, &query, "traffic --floating-ip ")?.clone()),
+            Some(query) => Some(find(&node.topology, &query, "traffic --floating-ip ")?.clone()),
             None => None,
         };
-        Ok(Self { snapshot, topology, only })
+        Ok(Self { node, only })
     }
 
     /// The node as it is now. A floating IP that is gone is waited for.
-    fn again(self, asked: &TrafficArgs, settings: &Settings) -> Result<Self, AppError> {
-        let only = self.only;
-        let snapshot = source::snapshot(settings, false)?;
-        let topology = Topology::of(&snapshot);
-        let found = query(asked).and_then(|query| match report::select(&topology, &query) {
+    fn again(self, current: &Current, asked: &TrafficArgs, settings: &Settings) -> Result<Self, AppError> {
+        let node = match current.node() {
+            Some(node) => node,
+            None => Shown::of(source::snapshot(settings, false)?),
+        };
+        let found = query(asked).and_then(|query| match report::select(&node.topology, &query) {
             Selection::One(fip) => Some(fip.clone()),
             _ => None,
         });
-        Ok(Self { only: found.or(only), snapshot, topology })
+        Ok(Self { only: found.or(self.only), node })
     }
 
     /// The namespaces to listen in: those of routers and external networks, or of
     /// one floating IP alone.
     fn namespaces(&self) -> Vec<NetnsName> {
         use NamespaceKind::{Fip, Router, Snat};
-        let agents = agents(&self.snapshot);
+        let agents = agents(&self.node.snapshot);
         let Some(fip) = &self.only else { return agents };
-        let router = self.topology.router(&fip.router);
+        let router = self.node.topology.router(&fip.router);
         let network = fip.external_network.as_deref().or_else(|| router?.external_network.as_deref());
         let of_fip = |name: &NetnsName| match parse_namespace(name) {
             Some((Router | Snat, id)) => id == fip.router,
@@ -163,12 +168,11 @@ fn tell(mut interval: Interval, reading: &Reading, filter: &Filter, settings: &S
         interval.floating_ips.retain(|fip| listen::is_of(&fip.id, only));
         interval.flows.retain(|flow| flow.floating_ip.as_ref().is_some_and(|fip| listen::is_of(fip, only)));
     }
-    translate::translate(&mut interval, &NetnsDir::new(&settings.netns_dir), &reading.topology);
+    translate::translate(&mut interval, &NetnsDir::new(&settings.netns_dir), &reading.node.topology);
     interval.narrow(filter);
-    let snapshot = &reading.snapshot;
     stream(&match settings.format {
         Format::Text => report::text::traffic(&interval, style(settings)),
-        Format::Json => report::json::traffic(&snapshot.node, &interval),
+        Format::Json => report::json::traffic(&reading.node.snapshot.node, &interval),
     })
 }
 

@@ -109,7 +109,7 @@ const CAUSES: &[Cause] = &[
     Cause { code: 411, within: Object, explains: &[404] },
     Cause { code: 412, within: FloatingIp, explains: &[405, 502, 503] },
     Cause { code: 503, within: FloatingIp, explains: &[607] },
-    Cause { code: 804, within: FloatingIp, explains: &[607] },
+    Cause { code: 804, within: FloatingIp, explains: &[607, 806] },
     Cause { code: 803, within: Router, explains: &[307] },
     Cause { code: 205, within: Router, explains: &[902] },
     Cause { code: 205, within: Router, explains: &[212] },

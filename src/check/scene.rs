@@ -169,7 +169,8 @@ impl<'a, 's> Scene<'a, 's> {
     }
 
     /// The links that are not as they should be or could not be judged, of that
-    /// name on the way of that direction, with their floating IPs.
+    /// name on the way of that direction, with their floating IPs. What only
+    /// advises and could not be judged leaves a chain whole, and is not among them.
     pub(super) fn amiss(
         &self,
         direction: Direction,

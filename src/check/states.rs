@@ -54,7 +54,7 @@ impl Standing<'_> {
         if !is_bad || self.findings.iter().any(|finding| finding.is_fault()) {
             return None;
         }
-        let amiss = || fip.outbound.iter().chain(&fip.inbound).filter(is_faulty);
+        let amiss = || fip.outbound.iter().chain(&fip.inbound).filter(|link| is_faulty(link));
         let link = amiss().find(|link| !link.advisory).or_else(|| amiss().next());
         Some(Nameless { floating_ip: fip, state: self.state, link })
     }
@@ -190,7 +190,7 @@ fn names(key: &str, device: &str) -> bool {
     key.split([' ', '.', '/', ',']).any(|word| word == device)
 }
 
-fn is_faulty(link: &&ChainLink) -> bool {
+fn is_faulty(link: &ChainLink) -> bool {
     matches!(link.state, LinkState::Missing | LinkState::Wrong)
 }
 
@@ -204,7 +204,7 @@ fn chain(fip: &FloatingIp, findings: &[&Finding]) -> FipState {
                 && finding.namespace.as_ref() == Some(&link.namespace)
         })
     };
-    let mut faulty = fip.outbound.iter().chain(&fip.inbound).filter(is_faulty);
+    let mut faulty = fip.outbound.iter().chain(&fip.inbound).filter(|link| is_faulty(link));
     match fip.state {
         FipState::Degraded if faulty.all(is_judged) => FipState::Ok,
         state => state,

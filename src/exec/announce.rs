@@ -4,8 +4,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::thread;
 
+use nix::ifaddrs::getifaddrs;
+
 use crate::kernel::ask_routes;
-use crate::net::{NetnsName, RouteAnswer, RouteQuestion};
+use crate::net::{IfName, NetnsName, RouteAnswer, RouteQuestion};
+use crate::netns::{NetnsDir, enter};
 use crate::neutron::DeviceKind;
 use crate::plan::journal::{Outcome, Past, Round, StepState};
 use crate::plan::{Action, AnnounceBy};
@@ -44,7 +47,7 @@ pub fn announce_again(past: &Past, site: &Site, told: &mut dyn FnMut(Round)) -> 
         thread::sleep(pause);
         for what in again.iter().filter(|what| number <= what.rounds) {
             let address = what.address;
-            if !leads_here(site, &what.namespace, address) {
+            if !leads_here(site, what) {
                 return Err(AnnounceError::Gone(address));
             }
             announce_once(&site.netns_dir, what).map_err(|source| AnnounceError::Send { address, source })?;
@@ -68,17 +71,32 @@ fn repeated(past: &Past) -> Vec<Announcement> {
     announced.collect()
 }
 
-/// The fip namespace still sends the address to a router of this node.
-fn leads_here(site: &Site, namespace: &NetnsName, address: Ipv4Addr) -> bool {
+/// The namespace still sends the address to a router of this node, or has it
+/// itself on the device that it is announced on (`qg`), as keepalived and the
+/// agent move such addresses between nodes.
+fn leads_here(site: &Site, what: &Announcement) -> bool {
     let question = RouteQuestion {
-        namespace: Some(namespace.clone()),
+        namespace: Some(what.namespace.clone()),
         src: None,
-        dst: IpAddr::V4(address),
+        dst: IpAddr::V4(what.address),
         iif: None,
         mark: 0,
         tos: 0,
     };
     let answer = ask_routes(&site.netns_dir, &[question]).into_iter().next();
-    let Some(Ok(RouteAnswer::Found(found))) = answer else { return false };
-    found.dev.is_some_and(|dev| DeviceKind::FipToRouter.is(&dev))
+    let to_router = match answer {
+        Some(Ok(RouteAnswer::Found(found))) => found.dev.is_some_and(|dev| DeviceKind::FipToRouter.is(&dev)),
+        _ => false,
+    };
+    to_router || stands_on(&site.netns_dir, &what.namespace, &what.device, what.address)
+}
+
+/// Whether an address stands on a device; not where that cannot be read.
+pub(super) fn stands_on(dir: &NetnsDir, namespace: &NetnsName, device: &IfName, address: Ipv4Addr) -> bool {
+    let has = || {
+        let all = getifaddrs().into_iter().flatten().filter(|one| one.interface_name == device.as_str());
+        let mut addresses = all.filter_map(|one| one.address?.as_sockaddr_in().map(|found| found.ip()));
+        addresses.any(|found| found == address)
+    };
+    dir.open(namespace).and_then(|ns| enter(&ns, has)).unwrap_or_default()
 }

@@ -161,10 +161,11 @@ impl Watcher {
         Ok(watcher)
     }
 
-    /// Ends the slow round: what the kernel does not announce stays as it was.
+    /// Ends the slow round: what the kernel does not announce stays as it was. The
+    /// agent's files are still read where they are heard to change.
     #[must_use]
     pub fn without_slow_round(mut self) -> Self {
-        self.poller.pause();
+        self.poller.end_round();
         self
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// Makes text from outside safe for a terminal: control characters (escape
 /// sequences among them), bidirectional overrides and zero-width characters
@@ -30,17 +31,19 @@ pub fn printable(text: &str, limit: usize) -> String {
     out
 }
 
+// Names stand in every object that a node is made of: those of devices fit into the
+// value itself, those of namespaces are shared by their copies.
 macro_rules! text_name {
     ($(#[$doc:meta])* $name:ident, $limit:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Takes the name as it is; it is untrusted until it is displayed.
-            pub fn new(name: impl Into<String>) -> Self {
-                Self(name.into())
+            pub fn new(name: impl AsRef<str>) -> Self {
+                Self(SmolStr::new(name))
             }
 
             /// The raw name, as the kernel or the file system has it.

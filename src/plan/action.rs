@@ -243,7 +243,7 @@ impl Action {
 
 impl VethEnd {
     /// An end with that name; the rest is the kernel's choice.
-    pub fn named(name: impl Into<String>) -> Self {
+    pub fn named(name: impl AsRef<str>) -> Self {
         Self { name: IfName::new(name), mac: None, mtu: None }
     }
 

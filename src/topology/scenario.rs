@@ -77,8 +77,16 @@ impl Scenario {
     /// floating IP: 20.0.0.9 as 192.168.1.9.
     #[must_use]
     pub fn with_centralized(mut self) -> Self {
-        centralized::add_snat(&mut self.snapshot);
+        centralized::add_snat(&mut self.snapshot, None);
         self
+    }
+
+    /// The article's node in the layout of Pike with a highly available router:
+    /// its snat namespace runs VRRP, and is the primary or a standby.
+    pub fn distributed_ha(primary: bool) -> Self {
+        let mut node = Self::article(Layout::Pike);
+        centralized::add_snat(&mut node.snapshot, Some(primary));
+        node
     }
 
     /// A legacy router with 10.0.0.4 as 192.168.1.3; with VRRP, primary or not.

@@ -35,8 +35,11 @@ struct Asked<'a> {
     proto: Option<u8>,
     ends: [Option<Endpoint>; 3],
     fip: Option<&'a FipId>,
+    /// Whether it goes these ways ([`WAYS`]).
     ways: [bool; 2],
 }
+
+const WAYS: [Direction; 2] = [Direction::Outbound, Direction::Inbound];
 
 impl Filter {
     /// The filter that was typed.
@@ -51,14 +54,15 @@ impl Filter {
 
     /// Whether a flow is wanted.
     pub fn wants_flow(&self, flow: &FlowTraffic) -> bool {
-        let way = flow.way();
+        // Between instances a flow leaves the one, and comes to the other.
+        let both = flow.class == Class::EastWest;
         self.holds(&Asked {
             class: Some(flow.class),
             detail: flow.detail,
             proto: Some(flow.proto),
             ends: [Some(flow.source), Some(flow.destination), flow.translated],
             fip: flow.floating_ip.as_ref(),
-            ways: [Direction::Outbound, Direction::Inbound].map(|wanted| way == Some(wanted)),
+            ways: WAYS.map(|wanted| both || flow.direction == wanted),
         })
     }
 
@@ -77,14 +81,13 @@ impl Filter {
 
     /// Whether a packet is wanted.
     pub fn wants_packet(&self, seen: &Sighting<'_>) -> bool {
-        let way = seen.floating_ip.map(|(_, way, _)| way);
         self.holds(&Asked {
             class: Some(seen.class),
             detail: seen.detail,
             proto: Some(seen.packet.proto),
             ends: [Some(seen.packet.source()), Some(seen.packet.destination()), None],
             fip: seen.floating_ip.map(|(fip, ..)| fip),
-            ways: [Direction::Outbound, Direction::Inbound].map(|wanted| way == Some(wanted)),
+            ways: WAYS.map(|wanted| seen.direction == wanted),
         })
     }
 

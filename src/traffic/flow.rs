@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::count::Count;
 use crate::path::{Class, Detail, Endpoint};
+use crate::topology::Direction;
 
 /// Flows that are told apart in an interval. Beyond, those with the fewest
 /// packets are forgotten; how many packets they had is not.
@@ -24,6 +25,8 @@ pub(super) struct FlowTable {
 pub(super) struct FlowKey {
     /// The router's number; by it, equal addresses of tenants differ.
     pub(super) router: usize,
+    /// Another one where the node has changed meanwhile: then it is another flow.
+    pub(super) class: Class,
     pub(super) proto: u8,
     pub(super) source: Endpoint,
     pub(super) destination: Endpoint,
@@ -34,6 +37,8 @@ pub(super) struct FlowKey {
 pub(super) struct Flow {
     pub(super) class: Class,
     pub(super) detail: Option<Detail>,
+    /// Which way it goes.
+    pub(super) direction: Direction,
     /// The floating IP's number.
     pub(super) fip: Option<usize>,
     pub(super) translated: Option<Endpoint>,
@@ -109,12 +114,18 @@ mod tests {
     #[test]
     fn the_table_is_bounded_and_keeps_the_large_ones() {
         let mut table = FlowTable::default();
-        let flow =
-            || Flow { class: Class::Fip, detail: None, fip: None, translated: None, lanes: [Count::default(); 3] };
+        let flow = || Flow {
+            class: Class::Fip,
+            detail: None,
+            direction: Direction::Outbound,
+            fip: None,
+            translated: None,
+            lanes: [Count::default(); 3],
+        };
         let end = |number: u32| Endpoint { address: number.into(), port: Some(1) };
         let one = Count { packets: 1, bytes: 60 };
         for number in 0..100_000_u32 {
-            let key = FlowKey { router: 0, proto: 17, source: end(number), destination: end(1) };
+            let key = FlowKey { router: 0, class: Class::Fip, proto: 17, source: end(number), destination: end(1) };
             // Where a flow stood may be another's place by now.
             let mut place = number % 5;
             table.flow(&mut place, key, flow).lanes[0] += one;

@@ -63,6 +63,9 @@ pub struct FlowTraffic {
     pub class: Class,
     /// A finer point of the class.
     pub detail: Option<Detail>,
+    /// Which way it goes: out comes from an instance, in comes from the outside or goes to an
+    /// instance from the node itself. Between instances it is the way out of the one.
+    pub direction: Direction,
     /// Protocol number (IANA).
     pub proto: u8,
     /// Where it comes from, as it came in.
@@ -111,13 +114,6 @@ impl FipTraffic {
 }
 
 impl FlowTraffic {
-    /// Which way it goes, where it is a floating IP's.
-    pub fn way(&self) -> Option<Direction> {
-        let id = self.floating_ip.as_ref()?;
-        let inbound = self.destination.address == id.floating_ip;
-        Some(if inbound { Direction::Inbound } else { Direction::Outbound })
-    }
-
     /// Tells how a tracked connection that it belongs to translates it, where that
     /// does.
     pub fn join(&mut self, entry: &ConntrackEntry) {
@@ -217,6 +213,7 @@ impl Traffic {
         FlowTraffic {
             class: flow.class,
             detail: flow.detail,
+            direction: flow.direction,
             proto: key.proto,
             source: key.source,
             destination: key.destination,

@@ -45,6 +45,8 @@ pub struct Sighting<'a> {
     pub class: Class,
     /// A finer point of the class.
     pub detail: Option<Detail>,
+    /// Which way it goes here: out comes from an instance, in goes to one.
+    pub direction: Direction,
     /// The floating IP that it belongs to, with its direction and this hop.
     pub floating_ip: Option<(&'a FipId, Direction, Hop)>,
     /// How much it is: segments, where the kernel merged several.
@@ -111,6 +113,7 @@ impl<'n, 's> Meter<'n, 's> {
             packet: heard.packet,
             class: verdict.class,
             detail: verdict.detail,
+            direction: verdict.direction,
             floating_ip,
             count: heard.count,
         })

@@ -17,6 +17,8 @@ pub(super) struct Verdict {
     pub(super) class: Class,
     pub(super) detail: Option<Detail>,
     pub(super) passing: Option<Passing>,
+    /// Which way it goes here: out comes from an instance, in goes to one.
+    pub(super) direction: Direction,
     /// It rightly goes no further than this hop.
     pub(super) ends: bool,
     /// It did not come by the hop before.
@@ -66,6 +68,7 @@ impl Verdict {
             class: seen.class,
             detail,
             passing,
+            direction: seen.direction(),
             ends,
             begins,
             lane: seen.lane(),
@@ -79,13 +82,20 @@ impl Verdict {
     /// The flow of such a packet.
     pub(super) fn key(&self, packet: &Packet) -> FlowKey {
         let (source, destination) = (packet.source(), packet.destination());
-        FlowKey { router: self.router, proto: packet.proto, source, destination }
+        FlowKey { router: self.router, class: self.class, proto: packet.proto, source, destination }
     }
 
     /// What is known of that flow before anything was counted.
     pub(super) fn flow(&self) -> Flow {
         let fip = self.passing.map(|(fip, ..)| fip);
-        Flow { class: self.class, detail: self.detail, fip, translated: self.translated, lanes: Default::default() }
+        Flow {
+            class: self.class,
+            detail: self.detail,
+            direction: self.direction,
+            fip,
+            translated: self.translated,
+            lanes: Default::default(),
+        }
     }
 }
 
@@ -172,6 +182,25 @@ impl Seen<'_> {
         };
         let fip = *fip?;
         Hop::chain(self.fips[fip].kind).contains(&hop).then_some((fip, direction, hop))
+    }
+
+    /// From an instance's subnet, and out of the same port again.
+    fn is_passed_on(&self) -> bool {
+        let source = self.packet().src;
+        self.is_in_subnet(source) && !self.is_own(source)
+    }
+
+    /// Which way it goes, by the device and the heading: towards the outside is out,
+    /// towards the instances is in.
+    fn direction(&self) -> Direction {
+        use DeviceKind::{FipToRouter, Internal, Snat};
+        let leaves = match self.spot.kind {
+            // On its way to the snat namespace it leaves by the port through which it came.
+            Internal => self.heading == Heading::In || self.is_passed_on(),
+            Snat | FipToRouter => self.heading == Heading::In,
+            _ => self.heading == Heading::Out,
+        };
+        if leaves { Direction::Outbound } else { Direction::Inbound }
     }
 
     /// Whether the packet rightly goes no further than this hop, and whether it

@@ -1,7 +1,7 @@
 //! Namespaces and the agent.
 
-use fipscope::check::{Finding, Severity};
-use fipscope::net::{Agent, Observed, OvsPort, PathOrigin, Peer, Snapshot, TableId};
+use fipscope::check::{Confidence, Finding, Severity};
+use fipscope::net::{Agent, Netns, Observed, Ovs, OvsPort, PathOrigin, Peer, Snapshot, TableId};
 use fipscope::neutron::Layout;
 use fipscope::topology::ObjectKind;
 use fipscope::topology::scenario::{FIP, FPR, NETWORK, QROUTER, ROUTER, Scenario};
@@ -89,6 +89,37 @@ fn a_line_of_the_file_alone_is_no_router() {
     let Observed::Seen(file) = &mut snapshot.host.link_local_file else { panic!("no file") };
     file.lines.push("00000000-012c-41d6-a36e-f2f09cb8ea62,169.254.100.2/31".to_owned());
     assert_eq!(of(&snapshot, 102), []);
+}
+
+/// A port `qr-…` of Open vSwitch whose device is nowhere, and a line of the file:
+/// both together tell of a router, where no rule does.
+#[test]
+fn a_port_that_was_left_behind_tells_whose_line_it_is() {
+    for layout in [Layout::Juno, Layout::Newton] {
+        let mut snapshot = without_router(Scenario::article(layout).snapshot);
+        assert_eq!(of(&snapshot, 102), [], "{layout:?}: a line alone");
+        let port = |name: &str| OvsPort { name: name.to_owned(), bridge: "br-int".to_owned(), ..OvsPort::default() };
+        let ports = vec![port("qr-c2e43983-5c"), port("tapc2e43983-5c")];
+        snapshot.host.ovs = Observed::Seen(Ovs { ports, ..Ovs::default() });
+        assert_eq!(of(&snapshot, 102), [], "{layout:?}: its device may be the host's");
+        let own = Netns { links: Observed::Seen(Vec::new()), ..Netns::default() };
+        snapshot.host.netns = Observed::Seen(own.into());
+        let found = of(&snapshot, 102);
+        assert_eq!(found.iter().map(words).collect::<Vec<_>>(), [(102, QROUTER.to_owned(), QROUTER.to_owned())]);
+        assert_eq!((found[0].router.as_deref(), found[0].external_network.as_deref()), (Some(ROUTER), None));
+        assert_eq!(found[0].confidence, Confidence::Inferred);
+        assert_eq!(found[0].expected.as_deref(), Some(format!("namespace {QROUTER}").as_str()));
+        let message = &found[0].message;
+        assert!(message.contains("a line of fip-linklocal-networks (") && message.contains("port qr-c2e43983-5c of"));
+        assert!(!message.contains("tapc2e43983-5c") && !message.contains("a rule for"), "{message}");
+
+        // Its device may be where nobody could look.
+        let blind = Scenario { snapshot: snapshot.clone() }.unreadable(FIP).snapshot;
+        assert_eq!(of(&blind, 102), [], "{layout:?}");
+        let Observed::Seen(file) = &mut snapshot.host.link_local_file else { panic!("no file") };
+        file.lines.clear();
+        assert_eq!(of(&snapshot, 102), [], "{layout:?}: a port alone is nobody's");
+    }
 }
 
 #[test]

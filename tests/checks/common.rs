@@ -34,6 +34,8 @@ pub(super) fn healthy() -> Vec<(&'static str, Snapshot)> {
         ("newton", of(Scenario::article(Layout::Newton))),
         ("pike", of(pike())),
         ("centralized", of(pike().with_centralized())),
+        ("distributed, highly available, primary", of(Scenario::distributed_ha(true))),
+        ("distributed, highly available, standby", of(Scenario::distributed_ha(false))),
         ("second router", of(pike().with_second_router(Layout::Pike))),
         ("second network", of(pike().with_second_network(Layout::Pike))),
         ("legacy", of(Scenario::legacy(None))),

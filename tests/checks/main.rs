@@ -18,6 +18,7 @@ mod common;
 mod faults;
 mod files;
 mod fip;
+mod guards;
 mod heals;
 mod kept;
 #[path = "../common/law.rs"]
@@ -30,7 +31,10 @@ mod pages;
 mod pair;
 mod policy;
 mod real;
+#[path = "../common/real_findings.rs"]
+mod real_findings;
 mod registry;
+mod releases;
 mod remove;
 mod repairs;
 mod snat;

@@ -4,17 +4,17 @@
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
-use fipscope::check::Finding;
+use fipscope::check::{Finding, checks};
 use fipscope::net::{Observed, Qdisc, Snapshot};
 use fipscope::neutron::Layout;
 use fipscope::plan::{repair, simulate};
 use fipscope::topology::scenario::{RouterSpec, Scenario, Subnet};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 use super::common::{fixture, judge, root_findings};
-use super::faults::{FAULTS, Fault, Reach, Site};
+use super::faults::{FAULTS, Fault, LEFT_OUT, Reach, Site};
 use super::law;
 
 /// Where the draws begin; a failure names its own. `FIPSCOPE_SEEDS=0..100` draws
@@ -37,9 +37,10 @@ fn benches() -> Vec<Bench> {
         let node = (0..4).fold(Scenario::empty(), |node, number| node.with_router(&two_subnets(layout, number)));
         (format!("made up, {}", layout.word()), node.snapshot)
     });
+    let primary = ("made up, highly available".to_owned(), Scenario::distributed_ha(true).snapshot);
     let real = ["S2", "S3", "S5", "S6"].map(|name| (name.to_owned(), fixture(name)));
     let bench = |(name, healthy)| Bench { name, healthy: with_queues(healthy), alone: RefCell::default() };
-    made.into_iter().chain(real).map(bench).collect()
+    made.into_iter().chain([primary]).chain(real).map(bench).collect()
 }
 
 /// Devices that are on have what the kernel puts at their root.
@@ -72,18 +73,30 @@ type Drawn = (usize, usize);
 
 #[test]
 fn each_fault_alone_is_found_and_mended() {
-    let mut wrong = Vec::new();
+    let (mut wrong, mut tried) = (Vec::new(), BTreeSet::new());
     for bench in benches() {
         let sites = Site::all(&bench.healthy);
         for (fault, broken) in FAULTS.iter().enumerate() {
             let at = (0..sites.len()).find(|site| (broken.make)(&sites[*site]).is_some());
-            let found = at.map(|site| bench.check(&[(fault, site)], &sites));
-            if let Some(Err(why)) = found {
+            let Some(site) = at else { continue };
+            tried.insert(broken.code);
+            if let Err(why) = bench.check(&[(fault, site)], &sites) {
                 wrong.push(format!("{}: {why}", bench.name));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let all: BTreeSet<u16> = FAULTS.iter().map(|fault| fault.code).collect();
+    assert_eq!(tried, all, "a fault that fits no node is tried nowhere");
+}
+
+#[test]
+fn every_code_that_a_snapshot_decides_is_put_on_a_node_or_left_out_for_a_reason() {
+    let read: Vec<u16> = checks().filter(|check| check.decided_by.is_read()).map(|check| check.code.0).collect();
+    let mut known: Vec<u16> =
+        FAULTS.iter().map(|fault| fault.code).chain(LEFT_OUT.iter().map(|(code, _)| *code)).collect();
+    known.sort_unstable();
+    assert_eq!(known, read);
 }
 
 #[test]
@@ -105,10 +118,12 @@ fn seeds() -> Vec<u32> {
     range.map_or_else(|| SEEDS.to_vec(), Iterator::collect)
 }
 
-/// Draws that often from each seed, for each node.
+/// Draws that often from each seed, for each node. Where there are floating IPs
+/// enough for so many faults, so many are put there each time.
 fn told_apart(most: usize, draws: u32) {
     for bench in benches() {
         let sites = Site::all(&bench.healthy);
+        let counts = RefCell::new(Vec::new());
         for seed in seeds() {
             let mut bytes = [0; 32];
             bytes[..4].copy_from_slice(&seed.to_le_bytes());
@@ -116,25 +131,41 @@ fn told_apart(most: usize, draws: u32) {
             let config =
                 Config { cases: draws / 4, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
             let mut runner = TestRunner::new_with_rng(config, rng);
-            let strategy = vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), most * 2);
+            let strategy = vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), most * 12);
             let outcome = runner.run(&strategy, |drawn| {
                 let wanted = drawn.iter().map(|(fault, site)| (fault.index(FAULTS.len()), site.index(sites.len())));
                 let faults = compatible(wanted, &sites, most);
+                counts.borrow_mut().push(faults.len());
                 bench.check(&faults, &sites).map_err(TestCaseError::fail)
             });
-            if let Err(error) = outcome {
-                panic!("{}, {most} faults, seed {seed}: {error}", bench.name);
+            match outcome {
+                Ok(()) => {}
+                // The drawn numbers say nothing.
+                Err(TestError::Fail(why, _)) => panic!("{}, {most} faults, seed {seed}: {why}", bench.name),
+                Err(error) => panic!("{}: {error}", bench.name),
             }
         }
+        let (counts, name) = (counts.into_inner(), &bench.name);
+        let total = counts.len();
+        let enough = counts.iter().filter(|count| **count == most).count();
+        println!("{name}: {most} faults at once {enough} times of {total}, at least {:?}", counts.iter().min());
+        assert!(total > 0 && (enough == total || sites.len() < 2 * most), "{name}: {counts:?}");
+        assert!(enough > 0 || sites.len() < most, "{name}: {counts:?}");
     }
 }
 
 /// Those of the drawn faults that can stand beside each other, so many at most.
+/// Half of the routers, at most, are broken as a whole: the others have room.
 fn compatible(drawn: impl Iterator<Item = Drawn>, sites: &[Site<'_>], most: usize) -> Vec<Drawn> {
+    let routers: BTreeSet<&str> = sites.iter().map(|site| site.router.as_str()).collect();
     let mut taken: Vec<Drawn> = Vec::new();
     for (fault, site) in drawn {
+        let is_whole = |fault: usize| FAULTS[fault].reach == Reach::WholeRouter;
+        let broken = taken.iter().filter(|(other, _)| is_whole(*other)).count();
         let clashes = taken.iter().any(|(other, at)| clash(&FAULTS[fault], &sites[site], &FAULTS[*other], &sites[*at]));
-        if taken.len() < most && !clashes && (FAULTS[fault].make)(&sites[site]).is_some() {
+        // Beside one that takes the whole network along, nothing else is to be seen.
+        let alone = FAULTS[fault].reach == Reach::WholeNetwork || is_whole(fault) && broken * 2 >= routers.len();
+        if taken.len() < most && !clashes && !alone && (FAULTS[fault].make)(&sites[site]).is_some() {
             taken.push((fault, site));
         }
     }
@@ -190,7 +221,10 @@ impl Bench {
         for drawn in faults {
             let alone = self.alone(*drawn, sites);
             let code = format!("DVR{}@", FAULTS[drawn.0].code);
-            if !alone.iter().any(|id| id.starts_with(&code)) || alone.difference(&before).count() > 1 {
+            let new: Vec<&String> = alone.difference(&before).collect();
+            // What takes several along is found at each of them.
+            let most = if FAULTS[drawn.0].reach.is_whole() { usize::MAX } else { 1 };
+            if new.is_empty() || new.len() > most || !new.iter().all(|id| id.starts_with(&code)) {
                 return Err(format!("{words:?}: alone, {code} is found as {alone:#?}"));
             }
             wanted.extend(alone);

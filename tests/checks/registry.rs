@@ -11,6 +11,33 @@ use super::common::{FIXTURES, edit, fixture, healthy, judge};
 /// How many codes the catalogue has in each family.
 const FAMILIES: [u16; 9] = [9, 12, 13, 15, 13, 16, 10, 10, 13];
 
+/// The codes that what is read of the node decides.
+#[rustfmt::skip]
+const READ: [u16; 83] = [
+    101, 102, 103, 104, 106, 107, 108, 109,
+    201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212,
+    301, 302, 303, 304, 305, 306, 307, 308, 309, 310, 311, 312, 313,
+    401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415,
+    501, 502, 503, 504, 505, 506, 507, 508, 509, 510, 511, 512, 513,
+    601, 602, 603, 604, 613, 616,
+    701, 703, 707, 710,
+    803, 804, 805, 806, 807, 809,
+    901, 902, 903, 904, 910, 911,
+];
+
+/// Those that an answer on the wire decides.
+const WIRE: [u16; 5] = [606, 607, 610, 702, 801];
+
+/// Those that take OpenFlow tables, the Neutron API or another node.
+#[rustfmt::skip]
+const ELSEWHERE: [u16; 23] = [
+    105,
+    605, 608, 609, 611, 612, 614, 615,
+    704, 705, 706, 708, 709,
+    802, 808, 810,
+    905, 906, 907, 908, 909, 912, 913,
+];
+
 const HEADINGS: [&str; 6] = [
     "## What it checks",
     "## Why it breaks traffic",
@@ -34,6 +61,14 @@ fn codes_are_those_of_the_catalogue() {
         assert_eq!(check(one.code).unwrap().code, one.code);
     }
     assert!(check(Code(999)).is_none());
+}
+
+#[test]
+fn every_code_is_there_and_decided_by_what_can_decide_it() {
+    for (word, wanted) in [("snapshot", &READ[..]), ("wire", &WIRE), ("elsewhere", &ELSEWHERE)] {
+        let of: Vec<u16> = checks().filter(|one| one.decided_by.word() == word).map(|one| one.code.0).collect();
+        assert_eq!(of, wanted, "{word}");
+    }
 }
 
 #[test]

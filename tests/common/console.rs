@@ -28,15 +28,28 @@ impl Console {
 
     /// Starts it with a folder for what it remembers.
     pub(crate) fn start_with(args: &[&str], rows: u16, cols: u16, state_home: Option<&Path>) -> Self {
-        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_fipscope"));
         command.args(args);
-        command.env("TERM", "xterm-256color");
-        command.env("LANG", "C.UTF-8");
         if let Some(folder) = state_home {
             command.env("XDG_STATE_HOME", folder);
         }
+        Self::spawn(command, rows, cols)
+    }
+
+    /// Starts it in a folder, in which it also keeps what it remembers.
+    pub(crate) fn start_in(folder: &Path, args: &[&str], rows: u16, cols: u16) -> Self {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_fipscope"));
+        command.args(args);
+        command.cwd(folder);
+        command.env("XDG_STATE_HOME", folder);
+        Self::spawn(command, rows, cols)
+    }
+
+    fn spawn(mut command: CommandBuilder, rows: u16, cols: u16) -> Self {
+        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        command.env("TERM", "xterm-256color");
+        command.env("LANG", "C.UTF-8");
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(size_of(rows), size_of(cols), 0)));

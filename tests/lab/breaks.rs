@@ -1,7 +1,9 @@
 //! Links of a floating IP's chain, broken one by one.
 
+use fipscope::lab::LabOptions;
+use fipscope::lab::faults::named;
 use fipscope::net::netfilter::Backend;
-use fipscope::net::{NetnsName, Snapshot};
+use fipscope::net::{IfName, NetnsName, Snapshot};
 use fipscope::neutron::Layout;
 use fipscope::topology::Topology;
 
@@ -95,6 +97,44 @@ pub(crate) const BREAKS: &[Break] = &[
         Some("rfp"),
     ),
     (
+        "no jump to the agent's chains on the way out",
+        "ip netns exec {R} {IPT} -w 5 -t nat -D POSTROUTING -j neutron-postrouting-bottom",
+        "ip netns exec {R} {IPT} -w 5 -t nat -A POSTROUTING -j neutron-postrouting-bottom",
+        Some("qr"),
+        None,
+    ),
+    (
+        "no jump to the agent's chains on the way in",
+        "ip netns exec {R} {IPT} -w 5 -t nat -D PREROUTING -j {C}-PREROUTING",
+        "ip netns exec {R} {IPT} -w 5 -t nat -A PREROUTING -j {C}-PREROUTING",
+        None,
+        Some("rfp"),
+    ),
+    // What the instance sends never comes in.
+    (
+        "the router's port on the subnet is down",
+        "ip -n {R} link set {QR} down",
+        "ip -n {R} link set {QR} up ; ip -n {R} neigh replace 10.0.0.4 lladdr {VM_MAC} dev {QR} nud permanent",
+        None,
+        Some("rfp"),
+    ),
+    (
+        "the fip namespace's end of the pair is down",
+        "ip -n {F} link set {FPR} down",
+        "ip -n {F} link set {FPR} up ; ip -n {F} neigh replace {EVEN} lladdr {RFP_MAC} dev {FPR} nud permanent ; \
+         ip -n {F} route add 192.168.1.3 via {EVEN} dev {FPR}",
+        Some("qr"),
+        Some("fg"),
+    ),
+    // What comes from outside never comes in.
+    (
+        "the agent gateway port is down",
+        "ip -n {F} link set {FG} down",
+        "ip -n {F} link set {FG} up ; ip -n {F} route add default via 192.168.1.1 dev {FG} table {TABLE}",
+        Some("fpr"),
+        None,
+    ),
+    (
         "the instance is off",
         "ip -n vm-10.0.0.4 link set eth0 down",
         "ip -n vm-10.0.0.4 link set eth0 up ; ip -n vm-10.0.0.4 route add default via 10.0.0.1",
@@ -150,6 +190,36 @@ pub(crate) const CENTRALIZED: &[Break] = &[
         Some("qg"),
     ),
     (
+        "no jump to the agent's chains on the way out",
+        "ip netns exec {S} {IPT} -w 5 -t nat -D POSTROUTING -j neutron-postrouting-bottom",
+        "ip netns exec {S} {IPT} -w 5 -t nat -A POSTROUTING -j neutron-postrouting-bottom",
+        Some("sg"),
+        None,
+    ),
+    (
+        "no jump to the agent's chains on the way in",
+        "ip netns exec {S} {IPT} -w 5 -t nat -D PREROUTING -j {C}-PREROUTING",
+        "ip netns exec {S} {IPT} -w 5 -t nat -A PREROUTING -j {C}-PREROUTING",
+        None,
+        Some("qg"),
+    ),
+    // What the instance sends never comes in.
+    (
+        "the snat namespace's port on the subnet is down",
+        "ip -n {S} link set {SG20} down",
+        "ip -n {S} link set {SG20} up",
+        None,
+        Some("qg"),
+    ),
+    // What comes from outside never comes in.
+    (
+        "the router's gateway port is down",
+        "ip -n {S} link set {QG} down",
+        "ip -n {S} link set {QG} up ; ip -n {S} route add default via 192.168.1.1 dev {QG}",
+        Some("sg"),
+        None,
+    ),
+    (
         "the instance is off",
         "ip -n vm-20.0.0.4 link set eth0 down",
         "ip -n vm-20.0.0.4 link set eth0 up ; ip -n vm-20.0.0.4 route add default via 20.0.0.1",
@@ -171,7 +241,7 @@ pub(crate) fn names(snapshot: &Snapshot, layout: Layout, backend: Backend) -> Ve
     let network = network.unwrap();
     let (rfp, fpr) = (router.rtr_2_fip.as_ref().unwrap(), router.fip_2_rtr.as_ref().unwrap());
     let qrouter = router.namespace.clone().unwrap();
-    let mac = |namespace: &NetnsName, device| {
+    let mac = |namespace: &NetnsName, device: &IfName| {
         snapshot.netns(namespace).unwrap().link(device).unwrap().mac.unwrap().to_string()
     };
     let odd = fpr.address.unwrap().addr();
@@ -183,7 +253,21 @@ pub(crate) fn names(snapshot: &Snapshot, layout: Layout, backend: Backend) -> Ve
         topology.floating_ips.iter().find(|fip| fip.floating_ip.is_some_and(|ip| ip.to_string() == "192.168.1.3"));
     let priority = own.unwrap().rule_priority.unwrap().0.to_string();
     let iif = if layout == Layout::Juno { String::new() } else { format!("-i {}", rfp.device) };
+    let fg = network.gateway_port.as_ref().unwrap().device.to_string();
+    let on = |namespace: &NetnsName, address: &str| {
+        let addrs = snapshot.netns(namespace).unwrap().addrs();
+        addrs.iter().find(|addr| addr.address.to_string() == address).unwrap().dev.to_string()
+    };
+    let vm = |address: &str| mac(&NetnsName::new(format!("vm-{address}")), &IfName::from("eth0"));
+    let guard = named("{GUARD}", &LabOptions { layout, backend, ..LabOptions::default() });
     vec![
+        ("{GUARD}", guard),
+        ("{QR}", on(&qrouter, "10.0.0.1/24")),
+        ("{SG20}", on(&snat, "20.0.0.3/24")),
+        ("{VM_MAC}", vm("10.0.0.4")),
+        ("{VM20_MAC}", vm("20.0.0.4")),
+        ("{FG_MAC}", mac(&network.namespace, &IfName::new(fg.as_str()))),
+        ("{QG_MAC}", mac(&snat, &IfName::new(qg.as_str()))),
         ("{RFP_MAC}", mac(&qrouter, &rfp.device)),
         ("{FPR_MAC}", mac(&network.namespace, &fpr.device)),
         ("{IPT}", iptables.to_owned()),
@@ -193,7 +277,7 @@ pub(crate) fn names(snapshot: &Snapshot, layout: Layout, backend: Backend) -> Ve
         ("{F}", network.namespace.to_string()),
         ("{RFP}", rfp.device.to_string()),
         ("{FPR}", fpr.device.to_string()),
-        ("{FG}", network.gateway_port.as_ref().unwrap().device.to_string()),
+        ("{FG}", fg),
         ("{EVEN}", rfp.address.unwrap().addr().to_string()),
         ("{ODD}", odd.to_string()),
         ("{TABLE}", table),

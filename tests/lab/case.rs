@@ -12,11 +12,14 @@ use fipscope::netns::enter;
 use fipscope::neutron::Layout;
 use fipscope::plan::{Action, Object, Place};
 
+use crate::across;
 use crate::associate;
 use crate::central;
 use crate::change;
+use crate::changing;
 use crate::console;
 use crate::elsewhere;
+use crate::hearing;
 use crate::known_flows::say;
 use crate::lines;
 use crate::listening;
@@ -59,7 +62,10 @@ pub(crate) fn run(case: &str) {
             change::mend(layout, faults);
         }
         "listening" => listening::program(),
+        "changing" => changing::rule_goes(),
         "probing" => probing::program(),
+        "across" => across::breaks(),
+        "hearing" => hearing::console(),
         "elsewhere" => elsewhere::one_way(),
         "losses" => traffic::losses(),
         _ => match case.split_once(' ') {

@@ -69,8 +69,9 @@ fn valid(line: &str) -> Value {
     value
 }
 
-/// Reads the file as the format's description has it, from block to block.
-fn read(bytes: &[u8]) {
+/// Reads the file as the format's description has it, from block to block. A packet
+/// that was seen at a hop lies at the device of that hop.
+pub(crate) fn read(bytes: &[u8]) {
     let word = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap());
     let (mut at, mut devices, mut packets) = (0, Vec::new(), 0);
     let mut comments: BTreeMap<String, usize> = BTreeMap::new();
@@ -83,10 +84,15 @@ fn read(bytes: &[u8]) {
             1 => devices.push(options(&body[8..]).remove(&2).unwrap()),
             6 => {
                 packets += 1;
-                assert!((word(at + 8) as usize) < devices.len());
+                let device: &String = &devices[word(at + 8) as usize];
                 let kept = word(at + 20) as usize;
                 assert_eq!(&body[20 + 12..20 + 14], [8, 0], "IPv4 of {kept} bytes");
                 let comment = options(&body[20 + kept.next_multiple_of(4)..]).remove(&1).unwrap();
+                if let Some((_, hop)) =
+                    comment.rsplit_once(", ").filter(|_| comment.starts_with("class fip, floating IP"))
+                {
+                    assert!(device.starts_with(&format!("{hop}-")), "{device}: {comment}");
+                }
                 *comments.entry(comment).or_default() += 1;
             }
             other => panic!("a block of kind {other}"),
@@ -116,7 +122,7 @@ fn options(mut bytes: &[u8]) -> BTreeMap<u16, String> {
 }
 
 /// What another program reads in the file.
-fn tcpdump(file: &Path) {
+pub(crate) fn tcpdump(file: &Path) {
     let Ok(output) = Command::new("tcpdump").args(["-n", "-r"]).arg(file).output() else {
         println!("SKIPPED reading the capture file with tcpdump: it is not installed");
         return;

@@ -14,13 +14,16 @@
     reason = "a test starts programs, says what it does and fails by panicking"
 )]
 
+mod across;
 mod associate;
 mod breaks;
 mod case;
 mod central;
 mod change;
+mod changing;
 mod console;
 mod elsewhere;
+mod hearing;
 #[path = "../common/known_flows.rs"]
 mod known_flows;
 mod lines;
@@ -34,7 +37,10 @@ mod program;
 mod script;
 mod stops;
 mod switched;
+#[path = "../common/console.rs"]
+mod terminal;
 mod traffic;
+mod unstopped;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -49,7 +55,9 @@ use case::{BACKENDS, LAYOUTS};
 const AT_ONCE: usize = 2;
 
 /// What is counted of traffic: by itself, so that nothing is lost.
-const TRAFFIC: [&str; 14] = [
+const TRAFFIC: [&str; 17] = [
+    "across",
+    "hearing",
     "elsewhere",
     "probing",
     "count juno",
@@ -64,6 +72,7 @@ const TRAFFIC: [&str; 14] = [
     "stops centralized nft",
     "stops centralized legacy",
     "listening",
+    "changing",
 ];
 
 /// Nobody: an ordinary user on every system.

@@ -4,13 +4,14 @@
 use std::net::Ipv4Addr;
 
 use fipscope::lab::{LabOptions, outside};
-use fipscope::netns::NetnsDir;
+use fipscope::net::NetnsName;
 use fipscope::neutron::Layout;
 use fipscope::topology::Direction;
 
 use crate::breaks::{BREAKS, Break, CENTRALIZED, PIKE, names};
 use crate::case::{OUTSIDE, build, of};
 use crate::known_flows::{Listening, ask, hops, meet, say, vm};
+use crate::unstopped::{CENTRALIZED_UNSTOPPED, JUNO_ADDRESS, LATER_ADDRESS, UNSTOPPED, Unstopped};
 
 /// A distributed floating IP, in a layout with a backend.
 pub(crate) fn distributed(case: &str) {
@@ -19,53 +20,87 @@ pub(crate) fn distributed(case: &str) {
     if layout == Layout::Pike {
         all.extend(PIKE);
     }
+    let address = if layout == Layout::Juno { &JUNO_ADDRESS } else { &LATER_ADDRESS };
+    let unstopped: Vec<&Unstopped> = UNSTOPPED.iter().chain([address]).collect();
     let ends = (Ipv4Addr::new(192, 168, 1, 3), Ipv4Addr::new(10, 0, 0, 4));
-    each(&LabOptions { layout, backend, ..LabOptions::default() }, ends, &all);
+    each(&LabOptions { layout, backend, ..LabOptions::default() }, ends, &all, &unstopped);
 }
 
 /// A centralized floating IP.
 pub(crate) fn centralized(backend: &str) {
     let (layout, backend) = of(&format!("pike {backend}"));
     let ends = (Ipv4Addr::new(192, 168, 1, 244), Ipv4Addr::new(20, 0, 0, 4));
-    each(&LabOptions { layout, backend, more: true, ..LabOptions::default() }, ends, CENTRALIZED);
+    let unstopped: Vec<&Unstopped> = CENTRALIZED_UNSTOPPED.iter().collect();
+    each(&LabOptions { layout, backend, more: true, ..LabOptions::default() }, ends, CENTRALIZED, &unstopped);
 }
 
-fn each(options: &LabOptions, (floating, fixed): (Ipv4Addr, Ipv4Addr), all: &[Break]) {
+/// A floating IP in a lab, and both of its ends.
+struct Ends {
+    node: Listening,
+    floating: Ipv4Addr,
+    with: NetnsName,
+    far: NetnsName,
+    names: Vec<(&'static str, String)>,
+}
+
+fn each(options: &LabOptions, (floating, fixed): (Ipv4Addr, Ipv4Addr), all: &[Break], unstopped: &[&Unstopped]) {
     let lab = build(options);
-    let mut node = Listening::open(lab.netns_dir(), lab.state_path().to_owned());
+    let node = Listening::open(lab.netns_dir(), lab.state_path().to_owned());
     let names = names(&node.snapshot(), options.layout, options.backend);
-    let resolved = |text: &str| names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
-    let (with, far) = (vm(fixed), outside());
-    meet(&node.dir, &far, &with, floating);
-    meet(&node.dir, &with, &far, OUTSIDE);
+    let mut ends = Ends { node, floating, with: vm(fixed), far: outside(), names };
+    meet(&ends.node.dir, &ends.far, &ends.with, floating);
+    meet(&ends.node.dir, &ends.with, &ends.far, OUTSIDE);
     // The gateway asks nobody again while a link is broken.
-    let mac = say(&node.dir, "gateway", "ip", &["neigh", "show", &floating.to_string()]);
-    let mac = mac.split(' ').skip_while(|word| *word != "lladdr").nth(1).unwrap().to_owned();
-    sh(&node.dir, &format!("ip -n gateway neigh replace {floating} lladdr {mac} dev eth0 nud permanent"));
-    let both = |dir: &NetnsDir| (ask(dir, &far, &with, floating, 5), ask(dir, &with, &far, OUTSIDE, 5));
+    let mac = say(&ends.node.dir, "gateway", "ip", &["neigh", "show", &floating.to_string()]);
+    let mac = mac.split(' ').skip_while(|word| *word != "lladdr").nth(1).unwrap();
+    ends.sh(&format!("ip -n gateway neigh replace {floating} lladdr {mac} dev eth0 nud permanent"));
     for (what, break_it, mend_it, out, inward) in all {
-        sh(&node.dir, &resolved(break_it));
-        let interval = node.counted(|dir| {
-            let _ = both(dir);
-        });
-        for (way, expected) in [(Direction::Inbound, inward), (Direction::Outbound, out)] {
-            let (counts, stop) = hops(&interval, floating, way);
-            assert_eq!(stop, *expected, "{what}, {way:?}: {counts:?}");
+        ends.sh(break_it);
+        let (_, found) = ends.ask([5, 5]);
+        for ((counts, stop), expected) in found.into_iter().zip([inward, out]) {
+            assert_eq!(stop, *expected, "{what}: {counts:?}");
         }
-        sh(&node.dir, &resolved(mend_it));
-        meet(&node.dir, &far, &with, floating);
+        ends.mend(mend_it);
     }
-    let interval = node.counted(|dir| assert_eq!(both(dir), (5, 5)));
-    for way in [Direction::Inbound, Direction::Outbound] {
-        let (counts, stop) = hops(&interval, floating, way);
-        assert!(stop.is_none() && counts.iter().all(|count| *count == 10), "mended, {way:?}: {counts:?}");
+    for Unstopped { what, break_it, mend_it, asked, answered, seen, stop } in unstopped {
+        ends.sh(break_it);
+        let (heard, [inward, out]) = ends.ask(*asked);
+        let every = |packets: u64, found: &[u64]| found.iter().all(|count| *count == packets);
+        assert_eq!((heard, inward.1, out.1), (*answered, *stop, None), "{what}: {inward:?}, {out:?}");
+        assert!(every(seen[0], &inward.0) && every(seen[1], &out.0), "{what}: {inward:?}, {out:?}");
+        ends.mend(mend_it);
     }
-    println!("{} links broken and mended", all.len());
+    let (answered, found) = ends.ask([5, 5]);
+    assert_eq!(answered, [5, 5]);
+    for (counts, stop) in found {
+        assert!(stop.is_none() && counts.iter().all(|count| *count == 10), "mended: {counts:?}");
+    }
+    println!("{} links broken and mended", all.len() + unstopped.len());
 }
 
-fn sh(dir: &NetnsDir, commands: &str) {
-    for command in commands.split(" ; ") {
-        let words: Vec<&str> = command.split_whitespace().collect();
-        assert_eq!(say(dir, "switch", words[0], &words[1..]), "", "{command}");
+impl Ends {
+    /// So many questions in and out: how many are answered, and what each hop sees
+    /// of the way in and the way out, with where it is said to stop.
+    fn ask(&mut self, [inward, out]: [u64; 2]) -> ([u64; 2], [(Vec<u64>, Option<&'static str>); 2]) {
+        let (with, far, floating) = (&self.with, &self.far, self.floating);
+        let mut answered = [0; 2];
+        let interval = self.node.counted(|dir| {
+            answered = [ask(dir, far, with, floating, inward), ask(dir, with, far, OUTSIDE, out)];
+        });
+        (answered, [Direction::Inbound, Direction::Outbound].map(|way| hops(&interval, floating, way)))
+    }
+
+    fn mend(&self, commands: &str) {
+        self.sh(commands);
+        meet(&self.node.dir, &self.far, &self.with, self.floating);
+    }
+
+    /// Commands, names in braces resolved.
+    fn sh(&self, commands: &str) {
+        let commands = self.names.iter().fold(commands.to_owned(), |all, (name, value)| all.replace(name, value));
+        for command in commands.split(" ; ") {
+            let words: Vec<&str> = command.split_whitespace().collect();
+            assert_eq!(say(&self.node.dir, "switch", words[0], &words[1..]), "", "{command}");
+        }
     }
 }

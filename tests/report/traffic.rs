@@ -36,6 +36,7 @@ fn flow(id: &FipId) -> FlowTraffic {
     FlowTraffic {
         class: Class::Fip,
         detail: Some(Detail::Leak),
+        direction: Direction::Outbound,
         proto: TCP,
         source: end([10, 0, 0, 9], 51022),
         destination: end([198, 51, 100, 7], 443),

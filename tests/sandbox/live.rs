@@ -12,11 +12,15 @@ use fipscope::kernel::{ReadOptions, Update, Watcher, read_node};
 use fipscope::net::{NetnsName, Observed, Snapshot, changes};
 
 use crate::private;
-use crate::storm::{Dice, NODE, SPACES, commands, queueing, ruleset, settings};
+use crate::storm::{Dice, HOST, NODE, PLACES, SPACES, commands, queueing, rules, ruleset, settings, within};
 
-/// Commands for each namespace in one storm: of three times as many the kernel
-/// takes ten thousand. `STORMS` has more of them than one, `STORM_SEED` others.
-const EACH: usize = 5_500;
+/// Commands for each place in one storm. `STORMS` has more of them than one,
+/// `STORM_SEED` others.
+const EACH: usize = 4_800;
+/// Changes of a storm that the kernel takes, at least.
+const TAKEN: usize = 10_000;
+/// Rulesets in a storm.
+const RULESETS: usize = 32;
 /// As long as a sandbox may take to grow quiet: IPv6 tries its addresses for a
 /// second or two, and the kernel's link watch reports once a second.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -47,12 +51,14 @@ pub fn inside() {
     let watcher = Watcher::start(&options).unwrap().without_slow_round();
     let mut law = Law::start(options.clone(), watcher);
     law.settle("the start");
+    crate::alone::one_by_one(&mut law);
     let mut dice = Dice::new(seed);
     for storm in 0..storms {
         let running = start_storm(&mut dice, storm);
         law.ride(running);
-        let issued = EACH * SPACES.len();
-        println!("live: storm {storm}: {issued} commands, {} taken", taken(&format!("storm-{storm}"), issued));
+        let (issued, taken) = (EACH * PLACES.len(), taken(&format!("storm-{storm}"), &PLACES, EACH));
+        println!("live: storm {storm}: {issued} commands, {taken} taken");
+        assert!(taken >= TAKEN, "that was no storm");
         law.settle(&format!("storm {storm}"));
     }
     law.flood();
@@ -61,6 +67,7 @@ pub fn inside() {
     let health = law.watcher.health();
     assert_eq!((health.watched, health.deaf), (SPACES.len() + 1, 0), "{health:?}");
     drop(law);
+    crate::files::inside();
     the_slow_round_finds_what_is_not_announced(&options);
     crate::polled::inside(&mut dice);
     println!("test live ... ok");
@@ -114,7 +121,16 @@ impl Law {
         println!("live: {after}: equal after {:?}, {} updates, {} changes", begin.elapsed(), self.updates, self.told);
     }
 
-    /// Ten thousand changes as fast as they come, beside a table of thousands.
+    /// One change, which is told.
+    pub fn one(&mut self, script: &str) {
+        let before = self.told;
+        sh(script);
+        self.settle(script);
+        assert!(self.told > before, "{script}: it changed nothing that is read");
+    }
+
+    /// Ten thousand changes as fast as they come, beside a table of thousands: each
+    /// is of something else, and half of what was added stays.
     fn flood(&mut self) {
         let table = |verb: &str, count: u32| {
             let line = |n: u32| format!("route {verb} 10.{}.{}.0/24 dev vd table 99\n", 100 + n / 250, n % 250);
@@ -123,14 +139,29 @@ impl Law {
         let mut child = batch("s2", &table("add", 3000), "table");
         assert!(child.wait().unwrap().success());
         self.settle("a table of 3000 routes");
-        let change = |n: u32| {
-            let verb = if n.is_multiple_of(2) { "add" } else { "del" };
-            format!("rule {verb} from 10.66.{}.1 lookup 99 prio 20000\n", n / 2 % 250)
+        let object = |n: usize| {
+            let (high, low) = (n / 250, n % 250);
+            match n % 16 {
+                0 => format!("from 10.66.{high}.{low} lookup 99 prio 20000\n"),
+                1 => format!("10.67.{high}.{low}/32 dev lo\n"),
+                _ => format!("10.68.{high}.{low}/32 dev lo table 98\n"),
+            }
         };
-        let storm: String = (0..10_000).map(change).collect();
-        let running = batch("s2", &storm, "flood");
-        self.ride(vec![running]);
-        self.settle("10000 changes");
+        let kind = |n: usize| ["rule", "addr"].get(n % 16).copied().unwrap_or("route");
+        let change = |verb: &str, n: usize| format!("{} {verb} {}", kind(n), object(n));
+        // Three come, the middle one of them goes again, and so on.
+        let changes = (0..TAKEN).map(|at| match at % 4 {
+            3 => change("del", at / 4 * 3 + 1),
+            within => change("add", at / 4 * 3 + within),
+        });
+        let (storm, before) = (changes.collect::<String>(), self.told);
+        for place in ["s2", HOST] {
+            let running = batch(place, &storm, "flood");
+            self.ride(vec![running]);
+            self.settle(&format!("{TAKEN} changes of {place}"));
+        }
+        assert_eq!(taken("flood", &["s2", HOST], TAKEN), 2 * TAKEN);
+        assert!(self.told - before >= TAKEN, "half of them stay, in either place: {} were told", self.told - before);
     }
 
     /// Nobody listens while it storms: more is announced than a socket keeps.
@@ -179,45 +210,52 @@ fn has_k0(netns: &fipscope::net::Netns) -> bool {
     netns.links().iter().any(|link| link.name.as_str() == "k0")
 }
 
-/// Every namespace in turn is changed by an `ip` of its own, all at a time,
-/// while rulesets change too.
+/// Every place in turn is changed by an `ip` of its own, all at a time, while
+/// rulesets change too.
 fn start_storm(dice: &mut Dice, storm: u64) -> Vec<Child> {
     let mut running: Vec<Child> =
-        SPACES.iter().map(|space| batch(space, &commands(space, EACH, dice), &format!("storm-{storm}"))).collect();
-    let mut script = String::from("cd /run\n");
-    for n in 0..12 {
+        PLACES.iter().map(|place| batch(place, &commands(place, EACH, dice), &format!("storm-{storm}"))).collect();
+    let mut script = String::from("cd /run; exec 2>/dev/null\n");
+    for n in 0..RULESETS {
         let file = format!("/run/nft-{storm}-{n}");
         fs::write(&file, ruleset(dice)).unwrap();
-        let space = SPACES[usize::try_from(dice.below(3)).unwrap()];
-        let _ = writeln!(script, "ip netns exec {space} nft -f {file} 2>/dev/null");
+        let place = PLACES[usize::try_from(dice.below(4)).unwrap()];
+        let _ = writeln!(script, "{}nft -f {file}", within(place));
+        if n % 4 == 0 {
+            script += &rules(place, dice);
+        }
     }
-    for space in SPACES {
-        let file = format!("/run/tc-{storm}-{space}");
-        fs::write(&file, queueing(space, dice)).unwrap();
-        let _ = writeln!(script, "tc -n {space} -force -batch {file} 2>/dev/null");
-        script += &settings(space, dice);
+    for place in PLACES {
+        let file = format!("/run/tc-{storm}-{place}");
+        fs::write(&file, queueing(place, dice)).unwrap();
+        let _ = writeln!(script, "{}tc -force -batch {file}", within(place));
+        script += &settings(place, dice);
     }
     // The other end of a pair moves on to another namespace.
-    script += "ip -n s1 link set vy netns s2 2>/dev/null\nip -n s2 link set vy netns s1 2>/dev/null\n";
+    script += "ip -n s1 link set vy netns s2\nip -n s2 link set vy netns s1\n";
     script += "ip netns add fleeting; ip netns del fleeting\n";
     running.push(Command::new("sh").args(["-c", &script]).spawn().unwrap());
     running
 }
 
-fn batch(space: &str, text: &str, name: &str) -> Child {
-    let file = format!("/run/{name}-{space}");
+fn batch(place: &str, text: &str, name: &str) -> Child {
+    let file = format!("/run/{name}-{place}");
     fs::write(&file, text).unwrap();
     let mut command = Command::new("ip");
     let refused = fs::File::create(format!("{file}.refused")).unwrap();
-    command.args(["-n", space, "-force", "-batch", &file]).stdout(Stdio::null()).stderr(refused);
+    if place != HOST {
+        command.args(["-n", place]);
+    }
+    command.args(["-force", "-batch", &file]).stdout(Stdio::null()).stderr(refused);
     command.spawn().unwrap()
 }
 
-/// How many of a storm's commands the kernel took.
-fn taken(name: &str, issued: usize) -> usize {
-    let refused = SPACES.map(|space| fs::read_to_string(format!("/run/{name}-{space}.refused")).unwrap());
+/// How many of a storm's commands the kernel took, of so many in each place.
+fn taken(name: &str, places: &[&str], each: usize) -> usize {
+    let refused = |place: &&str| fs::read_to_string(format!("/run/{name}-{place}.refused")).unwrap();
+    let refused: Vec<String> = places.iter().map(refused).collect();
     assert!(refused.iter().all(|text| !text.contains("is wrong")), "ip gave up: {refused:?}");
-    issued - refused.iter().map(|text| text.matches("Command failed").count()).sum::<usize>()
+    places.len() * each - refused.iter().map(|text| text.matches("Command failed").count()).sum::<usize>()
 }
 
 /// What is only found by looking: a setting and a proxy entry.

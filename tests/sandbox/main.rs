@@ -12,6 +12,8 @@
     reason = "a test starts programs and fails by panicking"
 )]
 
+mod alone;
+mod files;
 mod live;
 mod polled;
 #[path = "../common/private.rs"]
@@ -26,7 +28,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use fipscope::kernel::{ReadOptions, read_node};
-use fipscope::net::{NetnsName, PathOrigin};
+use fipscope::net::{ConntrackEntry, NetnsName, PathOrigin, Snapshot};
 use fipscope::netns::{NetnsDir, enter};
 
 /// An id that owns nothing.
@@ -72,7 +74,9 @@ fn inside() {
     let (dir, name) = (sandbox.netns_dir(), NetnsName::from("made"));
     assert!(dir.list().unwrap().names.is_empty());
     dir.create(&name).unwrap();
-    connections_are_read(&dir, &name);
+    if connections_are_read(&dir, &name) {
+        connections_are_counted(&dir, &name);
+    }
     a_folder_that_is_none_is_told();
     // In a sandbox nothing of the host's agent may show.
     let snapshot = read_node(&ReadOptions::default()).unwrap();
@@ -86,7 +90,8 @@ fn inside() {
     assert!(read_node(&ReadOptions::default()).unwrap().namespaces.is_empty());
 }
 
-fn connections_are_read(dir: &NetnsDir, name: &NetnsName) {
+/// Whether connections are tracked there.
+fn connections_are_read(dir: &NetnsDir, name: &NetnsName) -> bool {
     let ns = dir.open(name).unwrap();
     let tracked = enter(&ns, || {
         let script = "ip link set lo up && iptables -A OUTPUT -m conntrack --ctstate NEW -j ACCEPT";
@@ -94,23 +99,54 @@ fn connections_are_read(dir: &NetnsDir, name: &NetnsName) {
     });
     if !tracked.unwrap() {
         println!("SKIPPED connections: no ip or iptables here");
-        return;
+        return false;
     }
     enter(&ns, || {
         let socket = UdpSocket::bind("127.0.0.1:4000").unwrap();
         socket.send_to(b"x", "127.0.0.1:5000").unwrap();
     })
     .unwrap();
-    let options = ReadOptions { conntrack: true, ..ReadOptions::default() };
-    let snapshot = read_node(&options).unwrap();
+    let snapshot = read_node(&ReadOptions { conntrack: true, ..ReadOptions::default() }).unwrap();
     let netns = snapshot.netns(name).unwrap();
-    let entries = netns.conntrack.as_ref().unwrap().seen().unwrap();
-    let entry = entries.iter().find(|entry| entry.original.proto == 17).unwrap();
+    let entry = udp_from(&snapshot, name, 4000);
     assert_eq!((entry.original.sport, entry.original.dport), (Some(4000), Some(5000)));
     assert_eq!((entry.reply.sport, entry.reply.dport), (Some(5000), Some(4000)));
     assert!(entry.timeout.is_some() && entry.id.is_some());
+    assert_eq!((entry.started, entry.original_count, entry.reply_count), (None, None, None));
     assert!(netns.conntrack_fill.seen().unwrap().count >= 1);
     assert_eq!(snapshot.netns(name).unwrap().sysctl("net.netfilter.nf_conntrack_acct").map(|on| on > 1), Some(false));
+    true
+}
+
+/// What the kernel keeps of a connection where it is told to: packets and bytes of
+/// either direction, and since when.
+fn connections_are_counted(dir: &NetnsDir, name: &NetnsName) {
+    let ns = dir.open(name).unwrap();
+    let keep = "sysctl -qw net.netfilter.nf_conntrack_acct=1 net.netfilter.nf_conntrack_timestamp=1";
+    assert!(enter(&ns, || Command::new("sh").args(["-c", keep]).status().unwrap().success()).unwrap());
+    let now = || u64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap();
+    let before = now();
+    enter(&ns, || {
+        let (asking, answering) =
+            (UdpSocket::bind("127.0.0.1:4001").unwrap(), UdpSocket::bind("127.0.0.1:5001").unwrap());
+        for _ in 0..3 {
+            asking.send_to(b"question", "127.0.0.1:5001").unwrap();
+        }
+        answering.send_to(b"answer", "127.0.0.1:4001").unwrap();
+    })
+    .unwrap();
+    let after = now();
+    let snapshot = read_node(&ReadOptions { conntrack: true, ..ReadOptions::default() }).unwrap();
+    let entry = udp_from(&snapshot, name, 4001);
+    // Each with 20 bytes of IP's header and 8 of UDP's.
+    assert_eq!((entry.original_count, entry.reply_count), (Some((3, 3 * 36)), Some((1, 34))));
+    assert!(entry.started.is_some_and(|started| (before..=after).contains(&started)), "{before} {entry:?} {after}");
+}
+
+/// The UDP connection from a port.
+fn udp_from<'a>(snapshot: &'a Snapshot, name: &NetnsName, port: u16) -> &'a ConntrackEntry {
+    let entries = snapshot.netns(name).unwrap().conntrack.as_ref().unwrap().seen().unwrap();
+    entries.iter().find(|entry| (entry.original.proto, entry.original.sport) == (17, Some(port))).unwrap()
 }
 
 /// A process with an agent's command line stands in for the agent.

@@ -5,6 +5,10 @@ use std::fmt::Write as _;
 
 /// Namespaces that stand all the time.
 pub const SPACES: [&str; 3] = ["s0", "s1", "s2"];
+/// What the sandbox's own namespace is called here.
+pub const HOST: &str = "host";
+/// Where it storms.
+pub const PLACES: [&str; 4] = ["s0", "s1", "s2", HOST];
 
 /// Numbers that look random and are the same for the same seed (xorshift).
 pub struct Dice(u64);
@@ -22,25 +26,35 @@ impl Dice {
     }
 }
 
-/// Two namespaces with a pair between them, a third beside.
+/// What goes before a program's name to run it in a place.
+pub fn within(place: &str) -> String {
+    if place == HOST { String::new() } else { format!("ip netns exec {place} ") }
+}
+
+/// Two namespaces with a pair between them, a third and the host's own beside.
 pub const NODE: &str = r"
 for ns in s0 s1 s2; do ip netns add $ns; ip -n $ns link set lo up; done
 ip -n s0 link add va type veth peer name vb netns s1
 ip -n s0 link set va up; ip -n s1 link set vb up
 ip -n s2 link add vc type veth peer name vd; ip -n s2 link set vc up; ip -n s2 link set vd up
 ip -n s0 addr add 10.0.0.1/24 dev va; ip -n s1 addr add 10.0.0.2/24 dev vb; ip -n s2 addr add 10.0.0.3/24 dev vc
-for ns in s0 s1 s2; do for n in 0 1 2 3; do ip -n $ns link add b$n type bridge; done; done
+ip link set lo up; ip link add vh type veth peer name vi; ip link set vh up; ip link set vi up
+ip addr add 10.0.0.4/24 dev vh
+for n in 0 1 2 3; do
+    for ns in s0 s1 s2; do ip -n $ns link add b$n type bridge; done
+    ip link add b$n type bridge
+done
 ip -n s0 link add vx type veth peer name vy netns s1; ip -n s0 link set vx up; ip -n s1 link set vy up
 ";
 
-/// Commands for `ip -n NS -force -batch`. What would make it stop at a refusal
+/// Commands for `ip -force -batch`. What would make it stop at a refusal
 /// all the same (`neigh del`, a bridge that is not there) is not among them.
 pub fn commands(space: &str, count: usize, dice: &mut Dice) -> String {
     let device = device(space);
     let mut text = String::new();
     for _ in 0..count {
         let (n, m) = (dice.below(40), dice.below(200));
-        let _ = match dice.below(38) {
+        let _ = match dice.below(41) {
             0..4 => writeln!(text, "route replace 10.7.{m}.0/24 dev {device} table {}", 10 + n),
             4..7 => writeln!(text, "route del 10.7.{m}.0/24 table {}", 10 + n),
             7..10 => writeln!(text, "rule add from 10.8.0.{m} lookup {} prio {}", 10 + n, 30_000 + m),
@@ -68,25 +82,27 @@ pub fn commands(space: &str, count: usize, dice: &mut Dice) -> String {
             34 => writeln!(text, "link set b{} mtu {}", n % 4, 1400 + m),
             35 => writeln!(text, "link set t{n} master b{}", m % 4),
             36 => writeln!(text, "link set {device} address 02:00:00:00:02:{n:02x}"),
+            37 | 38 => writeln!(text, "rule add from fd00:8::{m:x} lookup {} prio {}", 10 + n, 30_000 + m),
+            39 => writeln!(text, "rule del from fd00:8::{m:x}"),
             _ => writeln!(text, "link set t{n} up"),
         };
     }
     text
 }
 
-/// Settings that are announced (`netconf`), for `sh` in a namespace.
-pub fn settings(space: &str, dice: &mut Dice) -> String {
+/// Settings that are announced (`netconf`), for `sh`.
+pub fn settings(place: &str, dice: &mut Dice) -> String {
     let names = ["conf.all.rp_filter", "conf.DEV.rp_filter", "conf.DEV.proxy_arp", "conf.DEV.forwarding", "ip_forward"];
-    let device = device(space);
+    let (device, exec) = (device(place), within(place));
     let mut text = String::new();
     for _ in 0..8 {
         let name = names[usize::try_from(dice.below(5)).unwrap()].replace("DEV", device);
-        let _ = writeln!(text, "ip netns exec {space} sysctl -qw net.ipv4.{name}={}", dice.below(2));
+        let _ = writeln!(text, "{exec}sysctl -qw net.ipv4.{name}={}", dice.below(2));
     }
     text
 }
 
-/// Queueing, for `tc -n NS -force -batch`.
+/// Queueing, for `tc -force -batch`.
 pub fn queueing(space: &str, dice: &mut Dice) -> String {
     let device = device(space);
     let mut text = String::new();
@@ -106,6 +122,7 @@ fn device(space: &str) -> &'static str {
     match space {
         "s0" => "va",
         "s1" => "vb",
+        HOST => "vh",
         _ => "vc",
     }
 }
@@ -113,11 +130,39 @@ fn device(space: &str) -> &'static str {
 /// A ruleset change for `nft -f`, valid whatever stands there.
 pub fn ruleset(dice: &mut Dice) -> String {
     let (n, m) = (dice.below(6), dice.below(250));
-    let mut text = format!("add table ip storm\nadd chain ip storm c{n}\n");
-    let _ = match dice.below(4) {
-        0 => writeln!(text, "flush chain ip storm c{n}"),
-        1 => writeln!(text, "delete chain ip storm c{n}"),
-        _ => writeln!(text, "add rule ip storm c{n} ip saddr 10.0.0.{m} counter accept"),
+    let (family, protocol, address) = match dice.below(3) {
+        0 => ("ip", "ip", format!("10.0.0.{m}")),
+        1 => ("ip6", "ip6", format!("fd00:7::{m:x}")),
+        _ => ("inet", "ip", format!("10.0.1.{m}")),
+    };
+    let kind = if protocol == "ip" { "ipv4_addr" } else { "ipv6_addr" };
+    let (table, set) = (format!("{family} storm"), format!("{family} storm s{}", n % 2));
+    let mut text = format!("add table {table}\nadd chain {table} c{n}\nadd set {set} {{ type {kind}; }}\n");
+    let _ = match dice.below(10) {
+        0 => writeln!(text, "flush chain {table} c{n}"),
+        1 => writeln!(text, "delete chain {table} c{n}"),
+        2 => writeln!(text, "delete table {table}"),
+        3 => writeln!(text, "flush set {set}"),
+        4 => writeln!(text, "add element {set} {{ {address} }}\ndelete element {set} {{ {address} }}"),
+        5 => writeln!(text, "add element {set} {{ {address} }}"),
+        6 => writeln!(text, "add rule {table} c{n} {protocol} saddr @s{} drop", n % 2),
+        _ => writeln!(text, "add rule {table} c{n} {protocol} saddr {address} counter accept"),
     };
     text
+}
+
+/// What `nft -f` has no words for, for `sh`: the last rule of a chain goes by its
+/// number; and rules come and go as iptables makes them.
+pub fn rules(place: &str, dice: &mut Dice) -> String {
+    let (exec, n, m) = (within(place), dice.below(6), dice.below(250));
+    let family = ["ip", "ip6", "inet"][usize::try_from(dice.below(3)).unwrap()];
+    let last = format!("{exec}nft -a list chain {family} storm c{n} | sed -n 's/.*# handle //p' | tail -n 1");
+    let iptables = |words: String| format!("{exec}iptables-nft -w 5 -t nat {words}\n");
+    [
+        format!("{exec}nft delete rule {family} storm c{n} handle $({last})\n"),
+        iptables(format!("-A PREROUTING -d 192.168.1.{m}/32 -j DNAT --to-destination 10.0.0.{n}")),
+        iptables(format!("-I PREROUTING -s 10.0.0.{m}/32 -m comment --comment storm -j ACCEPT")),
+        iptables(format!("-D PREROUTING {}", 1 + n % 3)),
+    ]
+    .concat()
 }

@@ -36,7 +36,9 @@ fn trail(conversation: &Arc<Conversation>, passes: &[Pass<'_>]) -> Trail {
         };
         let at = 1_795_401_000_500_000_000 + u64::from(number) * 1_234_000;
         let frame = Frame { at, namespace: number, device: 1, heading: *heading, length: 98, segment: 0, bytes: &[] };
-        let seen = Sighting { packet, class: Class::Fip, detail: None, floating_ip: *floating_ip, count: count(1) };
+        let direction = floating_ip.map_or(Direction::Outbound, |(_, direction, _)| direction);
+        let (class, floating_ip) = (Class::Fip, *floating_ip);
+        let seen = Sighting { packet, class, detail: None, direction, floating_ip, count: count(1) };
         follow.see(&frame, &seen, || Some((NetnsName::from(*namespace), (*device).into())));
     }
     follow.trail()

@@ -66,6 +66,21 @@ fn connections_from_another_day_come_first_and_are_marked() {
 }
 
 #[test]
+fn the_age_is_from_its_first_packet_to_now() {
+    for (nanoseconds_ago, age) in
+        [(90_999_999_999, "1min"), (7_200_000_000_000, "2h"), (400, "0s"), (-5_000_000_000, "0s")]
+    {
+        let mut desk = desk(100, 24);
+        let started = u64::try_from(desk.state.now.as_nanosecond() - nanoseconds_ago).unwrap();
+        read(&mut desk, Ok(vec![ConntrackEntry { started: Some(started), ..entry(51000, "192.168.1.3", true) }]));
+        let screen = desk.screen();
+        let line =
+            screen.lines().find(|line| line.trim_start().starts_with("age")).unwrap_or_else(|| panic!("{screen}"));
+        assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["age", age], "{screen}");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_no_absence() {
     let mut none = desk(80, 24);
     read(&mut none, Ok(Vec::new()));

@@ -43,9 +43,11 @@ pub fn end(address: [u8; 4], port: u16) -> Endpoint {
 
 pub fn flow(class: Class, proto: u8, ends: [Endpoint; 2], fip: Option<&FipId>, packets: u64) -> FlowTraffic {
     let translated = fip.filter(|fip| fip.fixed_ip == Some(ends[0].address));
+    let inward = fip.is_some_and(|fip| fip.floating_ip == ends[1].address);
     FlowTraffic {
         class,
         detail: (class == Class::None).then_some(Detail::Leak),
+        direction: if inward { Direction::Inbound } else { Direction::Outbound },
         proto,
         source: ends[0],
         destination: ends[1],

@@ -1,7 +1,6 @@
 //! The console's ears: the same listening as `fipscope traffic`, told to a
 //! screen, on a node that somebody else reads.
 
-use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,8 +57,8 @@ fn hear(dir: &NetnsDir, desk: &Desk, tell: &mut dyn FnMut(Heard) -> bool) -> Res
         let mut meter = Meter::new(&node, &shown.snapshot, &shown.topology, &names, &mut traffic, memory);
         let deaf = ear.capture.deaf().to_vec();
         let namespaces = names.iter().flatten().count();
+        let is_other = || !is_same(&desk.node(), &shown);
         let ended = loop {
-            let is_old = Cell::new(false);
             let mut told = |interval, along: &mut Along| {
                 let attention = desk.attention();
                 if let Some(Err(error)) = along.file.as_mut().map(CaptureFile::flush) {
@@ -69,17 +68,11 @@ fn hear(dir: &NetnsDir, desk: &Desk, tell: &mut dyn FnMut(Heard) -> bool) -> Res
                 let heard =
                     Heard { namespaces, deaf: deaf.clone(), ..heard(interval, &attention, along, &pen, (dir, &shown)) };
                 attend(&attention, along, &mut pen);
-                let goes_on = tell(heard);
-                is_old.set(!is_same(&desk.node(), &shown));
-                Ok(match (goes_on, is_old.get()) {
-                    (false, _) => ControlFlow::Break(Ended::Done),
-                    (true, true) => ControlFlow::Break(Ended::NodeChanged),
-                    (true, false) => ControlFlow::Continue(()),
-                })
+                Ok(if tell(heard) { ControlFlow::Continue(()) } else { ControlFlow::Break(Ended::Done) })
             };
-            let ended = ear.listen(&mut meter, &mut traffic, &mut along, &shown.snapshot, &mut told)?;
+            let ended = ear.listen(&mut meter, &mut traffic, &mut along, (&shown.snapshot, &is_other), &mut told)?;
             // Nobody has read the node since: what is known of it stays as it is.
-            if matches!(ended, Ended::NodeChanged) && !is_old.get() && !desk.over().load(Ordering::Relaxed) {
+            if matches!(ended, Ended::NodeChanged) && !is_other() && !desk.over().load(Ordering::Relaxed) {
                 ear.follow(&agents(&shown.snapshot));
                 if ear.capture.names() == names {
                     continue;

@@ -19,13 +19,17 @@ const LOOK: Duration = Duration::from_millis(100);
 /// So often it is looked whether namespaces are gone (nanoseconds).
 const GLANCE: u64 = 1_000_000_000;
 
+/// The node that frames are understood by holds for so long at least (nanoseconds): all that
+/// is remembered of flows has to be found out again by another one.
+const HOLDS: u64 = 100_000_000;
+
 /// Why listening ended.
 pub(super) enum Ended {
     /// The time is over, or nobody reads any more.
     Done,
     /// Somebody interrupted.
     Interrupted,
-    /// The node has to be read again.
+    /// The node is another, or has to be read again. The interval may still be open.
     NodeChanged,
 }
 
@@ -90,13 +94,14 @@ impl Ear {
     }
 
     /// Counts and tells until something, or who is told, ends it; who is told may change what
-    /// else is done with frames from then on.
+    /// else is done with frames from then on. `is_other`: the node is not any more what the
+    /// meter knows of it.
     pub(super) fn listen(
         &mut self,
         meter: &mut Meter<'_, '_>,
         traffic: &mut Traffic,
         along: &mut Along,
-        snapshot: &Snapshot,
+        (snapshot, is_other): (&Snapshot, &dyn Fn() -> bool),
         tell: &mut impl FnMut(Interval, &mut Along) -> Result<ControlFlow<Ended>, AppError>,
     ) -> Result<Ended, AppError> {
         loop {
@@ -111,6 +116,9 @@ impl Ear {
                     break;
                 }
                 self.read(meter, traffic, along, snapshot, complete)?;
+                if now().saturating_sub(self.read_at) >= HOLDS && is_other() {
+                    return Ok(Ended::NodeChanged);
+                }
             }
             if now() < complete {
                 continue;
@@ -128,7 +136,7 @@ impl Ear {
                 return Ok(Ended::Done);
             }
             let age = Duration::from_nanos(now().saturating_sub(self.read_at));
-            if unplaced || age >= FRESH || self.left {
+            if unplaced || age >= FRESH || self.left || is_other() {
                 return Ok(Ended::NodeChanged);
             }
         }

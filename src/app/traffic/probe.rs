@@ -5,7 +5,6 @@ use crate::app::error::AppError;
 use crate::app::exit::Exit;
 use crate::app::follow;
 use crate::app::output::{print, style};
-use crate::check::judge;
 use crate::config::{Format, ProbeBy, ProbeTo, Settings, TrafficArgs};
 use crate::net::{ReachAnswer, ReachBy};
 use crate::netns::NetnsDir;
@@ -16,7 +15,7 @@ use crate::traffic::{Aim, Errand, Fate};
 /// Sends what was asked for, once, and tells how far it came.
 pub(super) fn probe(asked: &TrafficArgs, by: ProbeBy, settings: &Settings) -> Result<Exit, AppError> {
     let reading = Reading::first(asked, settings)?;
-    let (snapshot, topology) = (&reading.snapshot, &reading.topology);
+    let (snapshot, topology) = (&reading.node.snapshot, &reading.node.topology);
     let by = match by {
         ProbeBy::Echo => ReachBy::Echo,
         ProbeBy::Tcp(port) => ReachBy::Syn(port),
@@ -70,7 +69,7 @@ fn reason(node: &Node<'_>, reading: &Reading, errand: &Errand, back: bool) -> St
     let walk = if back { node.reply(&forth).unwrap_or(forth) } else { forth };
     let is_good = matches!(walk.outcome, Outcome::Delivered | Outcome::LeavesNode);
     let walked = walk.stop.filter(|_| !is_good).map(|stop| stop.reason);
-    let found = judge(&reading.snapshot, &reading.topology).into_iter().filter(|finding| {
+    let found = reading.node.judged.findings.iter().filter(|finding| {
         let fip = reading.only.as_ref();
         fip.is_some_and(|fip| finding.floating_ip == fip.floating_ip) && finding.because_of.is_none()
     });

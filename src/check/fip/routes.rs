@@ -9,13 +9,13 @@ use crate::check::{Applicability, Findings, Scene, Severity, Subject};
 use crate::net::{Addr, Change, NetnsName, Object, Observed, Route, RouteQuestion, TableId};
 use crate::neutron::RouterPrefix;
 use crate::topology::{
-    ChainLink, ExternalNetwork, FactSource, FipKind, FloatingIp, LinkName, LinkState, ObjectKind, Router,
+    ChainLink, Direction, ExternalNetwork, FactSource, FipKind, FloatingIp, LinkName, LinkState, ObjectKind, Router,
 };
 
 /// DVR501.
 pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for (fip, router, network) in scene.distributed() {
-        let (Some(address), Some(link)) = (fip.floating_ip, route_link(fip)) else { continue };
+    for (fip, link, router, network) in amiss(scene) {
+        let Some(address) = fip.floating_ip else { continue };
         let subject = Subject::floating_ip(fip);
         if link.state == LinkState::Unknown {
             let why = link.actual.clone().unwrap_or_default();
@@ -37,8 +37,8 @@ pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR502.
 pub(super) fn astray(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for (fip, router, network) in scene.distributed() {
-        let (Some(address), Some(link)) = (fip.floating_ip, route_link(fip)) else { continue };
+    for (fip, link, router, network) in amiss(scene) {
+        let Some(address) = fip.floating_ip else { continue };
         if link.state != LinkState::Wrong || !has(fip, FactSource::Dnat) || owner(scene, fip, network).is_some() {
             continue;
         }
@@ -152,9 +152,21 @@ pub(super) fn tenant(scene: &Scene<'_, '_>, findings: &mut Findings) {
     }
 }
 
+/// The routes of distributed floating IPs that are not as they should be, or that
+/// could not be judged, as the link of the chain that judged them.
+fn amiss<'s>(
+    scene: &Scene<'_, 's>,
+) -> impl Iterator<Item = (&'s FloatingIp, &'s ChainLink, &'s Router, &'s ExternalNetwork)> {
+    let links = scene.amiss(Direction::Inbound, LinkName::FipRoute);
+    links.filter(|(fip, _)| fip.kind == FipKind::Distributed).filter_map(|(fip, link)| {
+        let network = scene.network(fip.external_network.as_deref()?)?;
+        Some((fip, link, scene.router_of(fip)?, network))
+    })
+}
+
 /// The link of the chain that judged the route.
 fn route_link(fip: &FloatingIp) -> Option<&ChainLink> {
-    fip.inbound.iter().find(|link| link.link == LinkName::FipRoute)
+    fip.links(Direction::Inbound).iter().find(|link| link.link == LinkName::FipRoute)
 }
 
 /// The route's name: the same whatever is wrong with it.

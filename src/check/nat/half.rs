@@ -2,7 +2,9 @@
 
 use super::pairs::is_associated;
 use crate::check::{Applicability, Findings, Scene, Subject};
-use crate::topology::{Direction, FactSource, FipKind, FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef};
+use crate::topology::{
+    Direction, FactSource, FipKind, FipState, FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef,
+};
 
 /// The objects that only this floating IP has.
 const OWN: [(Direction, LinkName); 5] = [
@@ -16,7 +18,8 @@ const OWN: [(Direction, LinkName); 5] = [
 /// DVR405: of what an association sets up, two or more are missing while others
 /// stand. One alone has a code of its own.
 pub(in crate::check) fn half_done(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for fip in scene.fips() {
+    // Where a link is missing, the chain is not whole.
+    for fip in scene.fips().filter(|fip| fip.state != FipState::Ok) {
         let is_translated = fip.facts.iter().any(|fact| matches!(fact.source, FactSource::Dnat | FactSource::Snat));
         if fip.floating_ip.is_none() || fip.fixed_ip.is_none() || !(is_translated || is_associated(fip)) {
             continue;

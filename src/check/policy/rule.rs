@@ -10,7 +10,7 @@ use crate::check::{Findings, Scene, Subject};
 use crate::net::{Change, Family, IfName, Object, RouteQuestion, Rule, RulePriority, Snapshot};
 use crate::neutron::{AllocationLine, FIP_PRIORITIES, FIP_TABLE, is_fip_priority, priority_lines};
 use crate::path::{ICMP, Packet, Start};
-use crate::topology::{FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef};
+use crate::topology::{FipState, FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef};
 
 /// What stands of a floating IP's rule.
 enum Found<'s> {
@@ -100,7 +100,9 @@ pub(super) fn disagrees(scene: &Scene<'_, '_>, findings: &mut Findings) {
                 ]);
                 continue;
             }
-            let Some(dnat) = fip.inbound.iter().find(|link| link.link == LinkName::Dnat) else { continue };
+            // Nothing is wrong in a chain that is whole.
+            let mut inbound = fip.inbound.iter().filter(|_| fip.state != FipState::Ok);
+            let Some(dnat) = inbound.find(|link| link.link == LinkName::Dnat) else { continue };
             let snat_holds =
                 fip.outbound.iter().any(|link| link.link == LinkName::FloatSnat && matches!(link.state, LinkState::Ok));
             // Both ways of the rule agree with the SNAT, and the DNAT alone does not.

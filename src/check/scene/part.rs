@@ -4,14 +4,14 @@ use std::cell::OnceCell;
 
 use super::Scene;
 use crate::check::view::Look;
-use crate::topology::{ChainLink, Direction, ExternalNetwork, FipKind, FloatingIp, LinkState, Router};
+use crate::topology::{ChainLink, Direction, ExternalNetwork, FipKind, FipState, FloatingIp, LinkState, Router};
 
 /// What several checks ask of a router.
 pub(super) struct Part<'s> {
     /// Its distributed floating IPs, each with its external network.
     pub(super) distributed: Vec<(&'s FloatingIp, &'s ExternalNetwork)>,
-    /// The links of chains that are not as they should be, or that nobody could
-    /// judge: few, on a node that works.
+    /// The links that are not as they should be, or that nobody could judge, of
+    /// chains that are not whole: few, on a node that works.
     pub(super) amiss: Vec<(&'s FloatingIp, Direction, &'s ChainLink)>,
     /// What can be seen of it.
     pub(super) look: OnceCell<Look<'s>>,
@@ -21,7 +21,9 @@ impl<'s> Part<'s> {
     pub(super) fn of(scene: &Scene<'_, 's>, router: &Router) -> Self {
         let mut part = Self { distributed: Vec::new(), amiss: Vec::new(), look: OnceCell::new() };
         for fip in scene.fips_of(router) {
-            for direction in [Direction::Outbound, Direction::Inbound] {
+            // Most chains are whole: their many links need not be fetched from memory.
+            let ways = if fip.state == FipState::Ok { &[][..] } else { &[Direction::Outbound, Direction::Inbound] };
+            for direction in ways.iter().copied() {
                 let amiss = fip.links(direction).iter().filter(|link| is_amiss(link));
                 part.amiss.extend(amiss.map(|link| (*fip, direction, link)));
             }

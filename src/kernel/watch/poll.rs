@@ -70,8 +70,9 @@ pub(super) struct Poller {
     round: VecDeque<Place>,
     /// Places of the round that began last.
     places: u32,
-    due: Instant,
-    host_due: Instant,
+    /// When the next reading is due; `None` where only what is asked for is read.
+    due: Option<Instant>,
+    host_due: Option<Instant>,
     /// The rest between two readings at most.
     most_rest: Duration,
 }
@@ -85,13 +86,13 @@ impl Poller {
         let work = move || work(&options, &given, &finished, &bell);
         thread::Builder::new().name("poller".to_owned()).spawn(work)?;
         let now = Instant::now();
-        let (due, host_due) = (now + LEAST_REST, now + HOST_REST);
+        let (due, host_due) = (Some(now + LEAST_REST), Some(now + HOST_REST));
         Ok(Self { jobs, done, busy: false, round: VecDeque::new(), places: 1, due, host_due, most_rest: MOST_REST })
     }
 
-    /// Starts no reading any more.
-    pub(super) fn pause(&mut self) {
-        self.busy = true;
+    /// Goes round no more: from here on the host's side is read where that is asked for.
+    pub(super) fn end_round(&mut self) {
+        (self.due, self.host_due) = (None, None);
     }
 
     /// Rests no longer than that between two readings, whatever they cost.
@@ -101,7 +102,7 @@ impl Poller {
 
     /// The host's side is to be read soon.
     pub(super) fn hurry_host(&mut self) {
-        self.host_due = Instant::now();
+        self.host_due = Some(Instant::now());
     }
 
     /// A namespace is to be read next.
@@ -112,7 +113,7 @@ impl Poller {
 
     /// When there is something to do; never while a reading is under way.
     pub(super) fn due(&self) -> Option<Instant> {
-        (!self.busy).then(|| self.due.min(self.host_due))
+        [self.due, self.host_due].into_iter().flatten().min().filter(|_| !self.busy)
     }
 
     /// Starts the next reading where one is due; `places` begins another round,
@@ -126,9 +127,11 @@ impl Poller {
         if self.busy {
             return;
         }
-        let job = if self.host_due <= now {
+        let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
+        let job = if is_due(self.host_due) {
+            self.host_due = None;
             Job::Host
-        } else if self.due <= now {
+        } else if is_due(self.due) {
             if self.round.is_empty() {
                 self.round.extend(places.cloned());
                 self.places = u32::try_from(self.round.len()).unwrap_or(u32::MAX).max(1);
@@ -153,8 +156,9 @@ impl Poller {
         let now = Instant::now();
         let rest = |least: Duration| done.cost.saturating_mul(REST).max(least).min(self.most_rest);
         match done.reading {
-            Reading::Netns(..) => self.due = now + rest(LEAST_REST.max(LEAST_ROUND / self.places)),
-            Reading::Host(_) => self.host_due = now + rest(HOST_REST),
+            Reading::Netns(..) => self.due = Some(now + rest(LEAST_REST.max(LEAST_ROUND / self.places))),
+            // What was asked for meanwhile stays so; without a round there is no next one.
+            Reading::Host(_) => self.host_due = self.host_due.or(self.due.map(|_| now + rest(HOST_REST))),
         }
         (Some(done), true)
     }

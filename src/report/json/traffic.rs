@@ -67,6 +67,7 @@ struct Points {
 struct Flow {
     class: Class,
     detail: Option<Detail>,
+    direction: &'static str,
     proto: String,
     source: String,
     destination: String,
@@ -113,7 +114,7 @@ fn fip(fip: &FipTraffic) -> Fip<'_> {
         floating_ip: fip.id.floating_ip,
         fixed_ip: fip.id.fixed_ip,
         router: &fip.id.router,
-        direction: if fip.direction == Direction::Outbound { "out" } else { "in" },
+        direction: way(fip.direction),
         points: Points {
             qr: at(Hop::Qr),
             rfp: at(Hop::Rfp),
@@ -126,10 +127,18 @@ fn fip(fip: &FipTraffic) -> Fip<'_> {
     }
 }
 
+fn way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Outbound => "out",
+        Direction::Inbound => "in",
+    }
+}
+
 fn flow(flow: &FlowTraffic) -> Flow {
     Flow {
         class: flow.class,
         detail: flow.detail,
+        direction: way(flow.direction),
         proto: protocol_word(flow.proto).map_or_else(|| flow.proto.to_string(), str::to_owned),
         source: flow.source.to_string(),
         destination: flow.destination.to_string(),

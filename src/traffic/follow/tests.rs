@@ -3,6 +3,7 @@
 use super::*;
 use crate::net::ConntrackTuple;
 use crate::path::{Class, TCP, UDP};
+use crate::topology::Direction;
 
 fn end(address: [u8; 4], port: u16) -> Endpoint {
     Endpoint { address: address.into(), port: Some(port) }
@@ -40,7 +41,8 @@ fn see(follow: &mut Follow, number: u32, heading: Heading, [source, destination]
     let packet = Packet { sport: source.port, dport: destination.port, ..packet };
     let frame = Frame { at: 7, namespace: number, device: 1, heading, length: 74, segment: 0, bytes: &[] };
     let count = Count { packets: 1, bytes: 60 };
-    let seen = Sighting { packet, class: Class::Snat, detail: None, floating_ip: None, count };
+    let direction = if heading == Heading::In { Direction::Outbound } else { Direction::Inbound };
+    let seen = Sighting { packet, class: Class::Snat, detail: None, direction, floating_ip: None, count };
     follow.see(&frame, &seen, || Some((NetnsName::new(format!("n{number}")), "d".into())))
 }
 

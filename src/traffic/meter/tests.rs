@@ -7,7 +7,7 @@ use crate::net::IfName;
 use crate::neutron::Layout;
 use crate::path::{ICMP, TCP, UDP};
 use crate::topology::scenario::{FG, FIP, FPR, QR, QROUTER, RFP, SNAT, Scenario};
-use crate::traffic::{Count, Interval, StopsAt};
+use crate::traffic::{Count, Filter, Interval, StopsAt};
 
 const FIXED: [u8; 4] = [10, 0, 0, 4];
 const FLOATING: [u8; 4] = [192, 168, 1, 3];
@@ -69,12 +69,19 @@ impl Bench {
     }
 
     fn count(&mut self, node: &Scenario, shots: &[Shot]) -> Vec<Option<(Class, Option<Hop>)>> {
+        let mut all = Vec::new();
+        self.see(node, shots, &mut |sighting| {
+            all.push(sighting.map(|seen| (seen.class, seen.floating_ip.map(|(_, _, hop)| hop))));
+        });
+        all
+    }
+
+    fn see(&mut self, node: &Scenario, shots: &[Shot], each: &mut dyn FnMut(Option<Sighting<'_>>)) {
         let topology = Topology::of(&node.snapshot);
         let engine = Node::of(&node.snapshot, &topology);
         let names = NAMESPACES.map(|name| Some(NetnsName::from(name)));
         let memory = std::mem::take(&mut self.memory);
         let mut meter = Meter::new(&engine, &node.snapshot, &topology, &names, &mut self.traffic, memory);
-        let mut all = Vec::new();
         for shot in shots {
             let namespace = NAMESPACES.iter().position(|name| *name == shot.place.0).unwrap();
             let netns = node.snapshot.netns(&NetnsName::from(shot.place.0));
@@ -88,11 +95,9 @@ impl Bench {
                 segment: 0,
                 bytes: &shot.bytes,
             };
-            let sighting = meter.count(&mut self.traffic, &frame);
-            all.push(sighting.map(|seen| (seen.class, seen.floating_ip.map(|(_, _, hop)| hop))));
+            each(meter.count(&mut self.traffic, &frame));
         }
         self.memory = meter.into_memory();
-        all
     }
 
     fn close(&mut self) -> Interval {
@@ -204,6 +209,49 @@ fn snat_through_this_node_counts_once_wherever_it_comes_from() {
     bench.memory = Memory::default();
     bench.count(&node, &[answer.at(1500)]);
     assert_eq!(classes(&bench.close()), [0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn whatever_its_class_it_goes_out_or_in() {
+    let node = Scenario::article(Layout::Pike).with_centralized();
+    let (sg, qg) = (device(&node, SNAT, "sg-"), device(&node, SNAT, "qg-"));
+    let (sg, qg, qr) = ((sg.0, sg.1.as_str()), (qg.0, qg.1.as_str()), (QROUTER, QR));
+    let own = node.snapshot.netns(&NetnsName::from(SNAT)).unwrap();
+    let own = own.addrs().iter().find(|addr| addr.dev.as_str() == qg.1 && addr.address.prefix_len() < 32).unwrap();
+    let std::net::IpAddr::V4(own) = own.address.addr() else { panic!() };
+    let (other, router) = ([20, 0, 0, 6], [10, 0, 0, 1]);
+    let mut shots = way_out(OUTSIDE).to_vec();
+    shots.extend([
+        shot((FIP, FG), Heading::In, OUTSIDE, FLOATING),
+        shot((FIP, FPR), Heading::Out, OUTSIDE, FLOATING),
+        shot((QROUTER, RFP), Heading::In, OUTSIDE, FLOATING),
+        shot(qr, Heading::Out, OUTSIDE, FIXED),
+        shot(qr, Heading::In, FIXED, other),
+        shot(qr, Heading::Out, other, FIXED),
+        shot(qr, Heading::In, FIXED, router),
+        shot(qr, Heading::Out, router, FIXED),
+        // Through the snat namespace: by the same port again, and on.
+        shot(qr, Heading::In, PLAIN, OUTSIDE),
+        shot(qr, Heading::Out, PLAIN, OUTSIDE),
+        shot(sg, Heading::In, PLAIN, OUTSIDE),
+        shot(qg, Heading::Out, own.octets(), OUTSIDE),
+        shot(qg, Heading::In, OUTSIDE, own.octets()).ports(53, 40000),
+        shot(sg, Heading::Out, OUTSIDE, PLAIN).ports(53, 40000),
+    ]);
+    let words = ["east-west", "snat", "fip", "local"].map(|class| [format!("{class} out"), format!("{class} in")]);
+    let mut bench = Bench::new();
+    let mut packets = [[0; 2]; 4];
+    bench.see(&node, &shots, &mut |seen| {
+        for (counts, words) in packets.iter_mut().zip(&words) {
+            let wanted = words.each_ref().map(|words| Filter::of(words).wants_packet(&seen.unwrap()));
+            counts.iter_mut().zip(wanted).for_each(|(count, wanted)| *count += u32::from(wanted));
+        }
+    });
+    assert_eq!(packets, [[1, 1], [4, 2], [4, 4], [1, 1]]);
+    // Each conversation once a way; what goes between instances leaves one and comes to another.
+    let interval = bench.close();
+    let flows = |words: &String| interval.flows.iter().filter(|flow| Filter::of(words).wants_flow(flow)).count();
+    assert_eq!(words.map(|words| words.each_ref().map(flows)), [[1, 1], [1, 1], [1, 1], [1, 1]]);
 }
 
 #[test]

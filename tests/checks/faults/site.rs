@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use fipscope::net::netfilter::{Backend, BaseChain, Chain, Hook, NfFamily, NfRule, Policy, Table, parse_rule};
 use fipscope::net::{
-    Addr, Change, IfName, Netns, NetnsName, Object, Observed, Route, Rule, RuleAt, Snapshot, TableAt, TableId, changes,
+    Addr, Change, IfName, Link, Netns, NetnsName, Object, Observed, Route, Rule, RuleAt, Snapshot, TableAt, TableId,
+    changes,
 };
-use fipscope::neutron::{AgentPrefix, FIP_TABLE, Layout};
+use fipscope::neutron::{AgentPrefix, DeviceKind, FIP_TABLE, Layout};
 use fipscope::plan::{Action, LinkSetting, Object as Thing, Place, Plan, simulate};
 use fipscope::topology::{FipKind, InternalPort, Topology};
 use ipnet::IpNet;
@@ -27,6 +28,8 @@ pub(crate) struct Site<'n> {
     pub(crate) qr: (IfName, IpNet),
     /// A port of the router on another subnet.
     pub(crate) other_qr: Option<IfName>,
+    /// The router's snat namespace, where it is on this node, and its gateway port.
+    pub(crate) snat: Option<(NetnsName, IfName)>,
     /// The pair: rfp's address and fpr's.
     pub(crate) pair: (IpNet, IpNet),
 }
@@ -44,6 +47,10 @@ impl<'n> Site<'n> {
             let (rfp, fpr) = (router.rtr_2_fip.as_ref()?, router.fip_2_rtr.as_ref()?);
             let holds = |port: &&InternalPort| port.addresses.iter().any(|net| net.contains(&fixed));
             let qr = router.internal.iter().find(holds)?;
+            let qg = |name: &NetnsName| {
+                let mut ports = snapshot.netns(name)?.links().iter().map(|link| &link.name);
+                ports.find(|name| DeviceKind::RouterGateway.is(name)).cloned()
+            };
             Some(Self {
                 snapshot,
                 layout: router.layout?,
@@ -57,6 +64,7 @@ impl<'n> Site<'n> {
                 fg: network.gateway_port.as_ref()?.device.clone(),
                 qr: (qr.device.clone(), *qr.addresses.iter().find(|net| net.contains(&fixed))?),
                 other_qr: router.internal.iter().find(|port| !holds(port)).map(|port| port.device.clone()),
+                snat: router.snat_namespace.as_ref().and_then(|name| Some((name.clone(), qg(name)?))),
                 pair: (rfp.address?, fpr.address?),
             })
         })
@@ -75,6 +83,7 @@ impl<'n> Site<'n> {
             fg: self.fg.clone(),
             qr: self.qr.clone(),
             other_qr: self.other_qr.clone(),
+            snat: self.snat.clone(),
             ..*self
         }
     }
@@ -155,11 +164,53 @@ impl<'n> Site<'n> {
 
     /// What the kernel makes of something that is done.
     pub(crate) fn done(&self, name: &NetnsName, actions: impl IntoIterator<Item = Action>) -> Vec<Change> {
+        self.done_at(&Place::Netns(name.clone()), actions)
+    }
+
+    fn done_at(&self, place: &Place, actions: impl IntoIterator<Item = Action>) -> Vec<Change> {
         let mut plan = Plan::new("a fault");
         for action in actions {
-            plan.push(&Place::Netns(name.clone()), action);
+            plan.push(place, action);
         }
         changes(self.snapshot, &simulate(&plan, self.snapshot))
+    }
+
+    /// A namespace that is no more, with the other ends of its pairs.
+    pub(crate) fn without_netns(&self, name: &NetnsName) -> Vec<Change> {
+        self.done_at(&Place::Host, [Action::Delete(Thing::Netns(name.clone()))])
+    }
+
+    /// A device that is no more, with the other end of its pair.
+    pub(crate) fn without_link(&self, name: &NetnsName, dev: &IfName) -> Vec<Change> {
+        self.done(name, [Action::Delete(Thing::Bridge(dev.clone()))])
+    }
+
+    /// A device taken out to the host; `None` where the host was not read.
+    pub(crate) fn moved_out(&self, name: &NetnsName, dev: &IfName) -> Option<Vec<Change>> {
+        let from = Place::Netns(name.clone());
+        let all = self.done(name, [Action::Move { dev: dev.clone(), from, to: Place::Host }]);
+        (!all.is_empty()).then_some(all)
+    }
+
+    /// A device as it is to be otherwise.
+    pub(crate) fn relinked(&self, name: &NetnsName, dev: &IfName, change: impl Fn(&mut Link)) -> Option<Change> {
+        let old = self.find(name, Netns::links, |link| link.name == *dev)?;
+        let mut new = old.clone();
+        change(&mut new);
+        let link = |link| Some(Object::Link(Box::new(link)));
+        Some(Self::change(name, link(old), link(new)))
+    }
+
+    /// A device more, like one that is there.
+    pub(crate) fn doubled(&self, name: &NetnsName, dev: &IfName, twin: &str) -> Option<Change> {
+        let like = self.find(name, Netns::links, |link| link.name == *dev)?;
+        let twin = Link { index: 999, name: IfName::from(twin), ..like };
+        Some(Self::change(name, None, Some(Object::Link(Box::new(twin)))))
+    }
+
+    /// A setting written, where it has the other value now.
+    pub(crate) fn turned(&self, name: &NetnsName, key: &str, from: i64, to: i64) -> Option<Vec<Change>> {
+        (self.netns(name).sysctl(key) == Some(from)).then(|| self.set(name, key, to))
     }
 
     /// A device switched off, or off and on, and what the kernel does with it.
@@ -205,15 +256,23 @@ impl<'n> Site<'n> {
 
     /// Without the first rule of an agent's chain whose line has these words.
     pub(crate) fn without_nat(&self, chain: &str, words: &str) -> Option<Vec<Change>> {
-        let (at, chain) = self.chain(&self.qrouter, "nat", |prefix| prefix.chain(chain))?;
+        self.without_nat_in(&self.qrouter, chain, words)
+    }
+
+    pub(crate) fn without_nat_in(&self, name: &NetnsName, chain: &str, words: &str) -> Option<Vec<Change>> {
+        let (at, chain) = self.chain(name, "nat", |prefix| prefix.chain(chain))?;
         let has = |rule: &NfRule| rule.line(&chain.name, NfFamily::Ip).to_string().contains(words);
         let position = chain.rules.iter().position(has)?;
-        Some(vec![Self::nf(&self.qrouter, &at, &chain.name, position, &chain.rules[position], false)])
+        Some(vec![Self::nf(name, &at, &chain.name, position, &chain.rules[position], false)])
     }
 
     /// One rule more at the end of an agent's chain.
     pub(crate) fn with_nat(&self, chain: &str, words: &str) -> Option<Vec<Change>> {
-        let (at, chain) = self.chain(&self.qrouter, "nat", |prefix| prefix.chain(chain))?;
+        self.with_rule("nat", chain, words)
+    }
+
+    pub(crate) fn with_rule(&self, table: &str, chain: &str, words: &str) -> Option<Vec<Change>> {
+        let (at, chain) = self.chain(&self.qrouter, table, |prefix| prefix.chain(chain))?;
         let (_, rule) = parse_rule(&format!("-A {} {words}", chain.name)).ok()?;
         Some(vec![Self::nf(&self.qrouter, &at, &chain.name, chain.rules.len(), &rule, true)])
     }
