@@ -66,7 +66,8 @@ fn what_a_page_has_for_a_shell_is_run_as_it_stands() {
     let all: Vec<(&Check, Example)> =
         checks().flat_map(|check| blocks(check).into_iter().map(move |block| (check, kind(check, block)))).collect();
     let of = |is: fn(&Example) -> bool| all.iter().filter(|(_, example)| is(example)).count();
-    assert!(of(|one| matches!(one, Example::Lab(_))) >= 28 && of(|one| matches!(one, Example::Commands)) >= 50);
+    let counts = (of(|one| matches!(one, Example::Lab(_))), of(|one| matches!(one, Example::Commands)));
+    assert!(counts.0 >= 20 && counts.1 >= 50, "{counts:?}");
     let elsewhere: Vec<u16> =
         all.iter().filter(|(_, one)| matches!(one, Example::Elsewhere)).map(|(check, _)| check.code.0).collect();
     assert_eq!(elsewhere, ELSEWHERE.iter().map(|(code, _)| *code).collect::<Vec<_>>(), "not run, and why");
