@@ -40,6 +40,7 @@ impl Action {
             Self::Netfilter(edit) => restore(place, edit),
             Self::Forget { address } => outside::forget(&inside(place), *address),
             Self::ForgetConnection { original, zone } => outside::forget_connection(&inside(place), original, *zone),
+            Self::Probe { dev, address } => outside::probe(place, dev, *address),
             Self::Announce { dev, address, by, .. } => outside::announce(place, dev, *address, *by),
         }
     }

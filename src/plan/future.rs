@@ -120,7 +120,7 @@ impl Action {
         match self {
             Self::Add(Object::OvsPort(_)) | Self::Delete(Object::OvsPort(_)) => Owner::L2Agent,
             Self::Forget { .. } | Self::ForgetConnection { .. } => Owner::Kernel,
-            Self::Announce { .. } => Owner::Neighbourhood,
+            Self::Probe { .. } | Self::Announce { .. } => Owner::Neighbourhood,
             _ => Owner::L3Agent,
         }
     }

@@ -23,6 +23,10 @@ impl Plan {
                 Action::Forget { .. } | Action::ForgetConnection { .. } | Action::Announce { .. } => {
                     format!("{{ {command}; }} || :")
                 }
+                Action::Probe { .. } => format!(
+                    "if command -v arping > /dev/null; then {command}; else echo 'arping is not installed: nobody was \
+                     asked' >&2; fi"
+                ),
                 // A shell does not end where the first of two commands fails.
                 Action::Add(Object::OvsPort(_)) => format!("{{ {command}; }} || exit 1"),
                 _ => command,

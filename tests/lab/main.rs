@@ -15,6 +15,7 @@
 )]
 
 mod across;
+mod announced;
 mod associate;
 mod breaks;
 mod case;
@@ -24,6 +25,7 @@ mod changing;
 mod console;
 mod elsewhere;
 mod hearing;
+mod homes;
 #[path = "../common/known_flows.rs"]
 mod known_flows;
 mod lines;
@@ -157,9 +159,19 @@ fn cases() -> Vec<(String, User)> {
     // Once is enough of what takes longer: with fewer rights there is more to go wrong.
     let user = if root { User::Nobody } else { User::Caller };
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
-    let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(central::CASES);
-    let changed =
-        changed.chain(["busy", "refused", "refusals", "several", "script names", "console", "console bulk", "locked"]);
+    let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(central::CASES).chain(announced::CASES);
+    let changed = changed.chain([
+        "busy",
+        "refused",
+        "refusals",
+        "several",
+        "script names",
+        "console",
+        "console bulk",
+        "locked",
+        "held flow",
+        "two homes",
+    ]);
     cases.extend(changed.map(|case| (case.to_owned(), user)));
     for layout in LAYOUTS {
         cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::check::Applicability;
 
 use super::super::future::foretell;
-use super::super::{Action, AgentCase, CaseKind, Neutron, Plan, Refused, Told, agent, fit};
+use super::super::{Action, AgentCase, AnnounceBy, CaseKind, Neutron, Plan, Refused, Told, agent, fit};
 use super::seat::Seat;
 use super::{Associate, in_use, is_written};
 
@@ -32,7 +32,7 @@ pub(super) fn associate(
         plan.push(&place, Action::Forget { address: fixed_ip.into() });
         plan.push(
             &place,
-            Action::Announce { dev: device.clone(), address: floating_ip, mac: None, by: wanted.announce },
+            Action::Announce { dev: device.clone(), address: floating_ip, mac: None, by: AnnounceBy::Repeat },
         );
     }
     let mut plan = plan.already_last();
@@ -58,6 +58,10 @@ pub(super) fn associate(
                     .to_owned()
             }
         });
+    }
+    if is_done && wanted.announce == AnnounceBy::Address {
+        plan.warnings
+            .push(format!("{floating_ip} stands on {device} by itself: it is announced from there, and stays."));
     }
     if is_done {
         plan.warnings.extend(seat.keepalived("it is gone"));
