@@ -91,9 +91,9 @@ const CAUSES: &[Cause] = &[
     Cause { code: 206, within: Router, explains: &[205, 405, 502, 902] },
     Cause { code: 212, within: Router, explains: &[208, 305, 307, 405, 501, 504, 505, 701] },
     Cause { code: 212, within: WholeNetwork, explains: &[505, 507, 610] },
-    Cause { code: 710, within: Router, explains: &[212, 307, 308, 405, 701, 707] },
-    // The snat namespace still serves a subnet whose port is gone.
-    Cause { code: 710, within: Subnet, explains: &[803] },
+    Cause { code: 710, within: Router, explains: &[212, 307, 405, 701, 707] },
+    // The redirect and the snat namespace still serve a subnet whose port is gone.
+    Cause { code: 710, within: Subnet, explains: &[308, 803] },
     Cause { code: 311, within: Namespace, explains: &[312] },
     Cause { code: 310, within: FloatingIp, explains: &[301, 303, 401, 402, 405, 901] },
     Cause { code: 405, within: FloatingIp, explains: &[301, 303, 401, 402, 501, 503, 805, 901] },
@@ -116,9 +116,12 @@ const CAUSES: &[Cause] = &[
     Cause { code: 903, within: Network, explains: &[901, 902] },
 ];
 
-/// Where the two ends of a pair disagree, routes and rules are judged by a pair that
-/// the repair does away with: what mends them is known only when that is done.
-const MISLEADING: Code = Code(205);
+/// Whether what would mend a consequence is known only when its cause is mended:
+/// where the two ends of a pair disagree, routes and rules are judged by a pair that
+/// the repair does away with; a redirect is left over only while its port is gone.
+fn misleads(root: &Finding, consequence: &Finding) -> bool {
+    root.code == Code(205) || (root.code, consequence.code) == (Code(710), Code(308))
+}
 
 /// Sets [`Finding::because_of`] to the last cause of each finding, and sorts:
 /// roots first, the worst first, then by code and identity.
@@ -137,7 +140,7 @@ pub(super) fn fold(mut findings: Vec<Finding>) -> Vec<Finding> {
         }
         if root != at {
             findings[at].because_of = Some(findings[root].id.clone());
-            if findings[root].code == MISLEADING {
+            if misleads(&findings[root], &findings[at]) {
                 findings[at].mend.clear();
                 findings[at].applicability = Applicability::None;
             }

@@ -32,6 +32,7 @@ use crate::script;
 use crate::stops;
 use crate::switched;
 use crate::traffic;
+use crate::witness;
 
 pub(crate) const LAYOUTS: [Layout; 3] = [Layout::Juno, Layout::Newton, Layout::Pike];
 pub(crate) const BACKENDS: [Backend; 2] = [Backend::Nft, Backend::Legacy];
@@ -51,6 +52,7 @@ pub(crate) fn run(case: &str) {
         "busy" => change::busy(),
         "refused" => change::refused(),
         "locked" => locked::one_after_another(),
+        "witness" => witness::proved(),
         "console" => console::changes_the_node(),
         "console bulk" => console::mends_one_after_another(),
         "script names" => script::odd_names(),

@@ -43,6 +43,7 @@ mod switched;
 mod terminal;
 mod traffic;
 mod unstopped;
+mod witness;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -172,6 +173,10 @@ fn cases() -> Vec<(String, User)> {
         "held flow",
         "two homes",
     ]);
+    let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(central::CASES);
+    let changed =
+        changed.chain(["busy", "refused", "refusals", "several", "script names", "console", "console bulk", "locked"]);
+    cases.push(("witness".to_owned(), user));
     cases.extend(changed.map(|case| (case.to_owned(), user)));
     for layout in LAYOUTS {
         cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));
