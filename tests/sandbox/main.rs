@@ -16,6 +16,7 @@ mod live;
 mod polled;
 #[path = "../common/private.rs"]
 mod private;
+mod room;
 mod storm;
 
 use std::env;
@@ -37,9 +38,11 @@ fn main() {
         Some("inside") => inside(),
         Some("stranger") => read_as_a_stranger(),
         Some("live") => live::inside(),
+        Some("room") => room::inside(),
         _ => {
             run("inside", None);
             run("live", None);
+            run("room", None);
             if nix::unistd::getuid().is_root() {
                 run("inside", Some(NOBODY));
                 run("live", Some(NOBODY));
