@@ -60,6 +60,7 @@ pub(crate) fn run(case: &str) {
             change::mend(layout, faults);
         }
         "listening" => listening::program(),
+        "among others" => changing::among_others(),
         "changing" => changing::rule_goes(),
         "probing" => probing::program(),
         "elsewhere" => elsewhere::one_way(),

@@ -50,7 +50,7 @@ use case::{BACKENDS, LAYOUTS};
 const AT_ONCE: usize = 2;
 
 /// What is counted of traffic: by itself, so that nothing is lost.
-const TRAFFIC: [&str; 15] = [
+const TRAFFIC: [&str; 16] = [
     "elsewhere",
     "probing",
     "count juno",
@@ -66,6 +66,7 @@ const TRAFFIC: [&str; 15] = [
     "stops centralized legacy",
     "listening",
     "changing",
+    "among others",
 ];
 
 /// Nobody: an ordinary user on every system.
