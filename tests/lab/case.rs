@@ -69,6 +69,7 @@ pub(crate) fn run(case: &str) {
             change::mend(layout, faults);
         }
         "listening" => listening::program(),
+        "among others" => changing::among_others(),
         "changing" => changing::rule_goes(),
         "probing" => probing::program(),
         "across" => across::breaks(),
