@@ -147,7 +147,8 @@ fn ip(place: &Place, family: Family) -> String {
     }
 }
 
-fn inside(place: &Place) -> String {
+/// What runs a program in a place; nothing for the host's own.
+pub(super) fn inside(place: &Place) -> String {
     place.name().map_or(String::new(), |name| format!("ip netns exec {} ", quote(name.as_str())))
 }
 
