@@ -47,28 +47,37 @@ fn main() {
         return;
     }
     for (name, make) in [("healthy", healthy as fn(u16) -> Snapshot), ("a fault on 1% of the floating IPs", broken)] {
-        let (small, large) = ((0..10).map(|_| make(100)).collect::<Vec<_>>(), make(1000));
-        // Turn about, so that all see the same weather.
-        let mut times = [Duration::MAX; 3];
-        for _ in 0..5 {
-            let new = [time(&small[..1], 20), time(&small, 2), time(std::slice::from_ref(&large), 2)];
-            times = [0, 1, 2].map(|at| times[at].min(new[at]));
-        }
-        let [hot, cold, all] = times;
-        let found = |snapshot: &Snapshot| {
-            let all = judge(snapshot, &Topology::of(snapshot));
-            all.iter().filter(|one| one.is_fault() && one.severity != Severity::Note).count()
-        };
         println!("{name}:");
-        let ratio = |one: Duration, other: Duration| one.as_secs_f64() / other.as_secs_f64();
-        println!("  100 × {FIPS}: {:.1} ms, {} findings", millis(hot), found(&small[0]));
-        println!("  ten such nodes in turn: {:.1} ms, {:.1} times as much", millis(cold), ratio(cold, hot));
-        println!("  1,000 × {FIPS}: {:.1} ms, {} findings", millis(all), found(&large));
-        println!("  {:.2} times ten nodes, {:.1} times one", ratio(all, cold), ratio(all, hot));
-        println!("  the plan that mends all of 100 × {FIPS}: {:.1} ms", millis(plan(&small[0])));
-        assert!(millis(hot) < 20.0, "under 20 ms are promised");
-        assert!(ratio(all, cold) < LINEAR, "linear growth is promised");
+        growth(make);
     }
+}
+
+/// What nodes of several sizes cost, turn about, so that all see the same weather;
+/// and ten of the smallest, judged in turn.
+fn growth(make: fn(u16) -> Snapshot) {
+    let nodes = SIZES.map(make);
+    let ten: Vec<Snapshot> = (0..10).map(|_| make(SIZES[0])).collect();
+    let (mut times, mut cold) = ([Duration::MAX; SIZES.len()], Duration::MAX);
+    for _ in 0..5 {
+        for ((best, node), routers) in times.iter_mut().zip(&nodes).zip(SIZES) {
+            *best = (*best).min(time(std::slice::from_ref(node), 2000 / u32::from(routers)));
+        }
+        cold = cold.min(time(&ten, 2));
+    }
+    for ((took, node), routers) in times.iter().zip(&nodes).zip(SIZES) {
+        let each = took.as_secs_f64() * 1e6 / f64::from(routers) / f64::from(FIPS);
+        let found = judge(node, &Topology::of(node));
+        let found = found.iter().filter(|one| one.is_fault() && one.severity != Severity::Note).count();
+        println!("  {routers} × {FIPS}: {:.1} ms, {each:.1} µs a floating IP, {found} findings", millis(*took));
+    }
+    let (small, large) = (times[0], times[SIZES.len() - 1]);
+    let ratio = |one: Duration, other: Duration| one.as_secs_f64() / other.as_secs_f64();
+    let growth = ratio(large, small);
+    println!("  ten times the routers: {growth:.1} times as much");
+    println!("  ten of the smallest in turn: {:.1} ms; the largest: {:.2} times that", millis(cold), ratio(large, cold));
+    println!("  the plan that mends all of the smallest: {:.1} ms", millis(plan(&nodes[0])));
+    assert!(millis(small) < 20.0, "under 20 ms are promised");
+    assert!(growth < LINEAR, "linear growth is promised");
 }
 
 /// What the plan takes that mends everything that is found.
