@@ -23,6 +23,7 @@ mod scope;
 mod site;
 mod switch;
 mod sysctl;
+mod tell;
 mod verify;
 mod writer;
 

@@ -28,6 +28,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, AnnounceBy, LinkSetting, Object, SwitchPort, Undo, Veth, VethEnd};
+pub(crate) use action::{HEARD, announced_address};
 pub use associate::{Associate, GatewayPort, GatewayPortParts, associate, who_has};
 pub use fit::overwritten;
 pub use forget::forget;

@@ -11,6 +11,7 @@
 //! direction, so that the two ends of a veth pair are two hops and not one.
 
 mod answers;
+mod connections;
 mod count;
 mod errand;
 mod fate;
@@ -26,9 +27,12 @@ mod pcapng;
 mod site;
 mod state;
 mod stop;
+mod talk;
+mod told;
 mod trail;
 mod verdict;
 
+pub use connections::{Connection, Connections};
 pub use count::{CLASSES, Count, short};
 pub use errand::{Aim, Errand};
 pub use fate::Fate;
@@ -38,5 +42,6 @@ pub use interval::{FipTraffic, FlowTraffic, Interval, RouterTraffic};
 pub use meter::{Memory, Meter, Sighting};
 pub use pcapng::Pcapng;
 pub use state::{FipId, Hop, Traffic};
-pub use stop::StopsAt;
+pub use stop::{Missing, StopsAt};
+pub use told::{Health, Told};
 pub use trail::{Expected, Station, Stations};

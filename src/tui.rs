@@ -55,7 +55,9 @@ pub use router::{Band, RouterView, WayId, WayRow};
 pub use state::{Coming, Frozen, Node, Prompt, Purpose, Screen, State};
 pub use timeline::{Event, EventRow, EventsView, MOST_CHANGES, MOST_WEIGHT, Moment, Still, Timeline};
 pub use tracked::{Tracked, TrackedRow, TrackedView};
-pub use traffic::{Attention, Heard, Hearing, History, Said, TrafficId, TrafficRow, TrafficView, Writing, Written};
+pub use traffic::{
+    Attention, Heard, Hearing, History, Said, TrafficId, TrafficRow, TrafficView, Writing, Written, why,
+};
 pub use update::update;
 pub use view::view;
 pub use walk::{Answered, Asked, Ends, Walking, Walks};

@@ -10,12 +10,15 @@
     reason = "a test reads files and fails by panicking"
 )]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use fipscope::check::{Finding, Severity, judge};
 use fipscope::kernel::offline::load;
 use fipscope::kernel::offline::text::{TableNames, addr, conntrack, link, neigh, ovs, route, rule};
 use fipscope::net::netfilter::NfFamily;
 use fipscope::net::{Family, IfName, NetnsName, Observed, PathOrigin, Peer, Snapshot};
+use fipscope::topology::{FipKind, RouterKind, Topology};
 use serde_json::Value;
 
 const ROUTER: &str = "qrouter-ef25020f-012c-41d6-a36e-f2f09cb8ea62";
@@ -205,6 +208,80 @@ fn a_report_of_today_is_read() {
         }
         assert_eq!(netns.neighs.unreadable(), None);
     }
+}
+
+/// What could not be told of a node on which nothing was found: codes, and the
+/// kinds of namespaces that they are about.
+fn doubts(node: &Snapshot) -> BTreeSet<(u16, String)> {
+    let all = judge(node, &Topology::of(node));
+    let found: Vec<&Finding> = all.iter().filter(|one| one.why_unknown.is_none()).collect();
+    assert!(found.is_empty(), "{found:#?}");
+    let why = |one: &Finding| one.why_unknown.clone().unwrap_or_default();
+    let reasoned = |one: &&Finding| ["not in this report", "not read"].iter().any(|word| why(one).contains(word));
+    assert_eq!(all.iter().filter(reasoned).count(), all.len(), "{all:#?}");
+    let kind = |one: &Finding| {
+        let name = one.namespace.as_ref().map_or("host", NetnsName::as_str);
+        name.split_once('-').map_or(name, |(kind, _)| kind).to_owned()
+    };
+    all.iter().map(|one| (one.code.0, kind(one))).collect()
+}
+
+fn listed(all: &[(u16, &str)]) -> BTreeSet<(u16, String)> {
+    all.iter().map(|(code, kind)| (*code, (*kind).to_owned())).collect()
+}
+
+/// A healthy node of production: a standby of a distributed router, and a
+/// distributed floating IP. The report has no settings (`sysctl -a`) of namespaces
+/// and no list of processes: what these decide cannot be told, and nothing else.
+#[test]
+fn a_report_of_2022_is_judged_as_far_as_it_tells() {
+    let Some(folder) = real_node("sosreport-2022") else { return };
+    let node = load(&folder).unwrap();
+    let topology = Topology::of(&node);
+    assert_eq!(topology.routers.iter().map(|router| router.kind).collect::<Vec<_>>(), [RouterKind::DistributedHa]);
+    assert_eq!(topology.floating_ips.iter().map(|fip| fip.kind).collect::<Vec<_>>(), [FipKind::Distributed]);
+    // Standing by: its ports are bare, and the one outside is off.
+    let snat = node.netns(topology.routers[0].snat_namespace.as_ref().unwrap()).unwrap();
+    let off: Vec<&str> = snat.links().iter().filter(|link| !link.is_up()).map(|link| link.name.as_str()).collect();
+    assert_eq!(off, ["qg-14f81a43-69"]);
+    assert!(snat.addrs().iter().all(|addr| !["qg-", "sg-"].iter().any(|kind| addr.dev.as_str().starts_with(kind))));
+    let wanted = [
+        // No list of processes.
+        (108, "host"),
+        // Whether the reverse path filter is on decides whether a packet gets as far.
+        (304, "qrouter"),
+        (311, "fip"),
+        (311, "qrouter"),
+        (311, "snat"),
+        (407, "snat"),
+        (408, "qrouter"),
+        (408, "snat"),
+        (409, "fip"),
+        (409, "qrouter"),
+        (409, "snat"),
+        (508, "fip"),
+        (509, "fip"),
+        (510, "fip"),
+        (511, "fip"),
+    ];
+    assert_eq!(doubts(&node), listed(&wanted));
+}
+
+/// Two healthy routers. The report has the settings, and neither the packet filter
+/// (`iptables-save`) of namespaces nor a list of processes.
+#[test]
+fn a_report_of_today_is_judged_as_far_as_it_tells() {
+    let Some(folder) = real_node("sosreport-today") else { return };
+    let node = load(&folder).unwrap();
+    let kinds: Vec<RouterKind> = Topology::of(&node).routers.iter().map(|router| router.kind).collect();
+    assert_eq!(kinds, [RouterKind::Distributed; 2]);
+    let filter = [(401, "qrouter"), (402, "qrouter"), (404, "qrouter"), (410, "fip"), (411, "qrouter")];
+    assert_eq!(doubts(&node), listed(&[&[(108, "host")], &filter[..]].concat()));
+    let all = judge(&node, &Topology::of(&node));
+    let worse = all.iter().filter(|one| one.severity != Severity::Note);
+    let translated: Vec<String> =
+        worse.filter(|one| one.code.0 == 401).filter_map(|one| one.floating_ip).map(|ip| ip.to_string()).collect();
+    assert_eq!(translated, ["192.168.1.33", "192.168.1.3"]);
 }
 
 /// The text and the JSON of `ip` on nodes that the real agent built: each object

@@ -135,7 +135,7 @@ fn measure(workdir: &Path) {
     println!(
         "by hand, at the median, {following:.0} times as fast as one after another, {at_rest:.0} times as at rest"
     );
-    assert!(cfg!(debug_assertions) || following >= PROMISED, "at least {PROMISED} times is promised");
+    assert!(cfg!(debug_assertions) || following.min(at_rest) >= PROMISED, "at least {PROMISED} times is promised");
 }
 
 /// Says what was measured, and gives the median.

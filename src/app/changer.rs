@@ -40,7 +40,7 @@ impl Changer {
         if effect == Effect::ReadJournal {
             // Whoever leaves does not wait for it.
             let work = move |site: &Site, sender: &UnboundedSender<Msg>| {
-                let _ = sender.send(Msg::Busy(exec::holder(site)));
+                let _ = sender.send(Msg::Busy(exec::holder()));
                 let _ = sender.send(Msg::Journal(exec::history(site).map_err(|error| error.to_string())));
             };
             return drop(self.spawn("journal", site, work, |why| Msg::Journal(Err(why))));

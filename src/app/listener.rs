@@ -70,9 +70,14 @@ impl Listener {
         let (ears, own) = (ears.clone(), desk.clone());
         let failed = sender.clone();
         let work = move || {
-            // A screen that is held up misses intervals, and holds nobody up.
-            let mut tell = |heard: Heard| {
-                let _ = sender.try_send(Msg::Heard(Ok(Box::new(heard))));
+            // A screen that is held up misses intervals, and holds nobody up. What was lost
+            // in them is told with the next one.
+            let mut untold = 0_u64;
+            let mut tell = |mut heard: Heard| {
+                let lost = heard.interval.lost.saturating_add(untold);
+                heard.interval.lost = lost;
+                let told = sender.try_send(Msg::Heard(Ok(Box::new(heard)))).is_ok();
+                untold = if told { 0 } else { lost };
                 !sender.is_closed()
             };
             let end = catch_unwind(AssertUnwindSafe(|| ears(&own, &mut tell)));
@@ -127,5 +132,46 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::net::Snapshot;
+    use crate::traffic::Interval;
+
+    #[test]
+    fn what_was_lost_in_missed_intervals_is_told_later() {
+        let (go, wait) = mpsc::channel::<()>();
+        let (full, filled) = mpsc::channel::<()>();
+        let wait = Mutex::new(wait);
+        let ears: Ears = Arc::new(move |_, tell| {
+            let lossy = || Heard { interval: Interval { lost: 1, ..Interval::default() }, ..Heard::default() };
+            for _ in 0..WAITING + 5 {
+                tell(lossy());
+            }
+            full.send(()).unwrap();
+            wait.lock().unwrap().recv().unwrap();
+            tell(lossy());
+            Ok(())
+        });
+        let mut listener = Listener::default();
+        listener.start(&ears, Node::of(Snapshot::empty("n", jiff::Timestamp::UNIX_EPOCH)));
+        filled.recv().unwrap();
+        let news = &mut listener.running.as_mut().unwrap().news;
+        let mut lost = |go_on: bool| {
+            if go_on {
+                go.send(()).unwrap();
+            }
+            match news.blocking_recv() {
+                Some(Msg::Heard(Ok(heard))) => heard.interval.lost,
+                other => panic!("{other:?}"),
+            }
+        };
+        let before: u64 = (0..WAITING).map(|_| lost(false)).sum();
+        assert_eq!((before, lost(true)), (WAITING as u64, 6));
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn remind(settings: &Settings) {
     let Ok(site) = site(settings) else { return };
     let all = exec::history(&site).unwrap_or_default();
     let Some(open) = all.iter().find(|past| !past.is_settled()) else { return };
-    if exec::holder(&site).is_none() {
+    if exec::holder().is_none() {
         let (id, intent) = (open.id, printable(&open.intent, 300));
         note(&format!(
             "fipscope: change {id} was left unfinished: {intent}\n\

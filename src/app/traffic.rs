@@ -7,6 +7,7 @@ mod ears;
 mod file;
 mod listen;
 mod probe;
+mod reasons;
 mod translate;
 
 use std::ops::ControlFlow;
@@ -39,6 +40,7 @@ use current::Current;
 pub(super) use ears::ears;
 use file::CaptureFile;
 use listen::{Clock, Ear, Ended};
+use reasons::{Reasons, Tracking};
 
 /// Where nobody watches the node it is read again at least so often, in whole intervals.
 const FRESH: Duration = Duration::from_secs(10);
@@ -79,6 +81,7 @@ pub(super) fn traffic(asked: &TrafficArgs, settings: &Settings) -> Result<Exit, 
     let current = Current::watch(settings)?;
     let mut traffic = Traffic::until(ear.clock.next_end(now()));
     let mut memory = Memory::default();
+    let (mut reasons, mut tracking) = (Reasons::default(), Tracking::default());
     loop {
         let (snapshot, topology) = (&reading.node.snapshot, &reading.node.topology);
         let node = Node::of(snapshot, topology);
@@ -87,7 +90,7 @@ pub(super) fn traffic(asked: &TrafficArgs, settings: &Settings) -> Result<Exit, 
         let is_other = || current.is_other(&reading.node);
         let mut tell = |interval: Interval, along: &mut Along| {
             along.file.as_mut().map_or(Ok(()), CaptureFile::flush)?;
-            let read = tell(interval, &reading, &along.filter, settings)?;
+            let read = tell(interval, &reading, &along.filter, (&mut reasons, &mut tracking), settings)?;
             Ok(if read { ControlFlow::Continue(()) } else { ControlFlow::Break(Ended::Done) })
         };
         let ended = ear.listen(&mut meter, &mut traffic, &mut along, (snapshot, &is_other), &mut tell)?;
@@ -163,13 +166,22 @@ fn query(asked: &TrafficArgs) -> Option<Query> {
 }
 
 /// Prints an interval. False where nobody reads any more.
-fn tell(mut interval: Interval, reading: &Reading, filter: &Filter, settings: &Settings) -> Result<bool, AppError> {
+fn tell(
+    mut interval: Interval,
+    reading: &Reading,
+    filter: &Filter,
+    (reasons, tracking): (&mut Reasons, &mut Tracking),
+    settings: &Settings,
+) -> Result<bool, AppError> {
+    let dir = NetnsDir::new(&settings.netns_dir);
     if let Some(only) = &reading.only {
         interval.floating_ips.retain(|fip| listen::is_of(&fip.id, only));
         interval.flows.retain(|flow| flow.floating_ip.as_ref().is_some_and(|fip| listen::is_of(fip, only)));
+        interval.connections = tracking.read(&dir, &reading.node, only);
     }
-    translate::translate(&mut interval, &NetnsDir::new(&settings.netns_dir), &reading.node.topology);
+    translate::translate(&mut interval, &dir, &reading.node.topology);
     interval.narrow(filter);
+    reasons.tell(&mut interval, &reading.node);
     stream(&match settings.format {
         Format::Text => report::text::traffic(&interval, style(settings)),
         Format::Json => report::json::traffic(&reading.node.snapshot.node, &interval),

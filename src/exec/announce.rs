@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::thread;
 
 use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::SockaddrIn;
 
 use crate::kernel::ask_routes;
 use crate::net::{IfName, NetnsName, RouteAnswer, RouteQuestion};
@@ -95,7 +96,7 @@ fn leads_here(site: &Site, what: &Announcement) -> bool {
 pub(super) fn stands_on(dir: &NetnsDir, namespace: &NetnsName, device: &IfName, address: Ipv4Addr) -> bool {
     let has = || {
         let all = getifaddrs().into_iter().flatten().filter(|one| one.interface_name == device.as_str());
-        let mut addresses = all.filter_map(|one| one.address?.as_sockaddr_in().map(|found| found.ip()));
+        let mut addresses = all.filter_map(|one| one.address?.as_sockaddr_in().map(SockaddrIn::ip));
         addresses.any(|found| found == address)
     };
     dir.open(namespace).and_then(|ns| enter(&ns, has)).unwrap_or_default()

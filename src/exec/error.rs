@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 
 use crate::net::{IfName, printable};
 use crate::netns;
@@ -46,6 +47,37 @@ pub enum Error {
         id: u64,
         /// What it was for.
         intent: String,
+    },
+    /// An earlier change has no end, and is in another journal.
+    #[error(
+        "change {id} of {} was left unfinished: {}\n\
+         settle it there first: XDG_STATE_HOME={} fipscope undo {id}",
+        printable(&folder.to_string_lossy(), 200), printable(.intent, 300), home(.folder)
+    )]
+    UnfinishedElsewhere {
+        /// Its number there.
+        id: u64,
+        /// What it was for.
+        intent: String,
+        /// Where its journal is.
+        folder: PathBuf,
+    },
+    /// The node's lock.
+    #[error("cannot lock this node against others who change it: {}: {source}\nrun it as root", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The agent may change the packet filter at the same time.
+    #[error(
+        "the L3 agent's locks on the packet filter are not found, so nothing was done: {why}\n\
+         say where its state is with --state-path (its locks are in the folder lock there), or stop it"
+    )]
+    NoAgentLock {
+        /// Why not.
+        why: String,
     },
     /// The node is not as the plan has it.
     #[error("the node changed since the plan was shown, nothing was done:{}\ntry again: the plan will be another one", lines(.what))]
@@ -136,6 +168,14 @@ pub enum Cause {
     /// The neighbourhood could not be told.
     #[error("{0}")]
     Announce(String),
+    /// Somebody outside answered for an address.
+    #[error("{address} is in use on the external network: {by} answers for it")]
+    Taken {
+        /// The address.
+        address: Ipv4Addr,
+        /// Hardware addresses, with commas.
+        by: String,
+    },
     /// The agent holds its lock on the namespace's packet filter.
     #[error("the L3 agent is busy with this namespace: it holds {}", path.display())]
     AgentBusy {
@@ -172,6 +212,11 @@ impl Cause {
     pub(super) fn io(what: impl fmt::Display) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what: what.to_string(), source }
     }
+}
+
+/// `XDG_STATE_HOME` of that state folder.
+fn home(folder: &Path) -> String {
+    printable(&folder.parent().unwrap_or(folder).to_string_lossy(), 200)
 }
 
 fn not_installed(program: &str) -> String {

@@ -1,8 +1,9 @@
 //! One change at a time: our own lock, and the L3 agent's.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,28 +11,34 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, Flock, FlockArg, fcntl};
 
-use crate::net::{Snapshot, printable};
+use crate::net::{Observed, Snapshot, printable};
 use crate::plan::Place;
 
-use super::{Cause, Error, Site};
+use super::{Cause, Error};
 
-/// Our lock's name in the state folder.
+/// Where our lock is: one for the node, wherever journals are kept. It goes with
+/// the node's run, as all namespaces do.
+pub(super) const FOLDER: &str = "/run/fipscope";
+/// Its name there.
 const FILE: &str = "change.lock";
+/// As many bytes of it are read: a number, and a path on the next line.
+const LONGEST: u64 = 32 + 4096;
 /// How long the agent gets to finish with a namespace's packet filter: its
 /// longest restore takes some seconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The right to change the node. It goes with the process, however that ends.
 pub(super) struct NodeLock {
-    _held: Flock<File>,
+    held: Flock<File>,
 }
 
 impl NodeLock {
     /// Takes it, or says who has it.
     pub(super) fn take(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(FILE);
-        let failed = |source| Error::State { what: "lock", path: path.clone(), source };
+        let failed = |source| Error::Lock { path: path.clone(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -42,22 +49,31 @@ impl NodeLock {
             .open(&path)
             .map_err(failed)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(mut held) => {
-                // For whoever comes next; the lock holds without it.
-                let _ = held.set_len(0).and_then(|()| write!(held, "{}", std::process::id()));
-                Ok(Self { _held: held })
-            }
+            Ok(held) => Ok(Self { held }),
             Err((file, Errno::EWOULDBLOCK)) => Err(Error::Busy { holder: said(&file) }),
             Err((_, errno)) => Err(failed(errno.into())),
         }
+    }
+
+    /// Where the journal is of whoever had it last, as far as that was said.
+    pub(super) fn journal(&self) -> Option<PathBuf> {
+        text(&self.held).split_once('\n').map(|(_, path)| PathBuf::from(path))
+    }
+
+    /// Says who has it, and where the journal is: for whoever comes next.
+    pub(super) fn sign(&mut self, journal: &Path) {
+        let mut line = format!("{}\n", std::process::id()).into_bytes();
+        line.extend(journal.as_os_str().as_bytes());
+        // The lock holds without it.
+        let _ = self.held.set_len(0).and_then(|()| self.held.write_all_at(&line, 0));
     }
 }
 
 /// Who changes the node at the moment; `None` where nobody does. Nothing is
 /// locked for that: the kernel lists who has which lock (`/proc/locks`).
-pub fn holder(site: &Site) -> Option<String> {
+pub fn holder() -> Option<String> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(site.folder.join(FILE)).ok()?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(Path::new(FOLDER).join(FILE)).ok()?;
     let inode = format!(":{}", file.metadata().ok()?.ino());
     let locks = fs::read_to_string("/proc/locks").ok()?;
     let is_it = |line: &str| {
@@ -96,11 +112,17 @@ pub(super) fn tables_lock(pid: u32) -> TablesLock {
     if locks.lines().any(is_its) { TablesLock::Held } else { TablesLock::Wanted }
 }
 
+/// What is written in the lock.
+fn text(mut file: &File) -> String {
+    let mut bytes = Vec::new();
+    let _ = file.rewind().and_then(|()| file.take(LONGEST).read_to_end(&mut bytes));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Who has the lock, as far as it said.
 fn said(file: &File) -> String {
-    let mut text = String::new();
-    let _ = file.take(32).read_to_string(&mut text);
-    let Ok(pid) = text.trim().parse::<u32>() else { return "another process".to_owned() };
+    let text = text(file);
+    let Ok(pid) = text.lines().next().unwrap_or_default().parse::<u32>() else { return "another process".to_owned() };
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let words: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
     match words.join(" ").trim() {
@@ -109,20 +131,29 @@ fn said(file: &File) -> String {
     }
 }
 
-/// Where the agent has its locks, as far as the reading tells; `None` where it
-/// does not run, or nothing there looks like it.
-pub(super) fn agent_locks(snapshot: &Snapshot) -> Option<PathBuf> {
+/// Where the agent has its locks; `None` where it does not run. The error says
+/// why that is not known where it runs, or may run: without them the packet
+/// filter must not be changed.
+pub(super) fn agent_locks(snapshot: &Snapshot) -> Result<Option<PathBuf>, String> {
     let host = &snapshot.host;
-    let agent = host.agent.seen()?;
+    let (root, who) = match &host.agent {
+        Observed::Absent => return Ok(None),
+        Observed::Seen(agent) if agent.containerised => {
+            (Some(format!("/proc/{}/root", agent.pid)), "it runs".to_owned())
+        }
+        Observed::Seen(_) => (None, "it runs".to_owned()),
+        Observed::Unreadable(why) => (None, format!("whether it runs could not be read ({})", printable(why, 200))),
+    };
     // What packages configure: `lock_path = $state_path/lock`.
     let usual = || host.state_path.as_ref().map(|path| path.join("lock"));
-    let path = host.lock_path.clone().or_else(usual)?;
-    let path = if agent.containerised {
-        Path::new(&format!("/proc/{}/root", agent.pid)).join(path.strip_prefix("/").unwrap_or(&path))
-    } else {
-        path
+    let Some(path) = host.lock_path.clone().or_else(usual) else {
+        return Err(format!("{who}, and nothing tells its state path"));
     };
-    path.is_dir().then_some(path)
+    let path = match root {
+        Some(root) => Path::new(&root).join(path.strip_prefix("/").unwrap_or(&path)),
+        None => path,
+    };
+    if path.is_dir() { Ok(Some(path)) } else { Err(format!("{who}, and there is no folder {}", path.display())) }
 }
 
 /// The agent's own lock on the packet filter of one namespace
@@ -134,8 +165,8 @@ pub(super) struct AgentLock {
 }
 
 impl AgentLock {
-    /// Waits for it, but not for ever.
-    pub(super) fn take(folder: &Path, place: &Place) -> Result<Self, Cause> {
+    /// Waits for it, but not longer than that.
+    pub(super) fn take(folder: &Path, place: &Place, patience: Duration) -> Result<Self, Cause> {
         let name = place.name().map_or_else(String::new, |name| format!("-{}", name.as_str().replace('/', "_")));
         let path = folder.join(format!("neutron-iptables{name}"));
         let failed = |source| Cause::Io { what: path.display().to_string(), source };
@@ -152,7 +183,7 @@ impl AgentLock {
         loop {
             match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole)) {
                 Ok(_) => return Ok(Self { _held: file }),
-                Err(Errno::EAGAIN | Errno::EACCES) if begin.elapsed() < PATIENCE => thread::sleep(PAUSE),
+                Err(Errno::EAGAIN | Errno::EACCES) if begin.elapsed() < patience => thread::sleep(PAUSE),
                 Err(Errno::EAGAIN | Errno::EACCES) => return Err(Cause::AgentBusy { path }),
                 Err(errno) => return Err(failed(errno.into())),
             }
@@ -185,16 +216,49 @@ mod tests {
     fn the_second_one_is_told_who_was_first() {
         let folder = std::env::temp_dir().join(format!("fipscope-lock-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let first = NodeLock::take(&folder).unwrap();
+        let mut first = NodeLock::take(&folder).unwrap();
+        assert_eq!(first.journal(), None);
+        first.sign(Path::new("/a folder/of one"));
         let Err(Error::Busy { holder }) = NodeLock::take(&folder) else { panic!("two have it") };
         assert!(holder.starts_with(&format!("process {} (", std::process::id())), "{holder}");
         drop(first);
-        NodeLock::take(&folder).unwrap();
+        assert_eq!(NodeLock::take(&folder).unwrap().journal(), Some("/a folder/of one".into()));
         let place = Place::netns("qrouter-1");
-        let held = AgentLock::take(&folder, &place).unwrap();
-        assert!(folder.join("neutron-iptables-qrouter-1").is_file());
-        drop(held);
-        AgentLock::take(&folder, &place).unwrap();
+        let held = AgentLock::take(&folder, &place, PATIENCE).unwrap();
+        let file = folder.join("neutron-iptables-qrouter-1");
+        assert!(file.is_file());
+        // Whoever waits for it in vain says what it is.
+        match AgentLock::take(&folder, &place, PAUSE) {
+            Err(Cause::AgentBusy { path }) => assert_eq!(path, file),
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("two have it"),
+        }
+        // It goes on as soon as it is free.
+        let free = thread::spawn(move || {
+            thread::sleep(PAUSE * 5);
+            drop(held);
+        });
+        AgentLock::take(&folder, &place, PATIENCE).unwrap();
+        free.join().unwrap();
         fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn where_the_agent_may_run_its_locks_have_to_be_known() {
+        let folder = std::env::temp_dir().join(format!("fipscope-locks-{}", std::process::id()));
+        let locks = folder.join("lock");
+        let mut node = Snapshot::empty("node", jiff::Timestamp::UNIX_EPOCH);
+        node.host.agent = Observed::Absent;
+        assert_eq!(agent_locks(&node), Ok(None));
+        for agent in [Observed::Seen(crate::net::Agent::default()), Observed::Unreadable("no /proc".to_owned())] {
+            (node.host.agent, node.host.state_path) = (agent, None);
+            assert!(agent_locks(&node).unwrap_err().contains("nothing tells its state path"));
+            node.host.state_path = Some(folder.clone());
+            let why = agent_locks(&node).unwrap_err();
+            assert!(why.contains(&format!("there is no folder {}", locks.display())), "{why}");
+            fs::create_dir_all(&locks).unwrap();
+            assert_eq!(agent_locks(&node), Ok(Some(locks.clone())));
+            fs::remove_dir_all(&folder).unwrap();
+        }
     }
 }

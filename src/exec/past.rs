@@ -37,7 +37,7 @@ pub fn undo(id: u64, site: &Site, told: &mut dyn FnMut(&Entry)) -> Result<Carrie
     }
     let fresh = site.read()?;
     let journal = Journal::open(&site.folder, false)?;
-    let mut run = Run::resume(site, (lock, journal), past.clone(), &fresh, told);
+    let mut run = Run::resume(site, (lock, journal), past.clone(), &fresh, told)?;
     let outcome = if run.back() { Outcome::Undone } else { Outcome::Half };
     let failure = (outcome == Outcome::Half).then(|| "some of it could not be taken back".to_owned());
     Ok(run.end(outcome, outcome == Outcome::Undone, failure))
@@ -51,7 +51,7 @@ pub fn complete(id: u64, site: &Site, told: &mut dyn FnMut(&Entry)) -> Result<Ca
         let why = format!("was being taken back already; go on with `fipscope undo {id}`");
         return Err(Error::NoSuchChange { id, why });
     }
-    let fresh = site.read()?;
+    let fresh = site.read_for(&past.aim)?;
     let mut rest = Plan::new(past.intent.clone());
     let mut rehearsal = Rehearsal::of(&fresh);
     let due: Vec<Due> = past
@@ -75,9 +75,9 @@ pub fn complete(id: u64, site: &Site, told: &mut dyn FnMut(&Entry)) -> Result<Ca
     }
     let expected = Expected::of(&past.aim, &fresh, &simulate(&rest, &fresh));
     let journal = Journal::open(&site.folder, false)?;
-    let mut run = Run::resume(site, (lock, journal), past.clone(), &fresh, told);
+    let mut run = Run::resume(site, (lock, journal), past.clone(), &fresh, told)?;
     let failure = match run.forward(&due) {
-        Ok(()) => expected.wait(site, || site.read()).err(),
+        Ok(()) => expected.wait(site, || site.read_for(&past.aim)).err(),
         Err(why) => Some(why),
     };
     let Some(why) = failure else { return Ok(run.end(Outcome::Done, true, None)) };

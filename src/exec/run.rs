@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use crate::net::netfilter::Table;
 use crate::net::{Netns, Snapshot};
-use crate::plan::journal::{Back, Begin, Entry, Event, Outcome, Past, StepState};
+use crate::plan::journal::{Back, Begin, Entry, Event, Outcome, Past, PastStep, StepState};
 use crate::plan::{Action, Due, Object, Place, Rehearsal, TableEdit, overwritten, table_of};
 
 use super::ahead::Ahead;
 use super::journal::Journal;
-use super::lock::{AgentLock, NodeLock, agent_locks};
+use super::lock::{AgentLock, NodeLock, PATIENCE, agent_locks};
 use super::{Cause, Error, Site, Writer, settle};
 
 /// What became of a change.
@@ -55,7 +55,7 @@ impl<'t> Run<'t> {
         told: &'t mut dyn FnMut(&Entry),
     ) -> Result<Self, Error> {
         let (lock, journal, ahead) = held;
-        let mut run = Self::resume(site, (lock, journal), Past::from(begin.clone()), fresh, told);
+        let mut run = Self::resume(site, (lock, journal), Past::from(begin.clone()), fresh, told)?;
         run.writer = Writer::after(ahead, site.netns_dir.clone());
         let entry = Entry::Begin(Box::new(begin));
         // The first line about a step that outlives a restart of the node takes this one to the disk with it.
@@ -64,25 +64,31 @@ impl<'t> Run<'t> {
         Ok(run)
     }
 
-    /// Goes on with one that has no end.
+    /// Goes on with one that has no end. Refused where a packet filter is to be
+    /// changed beside an agent whose locks are not found.
     pub(super) fn resume(
         site: &Site,
         (lock, journal): (NodeLock, Journal),
         past: Past,
         fresh: &Snapshot,
         told: &'t mut dyn FnMut(&Entry),
-    ) -> Self {
-        Self {
+    ) -> Result<Self, Error> {
+        let agent_locks = match agent_locks(fresh) {
+            Ok(locks) => locks,
+            Err(_) if !past.steps.iter().any(filters) => None,
+            Err(why) => return Err(Error::NoAgentLock { why }),
+        };
+        Ok(Self {
             _lock: lock,
             journal,
             writer: Writer::new(site.netns_dir.clone()),
             site: site.clone(),
-            agent_locks: agent_locks(fresh),
+            agent_locks,
             rehearsal: Rehearsal::of(fresh),
             past,
             told,
             journal_failed: None,
-        }
+        })
     }
 
     /// Does what is due, in order; the error says at what it stopped.
@@ -100,7 +106,7 @@ impl<'t> Run<'t> {
             }
             let done = match due {
                 Due::Changed(what) => Err(what.clone()),
-                _ => self.step(id, place, action).map_err(|cause| cause.to_string()),
+                _ => self.anew(&step).and_then(|()| self.step(id, place, action)).map_err(|cause| cause.to_string()),
             };
             self.rehearsal.next(place, action);
             if let Err(why) = done {
@@ -114,6 +120,18 @@ impl<'t> Run<'t> {
         let done = self.past.steps.iter().filter(|step| step.state == StepState::Done);
         settle(&mut self.writer, done.map(|step| (&step.planned.place, &step.planned.action)));
         Ok(())
+    }
+
+    /// Takes away what an announcement left that was cut short.
+    fn anew(&mut self, step: &PastStep) -> Result<(), Cause> {
+        let PastStep { planned, back: Some(Back::Action(back)), .. } = step else { return Ok(()) };
+        if !matches!(planned.action, Action::Announce { .. }) {
+            return Ok(());
+        }
+        match self.writer.perform(&planned.place, back) {
+            Err(Cause::Kernel { errno: libc::EADDRNOTAVAIL, .. }) => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     /// One step, with its lines before and after.
@@ -154,7 +172,7 @@ impl<'t> Run<'t> {
         expected: Option<Result<Option<Table>, String>>,
     ) -> Result<(), Cause> {
         let Action::Netfilter(edit) = action else { return self.writer.perform(place, action).map(drop) };
-        let _held = self.agent_locks.as_deref().map(|folder| AgentLock::take(folder, place)).transpose()?;
+        let _held = self.agent_locks.as_deref().map(|folder| AgentLock::take(folder, place, PATIENCE)).transpose()?;
         if let Some(expected) = expected {
             // To hold a table makes it, where there is none.
             if matches!(expected, Ok(Some(_))) {
@@ -226,6 +244,11 @@ impl<'t> Run<'t> {
         (self.told)(&entry);
         self.past.take(entry);
     }
+}
+
+/// Whether a step changes the packet filter, or may yet.
+fn filters(step: &PastStep) -> bool {
+    matches!(step.planned.action, Action::Netfilter(_)) && !matches!(step.state, StepState::Skipped | StepState::Undone)
 }
 
 /// Whether a step outlives a restart of the node. The line about one that does

@@ -17,7 +17,7 @@ pub(super) struct Scope {
     names: BTreeSet<NetnsName>,
     /// Something of the host's own is changed, or to be another.
     host: bool,
-    /// Tracked connections are forgotten: they are read, too.
+    /// Tracked connections are forgotten, or to be others: they are read, too.
     conntrack: bool,
 }
 
@@ -47,7 +47,7 @@ impl Scope {
         }
         let host = places.contains(&Place::Host) || aim.gone.iter().any(|id| id.contains("@host/"));
         let forgets = |step: &Step| matches!(step.action, Action::ForgetConnection { .. });
-        let conntrack = !aim.gone.is_empty() && plan.steps.iter().any(forgets);
+        let conntrack = !aim.gone.is_empty() && plan.steps.iter().any(forgets) || tells_connections(aim);
         Self { names, host, conntrack }
     }
 
@@ -64,6 +64,12 @@ impl Scope {
     pub(super) fn after(&self, before: &Snapshot, site: &Site) -> Snapshot {
         read_again(before, &self.names, if self.host { HostPart::All } else { HostPart::None }, &self.options(site))
     }
+}
+
+/// Whether a reading of tracked connections tells that it came to what it is for
+/// (DVR406).
+pub(super) fn tells_connections(aim: &Aim) -> bool {
+    aim.gone.iter().any(|id| id.starts_with("DVR406@"))
 }
 
 /// The namespaces that packets come from or go to next: the other ends of a

@@ -1,15 +1,16 @@
 //! The node that changes are made on, and where the journal of them is kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::kernel::{ReadOptions, read_node};
 use crate::net::Snapshot;
 use crate::netns::NetnsDir;
-use crate::plan::journal::Past;
+use crate::plan::journal::{Aim, Past};
 
 use super::Error;
 use super::journal::{history, latest, make_folder};
-use super::lock::NodeLock;
+use super::lock::{FOLDER, NodeLock};
+use super::scope::tells_connections;
 
 /// A node, and what is allowed on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct Site {
     pub netns_dir: NetnsDir,
     /// The agent's state path, where the user says it.
     pub state_path: Option<PathBuf>,
-    /// Where the journal and the lock are.
+    /// Where the journal is.
     pub folder: PathBuf,
     /// Nothing may be changed.
     pub read_only: bool,
@@ -45,7 +46,17 @@ impl Site {
             return Err(Error::ReadOnly);
         }
         make_folder(&self.folder)?;
-        NodeLock::take(&self.folder)
+        let mut lock = NodeLock::take(Path::new(FOLDER))?;
+        let own = |other: &PathBuf| other.canonicalize().ok() == self.folder.canonicalize().ok();
+        if let Some(other) = lock.journal().filter(|other| !own(other)) {
+            let past = latest(&other)?;
+            if let Some(past) = past.iter().find(|past| !past.is_settled()) {
+                let (id, intent) = (past.id, past.intent.clone());
+                return Err(Error::UnfinishedElsewhere { id, intent, folder: other });
+            }
+        }
+        lock.sign(&self.folder);
+        Ok(lock)
     }
 
     /// How it is read.
@@ -57,8 +68,15 @@ impl Site {
         }
     }
 
+    /// The node as it is now, as far as it takes to tell that something came to
+    /// what it is for.
+    pub(super) fn read_for(&self, aim: &Aim) -> Result<Snapshot, Error> {
+        let options = ReadOptions { conntrack: tells_connections(aim), ..self.options() };
+        read_node(&options).map_err(|error| Error::Read(Box::new(error)))
+    }
+
     /// The node as it is now.
     pub(super) fn read(&self) -> Result<Snapshot, Error> {
-        read_node(&self.options()).map_err(|error| Error::Read(Box::new(error)))
+        self.read_for(&Aim::default())
     }
 }

@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::check::{Finding, judge, standing, states};
+use crate::check::{Code, DecidedBy, Finding, Pattern, Pick, check, judge, judge_with, questions, standing, states};
 use crate::kernel::ask_routes;
-use crate::net::{RouteQuestion, Snapshot};
+use crate::net::{RouteQuestion, Snapshot, WireAnswers};
 use crate::path::{Kernel, Node, Outcome, Walk};
 use crate::plan::journal::Aim;
+use crate::probe::{Manner, ask};
 use crate::topology::{FipState, FloatingIp, Topology};
 
 use super::{Error, Site};
@@ -21,7 +22,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// What is to be seen after a change.
 pub(super) struct Expected {
+    /// Findings that are to be gone, however mild.
     gone: BTreeSet<String>,
+    /// The codes of those that only answers on the wire decide.
+    wire: Pick,
     /// Faults that were there, or that the simulation says will be.
     known: BTreeSet<String>,
     /// Floating IPs that the findings were about.
@@ -46,7 +50,8 @@ impl Expected {
         let after = judge(simulated, &Topology::of(simulated));
         let known = findings.iter().chain(&after).filter(|finding| counts(finding));
         let known = known.map(|finding| finding.id.clone()).collect();
-        Self { gone, known, concerned, deliver: aim.deliver.iter().copied().collect() }
+        let wire = Pick { select: on_the_wire(&gone), ignore: Vec::new() };
+        Self { gone, wire, known, concerned, deliver: aim.deliver.iter().copied().collect() }
     }
 
     /// Looks until it is so, but not for ever; the error says what is not.
@@ -66,10 +71,9 @@ impl Expected {
         let topology = Topology::of(now);
         let findings = judge(now, &topology);
         let mut wrong = Vec::new();
-        for finding in findings.iter().filter(|finding| counts(finding)) {
-            if self.gone.contains(&finding.id) {
-                wrong.push(format!("{} is still there: {}", finding.code, finding.message));
-            } else if !self.known.contains(&finding.id) {
+        wrong.extend(self.left(&findings));
+        for finding in findings.iter().filter(|finding| counts(finding) && !self.gone.contains(&finding.id)) {
+            if !self.known.contains(&finding.id) {
                 wrong.push(format!("{} is new: {}", finding.code, finding.message));
             }
         }
@@ -98,8 +102,29 @@ impl Expected {
         }
         let missing = |address: &&IpAddr| topology.floating_ips.iter().all(|fip| fip.floating_ip != Some(**address));
         wrong.extend(self.deliver.iter().filter(missing).map(|address| format!("{address} is not on this node")));
+        // The wire last: it takes the longest.
+        if wrong.is_empty() && !self.wire.select.is_empty() {
+            let questions = questions(now, &topology, &self.wire, None);
+            let answers = ask(&site.netns_dir, &questions, &Manner::default());
+            let answers: WireAnswers = questions.into_iter().zip(answers).collect();
+            wrong.extend(self.left(&judge_with(now, &topology, &answers)));
+        }
         wrong
     }
+
+    /// What was to be gone and is not.
+    fn left(&self, findings: &[Finding]) -> Vec<String> {
+        let left = findings.iter().filter(|finding| self.gone.contains(&finding.id));
+        left.map(|finding| format!("{} is still there: {}", finding.code, finding.message)).collect()
+    }
+}
+
+/// Those of the findings' codes that only the wire decides.
+fn on_the_wire(findings: &BTreeSet<String>) -> Vec<Pattern> {
+    let codes: BTreeSet<&str> = findings.iter().filter_map(|id| id.split('@').next()).collect();
+    let is_wire = |code: &Code| check(*code).is_some_and(|check| matches!(check.decided_by, DecidedBy::Wire(_)));
+    let wire = codes.into_iter().filter(|code| code.parse().is_ok_and(|code| is_wire(&code)));
+    wire.filter_map(|code| code.parse().ok()).collect()
 }
 
 /// What is wrong with packets from and to a floating IP.

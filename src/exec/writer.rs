@@ -1,25 +1,21 @@
 //! One operation in one namespace.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use ipnet::IpNet;
 use netlink_packet_route::RouteNetlinkMessage as Message;
 use netlink_packet_route::link::{LinkAttribute, State};
 
 use crate::kernel::netfilter::read_netfilter;
 use crate::net::netfilter::{Backend, Netfilter};
-use crate::net::{Addr, AddrFlags, IfName, Mac, NetnsName, Observed};
+use crate::net::{IfName, NetnsName, Observed};
 use crate::netns::{NetnsDir, enter};
-use crate::plan::{Action, AnnounceBy, LinkSetting, Object, Place, SwitchPort, TableEdit, Undo, Veth};
-
-use super::rtnl::{Mode, Rtnl};
-use crate::probe::{Announcement, announce_once};
+use crate::plan::{Action, HEARD, LinkSetting, Object, Place, SwitchPort, TableEdit, Undo, Veth};
 
 use super::ahead::{Ahead, inode};
 use super::forget::Meant;
 use super::restore::Waiting;
+use super::rtnl::{Mode, Rtnl};
 use super::{Cause, file, forget, message, switch, sysctl};
 
 /// As many namespaces are kept open at a time: well below the usual limit of
@@ -29,7 +25,7 @@ const MOST_OPEN: usize = 200;
 /// Carries out actions. It keeps a socket in every namespace that it has been
 /// to, so that many steps cost one entering.
 pub struct Writer {
-    dir: NetnsDir,
+    pub(super) dir: NetnsDir,
     open: BTreeMap<Place, Opened>,
     /// Programs that wait for what they are to do.
     ahead: Ahead,
@@ -80,39 +76,13 @@ impl Writer {
             Action::ForgetConnection { original, zone } => {
                 self.inside(place, || forget::forget(&Meant::Connection(original, *zone)))??;
             }
-            Action::Announce { dev, address, mac, by } => self.announce(place, dev, *address, (*mac, *by))?,
+            Action::Probe { dev, address } => self.probe(place, dev, *address)?,
+            Action::Announce { dev, address, mac, by } => {
+                self.announce(place, dev, *address, (*mac, *by))?;
+                return Ok(Undo::Nothing(HEARD));
+            }
         }
         Ok(action.inverse())
-    }
-
-    /// The first round of an announcement; the others are for when all is done.
-    fn announce(
-        &mut self,
-        place: &Place,
-        dev: &IfName,
-        address: Ipv4Addr,
-        (mac, by): (Option<Mac>, AnnounceBy),
-    ) -> Result<(), Cause> {
-        let Some(namespace) = place.name().cloned() else {
-            return Err(Cause::NotSupported("an announcement from the host's own namespace".to_owned()));
-        };
-        let what = Announcement { mac, ..Announcement::of(namespace, dev.clone(), address) };
-        let told = |dir: &NetnsDir| announce_once(dir, &what).map_err(|error| Cause::Announce(error.to_string()));
-        if by == AnnounceBy::Repeat {
-            return told(&self.dir);
-        }
-        let on_device = Object::Addr(Addr {
-            dev: dev.clone(),
-            address: IpNet::from(IpAddr::from(address)),
-            peer: None,
-            broadcast: None,
-            scope: 0,
-            flags: AddrFlags::default(),
-        });
-        self.object(place, &on_device, true)?;
-        let told = told(&self.dir);
-        self.object(place, &on_device, false)?;
-        told
     }
 
     /// The action with what stands there now, where the plan did not know: its
@@ -187,7 +157,7 @@ impl Writer {
         Ok(self.dir.delete(name)?)
     }
 
-    fn object(&mut self, place: &Place, object: &Object, add: bool) -> Result<(), Cause> {
+    pub(super) fn object(&mut self, place: &Place, object: &Object, add: bool) -> Result<(), Cause> {
         let mode = if add { Mode::Create } else { Mode::Change };
         match object {
             // Made and taken away by name, not in a namespace: see perform.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::net::{Addr, ConntrackTuple, FileName, IfName, Mac, Neigh, NetnsName, Route, Rule};
+use crate::net::{Addr, AddrFlags, ConntrackTuple, FileName, IfName, Mac, Neigh, NetnsName, Route, Rule};
 
 use super::{Place, TableEdit};
 
@@ -76,6 +77,14 @@ pub enum Action {
         /// Its zone.
         zone: u16,
     },
+    /// Ask the neighbourhood whether anybody has an address (ARP probe, RFC 5227):
+    /// it fails where somebody answers.
+    Probe {
+        /// The device that it is asked on.
+        dev: IfName,
+        /// The address.
+        address: Ipv4Addr,
+    },
     /// Tell the neighbourhood who answers for an address (gratuitous ARP,
     /// request and reply form).
     Announce {
@@ -96,7 +105,8 @@ pub enum Action {
 pub enum AnnounceBy {
     /// Three times, two seconds apart, no address added (the agent from Pike).
     Repeat,
-    /// With the address on the device for that long (the agent of Juno).
+    /// Three times, one second apart, with the address on the device for that
+    /// long (the agent of Juno).
     Address,
 }
 
@@ -233,12 +243,24 @@ impl Action {
             Self::Forget { .. } | Self::ForgetConnection { .. } => {
                 return Undo::Nothing("forgotten connections are found anew with their next packet");
             }
-            Self::Announce { .. } => {
-                return Undo::Nothing("what the neighbourhood has heard it keeps until it asks again or hears another");
+            Self::Probe { .. } => return Undo::Nothing("a question changes nothing"),
+            Self::Announce { by: AnnounceBy::Repeat, .. } => return Undo::Nothing(HEARD),
+            // Where it was cut short; of one that was sent to its end nothing is left here.
+            Self::Announce { dev, address, by: AnnounceBy::Address, .. } => {
+                Self::Delete(Object::Addr(announced_address(dev, *address)))
             }
         };
         Undo::Action(action)
     }
+}
+
+/// Why nothing takes an announcement back that was sent.
+pub(crate) const HEARD: &str = "what the neighbourhood has heard it keeps until it asks again or hears another";
+
+/// The address that stands on a device while it is announced from there.
+pub(crate) fn announced_address(dev: &IfName, address: Ipv4Addr) -> Addr {
+    let address = IpNet::from(IpAddr::from(address));
+    Addr { dev: dev.clone(), address, peer: None, broadcast: None, scope: 0, flags: AddrFlags::default() }
 }
 
 impl VethEnd {

@@ -150,6 +150,11 @@ impl Work<'_> {
             agent::fip_namespace(&mut plan, forms, external);
         }
         gateway::steps(&mut plan, forms, external, &self.attached);
+        let port = &external.port.device;
+        // Before it stands nobody can be asked, and nothing of the address is there yet.
+        if site.outer.is_none_or(|netns| netns.link(port).is_none()) {
+            plan.push(&site.fip_place(), Action::Probe { dev: port.clone(), address: floating_ip });
+        }
         let records = !site.agent_may_run();
         if records && let Some(line) = allocate::pair_line(site, pair.addresses)? {
             plan.push(&Place::Host, Action::Add(line));
@@ -277,6 +282,13 @@ fn warn(plan: &mut Plan, work: &Work<'_>, wanted: &Associate, guessed: bool) {
         more.push(format!(
             "An L2 agent that runs puts a port that Neutron did not bind to this host into VLAN 4095: {} is dead then.",
             port.name
+        ));
+    }
+    if does(|action| matches!(action, Action::Announce { by: AnnounceBy::Address, .. })) {
+        more.push(format!(
+            "For some two seconds, while it is announced, the fip namespace has {} itself: packets to it do not come \
+             to the instance then.",
+            wanted.floating_ip
         ));
     }
     if does(|action| matches!(action, Action::Forget { .. })) {

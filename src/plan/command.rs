@@ -40,6 +40,7 @@ impl Action {
             Self::Netfilter(edit) => restore(place, edit),
             Self::Forget { address } => outside::forget(&inside(place), *address),
             Self::ForgetConnection { original, zone } => outside::forget_connection(&inside(place), original, *zone),
+            Self::Probe { dev, address } => outside::probe(place, dev, *address),
             Self::Announce { dev, address, by, .. } => outside::announce(place, dev, *address, *by),
         }
     }
@@ -146,7 +147,8 @@ fn ip(place: &Place, family: Family) -> String {
     }
 }
 
-fn inside(place: &Place) -> String {
+/// What runs a program in a place; nothing for the host's own.
+pub(super) fn inside(place: &Place) -> String {
     place.name().map_or(String::new(), |name| format!("ip netns exec {} ", quote(name.as_str())))
 }
 

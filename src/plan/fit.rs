@@ -34,7 +34,10 @@ pub(super) fn fit(plan: Plan, snapshot: &Snapshot) -> Result<Plan, Refused> {
 /// True where something is to be done that lasts.
 pub(super) fn lasts(step: &Step) -> bool {
     !step.already
-        && !matches!(step.action, Action::Forget { .. } | Action::ForgetConnection { .. } | Action::Announce { .. })
+        && !matches!(
+            step.action,
+            Action::Forget { .. } | Action::ForgetConnection { .. } | Action::Probe { .. } | Action::Announce { .. }
+        )
 }
 
 /// The part of an action that is so already, and the rest.
@@ -68,9 +71,11 @@ pub(super) fn is_so(snapshot: &Snapshot, place: &Place, netns: Option<&Netns>, a
             netns.is_some_and(|netns| netns.routes().iter().any(|it| same_route(it, to)))
         }
         Action::Sysctl { key, to, .. } => netns.and_then(|netns| setting(netns, key)) == Some(*to),
-        Action::Netfilter(_) | Action::Forget { .. } | Action::ForgetConnection { .. } | Action::Announce { .. } => {
-            false
-        }
+        Action::Netfilter(_)
+        | Action::Forget { .. }
+        | Action::ForgetConnection { .. }
+        | Action::Probe { .. }
+        | Action::Announce { .. } => false,
     }
 }
 
@@ -190,7 +195,11 @@ pub(super) fn must_tell(action: &Action) -> bool {
     !on_host
         && !matches!(
             action,
-            Action::Sysctl { .. } | Action::Forget { .. } | Action::ForgetConnection { .. } | Action::Announce { .. }
+            Action::Sysctl { .. }
+                | Action::Forget { .. }
+                | Action::ForgetConnection { .. }
+                | Action::Probe { .. }
+                | Action::Announce { .. }
         )
 }
 

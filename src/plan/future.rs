@@ -82,7 +82,29 @@ pub enum Owner {
     Neighbourhood,
 }
 
+impl Plan {
+    /// What Neutron says of it and what the L3 agent then does, in one sentence
+    /// with a full stop; `None` where nothing tells.
+    pub fn case(&self) -> Option<String> {
+        let is_rule = |step: &Step| matches!(step.action, Action::Add(Object::Rule(_)));
+        let leaves_a_rule = self.steps.iter().any(is_rule);
+        self.agent.map(|case| if leaves_a_rule { case.sentence() } else { case.without_a_rule() })
+    }
+}
+
 impl AgentCase {
+    /// One sentence with a full stop, of a floating IP on a gateway port: it has no
+    /// rule that could be left.
+    fn without_a_rule(self) -> String {
+        match (self.kind, self.told) {
+            (CaseKind::Foreign, told) => {
+                let what = "Neutron does not have this floating IP here: the L3 agent takes all of it away again";
+                format!("{what} ({}).", told.sentence())
+            }
+            _ => self.sentence(),
+        }
+    }
+
     /// One sentence with a full stop.
     pub fn sentence(self) -> String {
         let what = match self.kind {
@@ -94,11 +116,50 @@ impl AgentCase {
             CaseKind::Dropped => "Neutron does not have this floating IP here any more: what is removed stays removed",
             CaseKind::StillThere => "Neutron still has this floating IP here: the L3 agent makes it again",
         };
-        let told = match self.told {
-            Told::Given => "as said",
-            Told::Files => "as far as the agent's files tell",
-        };
-        format!("{what} ({told}).")
+        format!("{what} ({}).", self.told.sentence())
+    }
+}
+
+impl Told {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Given => "as said",
+            Self::Files => "as far as the agent's files tell",
+        }
+    }
+}
+
+impl Neutron {
+    /// The next of what can be said: nothing, that it has it, that it has not.
+    pub fn next(said: Option<Self>) -> Option<Self> {
+        match said {
+            None => Some(Self::Has),
+            Some(Self::Has) => Some(Self::HasNot),
+            Some(Self::HasNot) => None,
+        }
+    }
+}
+
+impl Owner {
+    /// Who that is, for a sentence.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::L3Agent => "the L3 agent",
+            Self::L2Agent => "Open vSwitch and the L2 agent",
+            Self::Kernel => "the kernel",
+            Self::Neighbourhood => "others on the network",
+        }
+    }
+}
+
+impl Step {
+    /// Who looks after what the step changes, and what the L3 agent will do to it.
+    pub fn owner_and_agent(&self) -> String {
+        let owner = self.action.owner();
+        match self.agent.filter(|_| owner == Owner::L3Agent) {
+            Some(will) => format!("{}, which {}", owner.noun(), will.sentence()),
+            None => owner.noun().to_owned(),
+        }
     }
 }
 
@@ -120,7 +181,7 @@ impl Action {
         match self {
             Self::Add(Object::OvsPort(_)) | Self::Delete(Object::OvsPort(_)) => Owner::L2Agent,
             Self::Forget { .. } | Self::ForgetConnection { .. } => Owner::Kernel,
-            Self::Announce { .. } => Owner::Neighbourhood,
+            Self::Probe { .. } | Self::Announce { .. } => Owner::Neighbourhood,
             _ => Owner::L3Agent,
         }
     }

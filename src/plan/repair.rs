@@ -153,7 +153,8 @@ fn stage(place: &Place, action: &Action) -> u8 {
         }
         Action::Add(Object::Rule(_)) => 7,
         Action::Netfilter(_) => 8,
-        Action::Add(_) => 4,
+        // Asked before anything of the address is there.
+        Action::Add(_) | Action::Probe { .. } => 4,
         Action::Forget { .. } | Action::ForgetConnection { .. } => 10,
         Action::Announce { .. } => 11,
     }

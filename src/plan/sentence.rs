@@ -36,11 +36,12 @@ impl Action {
                 let ends = format!("{} → {}", end(it.src, it.sport), end(it.dst, it.dport));
                 format!("Forget the tracked connection {proto} {ends}")
             }
+            Self::Probe { dev, address } => format!("Ask on {dev} whether anybody has {address}"),
             Self::Announce { dev, address, by: AnnounceBy::Repeat, .. } => {
                 format!("Announce {address} on {dev}, three times")
             }
             Self::Announce { dev, address, by: AnnounceBy::Address, .. } => {
-                format!("Announce {address} on {dev}, with the address there for that long")
+                format!("Announce {address} on {dev}, three times, with the address there for that long")
             }
         }
     }

@@ -74,7 +74,7 @@ impl Simulation {
                 return self.forget(place, |entry| entry.original == *original && entry.zone == *zone);
             }
             // Nothing of it stays on the node.
-            Action::Announce { .. } => return true,
+            Action::Probe { .. } | Action::Announce { .. } => return true,
             _ => {}
         }
         let all = match (self.netns(place), action) {

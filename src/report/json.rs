@@ -14,6 +14,7 @@ mod probe;
 mod result;
 mod show;
 mod trace;
+mod tracked;
 mod traffic;
 pub mod watch;
 

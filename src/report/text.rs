@@ -13,6 +13,7 @@ mod result;
 mod show;
 mod snapshot;
 mod trace;
+mod tracked;
 mod traffic;
 pub mod watch;
 

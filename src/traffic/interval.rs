@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
+use super::connections::Connections;
 use super::count::{CLASSES, Count};
 use super::filter::Filter;
 use super::flow::{Flow, FlowKey};
 use super::state::{Bank, FipId, Hop, Lanes, Traffic, once};
-use super::stop::{StopsAt, View};
+use super::stop::{Missing, StopsAt, View, is_much};
+use super::talk::{Summary, TalkKey, Talked};
 use crate::net::{ConntrackEntry, ConntrackTuple};
 use crate::path::{Class, Detail, Endpoint};
 use crate::topology::Direction;
@@ -32,6 +34,8 @@ pub struct Interval {
     pub flows: Vec<FlowTraffic>,
     /// Packets of flows that did not find room.
     pub forgotten: u64,
+    /// The tracked connections of the one floating IP that was asked for, where they were read.
+    pub connections: Option<Connections>,
 }
 
 /// A router's packets.
@@ -52,8 +56,13 @@ pub struct FipTraffic {
     pub direction: Direction,
     /// By hop ([`Hop::ALL`]); `None` where it has no such hop, or nobody listens there.
     pub hops: [Option<Count>; 6],
-    /// Where they vanish; `None` where nothing was seen to.
+    /// Where they vanish: the first place behind which a tenth or more of them was not
+    /// seen; `None` where there is none.
     pub stops_at: Option<StopsAt>,
+    /// What is missing there; where nothing stops them, the few that are missing elsewhere.
+    pub missing: Option<Missing>,
+    /// Why they are missing, where somebody looked.
+    pub reason: Option<String>,
 }
 
 /// One direction of a conversation.
@@ -80,6 +89,8 @@ pub struct FlowTraffic {
     pub router: Option<String>,
     /// How much.
     pub count: Count,
+    /// Where it vanishes, if it is a floating IP's and does.
+    pub stops_at: Option<StopsAt>,
 }
 
 impl Interval {
@@ -165,8 +176,10 @@ impl Traffic {
         }
         self.total.resize(routers, Lanes::default());
         let [now, after] = &self.banks;
-        let flows = now.flows.sorted().into_iter().map(|(key, flow)| self.flow(key, &flow)).collect();
-        let floating_ips = self.floating_ips(now, after, lost > 0);
+        let talked = self.talked(now, after, lost > 0);
+        let flows = now.flows.sorted().into_iter().map(|(key, flow)| self.flow(key, &flow, &talked)).collect();
+        let floating_ips = self.floating_ips(now, after, lost > 0, &talked);
+        let spoke = self.speaking(now);
         let (unplaced, forgotten, added) = (now.unplaced, now.flows.forgotten, now.routers.clone());
         let mut interval = Interval {
             end: self.until,
@@ -191,25 +204,30 @@ impl Traffic {
             }
         }
         self.until = next_end;
+        self.spoke = spoke;
         self.banks[0] = std::mem::take(&mut self.banks[1]);
         interval
     }
 
-    fn floating_ips(&self, now: &Bank, after: &Bank, lossy: bool) -> Vec<FipTraffic> {
+    fn floating_ips(&self, now: &Bank, after: &Bank, lossy: bool, talked: &Talked) -> Vec<FipTraffic> {
         let mut all = Vec::with_capacity(2 * self.fips.len());
-        for ((id, visible), (now, after)) in self.fips.iter().zip(now.fips.iter().zip(&after.fips)) {
+        let passages = now.fips.iter().zip(&after.fips).zip(&talked.sums);
+        for ((id, visible), ((now, after), sum)) in self.fips.iter().zip(passages) {
             let view = View { kind: id.kind, visible, now, after, end: self.until, lossy };
             all.extend([Direction::Outbound, Direction::Inbound].map(|direction| {
                 let passage = &now[direction as usize];
                 let hops = Hop::ALL.map(|hop| visible[hop as usize].then(|| passage[hop as usize].count));
-                FipTraffic { id: id.clone(), direction, hops, stops_at: view.stops_at(direction) }
+                let missing = missing(&view, direction, sum, talked.is_whole);
+                let stops_at = missing.filter(|missing| is_much(missing.packets, missing.of)).map(|one| one.after);
+                FipTraffic { id: id.clone(), direction, hops, stops_at, missing, reason: None }
             }));
         }
         all.sort_by(|a, b| (&a.id, a.direction).cmp(&(&b.id, b.direction)));
         all
     }
 
-    fn flow(&self, key: FlowKey, flow: &Flow) -> FlowTraffic {
+    fn flow(&self, key: FlowKey, flow: &Flow, talked: &Talked) -> FlowTraffic {
+        let talk = |fip| TalkKey::between(fip, flow.direction, key.proto, [key.source, key.destination]);
         FlowTraffic {
             class: flow.class,
             detail: flow.detail,
@@ -221,6 +239,25 @@ impl Traffic {
             floating_ip: flow.fip.and_then(|fip| Some(self.fips.get(fip)?.0.clone())),
             router: self.routers.get(key.router).cloned().flatten(),
             count: flow.count(),
+            stops_at: flow.fip.and_then(|fip| talked.stops_at(talk(fip), flow.direction)),
         }
     }
+}
+
+/// What of a floating IP's packets is missing, and where: first where a tenth or more is.
+fn missing(view: &View<'_>, direction: Direction, sum: &Summary, is_whole: bool) -> Option<Missing> {
+    let flows = |after| sum.stopped[direction as usize].iter().filter(|stop| **stop == after).count();
+    let at = |after, packets, of| Missing { after, packets, of, flows: flows(after) };
+    let gap = |stop| view.gap(direction, stop).map(|gap| at(StopsAt::Hop(gap.hop), gap.missing, gap.of));
+    let silent = || {
+        let unanswered = match direction {
+            Direction::Outbound => 0,
+            Direction::Inbound if is_whole => sum.unanswered,
+            Direction::Inbound if view.is_silent() => view.arrived(),
+            Direction::Inbound => 0,
+        };
+        (unanswered > 0).then(|| at(StopsAt::VmSilent, unanswered, view.arrived()))
+    };
+    let much = |missing: &Missing| is_much(missing.packets, missing.of);
+    gap(true).or_else(|| silent().filter(much)).or_else(|| gap(false)).or_else(silent)
 }

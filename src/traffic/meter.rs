@@ -6,7 +6,8 @@ use super::fragment::Fragments;
 use super::known::{Key, Known};
 use super::parse::{Heard, parse};
 use super::site::{Site, Sites};
-use super::state::{FipId, Hop, Traffic};
+use super::state::{FipId, Hop, Pass, Traffic};
+use super::talk::TalkKey;
 use super::verdict::{Fips, Verdict};
 use crate::net::{Frame, Heading, NetnsName, Snapshot};
 use crate::path::{Class, Detail, Flows, Node, Packet};
@@ -96,10 +97,16 @@ impl<'n, 's> Meter<'n, 's> {
             }
             _ => {}
         }
+        let late = traffic.is_late(frame.at);
         let bank = traffic.bank(frame.at);
         if let Some((fip, direction, hop)) = verdict.passing {
-            let passed = &mut bank.fips[fip][direction as usize][hop as usize];
-            passed.add(frame.at, heard.count, verdict.ends, verdict.begins);
+            let pass = Pass { at: frame.at, count: heard.count, ends: verdict.ends, begins: verdict.begins, late };
+            bank.fips[fip][direction as usize][hop as usize].add(&pass);
+            let mut place = verdict.talk;
+            if let Some(talk) = bank.talks.talk(&mut place, TalkKey::of(fip, direction, &heard.packet)) {
+                talk[direction as usize][hop as usize].add(&pass);
+            }
+            verdict.talk = place;
         }
         if let Some(lane) = verdict.lane {
             bank.add(verdict.router, verdict.class, lane, heard.count);

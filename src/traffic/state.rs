@@ -1,11 +1,17 @@
 //! What was counted: plain data that a screen can hold.
 
+use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
 use super::count::{CLASSES, Count};
 use super::flow::FlowTable;
+use super::talk::{TalkKey, Talks};
 use crate::path::Class;
 use crate::topology::FipKind;
+
+/// A packet takes no longer from one hop to the next (nanoseconds): what is seen that
+/// shortly before an interval's end may come to the next hop after it.
+const FLIGHT: u64 = 1_000_000;
 
 /// A hop of a floating IP: the device at which its packets are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,6 +83,8 @@ pub struct Traffic {
     pub(super) until: u64,
     /// The open interval, and what came after its end already.
     pub(super) banks: [Bank; 2],
+    /// Conversations in which the instance spoke in the interval before.
+    pub(super) spoke: HashSet<TalkKey>,
 }
 
 /// The hops of a floating IP whose namespaces are listened in.
@@ -90,6 +98,8 @@ pub(super) struct Bank {
     /// By floating IP: outbound, inbound.
     pub(super) fips: Vec<[Passage; 2]>,
     pub(super) flows: FlowTable,
+    /// Conversations of floating IPs, by hop.
+    pub(super) talks: Talks,
     /// Packets of devices that the snapshot does not know.
     pub(super) unplaced: u64,
 }
@@ -119,9 +129,21 @@ pub(super) struct Passed {
     pub(super) ends: u64,
     /// Packets of these that did not come by the hop before.
     pub(super) begins: u64,
+    /// Packets of these that may come to the next hop after the interval's end.
+    pub(super) late: u64,
     /// Time of the first and the last one.
     pub(super) first: u64,
     pub(super) last: u64,
+}
+
+/// Packets that pass a hop.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass {
+    pub(super) at: u64,
+    pub(super) count: Count,
+    pub(super) ends: bool,
+    pub(super) begins: bool,
+    pub(super) late: bool,
 }
 
 impl Traffic {
@@ -166,6 +188,11 @@ impl Traffic {
         self.fips.len() - 1
     }
 
+    /// Whether the open interval ends so soon after a frame of that time.
+    pub(super) fn is_late(&self, at: u64) -> bool {
+        at < self.until && self.until - at <= FLIGHT
+    }
+
     /// Where a frame of that time is counted, with room for every number given out.
     pub(super) fn bank(&mut self, at: u64) -> &mut Bank {
         let (routers, fips) = (self.routers.len(), self.fips.len());
@@ -193,14 +220,16 @@ impl Bank {
 }
 
 impl Passed {
-    pub(super) fn add(&mut self, at: u64, count: Count, ends: bool, begins: bool) {
+    pub(super) fn add(&mut self, pass: &Pass) {
         if self.count.packets == 0 {
-            self.first = at;
+            self.first = pass.at;
         }
-        self.count += count;
-        self.ends += if ends { count.packets } else { 0 };
-        self.begins += if begins { count.packets } else { 0 };
-        self.last = self.last.max(at);
+        let packets = |holds| if holds { pass.count.packets } else { 0 };
+        self.count += pass.count;
+        self.ends += packets(pass.ends);
+        self.begins += packets(pass.begins);
+        self.late += packets(pass.late);
+        self.last = self.last.max(pass.at);
     }
 }
 

@@ -27,6 +27,20 @@ impl StopsAt {
     }
 }
 
+/// Packets of a floating IP that were seen at a place and nowhere beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// The place. Where it is [`StopsAt::VmSilent`] they went to the instance, in
+    /// conversations in which it said nothing.
+    pub after: StopsAt,
+    /// How many are missing.
+    pub packets: u64,
+    /// Of how many.
+    pub of: u64,
+    /// Conversations of which a tenth or more stops there.
+    pub flows: usize,
+}
+
 impl Serialize for StopsAt {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.word())
@@ -47,43 +61,81 @@ pub(super) struct View<'a> {
     pub(super) lossy: bool,
 }
 
+/// Packets that were seen at a hop and not at the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// The hop that saw them.
+    pub(super) hop: Hop,
+    pub(super) missing: u64,
+    /// How many should have come.
+    pub(super) of: u64,
+}
+
+impl Gap {
+    /// A tenth or more.
+    pub(super) fn is_stop(self) -> bool {
+        is_much(self.missing, self.of)
+    }
+}
+
+/// A tenth or more of them.
+pub(super) fn is_much(part: u64, of: u64) -> bool {
+    part > 0 && part.saturating_mul(10) >= of
+}
+
 impl View<'_> {
-    /// Where packets of one direction vanish: the first hop of which a tenth or
-    /// more does not come to the next. Where frames were lost before we saw them,
-    /// only where nothing comes there.
-    pub(super) fn stops_at(&self, direction: Direction) -> Option<StopsAt> {
+    /// The first gap of a direction; `stop`: the first of a tenth or more.
+    pub(super) fn gap(&self, direction: Direction, stop: bool) -> Option<Gap> {
+        self.gaps(direction).find(|gap| !stop || gap.is_stop())
+    }
+
+    /// The gaps of a direction, in packet order. Where frames were lost before we saw
+    /// them, only where nothing comes to the next hop.
+    pub(super) fn gaps(&self, direction: Direction) -> impl Iterator<Item = Gap> {
+        let hops = self.hops(direction);
+        let pairs: Vec<[Hop; 2]> = hops.windows(2).map(|pair| [pair[0], pair[1]]).collect();
+        pairs.into_iter().filter_map(move |[here, next]| self.between(direction, here, next))
+    }
+
+    /// Packets went to the instance, long enough ago for an answer, and it said nothing.
+    pub(super) fn is_silent(&self) -> bool {
+        let Some(last) = self.last() else { return false };
+        let (to, from) = (self.at(Direction::Inbound, last), self.at(Direction::Outbound, last));
+        let later = self.after[Direction::Outbound as usize][last as usize];
+        let waited = self.end.saturating_sub(to.first) >= PATIENCE;
+        to.count.packets > 0 && from.count.packets + later.count.packets == 0 && waited
+    }
+
+    /// Packets that went to the instance.
+    pub(super) fn arrived(&self) -> u64 {
+        self.last().map_or(0, |last| self.at(Direction::Inbound, last).count.packets)
+    }
+
+    /// The hop before the instance.
+    fn last(&self) -> Option<Hop> {
+        self.hops(Direction::Inbound).last().copied()
+    }
+
+    /// The hops that are listened at, in packet order.
+    fn hops(&self, direction: Direction) -> Vec<Hop> {
         let mut hops = Hop::chain(self.kind).to_vec();
         if direction == Direction::Inbound {
             hops.reverse();
         }
         hops.retain(|hop| self.visible[*hop as usize]);
-        let stop = hops.windows(2).find(|pair| self.vanish(direction, pair[0], pair[1]));
-        match stop {
-            Some(pair) => Some(StopsAt::Hop(pair[0])),
-            None => self.is_silent(direction, *hops.last()?).then_some(StopsAt::VmSilent),
-        }
+        hops
     }
 
-    fn vanish(&self, direction: Direction, here: Hop, next: Hop) -> bool {
-        let (here, next_now) = (self.at(direction, here), self.at(direction, next));
+    fn between(&self, direction: Direction, hop: Hop, next: Hop) -> Option<Gap> {
+        let (here, next_now) = (self.at(direction, hop), self.at(direction, next));
         let later = self.after[direction as usize][next as usize];
-        let expected = here.count.packets.saturating_sub(here.ends);
+        let of = here.count.packets.saturating_sub(here.ends);
         let came = next_now.count.packets.saturating_sub(next_now.begins);
-        let missing = expected.saturating_sub(came);
-        // The last one may have been on its way when the interval ended.
-        let on_its_way = missing == 1 && next_now.last.max(later.last) >= here.last;
-        let enough = if self.lossy { came == 0 } else { missing * 10 >= expected };
-        missing > 0 && enough && !on_its_way
-    }
-
-    fn is_silent(&self, direction: Direction, last: Hop) -> bool {
-        if direction == Direction::Outbound {
-            return false;
-        }
-        let (to, from) = (self.at(Direction::Inbound, last), self.at(Direction::Outbound, last));
-        let later = self.after[Direction::Outbound as usize][last as usize];
-        let waited = self.end.saturating_sub(to.first) >= PATIENCE;
-        to.count.packets > 0 && from.count.packets + later.count.packets == 0 && waited
+        let missing = of.saturating_sub(came);
+        // The last ones may have been on their way when the interval ended.
+        let on_their_way = missing <= here.late.max(1) && next_now.last.max(later.last) >= here.last;
+        let enough = missing > 0 && (!self.lossy || came == 0);
+        (enough && !on_their_way).then_some(Gap { hop, missing, of })
     }
 
     fn at(&self, direction: Direction, hop: Hop) -> Passed {
@@ -97,7 +149,13 @@ mod tests {
     use crate::traffic::count::Count;
 
     fn passed(packets: u64, ends: u64, begins: u64) -> Passed {
-        Passed { count: Count { packets, bytes: packets * 84 }, ends, begins, first: 1, last: 1000 + packets }
+        Passed { count: Count { packets, bytes: packets * 84 }, ends, begins, late: 0, first: 1, last: 1000 + packets }
+    }
+
+    /// Where packets of one direction vanish.
+    fn stop(view: &View<'_>, direction: Direction) -> Option<StopsAt> {
+        let silent = || (direction == Direction::Inbound && view.is_silent()).then_some(StopsAt::VmSilent);
+        view.gap(direction, true).map(|gap| StopsAt::Hop(gap.hop)).or_else(silent)
     }
 
     /// The hops qr, rfp, fpr, fg of both directions.
@@ -115,7 +173,7 @@ mod tests {
             end: 1_000_000_000,
             lossy,
         };
-        view.stops_at(direction).map(StopsAt::word)
+        stop(&view, direction).map(StopsAt::word)
     }
 
     fn plain(packets: [u64; 4]) -> [Passed; 4] {
@@ -173,7 +231,7 @@ mod tests {
         let stops = |after: &[Passage; 2]| {
             let visible = &[true, true, true, true, false, false];
             let view = View { kind: FipKind::Distributed, visible, now: &out, after, end: 2000, lossy: false };
-            view.stops_at(Direction::Outbound)
+            stop(&view, Direction::Outbound)
         };
         assert_eq!(stops(&after), Some(StopsAt::Hop(Hop::Qr)));
         after[0][1] = Passed { last: 2001, ..passed(1, 0, 0) };

@@ -33,6 +33,8 @@ pub(super) struct Verdict {
     pub(super) own: Option<Heading>,
     /// Where its flow stood last.
     pub(super) place: u32,
+    /// Where its conversation stood last, where it is a floating IP's.
+    pub(super) talk: u32,
 }
 
 /// A floating IP's number, with the direction and the hop.
@@ -76,6 +78,7 @@ impl Verdict {
             translated: passing.and_then(|passing| seen.translated(passing)),
             own: seen.own(),
             place: 0,
+            talk: 0,
         }
     }
 

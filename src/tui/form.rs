@@ -32,6 +32,8 @@ pub enum Field {
     FixedIp,
     /// The router, by the beginning of its id.
     Router,
+    /// On this node's own port, or on the router's gateway port.
+    Where,
     /// What Neutron has of it.
     Neutron,
     /// How the floating IP is announced.
@@ -59,6 +61,8 @@ pub enum Field {
 pub struct Form {
     /// The texts of the fields, in their order.
     texts: [String; Field::ALL.len()],
+    /// It is done on the gateway port, in the snat namespace.
+    pub centralized: bool,
     /// What Neutron has of it, where the user knows.
     pub neutron: Option<Neutron>,
     /// How the floating IP is announced.
@@ -73,14 +77,17 @@ pub struct Form {
     pub verdict: Result<String, String>,
     /// Something has to be made that only Neutron can tell of.
     needs: bool,
+    /// The router has both: a pair, and a gateway port in a snat namespace here.
+    has_choice: bool,
 }
 
 impl Field {
     /// All of them, in their order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::FloatingIp,
         Self::FixedIp,
         Self::Router,
+        Self::Where,
         Self::Neutron,
         Self::Announce,
         Self::Network,
@@ -99,6 +106,7 @@ impl Field {
             Self::FloatingIp => "floating IP",
             Self::FixedIp => "fixed IP",
             Self::Router => "router",
+            Self::Where => "where",
             Self::Neutron => "Neutron",
             Self::Announce => "announced",
             Self::Network => "network id",
@@ -130,7 +138,7 @@ impl Field {
 
     /// It is chosen and not typed.
     pub fn is_choice(self) -> bool {
-        matches!(self, Self::Neutron | Self::Announce)
+        matches!(self, Self::Where | Self::Neutron | Self::Announce)
     }
 
     fn index(self) -> usize {
@@ -145,17 +153,23 @@ impl Form {
         router.unwrap_or_default().clone_into(&mut texts[Field::Router.index()]);
         let (field, verdict) = (Field::FloatingIp, Err(String::new()));
         let (neutron, announce, offers) = (None, AnnounceBy::Repeat, Vec::new());
-        let mut form = Self { texts, neutron, announce, field, chosen: None, offers, verdict, needs: false };
+        let (centralized, needs, has_choice) = (false, false, false);
+        let mut form =
+            Self { texts, centralized, neutron, announce, field, chosen: None, offers, verdict, needs, has_choice };
         form.judge(node);
         form
     }
 
-    /// The fields that are to be filled in: those about the agent gateway port
-    /// only where that has to be made, or something is said of it.
-    pub fn fields(&self) -> &'static [Field] {
-        let (usual, all) = (&Field::ALL[..Field::Network.index()], &Field::ALL[..]);
+    /// The fields that are to be filled in: where it is done only where there is a
+    /// choice; those about the agent gateway port only where that has to be made,
+    /// or something is said of it.
+    pub fn fields(&self) -> Vec<Field> {
         let is_said = self.texts[Field::Network.index()..].iter().any(|text| !text.is_empty());
-        if self.needs || is_said { all } else { usual }
+        let is_shown = |field: &Field| match field {
+            Field::Where => self.has_choice,
+            field => *field < Field::Network || self.needs || is_said,
+        };
+        Field::ALL.into_iter().filter(is_shown).collect()
     }
 
     /// How many fields are out of sight above, where so many rows are shown.
@@ -167,6 +181,8 @@ impl Form {
     /// What stands in a field.
     pub fn text(&self, field: Field) -> &str {
         match field {
+            Field::Where if self.centralized => "on the gateway port, in the snat namespace",
+            Field::Where => "on this node, as of a distributed router",
             Field::Neutron => match self.neutron {
                 None => "not known: the agent's files decide",
                 Some(Neutron::Has) => "has this floating IP here",
@@ -220,6 +236,11 @@ impl Form {
 
     /// The next of what could stand in the field, negative for the one before.
     pub fn choose(&mut self, by: isize, node: &Node) {
+        if self.field == Field::Where {
+            self.centralized = !self.centralized;
+            self.judge(node);
+            return;
+        }
         if self.field == Field::Neutron {
             let all = [None, Some(Neutron::Has), Some(Neutron::HasNot)];
             let at = all.iter().position(|it| *it == self.neutron).unwrap_or(0);
@@ -256,6 +277,7 @@ impl Form {
         let given = |field: Field| Some(self.text(field).to_owned()).filter(|text| !text.is_empty());
         (wanted.router, wanted.external_network) = (given(Field::Router), given(Field::Network));
         (wanted.neutron, wanted.announce) = (self.neutron, self.announce);
+        wanted.centralized = self.centralized && self.has_choice;
         wanted.layout = match given(Field::Layout) {
             None => None,
             Some(word) => match LAYOUTS.iter().find(|layout| layout.word() == word) {
@@ -292,6 +314,7 @@ impl Form {
     }
 
     fn plan(&mut self, node: &Node) {
+        self.has_choice = offers::has_choice(self, node);
         let wanted = match self.wanted(&node.topology) {
             Ok(wanted) => wanted,
             Err(missing) => return self.verdict = Err(missing.text),

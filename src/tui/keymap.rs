@@ -69,7 +69,7 @@ commands! {
     Findings Explain Fold Unfold OpenChain CopyId Probe Acknowledge
     Traffic StopListening Connections SendPacket ForgetOld
     Trace OpenRouter Play WayBack Protocol Entrance AskKernel
-    Associate Repair Remove Undo Journal Apply Save WithPair MendAll MarkRow MarkAll TakeBack CompleteChange
+    Associate Repair Remove Undo Journal Apply Save WithPair SayNeutron MendAll MarkRow MarkAll TakeBack CompleteChange
     NextField PreviousField
     NextTab PreviousTab PickTab CopyLine
     Events StepBack StepForward Freeze ShowThen
@@ -179,6 +179,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Proposal, &["enter"], C::Apply, "apply", "carry the plan out", Some("apply")),
     bind(Proposal, &["A"], C::MendAll, "mend-all", "mend all that is wrong, not one link", None),
     bind(Proposal, &["P"], C::WithPair, "with-pair", "take the router's pair along, or not", None),
+    bind(Proposal, &["N"], C::SayNeutron, "say-neutron", "say whether Neutron has the floating IP", None),
     bind(Proposal, &["n"], C::OpenNamespace, "step-namespace", "show the step's namespace, raw", Some("raw")),
     bind(Proposal, &["y"], C::CopyCommand, "copy-plan", "copy the plan as a shell script", Some("copy")),
     bind(Proposal, &["w"], C::Save, "save-plan", "save the plan as a shell script", Some("save")),

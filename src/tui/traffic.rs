@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub use history::History;
 pub(super) use history::REMEMBERED;
-pub use stops::Said;
+pub use stops::{Said, why};
 pub(super) use stops::{answer, because, said};
 
 use super::list::List;

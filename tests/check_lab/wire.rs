@@ -5,10 +5,10 @@ use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::Duration;
 
-use fipscope::check::{Code, Confidence, Finding, Pick, judge_with, questions};
+use fipscope::check::{Confidence, Finding, Pick, judge_with, questions};
 use fipscope::lab::Lab;
 use fipscope::net::{Change, ReachAnswer, ReachBy, ReachQuestion, Snapshot, WireAnswer, WireAnswers, changes};
-use fipscope::plan::{Step, repair};
+use fipscope::plan::{Plan, Step};
 use fipscope::probe::{self, Announcement, Manner, announce};
 use fipscope::topology::Topology;
 use fipscope::topology::scenario::FIP;
@@ -21,22 +21,15 @@ use crate::program;
 const MANNER: Manner =
     Manner { tries: 2, wait: Duration::from_millis(300), in_flight: 64, spacing: Duration::from_millis(1), most: 1000 };
 
-/// A broken lab: the code is the only root.
-pub(crate) fn run(lab: &Lab, code: Code) -> ExitCode {
-    let node = read(lab);
-    let found = told(lab, &node);
-    let roots: Vec<&Finding> = found.iter().filter(|finding| counts(finding)).collect();
-    let said: Vec<String> = roots.iter().map(|root| format!("{} {}", root.id, root.message)).collect();
-    let doubts: Vec<_> = found.iter().filter_map(|one| one.why_unknown.as_ref()).take(3).collect();
-    let is_it = !roots.is_empty() && roots.iter().all(|root| root.code == code);
-    assert!(is_it && doubts.is_empty(), "{code}: roots are {said:#?}; {doubts:?}");
-    assert!(roots.iter().all(|root| root.confidence == Confidence::Proved), "{said:#?}");
-    let plan = repair::plan(&roots, &node);
+/// What was found goes by the program, comes back when that is taken back, and
+/// goes by the printed commands; packets flow each time.
+pub(crate) fn mend(lab: &Lab, roots: &[&Finding], plan: &Plan, flow: impl Fn() -> usize) -> ExitCode {
+    assert!(roots.iter().all(|root| root.confidence == Confidence::Proved), "{roots:#?}");
     if plan.steps.is_empty() {
         println!("found on the wire; there is no repair by commands");
         return ExitCode::SUCCESS;
     }
-    by_program(lab, &roots);
+    let answers = by_program(lab, roots, &flow);
     for command in plan.steps.iter().map(Step::command) {
         let status = Command::new("sh").args(["-ec", &command]).env("PATH", PATH).status().unwrap();
         assert!(status.success(), "{command}");
@@ -44,13 +37,12 @@ pub(crate) fn run(lab: &Lab, code: Code) -> ExitCode {
     let left = told(lab, &read(lab));
     let left: Vec<&Finding> = left.iter().filter(|finding| counts(finding)).collect();
     assert!(left.is_empty(), "after the repair: {left:#?}");
-    ping();
-    println!("found on the wire, {MENDED} in {} steps, answers", plan.steps.len());
+    println!("found on the wire, {MENDED} in {} steps, {} answers", plan.steps.len(), answers + flow());
     ExitCode::SUCCESS
 }
 
 /// The program finds it by asking the wire, mends it, and takes that back.
-fn by_program(lab: &Lab, roots: &[&Finding]) {
+fn by_program(lab: &Lab, roots: &[&Finding], flow: impl Fn() -> usize) -> usize {
     let before = quiet(lab);
     let ids = |found: &[Finding]| {
         let roots = found.iter().filter(|finding| counts(finding));
@@ -64,18 +56,16 @@ fn by_program(lab: &Lab, roots: &[&Finding]) {
     assert_eq!(text.matches("done and verified").count(), roots.len(), "{text}");
     let left = ids(&told(lab, &read(lab)));
     assert!(left.is_empty(), "after the program's repair: {left:?}");
-    ping();
+    let check = fipscope(lab, &["check", "--probe"]);
+    assert_eq!(check.status.code(), Some(0), "after the repair: {}", program_said(&check));
+    let answers = flow();
     program::undo(lab, roots.len(), &before);
     let mut named: Vec<String> = roots.iter().map(|root| root.id.clone()).collect();
     let mut again = ids(&told(lab, &read(lab)));
     named.sort();
     again.sort();
     assert_eq!(again, named, "taken back");
-}
-
-fn ping() {
-    let ping = ["netns", "exec", "outside", "ping", "-q", "-c", "1", "-W", "3", "192.168.1.3"];
-    assert!(Command::new("ip").args(ping).env("PATH", PATH).output().unwrap().status.success(), "no answer");
+    answers
 }
 
 /// A lab that nobody broke: instances and gateways answer, nobody else does.
@@ -170,6 +160,7 @@ fn asked(lab: &Lab, node: &Snapshot) -> WireAnswers {
     questions.into_iter().zip(answers).collect()
 }
 
-fn told(lab: &Lab, node: &Snapshot) -> Vec<Finding> {
+/// What is found with the answers on the wire.
+pub(crate) fn told(lab: &Lab, node: &Snapshot) -> Vec<Finding> {
     judge_with(node, &Topology::of(node), &asked(lab, node))
 }

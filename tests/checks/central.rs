@@ -105,6 +105,11 @@ fn what_nothing_tells_is_said_to_be_unknown() {
     assert!(made.agent.is_none() && made.warnings[0].contains("Nothing on this node tells"), "{made:#?}");
     let has = planned(&node, &Associate { neutron: Some(Neutron::Has), ..wanted("192.168.1.10", "20.0.0.6") });
     assert_eq!(has.agent.map(|case| case.kind), Some(CaseKind::Missed));
+    let has_not = planned(&node, &Associate { neutron: Some(Neutron::HasNot), ..wanted("192.168.1.10", "20.0.0.6") });
+    assert_eq!(has_not.agent.map(|case| case.kind), Some(CaseKind::Foreign));
+    let sentence = has_not.case().unwrap();
+    assert!(sentence.contains("takes all of it away again (as said)") && !sentence.contains("rule"), "{sentence}");
+    assert_eq!((lasting(&has), lasting(&has_not)), (0, 2));
     let ha = planned(&Scenario::legacy(Some(true)).snapshot, &wanted("192.168.1.10", "20.0.0.6"));
     assert!(ha.warnings.iter().any(|line| line.contains("keepalived")), "{ha:#?}");
 }

@@ -15,6 +15,7 @@ mod agents;
 mod associate;
 mod central;
 mod common;
+mod examples;
 mod faults;
 mod files;
 mod fip;

@@ -69,7 +69,8 @@ fn lesson(code: Code, fault: &Fault) -> String {
     if check(code).is_some_and(|check| matches!(check.decided_by, DecidedBy::Wire(_))) {
         return format!("{OPTION}\n```sh\n{line} -- fipscope check --probe --select {code}\n```\n");
     }
-    let mut text = format!("{OPTION}\n```sh\n{line}\n```\n\nIt shows {code}:\n\n```text\n");
+    let mut text =
+        format!("{OPTION}\n```sh\n{line} -- fipscope check --select {code}\n```\n\nIt shows {code}:\n\n```text\n");
     for found in found(code, &options) {
         let _ = writeln!(text, "{found}");
     }
@@ -78,7 +79,7 @@ fn lesson(code: Code, fault: &Fault) -> String {
 
 /// The findings as the lab's test has them, names in place, without the lines that
 /// only say that no floating IP is meant.
-fn found(code: Code, options: &LabOptions) -> Vec<String> {
+pub(crate) fn found(code: Code, options: &LabOptions) -> Vec<String> {
     let is_it = |head: &str| {
         let mut words = head.split_whitespace();
         words.next() == Some(code.to_string().as_str()) && {

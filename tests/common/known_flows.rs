@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "not every test needs all of it")]
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
@@ -16,7 +17,12 @@ use fipscope::net::{NetnsName, Snapshot};
 use fipscope::netns::{NetnsDir, enter, spawn};
 use fipscope::path::{Class, Node};
 use fipscope::topology::{Direction, Topology};
-use fipscope::traffic::{FipTraffic, Hop, Interval, Memory, Meter, StopsAt, Traffic};
+use fipscope::traffic::{FipTraffic, Hop, Interval, Memory, Meter, RouterTraffic, StopsAt, Traffic};
+
+/// Of a question and of its answer, each with the headers of IPv4 and UDP.
+pub(crate) const ASKED: u64 = 12 + 28;
+/// Of an echo and its answer: 56 bytes, as `ping` sends them, and headers.
+pub(crate) const PINGED: u64 = 56 + 28;
 
 /// Nothing surfaces after this long.
 const QUIET: Duration = Duration::from_millis(160);
@@ -205,4 +211,33 @@ pub(crate) fn hops(interval: &Interval, floating: Ipv4Addr, way: Direction) -> (
 /// Packets by class: east-west, SNAT, floating IP, local, none.
 pub(crate) fn classes(interval: &Interval) -> [u64; 5] {
     [Class::EastWest, Class::Snat, Class::Fip, Class::Local, Class::None].map(|class| interval.class(class).packets)
+}
+
+/// Bytes from the IPv4 header on, by class.
+pub(crate) fn bytes(interval: &Interval) -> [u64; 5] {
+    [Class::EastWest, Class::Snat, Class::Fip, Class::Local, Class::None].map(|class| interval.class(class).bytes)
+}
+
+/// Packets and bytes of each router by class; `None` is what belongs to none.
+pub(crate) fn routers(interval: &Interval) -> BTreeMap<Option<String>, [(u64, u64); 5]> {
+    let of = |router: &RouterTraffic| router.classes.map(|count| (count.packets, count.bytes));
+    interval.routers.iter().map(|router| (router.router.clone(), of(router))).collect()
+}
+
+/// Bytes that each hop of a floating IP counted, in the order of its way out.
+pub(crate) fn hop_bytes(interval: &Interval, floating: Ipv4Addr, way: Direction) -> Vec<u64> {
+    let fip = interval.floating_ips.iter().find(|fip| fip.id.floating_ip == floating && fip.direction == way).unwrap();
+    Hop::chain(fip.id.kind).iter().map(|hop| fip.hops[*hop as usize].unwrap().bytes).collect()
+}
+
+/// From here on these send one segment at a time: nobody merges any.
+pub(crate) fn unmerged(dir: &NetnsDir, namespaces: &[&NetnsName]) {
+    for namespace in namespaces {
+        let devices = say(dir, namespace.as_str(), "ip", &["-o", "link"]);
+        let names = devices.lines().filter_map(|line| line.split(": ").nth(1)?.split('@').next());
+        for device in names.filter(|name| *name != "lo") {
+            let set = ["link", "set", device, "gso_max_segs", "1"];
+            assert_eq!(say(dir, namespace.as_str(), "ip", &set), "", "{namespace}: {device}");
+        }
+    }
 }

@@ -22,6 +22,16 @@ pub(crate) fn fipscope(lab: &Lab, words: &[&str]) -> Output {
 }
 
 pub(crate) fn run(lab: &Lab, program: &str, words: &[&str]) -> Output {
+    command(lab, program, words).output().unwrap()
+}
+
+/// The program with its state in another folder.
+pub(crate) fn at_home(lab: &Lab, home: &Path, words: &[&str]) -> Output {
+    command(lab, env!("CARGO_BIN_EXE_fipscope"), words).env("XDG_STATE_HOME", home).output().unwrap()
+}
+
+/// A program to be started in the lab, with nothing of our own environment.
+pub(crate) fn command(lab: &Lab, program: &str, words: &[&str]) -> Command {
     let mut command = Command::new(program);
     // The program's own folder in there is what the tests call STATE.
     let home = Path::new(STATE).parent().unwrap().join("state-home");
@@ -35,7 +45,8 @@ pub(crate) fn run(lab: &Lab, program: &str, words: &[&str]) -> Output {
     if let Some(path) = lab.given_state_path() {
         command.env("FIPSCOPE_STATE_PATH", path);
     }
-    command.stdin(Stdio::null()).output().unwrap()
+    command.stdin(Stdio::null());
+    command
 }
 
 pub(crate) fn said(output: &Output) -> String {

@@ -13,6 +13,7 @@ use fipscope::neutron::Layout;
 use fipscope::plan::{Action, Object, Place};
 
 use crate::across;
+use crate::announced;
 use crate::associate;
 use crate::central;
 use crate::change;
@@ -20,6 +21,7 @@ use crate::changing;
 use crate::console;
 use crate::elsewhere;
 use crate::hearing;
+use crate::homes;
 use crate::known_flows::say;
 use crate::lines;
 use crate::listening;
@@ -37,7 +39,7 @@ pub(crate) const BACKENDS: [Backend; 2] = [Backend::Nft, Backend::Legacy];
 
 pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 const FLOATING: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 3);
-const SNAT: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 21);
+pub(crate) const SNAT: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 21);
 
 pub(crate) fn run(case: &str) {
     match case {
@@ -55,7 +57,10 @@ pub(crate) fn run(case: &str) {
         "console bulk" => console::mends_one_after_another(),
         "script names" => script::odd_names(),
         what if script::SCRIPTS.contains(&what) => script::same_as_enter(what),
+        "two homes" => homes::two(),
+        "held flow" => associate::held_flow(),
         "refusals" => central::refusals(),
+        of if announced::CASES.contains(&of) => announced::run_case(of),
         of if central::CASES.contains(&of) => central::there_and_back(of),
         "several" => change::several(),
         killed if change::KILLED.contains(&killed) => change::killed(killed),
@@ -64,6 +69,7 @@ pub(crate) fn run(case: &str) {
             change::mend(layout, faults);
         }
         "listening" => listening::program(),
+        "among others" => changing::among_others(),
         "changing" => changing::rule_goes(),
         "probing" => probing::program(),
         "across" => across::breaks(),
@@ -123,13 +129,7 @@ pub(crate) fn of(case: &str) -> (Layout, Backend) {
 /// Sends a question from one namespace to an address; the other namespace says
 /// whom it came from, and the asker hears the answer from where it asked.
 fn asked(lab: &Lab, from: &(String, Ipv4Addr), to: &(String, Ipv4Addr), address: Ipv4Addr) -> Option<Ipv4Addr> {
-    let socket = |namespace: &str, port: u16| {
-        let ns = lab.netns_dir().open(&NetnsName::from(namespace)).unwrap();
-        let socket = enter(&ns, || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))).unwrap().unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(2500))).unwrap();
-        socket
-    };
-    let (server, client) = (socket(&to.0, 4000), socket(&from.0, 0));
+    let (server, client) = (udp(lab, &to.0, 4000), udp(lab, &from.0, 0));
     client.connect((address, 4000)).unwrap();
     match client.send(b"question") {
         Err(error) if error.kind() == ErrorKind::NetworkUnreachable => return None,
@@ -143,6 +143,28 @@ fn asked(lab: &Lab, from: &(String, Ipv4Addr), to: &(String, Ipv4Addr), address:
         std::net::IpAddr::V4(source) => Some(source),
         std::net::IpAddr::V6(source) => panic!("{source}"),
     }
+}
+
+/// A socket in a namespace.
+pub(crate) fn udp(lab: &Lab, namespace: &str, port: u16) -> UdpSocket {
+    let ns = lab.netns_dir().open(&NetnsName::from(namespace)).unwrap();
+    let socket = enter(&ns, || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))).unwrap().unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(2500))).unwrap();
+    socket
+}
+
+/// The address that an instance has outside.
+pub(crate) fn source(lab: &Lab, fixed: &str) -> Option<Ipv4Addr> {
+    let far = (outside().as_str().to_owned(), OUTSIDE);
+    asked(lab, &(format!("vm-{fixed}"), fixed.parse().unwrap()), &far, OUTSIDE)
+}
+
+/// Outside reaches the floating IP, and the instance is known by it there: a
+/// way out it would have without one.
+pub(crate) fn works(lab: &Lab, floating: &str, fixed: &str) {
+    let said = text(lab, outside().as_str(), "ping", &["-q", "-c", "1", "-W", "3", floating]);
+    assert!(said.contains(" 0% packet loss"), "outside → {floating}: {said}");
+    assert_eq!(source(lab, fixed), Some(floating.parse().unwrap()), "{fixed} → outside");
 }
 
 /// What a program says inside a namespace.

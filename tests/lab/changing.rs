@@ -1,5 +1,6 @@
-//! `fipscope traffic` where the node changes while it listens: what is counted is
-//! understood by the node as it is, in the midst of an interval too.
+//! What hides in the traffic: `fipscope traffic` where the node changes while it
+//! listens is understood by the node as it is, in the midst of an interval too; and
+//! what a few flows lose is told among others that pass.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::Ipv4Addr;
@@ -8,13 +9,17 @@ use std::thread;
 use std::time::Duration;
 
 use fipscope::lab::{LabOptions, outside};
+use fipscope::net::netfilter::Backend;
 use fipscope::neutron::Layout;
+use fipscope::topology::Direction;
+use fipscope::traffic::{FipTraffic, Hop, Missing, StopsAt};
 use serde_json::Value;
 
 use crate::case::{OUTSIDE, build};
-use crate::known_flows::{ask, meet, say, vm};
+use crate::known_flows::{Listening, ask, flood, hops, meet, say, vm};
 
 const FIXED: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 4);
+const FLOATING: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 3);
 const ROUTER: &str = "qrouter-ef25020f-012c-41d6-a36e-f2f09cb8ea62";
 /// Long enough for the node to be read again, beyond the delay of the capture.
 const SETTLED: Duration = Duration::from_millis(600);
@@ -50,4 +55,43 @@ pub(crate) fn rule_goes() {
     assert!((80..=84).contains(&snat), "{snat} of 80 to 84 packets: {line}");
     let sum: u64 = ["east-west", "snat", "fip", "local", "none"].map(class).iter().sum();
     assert_eq!(sum, 60 + snat, "{line}");
+}
+
+/// What a few flows lose is told, though the others pass.
+pub(crate) fn among_others() {
+    let lab = build(&LabOptions { layout: Layout::Pike, backend: Backend::Nft, ..LabOptions::default() });
+    let mut node = Listening::open(lab.netns_dir(), lab.state_path().to_owned());
+    let (with, far) = (vm(FIXED), outside());
+    let dir = node.dir.clone();
+    meet(&dir, &far, &with, FLOATING);
+    meet(&dir, &with, &far, OUTSIDE);
+    let sh = |program: &str, words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        assert_eq!(say(&dir, ROUTER, program, &words), "", "{words:?}");
+    };
+    // Both sides ask; what comes for the instance goes to another hardware address.
+    let snapshot = node.snapshot();
+    let addrs = snapshot.netns(&ROUTER.into()).unwrap().addrs();
+    let own = addrs.iter().find(|addr| addr.address.addr() == std::net::IpAddr::from([10, 0, 0, 1])).unwrap();
+    sh("ip", &format!("neigh replace {FIXED} lladdr 02:00:00:00:00:99 dev {} nud permanent", own.dev));
+    let interval = node.counted(|dir| {
+        assert_eq!(ask(dir, &far, &with, FLOATING, 5), 0);
+        assert_eq!(ask(dir, &with, &far, OUTSIDE, 5), 0);
+    });
+    assert_eq!(hops(&interval, FLOATING, Direction::Outbound), (vec![5; 4], None));
+    assert_eq!(hops(&interval, FLOATING, Direction::Inbound), (vec![10; 4], Some("vm-silent")));
+    sh("ip", &format!("neigh del {FIXED} dev {}", own.dev));
+    meet(&dir, &far, &with, FLOATING);
+    // A rule of the router's drops what goes to one port: less than a tenth.
+    sh("iptables-nft", "-w 5 -I FORWARD -p udp --dport 7 -j DROP");
+    let interval = node.counted(|dir| {
+        flood(dir, &far, FLOATING, 4);
+        assert_eq!(ask(dir, &far, &with, FLOATING, 56), 56);
+    });
+    let inward = |fip: &&FipTraffic| fip.id.floating_ip == FLOATING && fip.direction == Direction::Inbound;
+    let inward = interval.floating_ips.iter().find(inward).unwrap();
+    assert_eq!(inward.stops_at, None);
+    assert_eq!(inward.missing, Some(Missing { after: StopsAt::Hop(Hop::Rfp), packets: 4, of: 60, flows: 1 }));
+    let dead: Vec<_> = interval.flows.iter().filter(|flow| flow.stops_at.is_some()).collect();
+    assert!(dead.len() == 1 && dead[0].destination.port == Some(7), "{dead:?}");
 }

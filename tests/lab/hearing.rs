@@ -6,11 +6,13 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use fipscope::lab::LabOptions;
+use fipscope::lab::{Lab, LabOptions};
+use fipscope::net::Snapshot;
 use fipscope::neutron::Layout;
 
 use crate::case::{build, text};
 use crate::listening::{read, tcpdump};
+use crate::program::{quiet, same};
 use crate::terminal::Console;
 
 /// The lab's own `/run`.
@@ -23,12 +25,14 @@ pub(crate) fn console() {
     let lab = build(&LabOptions { layout: Layout::Pike, traffic: true, ..LabOptions::default() });
     let folder = Path::new(FOLDER);
     fs::create_dir(folder).unwrap();
+    let before = Quiet::of(&lab);
     let mut console = Console::start_in(folder, &["--state-path", lab.state_path().to_str().unwrap()], 45, 140);
     console.shows("192.168.1.3");
     console.press("T");
     console.shows(FLOWS);
     console.shows("0 lost before seen");
     console.shows("3 namespaces");
+    before.is_still_so(&lab);
     console.press("w");
     written(&console, 200);
     // A namespace comes, and what is listened to is numbered anew; another goes.
@@ -49,14 +53,46 @@ pub(crate) fn console() {
     console.press("s");
     console.shows("nobody listens any more");
     console.press("\r");
-    console.shows("192.168.1.3 › ");
+    console.shows("outbound ✓");
     console.press("C");
-    console.shows("2 tracked connections of 192.168.1.3");
+    console.shows("3 tracked connections of 192.168.1.3");
     console.shows("udp 10.0.0.4:");
     console.shows("to 10.0.0.4:50007");
     console.press("q");
     console.ends_with(0);
     println!("heard, written, followed, stood still");
+}
+
+/// The node as listening must leave it.
+struct Quiet {
+    snapshot: Snapshot,
+    devices: Vec<String>,
+}
+
+impl Quiet {
+    fn of(lab: &Lab) -> Self {
+        let names = lab.netns_dir().list().unwrap().names;
+        let links = names.iter().map(|name| text(lab, name.as_str(), "ip", &["-o", "-d", "link"]));
+        Self {
+            snapshot: quiet(lab),
+            devices: links.flat_map(|links| links.lines().map(asked).collect::<Vec<_>>()).collect(),
+        }
+    }
+
+    /// Nothing is another, down to how many ask a device for what is not for it.
+    fn is_still_so(&self, lab: &Lab) {
+        let now = Self::of(lab);
+        same(&self.snapshot, &now.snapshot, "while it is listened to");
+        assert!(self.devices.iter().any(|device| device.starts_with("fg-") && device.contains("promiscuity 0")));
+        assert_eq!(self.devices, now.devices);
+    }
+}
+
+/// A device, and how many ask it for what is not for it.
+fn asked(link: &str) -> String {
+    let words: Vec<&str> = link.split_whitespace().collect();
+    let at = words.iter().position(|word| *word == "promiscuity").unwrap();
+    format!("{} {}", words[1], words[at..at + 4].join(" "))
 }
 
 /// So many packets are in the file.

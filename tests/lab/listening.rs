@@ -14,6 +14,7 @@ use fipscope::neutron::Layout;
 use serde_json::Value;
 
 use crate::case::build;
+use crate::known_flows::say;
 
 /// Three reports with a capture file, then one that is interrupted.
 pub(crate) fn program() {
@@ -51,6 +52,26 @@ pub(crate) fn program() {
     assert_eq!(child.wait().unwrap().code(), Some(130), "{out}");
     assert!(out.matches("UTC").count() >= 2, "the interval that was open is told as well: {out}");
     assert!(out.contains("192.168.1.3  out  qr ") && !out.contains("20.0.0.4"), "{out}");
+    assert!(out.contains(" tracked connection"), "{out}");
+    why(&lab);
+}
+
+/// Where it stops, why, and which connections are tracked.
+fn why(lab: &Lab) {
+    let rule = ["rule", "del", "from", "10.0.0.4", "lookup", "16"];
+    assert_eq!(say(&lab.netns_dir(), "qrouter-ef25020f-012c-41d6-a36e-f2f09cb8ea62", "ip", &rule), "");
+    let words = ["--floating-ip", "192.168.1.3", "--duration", "1", "--interval", "1"];
+    let output = traffic(lab, &[&words[..], &["--format", "json"]].concat()).output().unwrap();
+    let line = valid(std::str::from_utf8(&output.stdout).unwrap());
+    let out = &line["floating_ips"][0];
+    assert_eq!((out["stops_at"].as_str(), out["health"].as_str()), (Some("qr"), Some("stops")), "{line}");
+    assert!(out["reason"].as_str().unwrap().starts_with("DVR301 "), "{line}");
+    let entries = line["connections"]["entries"].as_array().unwrap();
+    let floating = entries.iter().filter(|entry| entry.to_string().contains("192.168.1.3"));
+    assert!(floating.count() > 0, "{line}");
+    let output = traffic(lab, &words).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("192.168.1.3 out after qr: DVR301 "), "{text}");
 }
 
 fn traffic(lab: &Lab, words: &[&str]) -> Command {

@@ -15,6 +15,7 @@
 )]
 
 mod across;
+mod announced;
 mod associate;
 mod breaks;
 mod case;
@@ -24,6 +25,7 @@ mod changing;
 mod console;
 mod elsewhere;
 mod hearing;
+mod homes;
 #[path = "../common/known_flows.rs"]
 mod known_flows;
 mod lines;
@@ -56,7 +58,7 @@ use case::{BACKENDS, LAYOUTS};
 const AT_ONCE: usize = 2;
 
 /// What is counted of traffic: by itself, so that nothing is lost.
-const TRAFFIC: [&str; 17] = [
+const TRAFFIC: &[&str] = &[
     "across",
     "hearing",
     "elsewhere",
@@ -74,6 +76,7 @@ const TRAFFIC: [&str; 17] = [
     "stops centralized legacy",
     "listening",
     "changing",
+    "among others",
 ];
 
 /// Nobody: an ordinary user on every system.
@@ -149,7 +152,7 @@ fn cases() -> Vec<(String, User)> {
         for special in ["scale nft", "scale legacy", "hundred", "traffic", "command", "unwind"] {
             cases.push((special.to_owned(), user));
         }
-        for special in TRAFFIC {
+        for &special in TRAFFIC {
             if user == User::Caller || special == "count pike" {
                 cases.push((special.to_owned(), user));
             }
@@ -158,9 +161,19 @@ fn cases() -> Vec<(String, User)> {
     // Once is enough of what takes longer: with fewer rights there is more to go wrong.
     let user = if root { User::Nobody } else { User::Caller };
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
-    let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(central::CASES);
-    let changed =
-        changed.chain(["busy", "refused", "refusals", "several", "script names", "console", "console bulk", "locked"]);
+    let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(central::CASES).chain(announced::CASES);
+    let changed = changed.chain([
+        "busy",
+        "refused",
+        "refusals",
+        "several",
+        "script names",
+        "console",
+        "console bulk",
+        "locked",
+        "held flow",
+        "two homes",
+    ]);
     cases.push(("witness".to_owned(), user));
     cases.extend(changed.map(|case| (case.to_owned(), user)));
     for layout in LAYOUTS {

@@ -12,12 +12,13 @@ use fipscope::net::NetnsName;
 use fipscope::net::netfilter::Backend;
 use fipscope::netns::enter;
 use fipscope::neutron::Layout;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::breaks::{BREAKS, names};
+use crate::breaks::{BREAKS, CENTRALIZED, names};
 use crate::case::{build, text};
+use crate::unstopped::CENTRALIZED_UNSTOPPED;
 
-/// What becomes of an echo from the fip namespace while a link is broken, and the
+/// What becomes of an echo or a SYN from the fip namespace while a link is broken, and the
 /// kind of device after which it, or its answer, goes astray.
 const PROBED: [(&str, &[&str], Option<&str>); 8] = [
     ("floating-IP rule missing", &["answer-stops", "astray"], Some("qr-")),
@@ -25,14 +26,14 @@ const PROBED: [(&str, &[&str], Option<&str>); 8] = [
     ("the router has another hardware address for fpr", &["answer-stops"], Some("rfp-")),
     ("the fip namespace has another hardware address for rfp", &["stops"], Some("fpr-")),
     ("no default route of the router's table", &["answered"], None),
-    // It is asked for by ARP outside, and never sent.
-    ("no route to the floating IP", &["unseen"], None),
+    // It is asked for by ARP outside, and never sent; who waits longer hears of that.
+    ("no route to the floating IP", &["unseen", "unreachable"], None),
     ("a rule drops what is for the instance", &["stops"], Some("rfp-")),
     ("the instance is off", &["unanswered"], None),
 ];
 
 pub(crate) fn program() {
-    let lab = build(&LabOptions { layout: Layout::Pike, traffic: true, ..LabOptions::default() });
+    let lab = build(&LabOptions { layout: Layout::Pike, traffic: true, more: true, ..LabOptions::default() });
     healthy(&lab);
     translated(&lab);
     let read = ReadOptions {
@@ -40,6 +41,8 @@ pub(crate) fn program() {
         state_path: Some(lab.state_path().to_owned()),
         conntrack: false,
     };
+    let vm = lab.netns_dir().open(&NetnsName::from("vm-10.0.0.4")).unwrap();
+    let listener = enter(&vm, || TcpListener::bind("0.0.0.0:8080").unwrap()).unwrap();
     let names = names(&read_node(&read).unwrap(), Layout::Pike, Backend::Nft);
     let run = |commands: &str| {
         let commands = names.iter().fold(commands.to_owned(), |all, (name, value)| all.replace(name, value));
@@ -51,17 +54,25 @@ pub(crate) fn program() {
     for (what, results, stops) in PROBED {
         let (_, break_it, mend_it, ..) = BREAKS.iter().find(|(name, ..)| *name == what).unwrap();
         run(break_it);
-        let (code, told) = probe(&lab, &["--probe", "echo"]);
-        let result = told["result"].as_str().unwrap();
-        assert!(results.contains(&result), "{what}: {told:#}");
-        assert_eq!(code, i32::from(result != "answered"), "{what}");
-        match stops {
-            Some(kind) => assert!(told["stops_at"].as_str().unwrap().starts_with(kind), "{what}: {told:#}"),
-            None => assert!(told["stops_at"].is_null(), "{what}: {told:#}"),
+        for packet in ["echo", "tcp:8080"] {
+            becomes((what, results, stops), probe(&lab, &["--probe", packet]));
         }
         run(mend_it);
     }
+    drop(listener);
     healthy(&lab);
+    centralized(&lab, &run);
+}
+
+/// The result is one of these, and it is told where the packet or its answer stops.
+fn becomes((what, results, stops): (&str, &[&str], Option<&str>), (code, told): (i32, Value)) {
+    let result = told["result"].as_str().unwrap();
+    assert!(results.contains(&result), "{what}: {told:#}");
+    assert_eq!(code, i32::from(result != "answered"), "{what}");
+    match stops {
+        Some(kind) => assert!(told["stops_at"].as_str().unwrap().starts_with(kind), "{what}: {told:#}"),
+        None => assert!(told["stops_at"].is_null(), "{what}: {told:#}"),
+    }
 }
 
 /// Every station sees the packet once, and its answer once.
@@ -109,8 +120,44 @@ fn translated(lab: &Lab) {
     assert!(line["floating_ips"].as_array().unwrap().is_empty(), "{line:#}");
 }
 
+/// A floating IP of the snat namespace, asked from there as the router: all that
+/// can be seen on the way is the port on the subnet.
+fn centralized(lab: &Lab, run: &impl Fn(&str)) {
+    const FLOATING: &str = "192.168.1.244";
+    let _ = probe_of(lab, FLOATING, &["--probe", "echo"]);
+    for words in ["--probe echo", "--probe echo --to fixed", "--probe echo --to gateway"] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let (code, told) = probe_of(lab, FLOATING, &words);
+        assert_eq!((code, told["result"].as_str()), (0, Some("answered")), "{told:#}");
+        // An instance answers through the router, which the packet itself has not to pass.
+        let mut expected = told["stations"].as_array().unwrap().iter().filter(|one| one["expected"] == true);
+        let (Some(port), None) = (expected.next(), expected.next()) else { panic!("{told:#}") };
+        assert_eq!((&port["forth"]["packets"], &port["back"]["packets"]), (&json!(1), &json!(1)), "{told:#}");
+    }
+    for (what, result, stops) in [
+        ("the snat namespace has another hardware address for the instance", "unanswered", None),
+        ("the snat namespace's port on the subnet is down", "unseen", None),
+        ("the instance is off", "unanswered", None),
+    ] {
+        let broken = CENTRALIZED.iter().map(|(name, break_it, mend_it, ..)| (*name, *break_it, *mend_it));
+        let unstopped = CENTRALIZED_UNSTOPPED.iter().map(|link| (link.what, link.break_it, link.mend_it));
+        let (_, break_it, mend_it) = broken.chain(unstopped).find(|(name, ..)| *name == what).unwrap();
+        run(break_it);
+        for packet in ["echo", "tcp:8080"] {
+            becomes((what, &[result], stops), probe_of(lab, FLOATING, &["--probe", packet]));
+        }
+        run(mend_it);
+    }
+    let (code, told) = probe_of(lab, FLOATING, &["--probe", "tcp:8080"]);
+    assert_eq!((code, told["result"].as_str()), (0, Some("refused")), "{told:#}");
+}
+
 fn probe(lab: &Lab, words: &[&str]) -> (i32, Value) {
-    let all = [&["--format", "json", "--floating-ip", "192.168.1.3"], words].concat();
+    probe_of(lab, "192.168.1.3", words)
+}
+
+fn probe_of(lab: &Lab, floating: &str, words: &[&str]) -> (i32, Value) {
+    let all = [&["--format", "json", "--floating-ip", floating], words].concat();
     let output = run(lab, &all);
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let value: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));

@@ -50,7 +50,7 @@ pub(crate) fn same_as_enter(what: &str) {
     let output = run(&lab, "sh", &[path.to_str().unwrap()]);
     assert!(output.status.success(), "{}\n{}", said(&output), plan.script());
     same(&by_program, &quiet(&lab), "by the script");
-    let again = run(&lab, env!("CARGO_BIN_EXE_fipscope"), &["check", "--ignore", "DVR406"]);
+    let again = run(&lab, env!("CARGO_BIN_EXE_fipscope"), &["check"]);
     assert_eq!(again.status.code(), Some(0), "{}", said(&again));
     println!("{} steps, by the program and by the script", plan.to_do().count());
 }

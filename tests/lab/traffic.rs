@@ -1,15 +1,20 @@
 //! What is counted of traffic equals what was sent, exactly: every class, in
 //! every layout; and what is lost is told.
 
-use std::net::Ipv4Addr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 
-use fipscope::lab::{LabOptions, outside};
+use fipscope::lab::{LabOptions, Vm, outside};
 use fipscope::netns::NetnsDir;
 use fipscope::neutron::Layout;
 use fipscope::topology::Direction::{Inbound, Outbound};
+use fipscope::topology::{Router, Topology};
 
 use crate::case::{LAYOUTS, OUTSIDE, build};
-use crate::known_flows::{Listening, ask, classes, flood, hops, meet, ping, say, stream, vm};
+use crate::known_flows::{
+    ASKED, Listening, PINGED, ask, bytes, classes, flood, hop_bytes, hops, meet, ping, routers, say, stream, unmerged,
+    vm,
+};
 
 const FIXED: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 4);
 const FLOATING: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 3);
@@ -47,9 +52,11 @@ pub(crate) fn counts(layout: &str) {
     let interval = node.counted(|dir| every(dir, 40));
     assert_eq!((interval.lost, interval.unplaced, interval.forgotten), (0, 0, 0));
     assert_eq!(classes(&interval), [2 * 41, 2 * 42, 2 * (43 + 44 + 45), 2 * 46, 0]);
+    assert_eq!(bytes(&interval), [2 * 41 * ASKED, 2 * 42 * ASKED, 2 * 132 * ASKED, 2 * 46 * PINGED, 0]);
     for (floating, number) in [(FLOATING, 87), (SECOND, 45)] {
         for way in [Outbound, Inbound] {
             assert_eq!(hops(&interval, floating, way), (vec![number; 4], None), "{floating}, {way:?}");
+            assert_eq!(hop_bytes(&interval, floating, way), vec![number * ASKED; 4], "{floating}, {way:?}");
         }
     }
     // Two directions each; the translation of a floating IP is known.
@@ -65,17 +72,14 @@ pub(crate) fn counts(layout: &str) {
         ping(dir, &far, FLOATING, 14);
     });
     assert_eq!(classes(&interval), [22, 24, 2 * (13 + 14), 0, 0]);
+    assert_eq!(bytes(&interval), [22, 24, 54, 0, 0].map(|packets| packets * PINGED));
     for way in [Outbound, Inbound] {
         assert_eq!(hops(&interval, FLOATING, way), (vec![27; 4], None), "{way:?}");
     }
     tcp(&mut node);
     assert!(node.merged > 0, "the kernel merges segments here");
     turned(&mut node, layout);
-    // A device that takes one segment at a time: nobody merges any.
-    for namespace in [&with, &plain, &other, &far] {
-        let said = say(&node.dir, namespace.as_str(), "ip", &["link", "set", "eth0", "gso_max_segs", "1"]);
-        assert_eq!(said, "");
-    }
+    unmerged(&node.dir, &[&with, &plain, &other, &far]);
     tcp(&mut node);
     assert_eq!(node.merged, 0);
 }
@@ -106,8 +110,11 @@ fn turned(node: &mut Listening, layout: Layout) {
     let (with, other) = (vm(FIXED), vm(NEIGHBOUR));
     let interval = node.counted(|dir| assert_eq!(ask(dir, &with, &other, SECOND, 20), 20));
     if layout == Layout::Juno {
-        // It is translated where it enters, and turns around in the router.
-        assert_eq!(classes(&interval)[..2], [40, 0]);
+        // It is translated where it enters, turns around in the router, and is no floating IP's any more.
+        assert_eq!(classes(&interval), [40, 0, 0, 0, 0]);
+        for (floating, way) in [FLOATING, SECOND].into_iter().flat_map(|ip| [(ip, Outbound), (ip, Inbound)]) {
+            assert_eq!(hops(&interval, floating, way), (vec![0; 4], None), "{floating} {way:?}");
+        }
         return;
     }
     for (floating, way) in [(FLOATING, Outbound), (SECOND, Inbound), (SECOND, Outbound), (FLOATING, Inbound)] {
@@ -142,22 +149,33 @@ pub(crate) fn more() {
             assert_eq!(ask(dir, &vm(*fixed), &far, OUTSIDE, out), out, "{floating}, out");
         }
     });
-    let mut sum = 0;
+    let topology = Topology::of(&node.snapshot());
+    let (mut sum, mut by_router) = (0, BTreeMap::new());
     for (at, (floating, _)) in all.iter().enumerate() {
         let (inward, out) = numbers(at);
         sum += 2 * (inward + out);
+        let fip = topology.fips().find(|fip| fip.floating_ip == Some((*floating).into())).unwrap();
+        let counted = by_router.entry(Some(fip.router.clone())).or_insert([(0, 0); 5]);
+        counted[2] = (counted[2].0 + 2 * (inward + out), counted[2].1 + 2 * (inward + out) * ASKED);
         let expected = if *floating == CENTRALIZED.0 { 2 } else { 4 };
         for way in [Outbound, Inbound] {
             assert_eq!(hops(&interval, *floating, way), (vec![inward + out; expected], None), "{floating}, {way:?}");
         }
     }
     assert_eq!((classes(&interval), interval.lost), ([0, 0, sum, 0, 0], 0));
-    // Each router has its own ones, those of its own translation too.
+    assert_eq!((bytes(&interval), routers(&interval)), ([0, 0, sum * ASKED, 0, 0], by_router));
+    snat_of_each(&mut node, &instances, &topology);
+    streams_through_snat(&mut node);
+}
+
+/// Those without a floating IP, each behind its own router.
+fn snat_of_each(node: &mut Listening, instances: &[Vm], topology: &Topology) {
+    let far = outside();
     let plain: Vec<Ipv4Addr> = instances
         .iter()
         .filter(|vm| vm.floating_ip.is_none())
         .map(|vm| vm.fixed_ip)
-        .filter(|ip| *ip != fixed)
+        .filter(|ip| *ip != CENTRALIZED.1)
         .collect();
     for instance in &plain {
         meet(&node.dir, &vm(*instance), &far, OUTSIDE);
@@ -168,8 +186,18 @@ pub(crate) fn more() {
         }
     });
     assert_eq!(classes(&interval), [0, 18 * plain.len() as u64, 0, 0, 0], "{plain:?}");
-    assert_eq!(interval.routers.len(), 3, "{:?}", interval.routers);
-    streams_through_snat(&mut node);
+    let mut by_router = BTreeMap::new();
+    for instance in &plain {
+        let has = |router: &&Router| {
+            let mut nets = router.internal.iter().flat_map(|port| &port.addresses);
+            nets.any(|net| net.contains(&IpAddr::V4(*instance)))
+        };
+        let router = topology.routers.iter().find(has).unwrap();
+        let counted = by_router.entry(Some(router.id.clone())).or_insert([(0, 0); 5]);
+        counted[1] = (counted[1].0 + 18, counted[1].1 + 18 * ASKED);
+    }
+    assert_eq!(by_router.len(), 3, "{plain:?}");
+    assert_eq!(routers(&interval), by_router);
 }
 
 /// TCP of a centralized floating IP, both ways.

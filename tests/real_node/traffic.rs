@@ -8,12 +8,15 @@ use std::path::Path;
 
 use fipscope::net::NetnsName;
 use fipscope::netns::NetnsDir;
+use fipscope::path::Class;
 use fipscope::topology::Direction::{Inbound, Outbound};
 use fipscope::traffic::Interval;
 use serde_json::{Value, json};
 
 use crate::inside::Node;
-use crate::known_flows::{Listening, ask, classes, flood, hops, meet, ping, say, stream, vm};
+use crate::known_flows::{
+    ASKED, Listening, PINGED, ask, bytes, classes, flood, hops, meet, ping, say, stream, unmerged, vm,
+};
 use crate::probe::inhabit;
 
 /// The host behind the external gateway, as `dataplane.py` places it.
@@ -90,6 +93,14 @@ impl Sent {
             flood(dir, &plain, FAR, 48);
         });
         self.equal("classes", &classes(&interval), &[2 * 41, 48, 2 * (42 + 43 + 44 + 45 + 47), 2 * 46, 0]);
+        let udp = [2 * 41, 48, 2 * (42 + 43 + 44 + 45), 0, 0].map(|packets| packets * ASKED);
+        let pings = [0, 0, 2 * 47, 2 * 46, 0].map(|packets| packets * PINGED);
+        self.equal("bytes", &bytes(&interval), &std::array::from_fn(|class| udp[class] + pings[class]));
+        let beside_alone = 2 * (44 + 45);
+        let others = interval.routers.iter().filter(|router| router.classes[Class::EastWest as usize].packets == 0);
+        let others: Vec<u64> = others.map(|router| router.classes[Class::Fip as usize].packets).collect();
+        self.equal("floating IP packets of the other router", &others, &vec![beside_alone]);
+        self.equal("routers", &interval.routers.len(), &2);
         self.equal("lost, unplaced", &(interval.lost, interval.unplaced), &(0, 0));
         self.each_hop(&interval, FIRST.0, [42 + 43 + 47; 2], 4);
         self.each_hop(&interval, BESIDE.0, [44 + 45; 2], 4);
@@ -101,6 +112,21 @@ impl Sent {
             self.equal("turned", &hops(&interval, floating, way), &(vec![20, 20, 20, 0], None));
         }
 
+        self.both_ways_of_sending(&[&first, &plain, &far], &mut Self::distributed_streams);
+    }
+
+    /// TCP, as the kernel merges its segments and as it does not.
+    fn both_ways_of_sending(&mut self, ends: &[&NetnsName], streams: &mut dyn FnMut(&mut Self)) {
+        streams(self);
+        let merged = self.ears.merged > 0;
+        self.equal("segments are merged", &merged, &true);
+        unmerged(&self.ears.dir, ends);
+        streams(self);
+        self.equal("frames of merged segments", &self.ears.merged.clone(), &0);
+    }
+
+    fn distributed_streams(&mut self) {
+        let (first, plain, far) = (vm(FIRST.1), vm(PLAIN), self.far.clone());
         let mut all = [(0, 0); 3];
         let interval = self.ears.counted(|dir| {
             all = [
@@ -134,10 +160,18 @@ impl Sent {
             ping(dir, &far, CENTRALIZED.0, 47);
         });
         self.equal("classes", &classes(&interval), &[0, 2 * (41 + 46), 2 * (42 + 43 + 44 + 45 + 47), 0, 0]);
+        let udp = [0, 2 * 41, 2 * (42 + 43 + 44 + 45), 0, 0].map(|packets| packets * ASKED);
+        let pings = [0, 2 * 46, 2 * 47, 0, 0].map(|packets| packets * PINGED);
+        self.equal("bytes", &bytes(&interval), &std::array::from_fn(|class| udp[class] + pings[class]));
         self.equal("lost, unplaced", &(interval.lost, interval.unplaced), &(0, 0));
         self.each_hop(&interval, FIRST.0, [42 + 43; 2], 4);
         self.each_hop(&interval, CENTRALIZED.0, [44 + 45 + 47; 2], 2);
 
+        self.both_ways_of_sending(&[&central, &plain, &far], &mut Self::centralized_streams);
+    }
+
+    fn centralized_streams(&mut self) {
+        let (central, plain, far) = (vm(CENTRALIZED.1), vm(PLAIN), self.far.clone());
         let mut all = [(0, 0); 3];
         let interval = self.ears.counted(|dir| {
             all = [

@@ -2,11 +2,14 @@
 
 use std::net::Ipv4Addr;
 
+use fipscope::net::{ConntrackEntry, ConntrackTuple};
 use fipscope::path::{Class, Detail, Endpoint, TCP};
 use fipscope::report::style::Style;
 use fipscope::report::{json, text};
 use fipscope::topology::{Direction, FipKind};
-use fipscope::traffic::{Count, FipId, FipTraffic, FlowTraffic, Hop, Interval, RouterTraffic, StopsAt};
+use fipscope::traffic::{
+    Connection, Connections, Count, FipId, FipTraffic, FlowTraffic, Hop, Interval, Missing, RouterTraffic, StopsAt,
+};
 use insta::assert_snapshot;
 
 use crate::article::ROUTER;
@@ -28,7 +31,47 @@ fn id(floating: [u8; 4], fixed: [u8; 4], kind: FipKind) -> FipId {
 }
 
 fn fip(id: &FipId, direction: Direction, hops: [Option<u64>; 6], stops_at: Option<StopsAt>) -> FipTraffic {
-    FipTraffic { id: id.clone(), direction, hops: hops.map(|packets| packets.map(count)), stops_at }
+    FipTraffic {
+        id: id.clone(),
+        direction,
+        hops: hops.map(|packets| packets.map(count)),
+        stops_at,
+        missing: None,
+        reason: None,
+    }
+}
+
+fn missing(after: StopsAt, packets: u64, of: u64) -> Missing {
+    Missing { after, packets, of, flows: 1 }
+}
+
+/// One from another day, and one as a new one would be.
+fn connections() -> Connections {
+    let ways = |src: [u8; 4], dst: [u8; 4], (sport, dport)| ConntrackTuple {
+        src: src.into(),
+        dst: dst.into(),
+        proto: TCP,
+        sport: Some(sport),
+        dport: Some(dport),
+    };
+    let one = |outlived: Option<[u8; 4]>| Connection {
+        namespace: format!("qrouter-{ROUTER}").as_str().into(),
+        entry: ConntrackEntry {
+            original: ways([10, 0, 0, 4], [198, 51, 100, 7], (51022, 443)),
+            reply: ways([198, 51, 100, 7], [192, 168, 1, 3], (443, 51022)),
+            status: 0,
+            mark: 0,
+            zone: 0,
+            timeout: Some(431_000),
+            id: None,
+            started: outlived.map(|_| 1_795_400_000_000_000_000),
+            original_count: Some((12, 900)),
+            reply_count: Some((10, 800)),
+        },
+        outlived: outlived.map(|floating| (floating.into(), [10, 0, 0, 4].into())),
+    };
+    let unreadable = vec![("snat-x".into(), "permission denied".to_owned())];
+    Connections { all: vec![one(Some([192, 168, 1, 3])), one(None)], left_out: 3, unreadable }
 }
 
 fn flow(id: &FipId) -> FlowTraffic {
@@ -44,6 +87,7 @@ fn flow(id: &FipId) -> FlowTraffic {
         floating_ip: Some(id.clone()),
         router: Some(id.router.clone()),
         count: count(12),
+        stops_at: Some(StopsAt::Hop(Hop::Qr)),
     }
 }
 
@@ -67,14 +111,25 @@ fn interval() -> Interval {
         unplaced: 1,
         floating_ips: vec![
             fip(&a, out, four([0; 4]), None),
-            fip(&a, inward, four([9; 4]), Some(StopsAt::VmSilent)),
-            fip(&b, out, four([13, 0, 0, 0]), Some(StopsAt::Hop(Hop::Qr))),
+            FipTraffic {
+                missing: Some(missing(StopsAt::VmSilent, 9, 9)),
+                ..fip(&a, inward, four([9; 4]), Some(StopsAt::VmSilent))
+            },
+            FipTraffic {
+                missing: Some(missing(StopsAt::Hop(Hop::Qr), 13, 13)),
+                reason: Some("DVR301 floating-ip-rule-missing; Leaves the node by sg, not as 192.168.1.7".to_owned()),
+                ..fip(&b, out, four([13, 0, 0, 0]), Some(StopsAt::Hop(Hop::Qr)))
+            },
             fip(&b, inward, [Some(14), Some(14), None, None, None, None], None),
-            fip(&c, out, [None, None, None, None, Some(5), Some(5)], None),
+            FipTraffic {
+                missing: Some(missing(StopsAt::Hop(Hop::Sg), 4, 60)),
+                ..fip(&c, out, [None, None, None, None, Some(60), Some(56)], None)
+            },
             fip(&c, inward, [None, None, None, None, Some(5), Some(5)], None),
         ],
         flows: vec![flow(&b); 10],
         forgotten: 0,
+        connections: Some(connections()),
     }
 }
 
@@ -99,4 +154,11 @@ fn as_json() {
     assert_eq!(value["floating_ips"][2]["points"]["qr"]["packets"], 13);
     assert_eq!(value["classes"]["east-west"]["bytes"], 1234 * 84);
     assert_eq!(value["flows"][0]["translated"], "192.168.1.7:51022");
+    let fip = |at: usize, what: &str| value["floating_ips"][at][what].clone();
+    assert_eq!(fip(2, "reason"), "DVR301 floating-ip-rule-missing; Leaves the node by sg, not as 192.168.1.7");
+    let health: Vec<_> = (0..6).map(|at| fip(at, "health")).collect();
+    assert_eq!(health, ["one-way", "vm-silent", "stops", "not-visible", "few", "lossy"]);
+    assert_eq!((fip(4, "missing")["after"].clone(), fip(4, "missing")["packets"].clone()), ("sg".into(), 4.into()));
+    let entry = &value["connections"]["entries"][0];
+    assert_eq!((&entry["outlived"]["code"], &entry["age"]), (&"DVR406".into(), &1000.into()));
 }

@@ -18,6 +18,7 @@ mod live;
 mod polled;
 #[path = "../common/private.rs"]
 mod private;
+mod room;
 mod storm;
 
 use std::env;
@@ -39,9 +40,11 @@ fn main() {
         Some("inside") => inside(),
         Some("stranger") => read_as_a_stranger(),
         Some("live") => live::inside(),
+        Some("room") => room::inside(),
         _ => {
             run("inside", None);
             run("live", None);
+            run("room", None);
             if nix::unistd::getuid().is_root() {
                 run("inside", Some(NOBODY));
                 run("live", Some(NOBODY));

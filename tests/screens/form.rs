@@ -233,7 +233,40 @@ fn without_a_router_there_is_no_form() {
     snapshot.namespaces.retain(|name, _| !name.as_str().starts_with("qrouter-"));
     let desk = live(80, 24, Node::of(snapshot)).keys("a");
     assert!(desk.state.above.is_empty());
-    assert!(desk.screen().contains("no distributed router stands on this node"), "{}", desk.screen());
+    assert!(desk.screen().contains("no router stands on this node"), "{}", desk.screen());
+}
+
+#[test]
+fn it_is_done_here_or_on_the_gateway_port() {
+    let node = || Node::of(Scenario::article(Layout::Pike).with_centralized().snapshot);
+    // Without a snat namespace here there is no choice.
+    assert!(!form(&desk(80, 24)).fields().contains(&Field::Where));
+    let desk = live(100, 30, node()).keys("a192.168.1.77<tab>20.0.0.77<tab><tab>");
+    assert_eq!(form(&desk).field, Field::Where, "{}", desk.screen());
+    assert!(desk.screen().contains("on this node, as of a distributed router"), "{}", desk.screen());
+    let desk = desk.keys("<down>");
+    assert_snapshot!("form-gateway-port-100x30", desk.screen());
+    assert!(!form(&desk.keys("<down>")).centralized, "and back");
+    let desk = live(100, 30, node()).keys("a192.168.1.77<tab>20.0.0.77<tab><tab><down><enter>");
+    let Wanted::Associated(wanted) = &plan(&desk).wanted else { panic!("{:?}", plan(&desk).wanted) };
+    assert!(wanted.centralized);
+    let order = plan(&desk).order.clone().unwrap();
+    assert!(order.plan.intent.contains("on the gateway port"), "{}", order.plan.intent);
+}
+
+#[test]
+fn a_legacy_router_is_offered() {
+    let node = Node::of(Scenario::legacy(None).snapshot);
+    let router = node.topology.routers[0].id.clone();
+    let desk = live(100, 30, node).keys("a");
+    let texts = |desk: &Desk| form(desk).offers.iter().map(|offer| offer.text.clone()).collect::<Vec<_>>();
+    assert_eq!(texts(&desk), ["192.168.1."]);
+    let desk = desk.keys("192.168.1.77<tab>20.0.0.77<tab><ctrl-u>");
+    assert_eq!(texts(&desk), [router]);
+    assert!(!form(&desk).fields().contains(&Field::Where), "there is no choice");
+    let desk = desk.keys("<enter>");
+    let order = plan(&desk).order.clone().unwrap();
+    assert!(order.plan.intent.contains("on the gateway port"), "{}", order.plan.intent);
 }
 
 #[test]

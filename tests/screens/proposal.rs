@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fipscope::net::Snapshot;
 use fipscope::neutron::Layout;
 use fipscope::plan::journal::{Back, Begin, Entry, Event, Outcome, Past, Planned};
+use fipscope::plan::{CaseKind, Told};
 use fipscope::topology::scenario::{FIP, FPR, QROUTER, RFP, Scenario};
 use fipscope::tui::theme::Theme;
 use fipscope::tui::{Effect, Msg, Node, Order, Over, Proposal, Purpose, Screen, Stage, Wanted};
@@ -130,6 +131,25 @@ fn r_proposes_to_mend_what_is_in_sight() {
     let well = live(100, 30, Node::of(Scenario::article(Layout::Pike).snapshot)).keys("192.168.1.3<enter>r");
     assert!(well.screen().contains("nothing is wrong here any more"), "{}", well.screen());
     assert_eq!(well.keys("<enter>").effects, []);
+}
+
+#[test]
+fn what_neutron_has_is_said_of_a_removal() {
+    let kind = |desk: &Desk| order(desk).plan.agent.map(|case| (case.kind, case.told));
+    let desk = live(100, 30, Node::of(Scenario::article(Layout::Pike).snapshot)).keys("192.168.1.3<enter>d");
+    let by_files = kind(&desk);
+    assert_eq!(by_files.map(|(_, told)| told), Some(Told::Files));
+    let has = desk.keys("N");
+    assert_eq!(kind(&has), Some((CaseKind::StillThere, Told::Given)));
+    assert!(has.screen().contains("(as said)"), "{}", has.screen());
+    let has_not = has.keys("N");
+    assert_eq!(kind(&has_not), Some((CaseKind::Dropped, Told::Given)));
+    let anew = has_not.keys("N");
+    assert_eq!(kind(&anew), by_files);
+    // Nothing is carried out by it, and of nothing else it is said.
+    assert_eq!(anew.effects, []);
+    let repair = live(100, 30, ruleless()).keys("192.168.1.3<enter>rN");
+    assert!(repair.screen().contains("this is said of a removal"), "{}", repair.screen());
 }
 
 #[test]

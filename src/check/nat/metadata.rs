@@ -4,7 +4,7 @@ use super::Place;
 use crate::check::{Findings, Scene, Subject};
 use crate::net::netfilter::{Match, NfRule, Target};
 use crate::net::{Netns, NetnsName};
-use crate::neutron::METADATA_ADDRESS;
+use crate::neutron::{Layout, METADATA_ADDRESS};
 use crate::topology::{ObjectKind, ObjectRef};
 
 /// DVR414: the redirect is gone while other rules for metadata stand in the
@@ -17,8 +17,9 @@ pub(in crate::check) fn redirect(scene: &Scene<'_, '_>, findings: &mut Findings)
         let Some(chain) = place.own_chain("PREROUTING") else { continue };
         let is_there = chain.rules.iter().any(is_redirect);
         let Some(trace) = trace(namespace, netns).filter(|_| !is_there) else { continue };
+        let device = if router.layout == Some(Layout::Juno) { "" } else { "-i qr-+ " };
         let wanted = format!(
-            "-A {} -d {METADATA_ADDRESS}/32 -i qr-+ -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 9697",
+            "-A {} -d {METADATA_ADDRESS}/32 {device}-p tcp -m tcp --dport 80 -j REDIRECT --to-ports 9697",
             chain.name
         );
         let object = ObjectRef { kind: ObjectKind::Nat, key: format!("REDIRECT {METADATA_ADDRESS}") };

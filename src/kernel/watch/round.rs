@@ -19,8 +19,11 @@ use crate::netns::{Error as NetnsError, NetnsDir, enter_each};
 
 /// Descriptors of one namespace: two sockets.
 const EACH: u64 = 2;
-/// Descriptors that the rest of the program needs.
+/// Descriptors that the rest of the program needs, besides those that it has by now.
 const REST: u64 = 128;
+
+/// Why a namespace is not listened to.
+const NO_ROOM: &str = "the limit of open files leaves no sockets for it: raise LimitNOFILE or ulimit -n";
 
 /// How many namespaces can be listened to.
 pub(super) struct Room(u64);
@@ -29,11 +32,12 @@ impl Room {
     /// Raises the limit of open files as far as this process may, when it needs to.
     pub(super) fn make(dir: &NetnsDir) -> Self {
         let names = dir.list().map_or(0, |listing| listing.names.len() as u64);
-        let wanted = REST + EACH * (2 * names + 256);
+        let taken = std::fs::read_dir("/proc/self/fd").map_or(0, |open| open.count() as u64);
+        let wanted = taken + REST + EACH * (2 * names + 256);
         let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Self(64) };
         let raised = wanted.min(hard).max(soft);
         let got = if raised > soft && setrlimit(Resource::RLIMIT_NOFILE, raised, hard).is_ok() { raised } else { soft };
-        Self(got.saturating_sub(REST) / EACH)
+        Self(got.saturating_sub(taken + REST) / EACH)
     }
 }
 
@@ -68,18 +72,29 @@ impl Errand {
 }
 
 impl Watcher {
-    /// Listens to every namespace that has a name by now, without reading it.
+    /// Listens to every namespace that has a name by now, without reading it; where
+    /// there is no room for all, to the first ones. The others are read in the slow round.
     pub(super) fn subscribe(&mut self) {
         let names = self.dir.list().map(|listing| listing.names).unwrap_or_default();
-        let (found, own) = enter_each(&self.dir, &names, |_| Ears::open(), Ears::open);
+        // The host's own needs room, too.
+        let room = usize::try_from(self.room.0).unwrap_or(usize::MAX).saturating_sub(1);
+        let (heard, others) = names.split_at(room.min(names.len()));
+        let (found, own) = enter_each(&self.dir, heard, |_| Ears::open(), Ears::open);
         let now = Instant::now();
         self.add(None, now);
         self.set_ears(&None, own);
-        for (name, found) in names.into_iter().zip(found) {
+        for (name, found) in heard.iter().zip(found) {
             if let Ok(ears) = found {
-                let place = Some(name);
+                let place = Some(name.clone());
                 self.add(place.clone(), now);
                 self.set_ears(&place, ears);
+            }
+        }
+        for name in others {
+            let place = Some(name.clone());
+            self.add(place.clone(), now);
+            if let Some(spot) = self.spots.get_mut(&place) {
+                spot.deaf = Some(NO_ROOM.to_owned());
             }
         }
     }
@@ -203,6 +218,9 @@ impl Watcher {
             }
             let ears = spot.ears.is_none() && free > 0;
             free -= u64::from(ears);
+            if spot.ears.is_none() && !ears {
+                spot.deaf.get_or_insert_with(|| NO_ROOM.to_owned());
+            }
             let netns = self.live.netns_at(place.as_ref());
             // What is listened to from now on has to be read as a whole.
             let whole = ears || netns.is_none();

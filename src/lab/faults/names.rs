@@ -4,8 +4,8 @@
 //! `{PRIORITY}`, the fip namespace's `{TABLE}` for the router, and the words of
 //! rules that layouts write differently. With a 2 behind it, that of the router
 //! beside it; with a 3, that of the one on the other network. `{L}` is the legacy
-//! router, `{H}` the highly available one, `{X}` that without gateway, `{O}` that
-//! with another address than its subnet's first.
+//! router (`{LQR}`, `{LQG}`), `{H}` the highly available one, `{X}` that without
+//! gateway, `{O}` that with another address than its subnet's first.
 
 use crate::net::netfilter::Backend;
 use crate::neutron::{DeviceKind, Layout, LinkLocalPair, RouterPrefix};
@@ -97,7 +97,14 @@ fn of_gateways(options: &LabOptions) -> Names {
     let forms = Forms::of(options.layout, options.backend);
     let (legacy, available) = (GatewayRouter::legacy(), GatewayRouter::highly_available());
     let place = |router: &GatewayRouter| router_netns(&router.id()).to_string();
+    let qr = |router: &GatewayRouter| router.device(DeviceKind::Internal).to_string();
     vec![
+        ("{l-iptables}", iptables(options, &place(legacy))),
+        ("{LSNAT}", forms.snat_to(legacy.floating_ip)),
+        ("{LQR}", qr(legacy)),
+        ("{HQR}", qr(available)),
+        ("{HQG}", available.device(DeviceKind::RouterGateway).to_string()),
+        ("{CSNAT}", forms.snat_to(More::centralized())),
         ("{h-iptables}", iptables(options, &place(available))),
         ("{HSNAT}", forms.snat_to(available.floating_ip)),
         ("{L}", place(legacy)),

@@ -19,4 +19,6 @@ pub(super) static FAULTS: &[Fault] = &[
     )
     .needs(&[Need::OpenVswitch]),
     fault(710, &["ip -n {R} link set {QR} down"]),
+    fault(710, &["ip -n {L} link set {LQR} down"]).needs(&[Need::Legacy]),
+    fault(710, &["ip -n {H} link set {HQR} down"]).needs(&[Need::HighlyAvailable]),
 ];

@@ -32,4 +32,10 @@ pub(super) static FAULTS: &[Fault] = &[
     fault(211, &["ip -n {R} addr add 192.168.1.3/32 dev {RFP}"]).since(Layout::Newton),
     // Before, a pair has no permanent neighbours: it looks like a lost route.
     fault(212, &["ip -n {R} link set {RFP} down", "ip -n {R} link set {RFP} up"]).since(Layout::Pike),
+    fault(212, &["ip -n {F} link set {FPR} down", "ip -n {F} link set {FPR} up"]).since(Layout::Pike),
+    fault(212, &["ip -n {R} link set {QR} down", "ip -n {R} link set {QR} up"]).since(Layout::Pike),
+    // Of a single router it looks as if somebody had deleted its default route.
+    fault(212, &["ip -n {F} link set {FG} down", "ip -n {F} link set {FG} up"])
+        .since(Layout::Pike)
+        .needs(&[Need::More]),
 ];

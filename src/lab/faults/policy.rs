@@ -1,6 +1,6 @@
 //! Policy routing in the router namespace.
 
-use super::{Fault, Layout, fault};
+use super::{Fault, Layout, Need, fault};
 
 pub(super) static FAULTS: &[Fault] = &[
     fault(301, &["ip -n {R} rule del from 10.0.0.4 lookup 16"]),
@@ -44,6 +44,9 @@ pub(super) static FAULTS: &[Fault] = &[
         ],
     ),
     fault(311, &["ip netns exec {R} sysctl -qw net.ipv4.ip_forward=0"]),
+    fault(311, &["ip netns exec {L} sysctl -qw net.ipv4.ip_forward=0"]).needs(&[Need::Legacy]),
+    fault(311, &["ip netns exec {H} sysctl -qw net.ipv4.ip_forward=0"]).needs(&[Need::HighlyAvailable]),
+    fault(311, &["ip netns exec {S} sysctl -qw net.ipv4.ip_forward=0"]).since(Layout::Pike).needs(&[Need::More]),
     // An extra route of a tenant's takes the answers another way.
     fault(312, &["ip netns exec {R} sysctl -qw net.ipv4.conf.{RFP}.rp_filter=1"])
         .prepare(&["ip -n {R} route add 198.51.100.0/24 via 10.0.0.5 dev {QR}"]),

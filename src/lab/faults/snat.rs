@@ -27,4 +27,22 @@ pub(super) static FAULTS: &[Fault] = &[
             "ip -n {S} link set qg-00000000-00 up",
         ],
     ),
+    fault(
+        809,
+        &[
+            "ip -n {L} link add qg-00000000-00 type veth peer name tap00000000-09 netns switch",
+            "ip -n switch link set tap00000000-09 master br-ex up",
+            "ip -n {L} link set qg-00000000-00 up",
+        ],
+    )
+    .needs(&[Need::Legacy]),
+    fault(
+        809,
+        &[
+            "ip -n {H} link add qg-00000000-00 type veth peer name tap00000000-09 netns switch",
+            "ip -n switch link set tap00000000-09 master br-ex up",
+            "ip -n {H} link set qg-00000000-00 up",
+        ],
+    )
+    .needs(&[Need::HighlyAvailable]),
 ];

@@ -8,7 +8,7 @@ macro_rules! stranger {
             "ip netns add stranger",
             "ip -n switch link add tapstranger type veth peer name eth0 netns stranger",
             "ip -n switch link set tapstranger master br-ex up",
-            "ip -n stranger link set eth0 up",
+            "ip -n stranger link set eth0 address 02:00:00:00:00:77 up",
             concat!("ip -n stranger addr add ", $address, "/24 dev eth0"),
         ]
     };

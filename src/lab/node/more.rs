@@ -101,6 +101,11 @@ impl More {
         &BARE
     }
 
+    /// The centralized floating IP.
+    pub(in crate::lab) fn centralized() -> Ipv4Addr {
+        CENTRALIZED.0
+    }
+
     /// Its id.
     pub(in crate::lab) fn id(&self) -> String {
         uuid(self.name)

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::check::Applicability;
 
 use super::super::future::foretell;
-use super::super::{Action, AgentCase, CaseKind, Neutron, Plan, Refused, Told, agent, fit};
+use super::super::{Action, AgentCase, AnnounceBy, CaseKind, Neutron, Plan, Refused, Told, agent, fit};
 use super::seat::Seat;
 use super::{Associate, in_use, is_written};
 
@@ -32,32 +32,25 @@ pub(super) fn associate(
         plan.push(&place, Action::Forget { address: fixed_ip.into() });
         plan.push(
             &place,
-            Action::Announce { dev: device.clone(), address: floating_ip, mac: None, by: wanted.announce },
+            Action::Announce { dev: device.clone(), address: floating_ip, mac: None, by: AnnounceBy::Repeat },
         );
     }
     let mut plan = plan.already_last();
-    let known = match wanted.neutron {
-        Some(Neutron::Has) => Some(Told::Given),
-        Some(Neutron::HasNot) => None,
-        None => is_written(&seat.site, floating_ip.into()).then_some(Told::Files),
+    let case = match wanted.neutron {
+        Some(Neutron::Has) => Some((CaseKind::Missed, Told::Given)),
+        Some(Neutron::HasNot) => Some((CaseKind::Foreign, Told::Given)),
+        None => is_written(&seat.site, floating_ip.into()).then_some((CaseKind::Missed, Told::Files)),
     };
-    let kind = if known.is_some() { CaseKind::Missed } else { CaseKind::Foreign };
-    foretell(&mut plan, AgentCase { kind, told: known.unwrap_or(Told::Given) }, seat.site.agent_may_run());
-    if known.is_none() {
-        plan.agent = None;
-        if wanted.neutron.is_none() {
-            plan.steps.iter_mut().for_each(|step| step.agent = None);
-        }
-        plan.warnings.push(match wanted.neutron {
-            Some(_) => {
-                "Neutron does not have this floating IP here: the L3 agent takes all of it away again.".to_owned()
-            }
-            None => {
-                "Nothing on this node tells whether Neutron has this floating IP here; if it has not, the L3 agent \
-                     takes all of it away again."
-                    .to_owned()
-            }
-        });
+    if let Some((kind, told)) = case {
+        foretell(&mut plan, AgentCase { kind, told }, seat.site.agent_may_run());
+    } else {
+        let unknown = "Nothing on this node tells whether Neutron has this floating IP here; if it has not, the L3 \
+                       agent takes all of it away again.";
+        plan.warnings.push(unknown.to_owned());
+    }
+    if is_done && wanted.announce == AnnounceBy::Address {
+        plan.warnings
+            .push(format!("{floating_ip} stands on {device} by itself: it is announced from there, and stays."));
     }
     if is_done {
         plan.warnings.extend(seat.keepalived("it is gone"));

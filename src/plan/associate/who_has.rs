@@ -10,13 +10,16 @@ use crate::net::{ArpQuestion, Snapshot, WireQuestion};
 const MOST_ANSWERS: u8 = 4;
 
 /// The probe (RFC 5227) for the address that a plan announces, on the link on
-/// which it does. `None` where nothing is to be announced; the error says why
-/// it cannot be asked yet.
+/// which it does. `None` where nothing is to be announced, or a step of the plan
+/// asks; the error says why it cannot be asked.
 pub fn who_has(plan: &Plan, snapshot: &Snapshot) -> Option<Result<WireQuestion, String>> {
     let (namespace, device, target) = plan.to_do().find_map(|step| match &step.action {
         Action::Announce { dev, address, .. } => Some((step.netns.name()?, dev, *address)),
         _ => None,
     })?;
+    if plan.to_do().any(|step| matches!(step.action, Action::Probe { .. })) {
+        return None;
+    }
     if snapshot.netns(namespace).and_then(|netns| netns.link(device)).is_none() {
         return Some(Err(format!("{device} does not stand yet")));
     }

@@ -35,6 +35,11 @@ pub(super) fn forget_connection(inside: &str, original: &ConntrackTuple, zone: u
 
 /// With `arping` of iputils, as the agent calls it. Without the address on the
 /// device it needs `ip_nonlocal_bind`.
+/// It ends with 1 where somebody answers (`arping` of iputils).
+pub(super) fn probe(place: &Place, dev: &IfName, address: Ipv4Addr) -> String {
+    format!("{}arping -D -I {} -c 3 -w 3 {address}", inside(place), quote(dev.as_str()))
+}
+
 pub(super) fn announce(place: &Place, dev: &IfName, address: Ipv4Addr, by: AnnounceBy) -> String {
     let (inside, device) = (inside(place), quote(dev.as_str()));
     let tell = |form, times| format!("{inside}arping {form} -I {device} {times} {address}");

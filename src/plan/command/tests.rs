@@ -208,15 +208,28 @@ fn what_has_no_way_back_says_why() {
              ip netns exec NS arping -A -I fg-b2b77eed-1b -c 1 -w 2 192.168.1.3; sleep 2; done",
         ),
         (
-            announce(AnnounceBy::Address),
-            "ip -n NS addr add 192.168.1.3/32 dev fg-b2b77eed-1b && ip netns exec NS arping -A -I fg-b2b77eed-1b \
-             -c 3 -w 4.5 192.168.1.3; ip -n NS addr del 192.168.1.3/32 dev fg-b2b77eed-1b",
+            Action::Probe { dev: dev.clone(), address },
+            "ip netns exec NS arping -D -I fg-b2b77eed-1b -c 3 -w 3 192.168.1.3",
         ),
     ];
     for (action, command) in cases {
         assert_eq!(action.command(&Place::netns("NS")), command);
         assert!(matches!(action.inverse(), Undo::Nothing(why) if !why.is_empty()) && !action.sentence().is_empty());
     }
+}
+
+#[test]
+fn an_address_that_stands_for_its_announcement_is_taken_away() {
+    let (dev, address) = (IfName::from("fg-b2b77eed-1b"), "192.168.1.3".parse().unwrap());
+    let action = Action::Announce { dev, address, mac: None, by: AnnounceBy::Address };
+    let place = Place::netns("NS");
+    assert_eq!(
+        action.command(&place),
+        "ip -n NS addr add 192.168.1.3/32 dev fg-b2b77eed-1b && ip netns exec NS arping -A -I fg-b2b77eed-1b -c 3 \
+         -w 4.5 192.168.1.3; ip -n NS addr del 192.168.1.3/32 dev fg-b2b77eed-1b"
+    );
+    let Undo::Action(undo) = action.inverse() else { panic!("killed in the middle of it, the address stays") };
+    assert_eq!(undo.command(&place), "ip -n NS addr del 192.168.1.3/32 dev fg-b2b77eed-1b");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::super::Plan;
+use super::super::{Action, HEARD, Plan};
 use super::{Aim, Back, Begin, Entry, Event, Outcome, Planned};
 use crate::check::Applicability;
 
@@ -241,7 +241,13 @@ impl PastStep {
                 self.back = Some(back);
                 StepState::Doing
             }
-            Event::Done => StepState::Done,
+            Event::Done => {
+                // While it is under way an address may stand there for it.
+                if let Action::Announce { .. } = self.planned.action {
+                    self.back = Some(Back::Nothing(HEARD.to_owned()));
+                }
+                StepState::Done
+            }
             Event::Skipped => StepState::Skipped,
             Event::Failed(why) => {
                 self.error = Some(why);

@@ -7,7 +7,7 @@ use super::{Head, document};
 use crate::check::Applicability;
 use crate::net::Snapshot;
 use crate::plan::journal::Past;
-use crate::plan::{AgentCase, CaseKind, Plan, Step, Told};
+use crate::plan::{CaseKind, Plan, Step, Told};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -28,9 +28,10 @@ struct Agent {
     sentence: String,
 }
 
-impl From<AgentCase> for Agent {
-    fn from(case: AgentCase) -> Self {
-        Self { case: case.kind, told: case.told, sentence: case.sentence() }
+impl Agent {
+    fn of(plan: &Plan) -> Option<Self> {
+        let (case, sentence) = plan.agent.zip(plan.case())?;
+        Some(Self { case: case.kind, told: case.told, sentence })
     }
 }
 
@@ -47,5 +48,5 @@ pub fn plan(snapshot: &Snapshot, plan: &Plan, applicability: Applicability) -> S
 
 fn whole(head: Head<'_>, plan: &Plan, applicability: Applicability) -> String {
     let Plan { intent, warnings, steps, .. } = plan;
-    document(&Document { head, intent, applicability, warnings, agent: plan.agent.map(Agent::from), steps })
+    document(&Document { head, intent, applicability, warnings, agent: Agent::of(plan), steps })
 }

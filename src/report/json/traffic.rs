@@ -5,10 +5,11 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 
 use super::finish;
+use super::tracked::{Tracked, tracked};
 use crate::net::netfilter::protocol_word;
 use crate::path::{Class, Detail, Endpoint};
 use crate::topology::Direction;
-use crate::traffic::{self, Count, FipTraffic, FlowTraffic, Hop, Interval, StopsAt};
+use crate::traffic::{self, Count, FipTraffic, FlowTraffic, Health, Hop, Interval, Missing, StopsAt};
 
 /// Flows in a line.
 const FLOWS: usize = 20;
@@ -25,6 +26,7 @@ struct Line<'a> {
     routers: Vec<Router<'a>>,
     floating_ips: Vec<Fip<'a>>,
     flows: Vec<Flow>,
+    connections: Option<Tracked<'a>>,
 }
 
 #[derive(Serialize)]
@@ -51,6 +53,9 @@ struct Fip<'a> {
     direction: &'static str,
     points: Points,
     stops_at: Option<StopsAt>,
+    missing: Option<Missing>,
+    health: Option<Health>,
+    reason: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -74,6 +79,7 @@ struct Flow {
     translated: Option<String>,
     packets: u64,
     bytes: u64,
+    stops_at: Option<StopsAt>,
 }
 
 /// What an interval comes to, in one line.
@@ -91,8 +97,9 @@ pub fn traffic(node: &str, interval: &Interval) -> String {
             .iter()
             .map(|router| Router { router: router.router.as_deref(), classes: classes(&router.classes) })
             .collect(),
-        floating_ips: interval.floating_ips.iter().map(fip).collect(),
+        floating_ips: fips(interval),
         flows: interval.flows.iter().take(FLOWS).map(flow).collect(),
+        connections: interval.connections.as_ref().map(|all| tracked(all, interval.end)),
     };
     finish(serde_json::to_string(&line))
 }
@@ -108,7 +115,15 @@ fn classes(counts: &[Count; 5]) -> Classes {
     }
 }
 
-fn fip(fip: &FipTraffic) -> Fip<'_> {
+/// Every floating IP, each direction judged beside the other one.
+fn fips(interval: &Interval) -> Vec<Fip<'_>> {
+    let pairs = interval.floating_ips.chunks(2);
+    let all =
+        pairs.flat_map(|pair| (0..pair.len()).map(|at| fip(&pair[at], &pair[pair.len() - 1 - at], interval.lost > 0)));
+    all.collect()
+}
+
+fn fip<'a>(fip: &'a FipTraffic, other: &FipTraffic, lossy: bool) -> Fip<'a> {
     let at = |hop: Hop| fip.hops[hop as usize];
     Fip {
         floating_ip: fip.id.floating_ip,
@@ -124,6 +139,9 @@ fn fip(fip: &FipTraffic) -> Fip<'_> {
             qg: at(Hop::Qg),
         },
         stops_at: fip.stops_at,
+        missing: fip.missing,
+        health: fip.health(other, lossy),
+        reason: fip.reason.as_deref(),
     }
 }
 
@@ -145,5 +163,6 @@ fn flow(flow: &FlowTraffic) -> Flow {
         translated: flow.translated.as_ref().map(Endpoint::to_string),
         packets: flow.count.packets,
         bytes: flow.count.bytes,
+        stops_at: flow.stops_at,
     }
 }

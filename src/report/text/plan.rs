@@ -2,7 +2,7 @@
 
 use super::count;
 use crate::check::Finding;
-use crate::plan::{AgentCase, AgentWill, Plan, Step, Undo};
+use crate::plan::{AgentWill, Plan, Step, Undo};
 use crate::report::style::{Style, Tone, finding_mark};
 use crate::report::subject;
 
@@ -15,7 +15,7 @@ pub fn plan(plan: &Plan, style: Style) -> String {
         _ => style.heading(&format!("{}: {}", plan.intent, count(to_do, "step"))),
     };
     if to_do > 0 {
-        let known = plan.agent.map(AgentCase::sentence);
+        let known = plan.case();
         for sentence in known.iter().chain(&plan.warnings) {
             out += &style.block("  ! ", 4, Tone::Warning, sentence);
         }
@@ -39,13 +39,21 @@ fn one(step: &Step, style: Style) -> String {
         // Not wrapped, so that it can be copied.
         out.extend(["    ", &style.paint(Tone::Good, line), "\n"]);
     }
-    if let Undo::Nothing(why) = &step.undo {
-        out += &style.block("    ", 4, Tone::Plain, &format!("nothing takes it back: {why}"));
+    match (&step.undo, step.undo_command()) {
+        (Undo::Nothing(why), _) => {
+            out += &style.block("    ", 4, Tone::Plain, &format!("nothing takes it back: {why}"));
+        }
+        (Undo::Action(_), command) => {
+            let command = command.unwrap_or_default();
+            for (at, line) in command.lines().enumerate() {
+                let label = if at == 0 { "taken back by: " } else { "" };
+                out.extend(["    ", label, line, "\n"]);
+            }
+        }
     }
-    if let Some(will) = step.agent.filter(|will| !matches!(will, AgentWill::Keep | AgentWill::NotApplicable)) {
-        out += &style.block("    ", 4, Tone::Warning, &format!("the L3 agent {}", will.sentence()));
-    }
-    out
+    let is_lost = step.agent.is_some_and(|will| !matches!(will, AgentWill::Keep | AgentWill::NotApplicable));
+    let tone = if is_lost { Tone::Warning } else { Tone::Plain };
+    out + &style.block("    ", 4, tone, &format!("owner: {}", step.owner_and_agent()))
 }
 
 /// A root cause, what the L3 agent does about it, what will be done, and what is

@@ -1,11 +1,12 @@
 //! `fipscope traffic`: an interval as a few lines.
 
 use super::count;
+use super::tracked::tracked;
 use crate::net::netfilter::protocol_word;
 use crate::report::style::{Style, Tone};
 use crate::report::table::{Cell, Column, Shrink, Table};
-use crate::topology::{Direction, FipKind};
-use crate::traffic::{FipTraffic, FlowTraffic, Hop, Interval, StopsAt, short};
+use crate::topology::Direction;
+use crate::traffic::{FipTraffic, FlowTraffic, Health, Hop, Interval, StopsAt, short};
 
 /// Floating IPs and flows of an interval; JSON has more.
 const FIPS: usize = 16;
@@ -26,7 +27,9 @@ pub fn traffic(interval: &Interval, style: Style) -> String {
         let words = count(usize::try_from(interval.unplaced).unwrap_or(usize::MAX), "packet");
         out += &style.marked(("?", Tone::Unsure), &format!("{words} of devices that were not there a moment ago"));
     }
-    out + &floating_ips(&interval.floating_ips, style) + &flows(&interval.flows, style)
+    out += &floating_ips(&interval.floating_ips, interval.lost > 0, style);
+    out += &flows(&interval.flows, style);
+    out + &interval.connections.as_ref().map_or_else(String::new, |all| tracked(all, interval.end, style))
 }
 
 fn classes(interval: &Interval, style: Style) -> String {
@@ -41,14 +44,18 @@ fn classes(interval: &Interval, style: Style) -> String {
     table.render(style)
 }
 
-fn floating_ips(all: &[FipTraffic], style: Style) -> String {
+fn floating_ips(all: &[FipTraffic], lossy: bool, style: Style) -> String {
     let seen = |pair: &&[FipTraffic]| all.len() == 2 || pair.iter().any(|fip| packets(fip) > 0);
     let mut pairs: Vec<&[FipTraffic]> = all.chunks(2).filter(seen).collect();
     if pairs.is_empty() {
         return String::new();
     }
-    let is_lost = |pair: &[FipTraffic]| pair.iter().any(|fip| matches!(fip.stops_at, Some(StopsAt::Hop(_))));
-    pairs.sort_by_key(|pair| (!is_lost(pair), std::cmp::Reverse(pair.iter().map(packets).sum::<u64>())));
+    let lost = |fip: &FipTraffic| match (fip.stops_at, fip.trouble()) {
+        (Some(StopsAt::Hop(_)), _) => 0,
+        (_, Some(StopsAt::Hop(_))) => 1,
+        _ => 2,
+    };
+    pairs.sort_by_key(|pair| (pair.iter().map(lost).min(), std::cmp::Reverse(pair.iter().map(packets).sum::<u64>())));
     let text = |title| Column::new(title, Shrink::Text(4));
     let mut table = Table::new(vec![
         text("FLOATING IP"),
@@ -59,17 +66,39 @@ fn floating_ips(all: &[FipTraffic], style: Style) -> String {
         text("4TH"),
         text("STOPS"),
     ]);
-    for fip in pairs.iter().take(FIPS).flat_map(|pair| pair.iter()) {
-        table.row(row(fip));
+    let told: Vec<[&FipTraffic; 2]> = pairs.iter().take(FIPS).flat_map(|pair| both(pair)).collect();
+    for [fip, other] in &told {
+        table.row(row(fip, fip.health(other, lossy)));
     }
     let mut out = table.render(style);
+    for [fip, other] in told {
+        out += &reason(fip, other, lossy, style);
+    }
     if pairs.len() > FIPS {
         out += &style.block("", 0, Tone::Faint, &format!("and {} more", count(pairs.len() - FIPS, "floating IP")));
     }
     out
 }
 
-fn row(fip: &FipTraffic) -> Vec<Cell> {
+/// Each direction of a floating IP, with the other one.
+fn both(pair: &[FipTraffic]) -> Vec<[&FipTraffic; 2]> {
+    match pair {
+        [out, inward] => vec![[out, inward], [inward, out]],
+        alone => alone.iter().map(|fip| [fip, fip]).collect(),
+    }
+}
+
+/// What is missing of a direction's packets, and why.
+fn reason(fip: &FipTraffic, other: &FipTraffic, lossy: bool, style: Style) -> String {
+    let wanted = |health| fip.missing.is_some() || matches!(health, Health::Stops | Health::VmSilent);
+    let told = fip.told(other, fip.reason.as_deref(), lossy).filter(|told| wanted(told.health));
+    told.map_or_else(String::new, |told| {
+        let way = if fip.direction == Direction::Outbound { "out" } else { "in" };
+        style.block("  ", 2, Tone::Plain, &format!("{} {way} {}", fip.id.floating_ip, told.text))
+    })
+}
+
+fn row(fip: &FipTraffic, health: Option<Health>) -> Vec<Cell> {
     let outbound = fip.direction == Direction::Outbound;
     let mut hops = Hop::chain(fip.id.kind).to_vec();
     if !outbound {
@@ -85,21 +114,21 @@ fn row(fip: &FipTraffic) -> Vec<Cell> {
             None => Cell::from(""),
         });
     }
-    cells.push(match fip.stops_at {
-        None if packets(fip) == 0 => Cell::new(Tone::Faint, "–"),
-        None => Cell::new(Tone::Good, "✓"),
-        Some(StopsAt::VmSilent) => Cell::new(Tone::Warning, "! the instance does not answer"),
-        Some(StopsAt::Hop(hop)) => Cell::new(Tone::Bad, format!("✗ after {}{}", hop.word(), elsewhere(fip, hop))),
+    cells.push(match (health, fip.trouble(), fip.missing) {
+        (None, ..) => Cell::new(Tone::Faint, "–"),
+        (Some(Health::Passes), ..) => Cell::new(Tone::Good, "✓"),
+        (Some(Health::OneWay), ..) => Cell::new(Tone::Faint, "– one-way"),
+        (Some(Health::NotVisible), ..) => Cell::new(Tone::Unsure, "? not all visible"),
+        (Some(Health::Lossy), ..) => Cell::new(Tone::Unsure, "? counts too low"),
+        (Some(Health::VmSilent), ..) => Cell::new(Tone::Warning, "! the instance does not answer"),
+        (Some(Health::Few), Some(stop), Some(few)) => {
+            Cell::new(Tone::Warning, format!("! {} of {} after {}", few.packets, few.of, stop.word()))
+        }
+        (Some(Health::Few | Health::Stops), stop, _) => {
+            Cell::new(Tone::Bad, format!("✗ after {}", stop.map_or("?", StopsAt::word)))
+        }
     });
     cells
-}
-
-/// Where the walk tells why.
-fn elsewhere(fip: &FipTraffic, hop: Hop) -> &'static str {
-    match (fip.id.kind, fip.direction, hop) {
-        (FipKind::Distributed, Direction::Outbound, Hop::Qr) => ": not out through rfp",
-        _ => "",
-    }
 }
 
 fn flows(all: &[FlowTraffic], style: Style) -> String {
@@ -108,7 +137,13 @@ fn flows(all: &[FlowTraffic], style: Style) -> String {
         let proto = protocol_word(flow.proto).map_or_else(|| format!("protocol {}", flow.proto), str::to_owned);
         let detail = flow.detail.map(|detail| format!(" ({})", detail.word())).unwrap_or_default();
         let translated = flow.translated.map(|end| format!(" as {end}")).unwrap_or_default();
-        let text = format!("{}{detail} {proto} {} → {}{translated}", flow.class.word(), flow.source, flow.destination);
+        let stops = match flow.stops_at {
+            Some(StopsAt::Hop(hop)) => format!("✗ after {}: ", hop.word()),
+            Some(StopsAt::VmSilent) => "! no answer: ".to_owned(),
+            None => String::new(),
+        };
+        let text =
+            format!("{stops}{}{detail} {proto} {} → {}{translated}", flow.class.word(), flow.source, flow.destination);
         let packets = format!("{:>7}  ", flow.count.packets);
         out += &style.block(&packets, packets.len(), Tone::Plain, &text);
     }

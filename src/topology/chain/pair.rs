@@ -75,7 +75,8 @@ pub(super) fn fpr_neighbour(view: &View) -> Verdict {
 /// An entry is set by the agent from 14.0.0 (also 13.0.2, 12.0.5, 11.0.7);
 /// before, ARP does it. So none is fine, and one with another hardware address
 /// than the peer's is not: a permanent one black-holes every floating IP of the
-/// router, another heals when ARP asks again.
+/// router, another heals when ARP asks again; that ARP failed is memory, too: the
+/// next packet asks anew.
 fn peer(space: &Space, device: &IfName, address: Option<std::net::IpAddr>, peer: Option<&Link>) -> Verdict {
     let Some(address) = address else {
         return Verdict::unknown("neither end has its link-local address").advisory();
@@ -90,7 +91,7 @@ fn peer(space: &Space, device: &IfName, address: Option<std::net::IpAddr>, peer:
     let expected = mac.map(|mac| format!("{address} dev {device} lladdr {mac}"));
     let words = neigh.to_string();
     match (neigh.state, mac) {
-        (NeighState::Failed, _) => Verdict::wrong(expected.unwrap_or_default(), words).shown(neigh),
+        (NeighState::Failed, _) => Verdict::wrong(expected.unwrap_or_default(), words).shown(neigh).advisory(),
         (NeighState::Incomplete | NeighState::None, _) => {
             Verdict::unknown("asked, not answered yet").shown(neigh).advisory()
         }

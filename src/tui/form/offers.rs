@@ -52,9 +52,13 @@ pub(super) fn offers(form: &Form, node: &Node) -> Vec<Offer> {
             let known = node.topology.external_networks.iter().flat_map(|network| &network.gateways);
             known.filter(|gateway| gateway.is_ipv4()).map(|gateway| Offer::new(gateway, "")).collect()
         }
-        Field::Neutron | Field::Announce | Field::PortId | Field::PortAddress | Field::PortMac | Field::Vlan => {
-            Vec::new()
-        }
+        Field::Where
+        | Field::Neutron
+        | Field::Announce
+        | Field::PortId
+        | Field::PortAddress
+        | Field::PortMac
+        | Field::Vlan => Vec::new(),
     };
     let typed = form.text(form.field);
     all.retain(|offer| offer.text.starts_with(typed));
@@ -72,7 +76,18 @@ fn floating_ips(node: &Node) -> Vec<Offer> {
         .filter(|ip| !here.contains(ip))
         .collect();
     let known = written.iter().map(|address| Offer::new(address, "in fip-priorities, not on this node"));
-    known.chain(node.topology.external_networks.iter().flat_map(subnets)).collect()
+    let mut all: Vec<Offer> = known.chain(node.topology.external_networks.iter().flat_map(subnets)).collect();
+    for router in node.topology.routers.iter().filter(|router| on_gateway(router)) {
+        let nets =
+            router.gateway_port.iter().flat_map(|port| port.addresses.iter().map(move |net| (net, &port.device)));
+        for (net, dev) in nets.filter(|(net, _)| net.addr().is_ipv4() && net.prefix_len() < 32) {
+            let offer = Offer::subnet(net, &format!("{} of the gateway port {dev}", net.trunc()));
+            if all.iter().all(|known| known.text != offer.text) {
+                all.push(offer);
+            }
+        }
+    }
+    all
 }
 
 fn subnets(network: &ExternalNetwork) -> Vec<Offer> {
@@ -116,9 +131,23 @@ fn routers(node: &Node) -> Vec<Offer> {
     all.map(|router| Offer::new(&router.id, &nets(router))).collect()
 }
 
-/// Whether floating IPs of that router are made on this node.
+/// Whether floating IPs of that router can be made on this node.
 pub(in crate::tui) fn can_have(router: &Router) -> bool {
-    router.namespace.is_some() && !matches!(router.kind, RouterKind::Legacy | RouterKind::LegacyHa)
+    router.namespace.is_some()
+}
+
+/// Whether they can be addresses of its gateway port here.
+fn on_gateway(router: &Router) -> bool {
+    let is_legacy = matches!(router.kind, RouterKind::Legacy | RouterKind::LegacyHa);
+    router.gateway_port.is_some() && (is_legacy || router.snat_namespace.is_some())
+}
+
+/// Whether a router that is meant has both: of a legacy one they are always on the
+/// gateway port.
+pub(super) fn has_choice(form: &Form, node: &Node) -> bool {
+    let wanted = form.text(Field::Router);
+    let meant = node.topology.routers.iter().filter(|router| router.id.starts_with(wanted) && can_have(router));
+    meant.filter(|router| !matches!(router.kind, RouterKind::Legacy | RouterKind::LegacyHa)).any(on_gateway)
 }
 
 /// The external networks that stand here.

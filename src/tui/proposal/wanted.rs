@@ -168,13 +168,17 @@ fn removing(wanted: &Remove, node: &Node) -> Result<Order, String> {
         }
         why => why.to_string(),
     })?;
-    let notes = match wanted.with_pair {
+    let mut notes = match wanted.with_pair {
         true => vec!["P leaves the router's pair.".to_owned()],
         false if of(&Remove { with_pair: true, ..wanted.clone() }).is_ok() => {
             vec!["The router's pair stays; P takes it along, as this is the router's last floating IP.".to_owned()]
         }
         false => Vec::new(),
     };
+    notes.push(match wanted.neutron {
+        None => "N says whether Neutron has it.".to_owned(),
+        Some(_) => "N says otherwise, or nothing.".to_owned(),
+    });
     Ok(Order { word: Some(wanted.floating_ip.to_string()), notes, ..Order::of(plan, Aim::default(), node) })
 }
 

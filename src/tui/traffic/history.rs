@@ -102,7 +102,14 @@ mod tests {
             external_network: None,
             kind: FipKind::Distributed,
         };
-        let half = |direction, hops| FipTraffic { id: id.clone(), direction, hops, stops_at: None };
+        let half = |direction, hops| FipTraffic {
+            id: id.clone(),
+            direction,
+            hops,
+            stops_at: None,
+            missing: None,
+            reason: None,
+        };
         Interval {
             seconds: 1.0,
             classes: [count; 5],

@@ -1,22 +1,28 @@
 //! Where a floating IP's packets stop, in words: the hop, and why.
 
 use super::known;
-use crate::topology::Direction;
-use crate::traffic::{FipId, FipTraffic, Hop, Interval, StopsAt};
+use crate::topology::{Direction, FloatingIp};
+use crate::traffic::{FipId, FipTraffic, Health, Interval, StopsAt};
 use crate::tui::judged::name;
 use crate::tui::overview::FipId as Shown;
 use crate::tui::state::Node;
 use crate::tui::walk::{Asked, Ends, answer as told, walks};
 use crate::tui::words::{Mark, count};
 
+/// Neither the checks nor the walk say why.
+const NOTHING: &str = "nothing is found to be wrong, and a packet that is walked goes on";
+
+/// Silent instances of which it is looked whether something is found about them.
+const MOST_ASKED: usize = 16;
+
 /// What is to be said of a floating IP, by direction: outbound, inbound.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Said {
     /// Of which one.
     pub id: FipId,
-    /// Where its packets stopped when the reasons were looked for.
+    /// Where its packets were missing when the reasons were looked for.
     pub stops: [Option<StopsAt>; 2],
-    /// The reasons, where they stop at a hop.
+    /// The reasons, where some are missing.
     pub why: [Option<String>; 2],
     /// The sentences, each with its mark; none where nothing was seen.
     pub told: [Option<(Mark, String)>; 2],
@@ -25,28 +31,30 @@ pub struct Said {
 /// What is to be said of a floating IP. The walk is not asked again for a case
 /// of which it was asked `before`.
 pub(in crate::tui) fn said(node: &Node, pair: [&FipTraffic; 2], lossy: bool, before: Option<&Said>) -> Said {
-    let stops = pair.map(|fip| fip.stops_at);
+    let stops = pair.map(FipTraffic::trouble);
     let same = before.filter(|said| said.id == pair[0].id && said.stops == stops);
-    let why = match same {
+    let reasons = match same {
         Some(said) => said.why.clone(),
-        None => pair.map(|fip| match fip.stops_at {
+        None => pair.map(|fip| match fip.trouble() {
             Some(StopsAt::Hop(_)) => Some(because(node, &fip.id, fip.direction == Direction::Inbound)),
-            Some(StopsAt::VmSilent) | None => None,
+            _ => why(node, fip),
         }),
     };
     let [out, inward] = pair;
-    let told = [sentence(out, inward, why[0].as_deref(), lossy), sentence(inward, out, why[1].as_deref(), lossy)];
-    Said { id: out.id.clone(), stops, why, told }
+    let told =
+        [sentence(out, inward, reasons[0].as_deref(), lossy), sentence(inward, out, reasons[1].as_deref(), lossy)];
+    Said { id: out.id.clone(), stops, why: reasons, told }
 }
 
 /// The screen's one question: does what comes in go on?
-pub(in crate::tui) fn answer(interval: &Interval) -> (Mark, String) {
+pub(in crate::tui) fn answer(node: &Node, interval: &Interval) -> (Mark, String) {
     let all = interval.floating_ips.as_slice();
     let with = all.chunks_exact(2).filter(|pair| pair.iter().any(|fip| fip.most() > 0)).count();
     let lost = |fip: &&FipTraffic| matches!(fip.stops_at, Some(StopsAt::Hop(_)));
     let mut losing: Vec<&FipTraffic> = all.iter().filter(lost).collect();
     losing.dedup_by_key(|fip| &fip.id);
     let silent: Vec<&FipTraffic> = all.iter().filter(|fip| fip.stops_at == Some(StopsAt::VmSilent)).collect();
+    let few = all.iter().find(|fip| fip.trouble().is_some());
     let of = count(with, "floating IP with traffic", "floating IPs with traffic");
     match (losing.first(), silent.first()) {
         (Some(fip), _) => {
@@ -57,11 +65,16 @@ pub(in crate::tui) fn answer(interval: &Interval) -> (Mark, String) {
         }
         (None, Some(fip)) => {
             let number = silent.len();
-            let text = format!(
-                "{number} of {of}: the instance does not answer ({}); this node did its part",
-                fip.id.floating_ip
-            );
+            let blamed =
+                |fip: &&FipTraffic| known(&node.topology, &fip.id).is_some_and(|known| found(node, known).is_some());
+            let part = if silent.iter().take(MOST_ASKED).any(blamed) { "" } else { "; this node did its part" };
+            let text = format!("{number} of {of}: the instance does not answer ({}){part}", fip.id.floating_ip);
             (Mark::Degraded, text)
+        }
+        (None, None) if few.is_some() => {
+            let told =
+                few.and_then(|fip| Some(format!("{}: {}", fip.id.floating_ip, fip.told(fip, None, false)?.text)));
+            (Mark::Degraded, told.unwrap_or_default())
         }
         (None, None) if interval.classes.iter().all(|count| count.packets == 0) => {
             (Mark::None, "Nothing flows through this node's routers".to_owned())
@@ -71,50 +84,56 @@ pub(in crate::tui) fn answer(interval: &Interval) -> (Mark, String) {
     }
 }
 
-/// The hops of a direction, in packet order.
-fn way(fip: &FipTraffic) -> Vec<Hop> {
-    let mut hops = Hop::chain(fip.id.kind).to_vec();
-    if fip.direction == Direction::Inbound {
-        hops.reverse();
-    }
-    hops
-}
-
 fn sentence(fip: &FipTraffic, other: &FipTraffic, why: Option<&str>, lossy: bool) -> Option<(Mark, String)> {
-    let unseen: Vec<&str> =
-        way(fip).into_iter().filter(|hop| fip.hops[*hop as usize].is_none()).map(Hop::word).collect();
-    match fip.stops_at {
-        Some(StopsAt::Hop(hop)) => Some((Mark::Broken, format!("after {}: {}", hop.word(), why.unwrap_or_default()))),
-        Some(StopsAt::VmSilent) => {
-            let text =
-                "the instance does not answer: this node did its part; look at its security groups and at itself";
-            Some((Mark::Degraded, text.to_owned()))
+    let told = fip.told(other, why, lossy)?;
+    let mark = match told.health {
+        Health::Stops => Mark::Broken,
+        Health::VmSilent | Health::Few => Mark::Degraded,
+        Health::NotVisible | Health::Lossy => Mark::Unknown,
+        Health::OneWay => Mark::None,
+        Health::Passes => Mark::Ok,
+    };
+    Some((mark, told.text))
+}
+
+/// Why packets of a floating IP are missing behind a place: what is found about it,
+/// else what becomes of the packet that is walked. An instance that is silent needs
+/// no reason on this node: `None` where there is none.
+pub fn why(node: &Node, fip: &FipTraffic) -> Option<String> {
+    match fip.trouble()? {
+        StopsAt::Hop(_) => {
+            let reason = reason(node, &fip.id, fip.direction == Direction::Inbound);
+            Some(reason.unwrap_or_else(|| NOTHING.to_owned()))
         }
-        None if !unseen.is_empty() => Some((Mark::Unknown, format!("not visible here: {}", unseen.join(", ")))),
-        None if fip.most() > 0 && lossy => {
-            Some((Mark::Unknown, "counts are too low: packets were lost before they were seen".to_owned()))
-        }
-        None if fip.most() > 0 => Some((Mark::Ok, "every hop passes it on".to_owned())),
-        None if other.most() > 0 => Some((Mark::None, "one-way: nothing of this direction was seen here".to_owned())),
-        None => None,
+        // They came there: where a walk would stop is not the reason.
+        StopsAt::VmSilent => found(node, known(&node.topology, &fip.id)?),
     }
 }
 
-/// Why packets of a floating IP stop: what is found about it, else what becomes of
-/// the packet that is walked.
+/// Why packets of a floating IP stop, in words whatever is known.
 pub(in crate::tui) fn because(node: &Node, id: &FipId, inbound: bool) -> String {
+    reason(node, id, inbound).unwrap_or_else(|| format!("{NOTHING}: t shows its way"))
+}
+
+/// What is found about a floating IP, and what becomes of the packet that is walked.
+fn reason(node: &Node, id: &FipId, inbound: bool) -> Option<String> {
     let Some(known) = known(&node.topology, id) else {
-        return "the floating IP is not on this node any more".to_owned();
+        return Some("the floating IP is not on this node any more".to_owned());
     };
-    let found = node.judged.worst_of(&node.topology, known).map(name);
+    let found = found(node, known);
     let shown = Shown::from(known);
     let wanted = if inbound { None } else { shown.floating };
     let walked = walks(node, &Asked::new(Ends::Fip { id: shown, inbound })).ok();
     let walked = walked.map(|walks| told(&walks.forth, wanted)).filter(|(mark, _)| *mark < Mark::Ok);
     match (found, walked) {
-        (Some(found), Some((_, walked))) => format!("{found}; {walked}"),
-        (Some(found), None) => found,
-        (None, Some((_, walked))) => walked,
-        (None, None) => "nothing is found to be wrong, and a packet that is walked goes on: t shows its way".to_owned(),
+        (Some(found), Some((_, walked))) => Some(format!("{found}; {walked}")),
+        (Some(found), None) => Some(found),
+        (None, Some((_, walked))) => Some(walked),
+        (None, None) => None,
     }
+}
+
+/// The worst that is found about a floating IP.
+fn found(node: &Node, known: &FloatingIp) -> Option<String> {
+    node.judged.worst_of(&node.topology, known).map(name)
 }

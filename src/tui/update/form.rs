@@ -13,7 +13,7 @@ use crate::tui::state::{Node, Screen, State};
 /// Opens the form, with the router that is in sight.
 pub(super) fn open_form(state: &mut State, node: &Node) {
     if !node.topology.routers.iter().any(can_have) {
-        state.notice = Some("no distributed router stands on this node: a floating IP needs one".to_owned());
+        state.notice = Some("no router stands on this node: a floating IP needs one".to_owned());
         return;
     }
     let router = match state.above.last() {

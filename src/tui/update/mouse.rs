@@ -102,8 +102,8 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
         Some(Screen::Form(form)) => {
             let fields = layout::form(form.fields().len(), body).fields;
             let row = row_at(fields, at, form.offset(fields.height));
-            if let Some(field) = row.and_then(|row| form.fields().get(row)) {
-                form.go(*field, node);
+            if let Some(field) = row.and_then(|row| form.fields().get(row).copied()) {
+                form.go(field, node);
             }
             None
         }

@@ -83,7 +83,7 @@ pub(super) fn remove(state: &mut State, node: &Node) -> Vec<Effect> {
         router: Some(fip.router.clone()),
         external_network: fip.external_network.clone(),
         with_pair: false,
-        neutron: None::<Neutron>,
+        neutron: None,
     };
     propose(state, node, Wanted::Removed(Box::new(wanted)))
 }
@@ -127,14 +127,15 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
             Vec::new()
         }
         Command::WithPair => {
-            match (&mut shown.wanted, &shown.stage) {
-                (Wanted::Removed(wanted), Stage::Shown(_)) => {
-                    wanted.with_pair = !wanted.with_pair;
-                    let wanted = shown.wanted.clone();
-                    **shown = Proposal::of(wanted, node);
-                }
-                _ => state.notice = Some("only a removal can take the router's pair along".to_owned()),
-            }
+            let is_removal = removed_otherwise(shown, node, |wanted| wanted.with_pair = !wanted.with_pair);
+            let only = "only a removal can take the router's pair along";
+            state.notice = (!is_removal).then(|| only.to_owned()).or(state.notice.take());
+            Vec::new()
+        }
+        Command::SayNeutron => {
+            let is_removal = removed_otherwise(shown, node, |wanted| wanted.neutron = Neutron::next(wanted.neutron));
+            let only = "this is said of a removal; of an association its form asks";
+            state.notice = (!is_removal).then(|| only.to_owned()).or(state.notice.take());
             Vec::new()
         }
         Command::CopyCommand => {
@@ -159,6 +160,15 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
         }
         _ => Vec::new(),
     }
+}
+
+/// The plan of a removal made anew with something else wanted; false where it is
+/// another plan, or has begun.
+fn removed_otherwise(shown: &mut Proposal, node: &Node, change: impl FnOnce(&mut Remove)) -> bool {
+    let (Wanted::Removed(wanted), Stage::Shown(_)) = (&mut shown.wanted, &shown.stage) else { return false };
+    change(wanted);
+    *shown = Proposal::of(shown.wanted.clone(), node);
+    true
 }
 
 /// The floating IP that a change was about, where it stands on the node.

@@ -18,11 +18,11 @@ pub(super) fn draw(state: &State, form: &Form, body: Rect, buffer: &mut Buffer) 
     let theme = &state.theme;
     let parts = layout::form(form.fields().len(), body);
     Pen::new(buffer, parts.title).write(" ", theme.text).fit("associate a floating IP", theme.name);
-    for (row, field) in lines(parts.fields).zip(form.fields().iter().skip(form.offset(parts.fields.height))) {
-        let here = *field == form.field;
+    for (row, field) in lines(parts.fields).zip(form.fields().into_iter().skip(form.offset(parts.fields.height))) {
+        let here = field == form.field;
         let mut pen = Pen::new(buffer, row);
         pen.write(if here { " ▸ " } else { "   " }, theme.key).write(field.label(), theme.title).to(VALUE);
-        pen.fit(&printable(form.text(*field), 64), if here { theme.prompt } else { theme.text });
+        pen.fit(&printable(form.text(field), 64), if here { theme.prompt } else { theme.text });
         if here && !field.is_choice() {
             pen.write("▏", theme.prompt);
         }
@@ -61,6 +61,7 @@ fn hint(form: &Form) -> String {
         Field::FloatingIp => "a free address of the external network's subnet",
         Field::FixedIp => "of an instance in one of the router's subnets",
         Field::Router => "empty: the one that has the fixed IP's subnet",
+        Field::Where => return "on the gateway port: as Neutron does it for instances elsewhere: ↓".to_owned(),
         Field::Neutron => return "what Neutron has decides what the L3 agent does later: ↓".to_owned(),
         Field::Announce => return "how the external network hears of it: ↓".to_owned(),
         Field::Network => "the external network's whole id, as Neutron has it",

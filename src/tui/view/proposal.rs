@@ -8,8 +8,8 @@ use ratatui::style::Style;
 use super::overview;
 use super::pen::{Pen, lines, wrap};
 use crate::net::printable;
+use crate::plan::Undo;
 use crate::plan::journal::StepState;
-use crate::plan::{AgentCase, Undo};
 use crate::tui::layout;
 use crate::tui::proposal::{Proposal, Stage};
 use crate::tui::state::State;
@@ -92,7 +92,7 @@ pub(in crate::tui) fn notices(shown: &Proposal, width: u16) -> Vec<Notice> {
     let differs = shown.differs.iter().map(|text| (Mark::Degraded, format!("Changed: {text}")));
     let told = differs.chain(shown.on_the_wire());
     let warnings = order.plan.warnings.iter().map(|text| (Mark::Degraded, text.clone()));
-    let case = order.plan.agent.map(AgentCase::sentence);
+    let case = order.plan.case();
     let known = case.into_iter().chain(order.notes.iter().cloned()).map(|text| (Mark::None, text));
     told.chain(warnings).chain(known).flat_map(broken).collect()
 }
@@ -133,7 +133,7 @@ fn detail(theme: &Theme, shown: &Proposal, area: Rect, buffer: &mut Buffer) {
         said.push(("state", state.word().to_owned(), mark_of(state).style(theme)));
     }
     said.extend(shown.error(at).map(|why| ("error", why.to_owned(), theme.broken)));
-    said.extend(step.agent.map(|will| ("L3 agent", will.sentence().to_owned(), theme.dim)));
+    said.push(("owner", step.owner_and_agent(), theme.dim));
     let width = usize::from(area.width.saturating_sub(VALUE + 1));
     let broken = |(label, text, style): (&'static str, String, Style)| {
         let lines = text.lines().flat_map(|line| wrap(&printable(line, LIMIT), width)).enumerate();

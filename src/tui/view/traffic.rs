@@ -39,7 +39,7 @@ pub(super) fn draw(state: &State, view: &TrafficView, node: &Node, body: Rect, b
     let parts = layout::traffic(body);
     let (mark, text) = match &hearing.failed {
         Some(why) => (Mark::Broken, format!("Nothing is heard any more: {}", reason(why))),
-        None => answer(&heard.interval),
+        None => answer(node, &heard.interval),
     };
     let mut pen = Pen::new(buffer, parts.answer);
     pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text).fit(&text, mark.style(theme));
@@ -176,6 +176,11 @@ fn verdict(out: &FipTraffic, inward: &FipTraffic) -> (Mark, String) {
     if [out, inward].iter().any(|fip| fip.stops_at == Some(StopsAt::VmSilent)) {
         return (Mark::Degraded, "the instance does not answer".to_owned());
     }
+    for fip in [out, inward] {
+        if let (Some(StopsAt::Hop(hop)), Some(few)) = (fip.trouble(), fip.missing) {
+            return (Mark::Degraded, format!("{} of {} lost after {}", few.packets, few.of, hop.word()));
+        }
+    }
     let silent = |fip: &FipTraffic| fip.hops.iter().flatten().all(|count| count.packets == 0);
     match (silent(out), silent(inward)) {
         (true, true) => (Mark::None, "nothing now".to_owned()),
@@ -189,6 +194,13 @@ fn flow(theme: &Theme, interval: &Interval, flow: &FlowTraffic, line: Rect, buff
     let mut pen = Pen::new(buffer, line);
     pen.to(3).write(&format!("{:>5}/s ", short(interval.rate(flow.count.packets))), theme.text);
     pen.cell(class_word(flow.class), 10, class_style(theme, flow.class));
+    if let Some(stop) = flow.stops_at {
+        let (mark, text) = match stop {
+            StopsAt::Hop(hop) => (Mark::Broken, format!(" after {}  ", hop.word())),
+            StopsAt::VmSilent => (Mark::Degraded, " no answer  ".to_owned()),
+        };
+        pen.mark(mark, theme).write(&text, mark.style(theme));
+    }
     pen.fit(&flow_words(flow), theme.text);
 }
 

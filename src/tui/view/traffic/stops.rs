@@ -120,6 +120,7 @@ fn hops(theme: &Theme, fip: &FipTraffic, interval: &Interval, row: Rect, buffer:
     let mark = match fip.stops_at {
         Some(StopsAt::Hop(_)) => return,
         Some(StopsAt::VmSilent) => Mark::Degraded,
+        None if fip.trouble().is_some() => Mark::Degraded,
         None if seen => Mark::Ok,
         None => Mark::None,
     };
