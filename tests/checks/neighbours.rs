@@ -114,7 +114,9 @@ fn an_entry_for_no_port_where_one_port_has_no_entry() {
     const OTHER: &str = "fa:16:3e:00:00:66";
     let node = |ports: &[(&str, u16, &str)]| {
         let mut node = fixture("S1");
-        ports.iter().for_each(|(name, tag, mac)| plugged(&mut node, name, *tag, mac));
+        for (name, tag, mac) in ports {
+            plugged(&mut node, name, *tag, mac);
+        }
         node
     };
     let frozen = node(&[("tap11111111-11", 2, OTHER)]);

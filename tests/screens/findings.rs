@@ -13,7 +13,7 @@ use crate::article::{self, PUBLIC, ROUTER, SECOND, THIRD};
 use crate::desk::Desk;
 
 fn finding(code: u16, name: &'static str, severity: Severity, namespace: &str, object: (ObjectKind, &str)) -> Finding {
-    let namespace = NetnsName::new(namespace.to_owned());
+    let namespace = NetnsName::new(namespace);
     Finding {
         id: format!("DVR{code}@{namespace}/{}", object.1),
         code: Code(code),

@@ -144,8 +144,9 @@ impl Page<'_> {
             out += &self.entry("known", Tone::Faint, "by reckoning; nobody was asked");
             for question in &finding.questions {
                 // Not wrapped, so that it can be copied.
-                let lead = style.paint(Tone::Faint, "    ask       ");
-                out += &format!("{lead}{}\n", style.plain(&question.to_string()));
+                out += &style.paint(Tone::Faint, "    ask       ");
+                out += &style.plain(&question.to_string());
+                out.push('\n');
             }
         }
         if finding.is_fault() {
