@@ -1,6 +1,6 @@
 //! What looks wrong and is right: no check may accuse it.
 
-use fipscope::net::{Observed, Snapshot};
+use fipscope::net::{Netns, Observed, Snapshot};
 use fipscope::topology::scenario::{SNAT, Scenario};
 use fipscope::topology::{FipKind, FipState, RouterKind, Topology};
 
@@ -68,4 +68,43 @@ fn a_reverse_path_filter_on_a_whole_chain_refuses_nobody() {
 
 fn states(node: &Snapshot) -> Vec<FipState> {
     fipscope::check::states(&Topology::of(node), &judge(node)).iter().map(|one| one.state).collect()
+}
+
+type Cut = fn(&mut Netns);
+
+fn unread<T>() -> Observed<T> {
+    Observed::Unreadable("netlink: Operation not permitted".to_owned())
+}
+
+/// What could not be read of a namespace, all of it or a part, is no fault.
+#[test]
+fn what_cannot_be_read_is_accused_of_nothing() {
+    let parts: [(&str, Cut); 6] = [
+        ("links", |netns| netns.links = unread()),
+        ("addresses", |netns| netns.addrs = unread()),
+        ("rules", |netns| netns.rules = unread()),
+        ("routes", |netns| netns.routes = unread()),
+        ("neighbours", |netns| netns.neighs = unread()),
+        ("packet filter", |netns| netns.netfilter = unread()),
+    ];
+    let mut nodes: Vec<(&str, Snapshot)> = healthy();
+    nodes.extend(FIXTURES.map(|name| (name, fixture(name))));
+    let mut wrong = Vec::new();
+    for (name, node) in &nodes {
+        let known = roots(node);
+        for place in node.namespaces.keys() {
+            let blind = Scenario { snapshot: node.clone() }.unreadable(place.as_str()).snapshot;
+            let mut blind = vec![("all", blind)];
+            blind.extend(parts.map(|(part, cut)| {
+                let mut node = node.clone();
+                cut(node.netns_mut(place).unwrap());
+                (part, node)
+            }));
+            for (part, node) in blind {
+                let accused = roots(&node).into_iter().filter(|root| !known.contains(root));
+                wrong.extend(accused.map(|root| format!("{name}, {part} of {place} not read: {root:?}")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -163,6 +163,12 @@ fn tracked_connections() {
         ("connections 192.168.1.3 10.0.0.9", Applicability::NeedsConsent)
     );
     assert_eq!(found.mend.len(), 1, "only the old one is forgotten");
+    // Where half of the association is gone, what is left of its traffic is no old one.
+    for (code, chain, words) in [(401, PRE, "192.168.1.3/32"), (402, FLOAT, "10.0.0.4/32")] {
+        let mut half = node(vec![entry("10.0.0.4")]);
+        without(&mut half, "qrouter", chain, words);
+        only(&half, code);
+    }
     let many = node((0..501).map(|id| ConntrackEntry { zone: id, ..entry("10.0.0.9") }).collect());
     let many = only(&many, 406);
     assert_eq!((many.applicability, many.mend.len()), (Applicability::DisplayOnly, 0));

@@ -111,7 +111,7 @@ fn what_cannot_be_read_is_never_healthy() {
     for namespace in [QROUTER, FIP] {
         let file = save(&Scenario::article(Layout::Pike).unreadable(namespace).snapshot, &folder, namespace);
         let (code, document) = checked(&["--from", &file], &folder);
-        assert_ne!(code, 0, "{namespace} {document:#}");
+        assert_eq!(code, 3, "{namespace} {document:#}");
         let text = run(["check", "--from", &file]).out;
         assert!(!text.contains("did its part") && text.contains("Could not be read"), "{text}");
     }

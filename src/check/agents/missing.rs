@@ -17,7 +17,8 @@ type Witness = (Option<String>, Option<String>, Vec<String>);
 pub(super) fn fip_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
     for router in scene.routers.iter().filter(|router| is_distributed(router)) {
         let Some(namespace) = router.namespace.as_ref().filter(|_| router.fip_2_rtr.is_none()) else { continue };
-        let Some(netns) = scene.netns(namespace) else { continue };
+        // Without its devices, nobody knows whether the router is a distributed one.
+        let Some(netns) = scene.netns(namespace).filter(|netns| netns.links.seen().is_some()) else { continue };
         let is_ghost = leads_nowhere(Some(netns), router.rtr_2_fip.as_ref());
         let translated = translated(scene, router);
         if is_ghost || translated.is_empty() {

@@ -58,6 +58,15 @@ pub(super) fn astray(scene: &Scene<'_, '_>, findings: &mut Findings) {
     }
 }
 
+/// Why nothing can be said of what a router namespace translates or routes.
+fn silent<'s>(scene: &Scene<'_, 's>, qrouter: &NetnsName) -> Option<&'s str> {
+    match scene.snapshot.namespaces.get(qrouter)? {
+        Observed::Unreadable(why) => Some(why),
+        Observed::Seen(netns) => netns.netfilter.unreadable().or_else(|| netns.rules.unreadable()),
+        Observed::Absent => None,
+    }
+}
+
 /// DVR503.
 pub(super) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
     for (fip, router, network) in scene.distributed() {
@@ -70,8 +79,8 @@ pub(super) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
         }
         let subject = Subject::floating_ip(fip);
         let place = object(ObjectKind::Route, key(fip));
-        if let Some(Observed::Unreadable(why)) = scene.netns(qrouter).map(|netns| netns.netfilter.as_ref()) {
-            super::blind(findings, &subject, &network.namespace, place, &why);
+        if let Some(why) = silent(scene, qrouter) {
+            super::blind(findings, &subject, &network.namespace, place, why);
             continue;
         }
         if astray_elsewhere(scene, fip) {

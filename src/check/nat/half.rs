@@ -24,6 +24,11 @@ pub(in crate::check) fn half_done(scene: &Scene<'_, '_>, findings: &mut Findings
         if fip.floating_ip.is_none() || fip.fixed_ip.is_none() || !(is_translated || is_associated(fip)) {
             continue;
         }
+        // Without its devices, nobody knows whether the router is a distributed one.
+        let netns = scene.router_of(fip).and_then(|router| scene.netns(router.namespace.as_ref()?));
+        if fip.kind == FipKind::Distributed && netns.is_some_and(|netns| netns.links.unreadable().is_some()) {
+            continue;
+        }
         let (missing, standing) = count(fip);
         let Some(floating) = fip.floating_ip.filter(|_| missing.len() >= 2 && !standing.is_empty()) else { continue };
         let namespace = fip.facts.iter().find_map(|fact| fact.namespace.as_ref());

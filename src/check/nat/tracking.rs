@@ -48,9 +48,15 @@ fn old_entries(
     entries: &[ConntrackEntry],
 ) {
     let today = Today::of(router, scene.fips_of(router).iter().copied());
+    // What half of is missing is no less an association: its connections are those
+    // that should be, and what is missing is told by other codes.
+    let stands = |floating, fixed| {
+        scene.fips_of(router).iter().any(|fip| fip.floating_ip == Some(floating) && fip.fixed_ip == Some(fixed))
+    };
     let mut old: BTreeMap<(IpAddr, IpAddr), Vec<&ConntrackEntry>> = BTreeMap::new();
     for entry in entries {
-        for pair in today.outlived(entry).into_iter().flatten() {
+        let pairs = today.outlived(entry).into_iter().flatten();
+        for pair in pairs.filter(|(floating, fixed)| !stands(*floating, *fixed)) {
             old.entry(pair).or_default().push(entry);
         }
     }

@@ -32,6 +32,11 @@ pub(super) fn stray(scene: &Scene<'_, '_>, findings: &mut Findings) {
                         double(view, findings, fip, rule, &message).values(first.to_string(), rule.to_string());
                     }
                 }
+                // What is translated, and so what stands behind it, could not be read.
+                (None, Some((first, _))) if view.netns.netfilter.unreadable().is_some() => {
+                    let why = view.netns.netfilter.unreadable().unwrap_or_default();
+                    findings.cannot_tell(&view.subject(), Some(view.qrouter), object(first), why);
+                }
                 // Of a rule that a floating IP was moved away from DVR310 speaks.
                 (None, Some(_)) => {
                     for rule in rules.iter().filter(|rule| !moved.contains(rule)) {

@@ -77,6 +77,7 @@ impl<'v, 'n, 'a> Place<'v, 'n, 'a> {
             return Verdict::not_applicable(STANDBY);
         }
         let routes = seen!(self.space.routes(TableId::MAIN, default_v4()));
+        seen!(self.space.link(""));
         let device = IfName::new(self.qg_name());
         one_way(routes, format!("default via GATEWAY dev {device}"), &device, None)
     }
@@ -93,6 +94,7 @@ impl<'v, 'n, 'a> Place<'v, 'n, 'a> {
             return Verdict::not_applicable(STANDBY);
         }
         let Some(floating) = floating_ip else { return Verdict::unknown("nothing here tells the floating IP") };
+        seen!(self.space.link(""));
         let device = self.qg_name();
         let expected = format!("inet {floating}/32 on {device}");
         let mut addrs = seen!(self.space.addrs(&device));

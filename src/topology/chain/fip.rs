@@ -62,7 +62,11 @@ pub(super) fn iif_rule(view: &View) -> Verdict {
         }
         (Some(rule), _) => Verdict::ok(rule),
         (None, [other, ..]) => Verdict::wrong(expected, other.to_string()).shown_all(rules),
-        (None, []) => Verdict::missing(expected),
+        (None, []) => {
+            // Where it was in main, no rule is missed.
+            seen!(view.fip.routes(TableId::MAIN, default_v4()));
+            Verdict::missing(expected)
+        }
     }
 }
 
@@ -76,6 +80,8 @@ pub(super) fn fip_default(view: &View) -> Verdict {
     };
     let place = if table == TableId::MAIN { String::new() } else { format!(" table {table}") };
     let routes = seen!(view.fip.routes(table, default_v4()));
+    // Without the devices nobody knows by which one it should lead.
+    seen!(view.fip.link(""));
     let gateway = if ports.is_empty() { None } else { other_gateway(view, table) };
     let expected =
         format!("default via {} dev {device}{place}", gateway.map_or("GATEWAY".to_owned(), |gw| gw.to_string()));

@@ -46,7 +46,12 @@ pub(super) fn guard(view: &View) -> Verdict {
     // The input device, too, up to 14.0.2.
     let input = if view.router.layout == Layout::Pike { String::new() } else { format!("! -i {device} ") };
     let expected = format!("-A {chain} {input}! -o {device} -m conntrack ! --ctstate DNAT -j ACCEPT");
-    match (nat.guard(device.as_str()), nat.other_guards(device.as_str()), &nat.outbound_doubt) {
+    let found = nat.guard(device.as_str());
+    if found.is_none() {
+        // Without the devices, nobody knows whether there is a pair to guard.
+        seen!(view.qrouter.link(""));
+    }
+    match (found, nat.other_guards(device.as_str()), &nat.outbound_doubt) {
         (Some(line), _, _) => Verdict::ok(&line),
         (None, _, Some(doubt)) => Verdict::unknown(doubt).expecting(expected),
         (None, others, None) if others.is_empty() => Verdict::missing(expected),
