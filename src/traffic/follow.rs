@@ -107,6 +107,7 @@ impl Conversation {
             }
             found.look_in(&hop.namespace);
         }
+        let mut tracked = Vec::new();
         for entry in entries.iter().filter(|entry| entry.original.proto == proto) {
             let (original, reply) = (&entry.original, &entry.reply);
             let end = |(address, port)| match address {
@@ -120,14 +121,17 @@ impl Conversation {
             // It may be our way back that began the connection.
             let is_ours = found.way_of(forth).or_else(|| found.way_of(after));
             let turn = |[source, destination]: [Endpoint; 2]| [destination, source];
-            match is_ours {
-                Some(Way::Forth) => [forth, after].into_iter().for_each(|pair| found.add(pair)),
-                Some(Way::Back) => [forth, after].into_iter().for_each(|pair| found.add(turn(pair))),
-                None => {}
-            }
+            let pairs = match is_ours {
+                Some(Way::Forth) => [forth, after],
+                Some(Way::Back) => [forth, after].map(turn),
+                None => continue,
+            };
+            pairs.into_iter().for_each(|pair| found.add(pair));
+            tracked.extend(pairs);
         }
-        // A port that was any is one in particular, once connection tracking tells it.
-        let exact: Vec<[Endpoint; 2]> = found.pairs.iter().filter(|pair| !is_vague(pair)).copied().collect();
+        // A port that was any is one in particular, once connection tracking tells it; where it
+        // does not, the same address with the port from before says nothing.
+        let exact: Vec<[Endpoint; 2]> = tracked.into_iter().filter(|pair| !is_vague(pair)).collect();
         let told = |vague: &[Endpoint; 2]| exact.iter().any(|pair| (0..2).all(|at| covers(vague[at], pair[at])));
         found.pairs.retain(|pair| !is_vague(pair) || !told(pair));
         found

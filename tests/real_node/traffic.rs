@@ -115,11 +115,10 @@ impl Sent {
         self.both_ways_of_sending(&[&first, &plain, &far], &mut Self::distributed_streams);
     }
 
-    /// TCP, as the kernel merges its segments and as it does not.
+    /// TCP as the devices are set, though these of a switch in user space merge little,
+    /// and where nobody merges any segment.
     fn both_ways_of_sending(&mut self, ends: &[&NetnsName], streams: &mut dyn FnMut(&mut Self)) {
         streams(self);
-        let merged = self.ears.merged > 0;
-        self.equal("segments are merged", &merged, &true);
         unmerged(&self.ears.dir, ends);
         streams(self);
         self.equal("frames of merged segments", &self.ears.merged.clone(), &0);
