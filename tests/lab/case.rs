@@ -18,6 +18,7 @@ use crate::central;
 use crate::change;
 use crate::console;
 use crate::elsewhere;
+use crate::goals;
 use crate::homes;
 use crate::known_flows::say;
 use crate::lines;
@@ -56,6 +57,7 @@ pub(crate) fn run(case: &str) {
         "held flow" => associate::held_flow(),
         "refusals" => central::refusals(),
         of if announced::CASES.contains(&of) => announced::run_case(of),
+        of if goals::GOALS.contains(&of) => goals::missed(of),
         of if central::CASES.contains(&of) => central::there_and_back(of),
         "several" => change::several(),
         killed if change::KILLED.contains(&killed) => change::killed(killed),

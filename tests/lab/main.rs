@@ -22,6 +22,7 @@ mod central;
 mod change;
 mod console;
 mod elsewhere;
+mod goals;
 mod homes;
 #[path = "../common/known_flows.rs"]
 mod known_flows;
@@ -150,7 +151,12 @@ fn cases() -> Vec<(String, User)> {
     // Once is enough of what takes longer: with fewer rights there is more to go wrong.
     let user = if root { User::Nobody } else { User::Caller };
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
-    let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(central::CASES).chain(announced::CASES);
+    let changed = mended
+        .chain(change::KILLED)
+        .chain(script::SCRIPTS)
+        .chain(central::CASES)
+        .chain(announced::CASES)
+        .chain(goals::GOALS);
     let changed = changed.chain([
         "busy",
         "refused",
