@@ -74,7 +74,11 @@ fn growth(make: fn(u16) -> Snapshot) {
     let ratio = |one: Duration, other: Duration| one.as_secs_f64() / other.as_secs_f64();
     let growth = ratio(large, small);
     println!("  ten times the routers: {growth:.1} times as much");
-    println!("  ten of the smallest in turn: {:.1} ms; the largest: {:.2} times that", millis(cold), ratio(large, cold));
+    println!(
+        "  ten of the smallest in turn: {:.1} ms; the largest: {:.2} times that",
+        millis(cold),
+        ratio(large, cold)
+    );
     println!("  the plan that mends all of the smallest: {:.1} ms", millis(plan(&nodes[0])));
     assert!(millis(small) < 20.0, "under 20 ms are promised");
     assert!(growth < LINEAR, "linear growth is promised");

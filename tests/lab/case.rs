@@ -20,6 +20,7 @@ use crate::change;
 use crate::changing;
 use crate::console;
 use crate::elsewhere;
+use crate::goals;
 use crate::hearing;
 use crate::homes;
 use crate::known_flows::say;
@@ -61,6 +62,7 @@ pub(crate) fn run(case: &str) {
         "held flow" => associate::held_flow(),
         "refusals" => central::refusals(),
         of if announced::CASES.contains(&of) => announced::run_case(of),
+        of if goals::GOALS.contains(&of) => goals::missed(of),
         of if central::CASES.contains(&of) => central::there_and_back(of),
         "several" => change::several(),
         killed if change::KILLED.contains(&killed) => change::killed(killed),

@@ -24,6 +24,7 @@ mod change;
 mod changing;
 mod console;
 mod elsewhere;
+mod goals;
 mod hearing;
 mod homes;
 #[path = "../common/known_flows.rs"]
@@ -161,7 +162,12 @@ fn cases() -> Vec<(String, User)> {
     // Once is enough of what takes longer: with fewer rights there is more to go wrong.
     let user = if root { User::Nobody } else { User::Caller };
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
-    let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(central::CASES).chain(announced::CASES);
+    let changed = mended
+        .chain(change::KILLED)
+        .chain(script::SCRIPTS)
+        .chain(central::CASES)
+        .chain(announced::CASES)
+        .chain(goals::GOALS);
     let changed = changed.chain([
         "busy",
         "refused",
