@@ -1,7 +1,7 @@
 //! One change at a time: our own lock, and the L3 agent's.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -60,9 +60,14 @@ pub fn holder(site: &Site) -> Option<String> {
     let file = OpenOptions::new().read(true).custom_flags(flags).open(site.folder.join(FILE)).ok()?;
     let inode = format!(":{}", file.metadata().ok()?.ino());
     let locks = fs::read_to_string("/proc/locks").ok()?;
+    let mut pid = String::new();
+    (&file).take(32).read_to_string(&mut pid).ok()?;
+    // "1: FLOCK ADVISORY WRITE PID DEVICE:INODE …". Another filesystem has the same inode for another file, and the
+    // device is not on every filesystem the one that the file tells: it is whoever says that it has it.
     let is_it = |line: &str| {
         let mut words = line.split_whitespace().skip(1);
-        words.next() == Some("FLOCK") && words.any(|word| word.ends_with(&inode))
+        let is_lock = words.next() == Some("FLOCK") && words.nth(2) == Some(pid.trim());
+        is_lock && words.next().is_some_and(|file| file.ends_with(&inode))
     };
     locks.lines().any(is_it).then(|| said(&file))
 }
@@ -97,8 +102,9 @@ pub(super) fn tables_lock(pid: u32) -> TablesLock {
 }
 
 /// Who has the lock, as far as it said.
-fn said(file: &File) -> String {
+fn said(mut file: &File) -> String {
     let mut text = String::new();
+    let _ = file.rewind();
     let _ = file.take(32).read_to_string(&mut text);
     let Ok(pid) = text.trim().parse::<u32>() else { return "another process".to_owned() };
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

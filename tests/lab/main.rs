@@ -15,12 +15,14 @@
 )]
 
 mod associate;
+mod bare;
 mod breaks;
 mod case;
 mod central;
 mod change;
 mod console;
 mod elsewhere;
+mod killed;
 #[path = "../common/known_flows.rs"]
 mod known_flows;
 mod lines;
@@ -28,6 +30,7 @@ mod listening;
 mod locked;
 #[path = "../common/private.rs"]
 mod private;
+mod privileges;
 mod probing;
 #[path = "../common/program.rs"]
 mod program;
@@ -83,7 +86,7 @@ fn main() -> ExitCode {
     if let [child, what, at] = words.as_slice()
         && child == "--child"
     {
-        change::child_of(what, at.parse().unwrap());
+        killed::child_of(what, at.parse().unwrap());
         return ExitCode::SUCCESS;
     }
     let filter = words.iter().find(|word| !word.starts_with('-')).map_or("", String::as_str);
@@ -148,9 +151,18 @@ fn cases() -> Vec<(String, User)> {
     // Once is enough of what takes longer: with fewer rights there is more to go wrong.
     let user = if root { User::Nobody } else { User::Caller };
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
-    let changed = mended.chain(change::KILLED).chain(script::SCRIPTS).chain(central::CASES);
-    let changed =
-        changed.chain(["busy", "refused", "refusals", "several", "script names", "console", "console bulk", "locked"]);
+    let changed = mended.chain(killed::KILLED).chain(script::SCRIPTS).chain(central::CASES);
+    let changed = changed.chain([
+        "busy",
+        "refused",
+        "refusals",
+        "several",
+        "script names",
+        "console",
+        "console bulk",
+        "locked",
+        "privileges",
+    ]);
     cases.extend(changed.map(|case| (case.to_owned(), user)));
     for layout in LAYOUTS {
         cases.extend(BACKENDS.map(|backend| (format!("wired {} {}", layout.word(), backend.word()), user)));
@@ -159,6 +171,8 @@ fn cases() -> Vec<(String, User)> {
             |backend: fipscope::net::netfilter::Backend| format!("switched {} {}", layout.word(), backend.word());
         cases.extend(BACKENDS.map(|backend| (switched(backend), User::Caller)));
     }
+    cases.extend([killed::SWITCHED, script::SWITCHED].map(|case| (case.to_owned(), User::Caller)));
+    cases.extend(BACKENDS.map(|backend| (format!("bare {}", backend.word()), user)));
     cases
 }
 
