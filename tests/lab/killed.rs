@@ -126,7 +126,7 @@ impl Desk<'_> {
     /// whoever takes it back is killed, too.
     fn settle(&mut self, last: &Past, completed: bool, how: &str) {
         if !completed
-            && self.times % 3 == 0
+            && self.times.is_multiple_of(3)
             && !child(&["undo", &(1 + self.times % 7).to_string()]).wait().unwrap().success()
         {
             self.again += 1;
@@ -154,7 +154,7 @@ impl Desk<'_> {
     /// Takes back what is done; every fourth time that is killed and completed.
     fn take_back(&mut self, how: &str) {
         let done = self.last();
-        if self.times % 4 == 0 {
+        if self.times.is_multiple_of(4) {
             let was_killed = !child(&["undo", &(2 + self.times % 9).to_string()]).wait().unwrap().success();
             self.again += u32::from(was_killed);
             let undo = self.last();
