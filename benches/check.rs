@@ -33,6 +33,8 @@ use fipscope::topology::scenario::{FG, NETWORK, Scenario};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const FIPS: u8 = 10;
+/// Routers of a node.
+const SIZES: [u16; 4] = [100, 250, 500, 1000];
 /// So much more may a node cost than ten of a tenth of its size: 1.3 to 1.5 were
 /// measured, check by check 1.1. Against one small node that stays in the cache it
 /// is 18, where linear growth would be 10.

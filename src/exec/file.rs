@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Cause;
 
@@ -68,8 +68,8 @@ fn read(file: &File) -> io::Result<Vec<String>> {
 /// A file beside it takes its place, with the same owner and mode; those of the
 /// folder's where there was none.
 fn replace(path: &Path, old: Option<&File>, text: &str) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    let temporary = beside(path);
+    clear(path)?;
     let folder = path.parent().unwrap_or(Path::new("/"));
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(|mut file| {
         let (like, mode) = match old {
@@ -93,6 +93,21 @@ fn replace(path: &Path, old: Option<&File>, text: &str) -> io::Result<()> {
     written
 }
 
+/// The new file, before it takes the other's place. One name does: one change is
+/// made at a time.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.fipscope"))
+}
+
+/// Takes away what a process that was killed meanwhile left beside the file.
+pub(super) fn clear(path: &Path) -> io::Result<()> {
+    match fs::remove_file(beside(path)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +122,7 @@ mod tests {
         assert_eq!(text(), "192.168.1.3,32768\n");
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         fs::write(&path, "broken\n192.168.1.3,32768\nlast").unwrap();
+        fs::write(folder.join(".fip-priorities.fipscope"), "half a li").unwrap();
         add(&path, Some(1), "192.168.1.4,40000").unwrap();
         assert_eq!(text(), "broken\n192.168.1.4,40000\n192.168.1.3,32768\nlast\n");
         assert!(matches!(add(&path, None, "last"), Err(Cause::Line { .. })));

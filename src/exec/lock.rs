@@ -76,9 +76,14 @@ pub fn holder() -> Option<String> {
     let file = OpenOptions::new().read(true).custom_flags(flags).open(Path::new(FOLDER).join(FILE)).ok()?;
     let inode = format!(":{}", file.metadata().ok()?.ino());
     let locks = fs::read_to_string("/proc/locks").ok()?;
+    let text = text(&file);
+    let pid = text.lines().next().unwrap_or_default();
+    // "1: FLOCK ADVISORY WRITE PID DEVICE:INODE …". Another filesystem has the same inode for another file, and the
+    // device is not on every filesystem the one that the file tells: it is whoever says that it has it.
     let is_it = |line: &str| {
         let mut words = line.split_whitespace().skip(1);
-        words.next() == Some("FLOCK") && words.any(|word| word.ends_with(&inode))
+        let is_lock = words.next() == Some("FLOCK") && words.nth(2) == Some(pid);
+        is_lock && words.next().is_some_and(|file| file.ends_with(&inode))
     };
     locks.lines().any(is_it).then(|| said(&file))
 }

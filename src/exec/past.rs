@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 
-use crate::plan::journal::{Entry, Outcome, Past, State, StepState};
-use crate::plan::{Due, Plan, Rehearsal, simulate};
+use crate::plan::journal::{Back, Entry, Outcome, Past, State, StepState};
+use crate::plan::{Action, Due, Object, Plan, Rehearsal, simulate};
 
 use super::change::{nothing_unfinished, reverse};
 use super::journal::Journal;
 use super::run::{Carried, Run};
 use super::verify::Expected;
-use super::{Error, Site};
+use super::{Error, Site, file, switch};
 
 /// The changes of the past, the oldest first.
 pub fn history(site: &Site) -> Result<Vec<Past>, Error> {
@@ -35,6 +35,7 @@ pub fn undo(id: u64, site: &Site, told: &mut dyn FnMut(&Entry)) -> Result<Carrie
         let why = format!("is {} already: nothing of it is left", past.state.word());
         return Err(Error::NoSuchChange { id, why });
     }
+    begin_again(past, site)?;
     let fresh = site.read()?;
     let journal = Journal::open(&site.folder, false)?;
     let mut run = Run::resume(site, (lock, journal), past.clone(), &fresh, told)?;
@@ -51,6 +52,7 @@ pub fn complete(id: u64, site: &Site, told: &mut dyn FnMut(&Entry)) -> Result<Ca
         let why = format!("was being taken back already; go on with `fipscope undo {id}`");
         return Err(Error::NoSuchChange { id, why });
     }
+    begin_again(past, site)?;
     let fresh = site.read_for(&past.aim)?;
     let mut rest = Plan::new(past.intent.clone());
     let mut rehearsal = Rehearsal::of(&fresh);
@@ -93,6 +95,35 @@ pub fn settle_by_hand(id: u64, site: &Site) -> Result<Past, Error> {
     Journal::open(&site.folder, false)?.write(&entry, true)?;
     past.take(entry);
     Ok(past)
+}
+
+/// What a killed process got done of a step that is several operations is taken
+/// away: the port of a switch whose device is not yet where it belongs, or has
+/// not its address; a file that has not yet taken another's place. No later step
+/// was begun, and nothing stands on it.
+fn begin_again(past: &Past, site: &Site) -> Result<(), Error> {
+    for step in &past.steps {
+        let under_way = match (step.state, &step.back) {
+            (StepState::Doing, _) => &step.planned.action,
+            (StepState::Undoing, Some(Back::Action(action))) => action,
+            _ => continue,
+        };
+        match under_way {
+            Action::Add(Object::FileLine { path, .. }) | Action::Delete(Object::FileLine { path, .. }) => {
+                file::clear(path).map_err(|source| Error::State { what: "clear", path: path.clone(), source })?;
+            }
+            Action::Add(Object::OvsPort(port)) if port.internal => {
+                let fresh = site.read()?;
+                let there = fresh.host.ovs.seen().and_then(|ovs| ovs.port(port.name.as_str()));
+                if there.is_some_and(|there| there.bridge == port.bridge.as_str()) {
+                    let failed = |cause| Error::Changed { what: vec![format!("the port {}: {cause}", port.name)] };
+                    switch::delete(port).map_err(failed)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn unfinished(all: &[Past], id: u64) -> Result<&Past, Error> {

@@ -160,8 +160,15 @@ impl Work<'_> {
             plan.push(&Place::Host, Action::Add(line));
         }
         plan.push(&site.router_place(), Action::sysctl("net.ipv4.ip_forward", 1));
+        // The pair is written into chains of the skeleton.
+        let is_bare = !has_chains(site, forms);
+        if is_bare {
+            agent::router_chains(&mut plan, forms, &site.router.id, true);
+        }
         agent::pair(&mut plan, forms, external, pair);
-        agent::router_chains(&mut plan, forms, &site.router.id, !has_chains(site, forms));
+        if !is_bare {
+            agent::router_chains(&mut plan, forms, &site.router.id, false);
+        }
         if records && let Some(line) = allocate::priority_line(site, forms.layout, floating_ip, priority)? {
             plan.push(&Place::Host, Action::Add(line));
         }
@@ -251,6 +258,12 @@ fn warn(plan: &mut Plan, work: &Work<'_>, wanted: &Associate, guessed: bool) {
         plan.warnings.push(format!(
             "No pair on this node tells its layout; its marks tell {}. --layout says otherwise.",
             forms.layout.word()
+        ));
+    }
+    if told::backend_is_guessed(site) {
+        let program = forms.backend.restore_program();
+        plan.warnings.push(format!(
+            "No chain of the L3 agent on this node tells in which tables it writes: they are laid with {program}."
         ));
     }
     let does = |wanted: fn(&Action) -> bool| plan.to_do().any(|step| wanted(&step.action));

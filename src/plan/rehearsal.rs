@@ -77,7 +77,8 @@ impl Rehearsal {
         if let Action::Netfilter(edit) = action {
             return self.edit(place, edit);
         }
-        if is_so(snapshot, place, netns, action) {
+        let is_written = netns.is_some_and(|netns| is_rounded_so(netns, action));
+        if is_written || is_so(snapshot, place, netns, action) {
             return Due::Already;
         }
         if let Some(changed) = netns.and_then(|netns| otherwise(netns, action)) {
@@ -141,6 +142,12 @@ fn otherwise(netns: &Netns, action: &Action) -> Option<String> {
         },
         _ => None,
     }
+}
+
+/// A setting is what the step writes, as the kernel then tells it.
+fn is_rounded_so(netns: &Netns, action: &Action) -> bool {
+    let Action::Sysctl { key, to, .. } = action else { return false };
+    setting(netns, key).is_some_and(|now| is_rounded(key, *to, now))
 }
 
 /// The kernel keeps this time in ticks of its own clock and rounds down, so that

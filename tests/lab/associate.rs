@@ -39,6 +39,8 @@ pub(crate) fn from_nothing(case: &str) {
     let wanted = ["associate", "192.168.1.3", "10.0.0.4", "--layout", layout.word()];
     let whole: Vec<&str> = wanted.into_iter().chain(["--external-network", NETWORK]).chain(FG).collect();
 
+    guessed(&lab, layout.word(), &whole);
+
     // What is missing is asked for.
     for words in [&wanted[..], &whole[..whole.len() - 2]] {
         let missing = fipscope(&lab, &[words, &["--yes"]].concat());
@@ -63,9 +65,31 @@ pub(crate) fn from_nothing(case: &str) {
     let rest = quiet(&lab);
     in_use_elsewhere(&lab, &rest);
     associated(&lab, &[&wanted[..], &GATEWAY].concat());
+    another(&lab);
     removed(&lab);
     same(&rest, &quiet(&lab), "removed");
     println!("wired three times, taken back and removed");
+}
+
+/// Where nobody says the layout, the router's own marks tell it, and that is said.
+fn guessed(lab: &Lab, layout: &str, whole: &[&str]) {
+    let silent = [&whole[..3], &whole[5..], &["--dry-run", "--format", "json"]].concat();
+    assert!(!silent.contains(&"--layout"));
+    let shown = fipscope(lab, &silent);
+    assert_eq!(shown.status.code(), Some(0), "{}", said(&shown));
+    let plan: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let told = format!("its marks tell {layout}. --layout says otherwise");
+    assert!(plan["warnings"].to_string().contains(&told), "{plan:#}");
+}
+
+/// The second one of a router is done as the first was: its pair tells the layout.
+fn another(lab: &Lab) {
+    changed(lab, &["associate", "192.168.1.4", "10.0.0.5", "--yes", "--no-wait", "--format", "json"]);
+    let ping = ["netns", "exec", "outside", "ping", "-q", "-c", "1", "-W", "3", "192.168.1.4"];
+    assert!(run(lab, "ip", &ping).status.success());
+    let check = fipscope(lab, &["check", "--ignore", "DVR406"]);
+    assert_eq!(check.status.code(), Some(0), "{}", said(&check));
+    changed(lab, &["remove", "192.168.1.4", "--yes", "--format", "json"]);
 }
 
 /// Associated, and answers from both sides; nothing is found wrong.

@@ -15,6 +15,7 @@ use fipscope::plan::{Action, Object, Place};
 use crate::across;
 use crate::announced;
 use crate::associate;
+use crate::bare;
 use crate::central;
 use crate::change;
 use crate::changing;
@@ -23,11 +24,13 @@ use crate::elsewhere;
 use crate::goals;
 use crate::hearing;
 use crate::homes;
+use crate::killed;
 use crate::known_flows::say;
 use crate::lines;
 use crate::listening;
 use crate::locked;
 use crate::private;
+use crate::privileges;
 use crate::probing;
 use crate::script;
 use crate::stops;
@@ -57,7 +60,8 @@ pub(crate) fn run(case: &str) {
         "console" => console::changes_the_node(),
         "console bulk" => console::mends_one_after_another(),
         "script names" => script::odd_names(),
-        what if script::SCRIPTS.contains(&what) => script::same_as_enter(what),
+        what if what == script::SWITCHED || script::SCRIPTS.contains(&what) => script::same_as_enter(what),
+        "privileges" => privileges::kept(),
         "two homes" => homes::two(),
         "held flow" => associate::held_flow(),
         "refusals" => central::refusals(),
@@ -65,7 +69,7 @@ pub(crate) fn run(case: &str) {
         of if goals::GOALS.contains(&of) => goals::missed(of),
         of if central::CASES.contains(&of) => central::there_and_back(of),
         "several" => change::several(),
-        killed if change::KILLED.contains(&killed) => change::killed(killed),
+        what if what == killed::SWITCHED || killed::KILLED.contains(&what) => killed::killed(what),
         mended if change::MENDED.iter().any(|(name, ..)| *name == mended) => {
             let (_, layout, faults) = change::MENDED.into_iter().find(|(name, ..)| *name == mended).unwrap();
             change::mend(layout, faults);
@@ -79,6 +83,7 @@ pub(crate) fn run(case: &str) {
         "elsewhere" => elsewhere::one_way(),
         "losses" => traffic::losses(),
         _ => match case.split_once(' ') {
+            Some(("bare", backend)) => bare::without_chains(backend),
             Some(("wired", of)) => associate::from_nothing(of),
             Some(("switched", of)) => switched::from_nothing(of),
             Some(("count", "more")) => traffic::more(),

@@ -1,16 +1,14 @@
-//! Changes of a node: repaired and taken back by the program; killed at every
-//! line of the journal and completed or taken back; refused where they must be.
+//! Changes of a node: repaired and taken back by the program; refused where they
+//! must be.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fipscope::check::{Code, Finding, judge};
+use fipscope::check::{Code, judge};
 use fipscope::exec::{self, Error as ExecError, Order, Site};
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::lab::{Lab, LabOptions, Need};
-use fipscope::net::Snapshot;
+use fipscope::net::{NetnsName, Snapshot};
 use fipscope::neutron::Layout;
 use fipscope::plan::journal::{Aim, Entry, Event, Outcome, State};
 use fipscope::plan::{Action, Associate, Object, Place, Plan, Remove, associate, remove, repair};
@@ -18,7 +16,9 @@ use fipscope::topology::Topology;
 use serde_json::Value;
 
 use crate::case::{build, works};
+use crate::killed::child;
 use crate::program::{STATE, fipscope, quiet, run, said, same};
+use crate::script;
 
 /// Faults of a layout that are mended together: what they are, and in which
 /// kinds of objects.
@@ -28,9 +28,6 @@ pub(crate) const MENDED: [(&str, Layout, &[u16]); 4] = [
     ("mend routes", Layout::Newton, &[305, 501]),
     ("mend addresses and neighbours", Layout::Juno, &[204, 208]),
 ];
-
-/// What is changed while it is killed.
-pub(crate) const KILLED: [&str; 3] = ["killed repair", "killed remove", "killed associate"];
 
 pub(crate) fn codes(codes: &[u16]) -> Vec<Code> {
     codes.iter().copied().map(Code).collect()
@@ -128,85 +125,6 @@ pub(crate) fn several() {
     same(&before, &quiet(&lab), "taken back");
 }
 
-/// Killed after each line of the journal, and also before the line that says
-/// that a step is done; then completed or taken back.
-pub(crate) fn killed(what: &str) {
-    let broken = if what == "killed repair" { codes(&[301, 401]) } else { Vec::new() };
-    let lab = build(&LabOptions { layout: Layout::Pike, broken, ..LabOptions::default() });
-    let (site, before) = (site(&lab), quiet(&lab));
-    let (plan, _) = plan_of(what, &before);
-    let (mut at, mut times) = (1, 0);
-    loop {
-        // Each line is torn, and each change completed, every other time.
-        for completed in [false, true] {
-            let torn = (at + u32::from(completed)) % 2 == 0;
-            let mut child = child(&[what, &at.to_string()]);
-            let was_killed = !child.wait().unwrap().success();
-            let is_over = exec::history(&site).unwrap().last().unwrap().state == State::Done;
-            assert!(is_over || was_killed, "{what} {at}");
-            if torn {
-                tear();
-            }
-            let last = exec::history(&site).unwrap().pop().unwrap();
-            assert!(last.state == State::Unfinished || is_over, "{what} {at}");
-            if last.state == State::Unfinished {
-                let carried = if completed {
-                    exec::complete(last.id, &site, &mut |_| {})
-                } else {
-                    exec::undo(last.id, &site, &mut |_| {})
-                };
-                let carried = carried.unwrap_or_else(|error| panic!("{what} {at} {torn} {completed}: {error}"));
-                let expected = if completed { Outcome::Done } else { Outcome::Undone };
-                assert_eq!(carried.outcome(), expected, "{what} {at} {torn}: {carried:?}");
-            }
-            let done = last.state == State::Done || completed;
-            if done {
-                let left = judge_of(&quiet(&lab));
-                let known = judge_of(&before);
-                let new: Vec<&String> = left.difference(&known).collect();
-                assert!(new.is_empty() && broken_is_gone(what, &left), "{what} {at} {torn}: {left:?}");
-                let last = exec::history(&site).unwrap().last().unwrap().id;
-                let carried = exec::undo(last, &site, &mut |_| {}).unwrap();
-                assert_eq!(carried.outcome(), Outcome::Done, "{carried:?}");
-            }
-            same(&before, &quiet(&lab), &format!("{what} {at} {torn} {completed}"));
-            times += 1;
-            if !was_killed && completed {
-                println!("{} steps, killed {times} times, never half", plan.steps.len());
-                return;
-            }
-        }
-        at += 1;
-    }
-}
-
-/// The part that is killed: ends itself by a signal when so many lines are
-/// written.
-pub(crate) fn child_of(what: &str, at: u32) {
-    let dir = fipscope::netns::NetnsDir::default();
-    let site = Site {
-        netns_dir: dir,
-        state_path: Some(PathBuf::from(fipscope::lab::STATE_PATH)),
-        folder: PathBuf::from(STATE),
-        read_only: false,
-    };
-    let snapshot = read(&site);
-    let (plan, aim) = plan_of(what, &snapshot);
-    let mut written = 0;
-    let mut told = |_: &Entry| {
-        written += 1;
-        if written == at {
-            match what {
-                "busy" => std::thread::sleep(Duration::from_secs(30)),
-                _ => nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL).unwrap(),
-            }
-        }
-    };
-    let order = Order { plan: &plan, seen: &snapshot, aim: &aim };
-    let carried = exec::change(&order, &site, &mut told).unwrap();
-    assert_eq!(carried.outcome(), Outcome::Done, "{carried:?}");
-}
-
 /// A second one is told who is first; what the first leaves unfinished has to be
 /// settled.
 pub(crate) fn busy() {
@@ -263,16 +181,52 @@ pub(crate) fn refused() {
     let refused = exec::change(&order, &site, &mut |_| {}).unwrap_err();
     assert!(matches!(refused, ExecError::Changed { .. }), "{refused}");
     same(&now, &quiet(&lab), "refused");
+    let away = ["netns", "exec", router.as_str(), "iptables-nft", "-t", "nat", "-X", "somebody"];
+    assert!(run(&lab, "ip", &away).status.success());
+    left_otherwise(&lab, &order, router);
+    same(&before, &quiet(&lab), "taken back at last");
+}
+
+/// Somebody changed what a change made: it is not taken back, and it is said in
+/// what the node differs. When it is as it was left, it is.
+fn left_otherwise(lab: &Lab, order: &Order<'_>, router: &NetnsName) {
+    let site = site(lab);
+    let carried = exec::change(order, &site, &mut |_| {}).unwrap();
+    assert_eq!(carried.outcome(), Outcome::Done, "{carried:?}");
+    let made = quiet(lab);
+    let fixed = "10.0.0.4/32".parse().ok();
+    let rule = made.netns(router).unwrap().rules().iter().find(|rule| rule.from == fixed).unwrap();
+    let priority = rule.priority.0.to_string();
+    let by_hand = |what| {
+        let words = ["-n", router.as_str(), "rule", what, "from", "10.0.0.4", "lookup", "16", "priority", &priority];
+        assert!(run(lab, "ip", &words).status.success(), "{what}");
+    };
+    by_hand("del");
+    let other = quiet(lab);
+    let id = carried.past.id;
+    let refused = exec::undo(id, &site, &mut |_| {}).unwrap_err();
+    let why = refused.to_string();
+    assert!(matches!(&refused, ExecError::NoSuchChange { .. }), "{why}");
+    assert!(why.contains("left the node otherwise than it is now") && why.contains("so already: "), "{why}");
+    let by_program = fipscope(lab, &["undo", "--yes", &id.to_string()]);
+    assert_eq!(by_program.status.code(), Some(1), "{}", said(&by_program));
+    assert!(said(&by_program).contains("left the node otherwise"), "{}", said(&by_program));
+    same(&other, &quiet(lab), "not taken back");
+    by_hand("add");
+    assert_eq!(exec::undo(id, &site, &mut |_| {}).unwrap().outcome(), Outcome::Done);
 }
 
 pub(crate) fn plan_of(what: &str, snapshot: &Snapshot) -> (Plan, Aim) {
     let topology = Topology::of(snapshot);
     let address = |text: &str| text.parse().unwrap();
     match what {
-        "killed remove" => {
-            let plan = remove(snapshot, &topology, &Remove::new(address("192.168.1.3"))).unwrap();
-            (plan, Aim::default())
+        "killed remove" | "killed remove pair" => {
+            let with_pair = what.ends_with("pair");
+            let wanted = Remove { with_pair, ..Remove::new(address("192.168.1.3")) };
+            (remove(snapshot, &topology, &wanted).unwrap(), Aim::default())
         }
+        "killed from nothing" => script::from_nothing(snapshot, Layout::Pike, "br-ex"),
+        "killed switch" => script::from_nothing(snapshot, Layout::Pike, "br-int"),
         "killed associate" => associated(snapshot, "192.168.1.4", "10.0.0.5"),
         "associate anew" => associated(snapshot, "192.168.1.3", "10.0.0.4"),
         _ => {
@@ -290,29 +244,6 @@ fn associated(snapshot: &Snapshot, floating_ip: &str, fixed_ip: &str) -> (Plan, 
     (plan, Aim { gone: Vec::new(), deliver: vec![wanted.floating_ip] })
 }
 
-fn broken_is_gone(what: &str, left: &BTreeSet<String>) -> bool {
-    what != "killed repair" || left.is_empty()
-}
-
-fn judge_of(snapshot: &Snapshot) -> BTreeSet<String> {
-    let findings = judge(snapshot, &Topology::of(snapshot));
-    findings.into_iter().filter(Finding::is_fault).map(|finding| finding.id).collect()
-}
-
-/// The last line of the journal was not written.
-fn tear() {
-    let path = Path::new(STATE).join("journal.jsonl");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let whole = text.trim_end();
-    let last = whole.rfind('\n').map_or(0, |at| at + 1);
-    // Half of it was, in fact.
-    let half = last + (whole.len() - last) / 2;
-    // A change whose beginning was not written was not begun.
-    if last > 0 && !whole[last..].contains("\"entry\":\"begin\"") {
-        std::fs::write(path, &whole[..half]).unwrap();
-    }
-}
-
 pub(crate) fn site(lab: &Lab) -> Site {
     Site {
         netns_dir: lab.netns_dir(),
@@ -325,12 +256,6 @@ pub(crate) fn site(lab: &Lab) -> Site {
 pub(crate) fn read(site: &Site) -> Snapshot {
     let netns_dir = site.netns_dir.path().to_owned();
     read_node(&ReadOptions { netns_dir, state_path: site.state_path.clone(), conntrack: false }).unwrap()
-}
-
-fn child(words: &[&str]) -> Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.arg("--child").args(words).stdout(Stdio::null());
-    command.spawn().unwrap()
 }
 
 pub(crate) fn valid(name: &str, document: &Value) {

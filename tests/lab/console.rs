@@ -169,5 +169,47 @@ pub(crate) fn mends_one_after_another() {
     same(&before, &quiet(&lab), "both taken back");
     rule("del");
     same(&broken, &quiet(&lab), "as it was");
+    other_steps(&site, &priority);
     println!("{roots} root causes, 2 mended, taken back");
+}
+
+/// Judged again, the node needs other steps than those that were shown: they are
+/// not done, and that is said.
+fn other_steps(site: &Site, priority: &str) {
+    let mut desk = Desk::new(site);
+    desk.types("fMr");
+    let Screen::Proposal(shown) = desk.top() else { panic!("{}", desk.screen()) };
+    assert_eq!(shown.rooted.roots.len(), 3, "{}", desk.screen());
+    let word = shown.order.as_ref().unwrap().consent().map(|word| format!("{word}\n")).unwrap_or_default();
+    // Meanwhile its file gives the floating IP's rule another priority.
+    let path = site.state_path.as_ref().unwrap().join("fip-priorities");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let other = text.replace(&format!("192.168.1.242,{priority}"), "192.168.1.242,40404");
+    assert_ne!(text, other);
+    std::fs::write(&path, other).unwrap();
+    desk.types(&format!("\n{word}"));
+    let said = desk.screen();
+    assert!(said.contains("judged again, the node needs other steps than those shown"), "{said}");
+    let Screen::Proposal(shown) = desk.top() else { panic!("{said}") };
+    assert!(matches!(shown.stage, Stage::Refused(_) | Stage::Over(false, Some(_))), "{:?}", shown.stage);
+    let node = read_node(&ReadOptions {
+        netns_dir: site.netns_dir.path().to_owned(),
+        state_path: site.state_path.clone(),
+        conntrack: false,
+    });
+    let node = node.unwrap();
+    let all = node.seen().flat_map(|(_, netns)| netns.rules()).map(|rule| rule.priority.0.to_string());
+    assert!(!all.into_iter().any(|one| one == "40404" || one == priority), "what was not agreed to was done");
+}
+
+/// What a process that was killed left unfinished is offered, and completed or
+/// taken back.
+pub(crate) fn settles(site: &Site, completed: bool) {
+    let mut desk = Desk::new(site);
+    assert!(desk.screen().contains("was left unfinished: J takes it back or completes it"), "{}", desk.screen());
+    desk.types("J");
+    desk.types(if completed { "c" } else { "u" });
+    let Screen::Proposal(shown) = desk.top() else { panic!("{}", desk.screen()) };
+    let word = shown.order.as_ref().unwrap().consent().map(|word| format!("{word}\n")).unwrap_or_default();
+    desk.types(&format!("\n{word}"));
 }

@@ -17,6 +17,7 @@
 mod across;
 mod announced;
 mod associate;
+mod bare;
 mod breaks;
 mod case;
 mod central;
@@ -27,6 +28,7 @@ mod elsewhere;
 mod goals;
 mod hearing;
 mod homes;
+mod killed;
 #[path = "../common/known_flows.rs"]
 mod known_flows;
 mod lines;
@@ -34,6 +36,7 @@ mod listening;
 mod locked;
 #[path = "../common/private.rs"]
 mod private;
+mod privileges;
 mod probing;
 #[path = "../common/program.rs"]
 mod program;
@@ -97,7 +100,7 @@ fn main() -> ExitCode {
     if let [child, what, at] = words.as_slice()
         && child == "--child"
     {
-        change::child_of(what, at.parse().unwrap());
+        killed::child_of(what, at.parse().unwrap());
         return ExitCode::SUCCESS;
     }
     let filter = words.iter().find(|word| !word.starts_with('-')).map_or("", String::as_str);
@@ -163,7 +166,7 @@ fn cases() -> Vec<(String, User)> {
     let user = if root { User::Nobody } else { User::Caller };
     let mended = change::MENDED.iter().map(|(name, ..)| *name);
     let changed = mended
-        .chain(change::KILLED)
+        .chain(killed::KILLED)
         .chain(script::SCRIPTS)
         .chain(central::CASES)
         .chain(announced::CASES)
@@ -179,6 +182,7 @@ fn cases() -> Vec<(String, User)> {
         "locked",
         "held flow",
         "two homes",
+        "privileges",
     ]);
     cases.push(("witness".to_owned(), user));
     cases.extend(changed.map(|case| (case.to_owned(), user)));
@@ -189,6 +193,8 @@ fn cases() -> Vec<(String, User)> {
             |backend: fipscope::net::netfilter::Backend| format!("switched {} {}", layout.word(), backend.word());
         cases.extend(BACKENDS.map(|backend| (switched(backend), User::Caller)));
     }
+    cases.extend([killed::SWITCHED, script::SWITCHED].map(|case| (case.to_owned(), User::Caller)));
+    cases.extend(BACKENDS.map(|backend| (format!("bare {}", backend.word()), user)));
     cases
 }
 

@@ -4,7 +4,8 @@ usage: agent.py BUILDER WORKDIR THREADS --config-file FILE
 THREADS is the size of each pool of the agent's helper threads; 0 leaves the agent its default. What the server knows
 outlives this process in WORKDIR/server.json: who starts it again starts the agent anew.
 
-Standard input, a line each: `add FLOATING_IP FIXED_IP` and `drop FLOATING_IP` are the server's, `start` is the agent's
+Standard input, a line each: `add FLOATING_IP FIXED_IP`, `bound FLOATING_IP FIXED_IP` (to the snat namespace: no
+distributed node has the instance) and `drop FLOATING_IP` are the server's, `start` is the agent's
 full sync, `update` what it does when the router changed; `busy FLOATING_IP FIXED_IP FILE` has the server give and take
 that floating IP, the agent updating each time, until FILE exists; `hold NETNS FILE` takes the agent's own lock on the
 packet filter of that namespace, says so by FILE, keeps it for a while, and takes FILE away before it lets go. Each is
@@ -35,8 +36,8 @@ from neutron_lib.utils import runtime  # noqa: E402
 from oslo_concurrency import lockutils  # noqa: E402
 
 
-def add(floating_ip, fixed_ip):
-    cloud.fip(router, 'public', floating_ip, fixed_ip, net)
+def add(floating_ip, fixed_ip, bound=False):
+    cloud.fip(router, 'public', floating_ip, fixed_ip, net, snat_bound=bound)
 
 
 def update():
@@ -48,6 +49,8 @@ for line in sys.stdin:
     began, rounds = time.time(), 0
     if words[0] == 'add':
         add(*words[1:])
+    elif words[0] == 'bound':
+        add(*words[1:], bound=True)
     elif words[0] == 'drop':
         cloud.unfip(router, words[1])
     elif words[0] == 'start':

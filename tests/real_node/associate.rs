@@ -17,17 +17,20 @@ use crate::inside::Node;
 const SECOND: Pair = ("192.168.1.4", "10.0.0.5");
 const OWN: Pair = ("192.168.1.3", "10.0.0.4");
 
-/// Associates and removes on a node of the scenario S1, and says what was not as
-/// it should be.
+/// Associates and removes on a node of the scenario S1, and on the gateway port
+/// of S9's router, and says what was not as it should be.
 pub(crate) fn by_hand(node: &Node, workdir: &Path, builder: &Path) -> Vec<String> {
-    if node.scenario != "S1" {
+    if !["S1", "S9"].contains(&node.scenario.as_str()) {
         return Vec::new();
     }
     let mut hands = Hands::new(node, workdir);
     let home = Home { workdir, builder };
     made_the_same(&mut hands, home);
-    let agent = cases::as_foretold(&mut hands, home);
-    busy::at_the_same_time(&mut hands, agent, home);
+    let mut agent = cases::as_foretold(&mut hands, home);
+    if !hands.centralized {
+        cases::the_pair_comes_back(&mut hands, &mut agent);
+        busy::at_the_same_time(&mut hands, agent, home);
+    }
     hands.wrong
 }
 
@@ -41,6 +44,9 @@ fn made_the_same(hands: &mut Hands<'_>, home: Home<'_>) {
     let mut agent = Agent::start(home, "server.py", MANY_THREADS);
     agent.says("start");
     compared_with(hands, &mut agent, "a second floating IP");
+    if hands.centralized {
+        return;
+    }
     agent.says(&format!("drop {}", OWN.0));
     agent.says("update");
     compared_with(hands, &mut agent, "the router's first floating IP");
@@ -49,14 +55,16 @@ fn made_the_same(hands: &mut Hands<'_>, home: Home<'_>) {
 }
 
 fn compared_with(hands: &mut Hands<'_>, agent: &mut Agent, what: &str) {
-    agent.says(&format!("add {} {}", SECOND.0, SECOND.1));
+    agent.says(&hands.give(SECOND));
     let took = agent.says("update");
     println!("  {what}, by the agent: {took:.2?}");
     let (agents, agents_words) = (hands.read(), in_words(hands, SECOND));
     agent.says(&format!("drop {}", SECOND.0));
     agent.says("update");
     let before = hands.read();
-    for (way, associate) in WAYS {
+    // The console's form has no gateway port.
+    let ways = if hands.centralized { &WAYS[..2] } else { &WAYS };
+    for (way, associate) in ways {
         associate(hands);
         let what = format!("{what}, agent's → by {way}");
         hands.same(&agents, &hands.read(), &what);
@@ -81,7 +89,8 @@ fn by_library(hands: &mut Hands<'_>) {
 }
 
 fn by_command_line(hands: &mut Hands<'_>) {
-    hands.run(&["associate", SECOND.0, SECOND.1, "--neutron", "has", "--no-wait", "--yes"], 0);
+    let words = ["associate", SECOND.0, SECOND.1, "--neutron", "has", "--no-wait", "--yes", "--centralized"];
+    hands.run(if hands.centralized { &words } else { &words[..7] }, 0);
 }
 
 fn by_console(hands: &mut Hands<'_>) {

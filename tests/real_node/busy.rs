@@ -15,7 +15,7 @@ use fipscope::plan::{CaseKind, Neutron, Plan, Refused, Remove, remove};
 use fipscope::topology::Topology;
 
 use crate::agent::{Agent, Home};
-use crate::hands::{Hands, Pair, address, associate_plan, said};
+use crate::hands::{Hands, Pair, address, said};
 
 /// What the agent makes and takes away all the time.
 const AGENTS: Pair = ("192.168.1.8", "10.0.0.8");
@@ -26,6 +26,9 @@ const BROKEN: Pair = ("192.168.1.3", "10.0.0.4");
 /// As often at the least, and as long.
 const ROUNDS: usize = 10;
 const TIME: Duration = Duration::from_secs(20);
+/// What has to be done at least once, and how long that may take.
+const DONE: [&str; 3] = ["associate: done", "remove: done", "repair: done"];
+const PATIENCE: Duration = Duration::from_secs(60);
 /// As often the loser tries again.
 const TRIES: usize = 20;
 /// How a loser ends, in words that tell what to do.
@@ -33,6 +36,7 @@ const LOST: [&str; 3] = ["is being changed by", "changed since the plan was show
 
 pub(crate) fn at_the_same_time(hands: &mut Hands<'_>, mut agent: Agent, home: Home<'_>) {
     waits_for_the_agent(hands, &mut agent, home);
+    loses_to_whoever_was_at_the_table(hands);
     let before = hands.read();
     let with_theirs = theirs(hands, &mut agent);
     let stop = home.workdir.join("stop");
@@ -41,7 +45,9 @@ pub(crate) fn at_the_same_time(hands: &mut Hands<'_>, mut agent: Agent, home: Ho
     let mut tally = Tally::default();
     let began = Instant::now();
     let mut rounds = 0;
-    while rounds < ROUNDS || began.elapsed() < TIME {
+    // Until all of it was done at least once: nothing is shown by hands that never come to it.
+    let enough = |tally: &Tally| DONE.iter().all(|what| tally.0.contains_key(*what));
+    while rounds < ROUNDS || began.elapsed() < TIME || (!enough(&tally) && began.elapsed() < PATIENCE) {
         rounds += 1;
         associated_and_removed(hands, &mut tally);
         rule_mended(hands, &mut tally);
@@ -52,6 +58,9 @@ pub(crate) fn at_the_same_time(hands: &mut Hands<'_>, mut agent: Agent, home: Ho
     println!("  {} updates by the agent in {took:.0?}, meanwhile by hand: {:?}", 2 * updates, tally.0);
     agent.says("update");
     leftovers_taken_away(hands);
+    for what in DONE {
+        hands.expect(tally.0.contains_key(what), || format!("{what}: never"));
+    }
     hands.expect(updates > 2, || format!("the agent was not busy: {updates} rounds"));
     for past in exec::history(&hands.site()).unwrap() {
         let is_whole = match past.state {
@@ -82,6 +91,29 @@ fn waits_for_the_agent(hands: &mut Hands<'_>, agent: &mut Agent, home: Home<'_>)
     hands.expect(!held.exists(), || "the packet filter was changed while the agent held its lock".to_owned());
     agent.end(&command);
     hands.undo();
+}
+
+/// Somebody changed the packet filter after the plan was shown: nothing is done,
+/// and it is said which table it was and what to do.
+fn loses_to_whoever_was_at_the_table(hands: &mut Hands<'_>) {
+    let seen = hands.read();
+    let plan = hands.associate_plan(&seen, OURS, Neutron::HasNot);
+    let (netns, _) = rules_of(hands, OURS.1);
+    let chain = |what: &str| {
+        let words = ["netns", "exec", &netns, "iptables", "-t", "nat", what, "somebody"];
+        assert!(Command::new("ip").args(words).status().unwrap().success());
+    };
+    chain("-N");
+    let before = hands.read();
+    let aim = Aim { gone: Vec::new(), deliver: vec![address(OURS.0)] };
+    let said = match change(hands, &plan, &seen, &aim) {
+        Err(error @ Error::Changed { .. }) => error.to_string(),
+        other => format!("{other:?}"),
+    };
+    let good = said.contains(&format!("the table nat of {netns} is not what it was")) && said.contains("try again");
+    hands.expect(good, || format!("the loser says: {said}"));
+    hands.same(&before, &hands.read(), "the loser's");
+    chain("-X");
 }
 
 /// The node with what the agent makes, which is taken away again.
@@ -123,7 +155,7 @@ impl Tally {
 
 fn associated_and_removed(hands: &mut Hands<'_>, tally: &mut Tally) {
     let seen = hands.read();
-    let plan = associate_plan(&seen, OURS, Neutron::HasNot);
+    let plan = hands.associate_plan(&seen, OURS, Neutron::HasNot);
     let outcome = change(hands, &plan, &seen, &Aim { gone: Vec::new(), deliver: vec![address(OURS.0)] });
     tally.change(hands, "associate", outcome);
     let seen = hands.read();

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use fipscope::exec::{self, Carried, Order, Site};
 use fipscope::kernel::{ReadOptions, read_node};
-use fipscope::net::{Change, FileName, NetnsName, Object as Thing, Part, Snapshot, changes};
+use fipscope::net::{Change, FileName, IfName, NetnsName, Object as Thing, Part, Snapshot, changes};
 use fipscope::netns::NetnsDir;
 use fipscope::plan::journal::{Aim, Outcome};
 use fipscope::plan::{Associate, CaseKind, Neutron, Plan, Remove, associate, remove};
 use fipscope::topology::Topology;
+use ipnet::IpNet;
 
 use crate::inside::Node;
 use crate::kernel::their_save;
@@ -25,17 +26,25 @@ pub(crate) type Pair = (&'static str, &'static str);
 pub(crate) struct Hands<'n> {
     node: &'n Node,
     state_home: PathBuf,
+    /// It is all about floating IPs of the gateway port.
+    pub(crate) centralized: bool,
     pub(crate) wrong: Vec<String>,
 }
 
 impl<'n> Hands<'n> {
     pub(crate) fn new(node: &'n Node, workdir: &Path) -> Self {
-        Self { node, state_home: workdir.join("state"), wrong: Vec::new() }
+        let centralized = node.scenario == "S9";
+        Self { node, state_home: workdir.join("state"), centralized, wrong: Vec::new() }
     }
 
     /// Where the console and the program remember what was done.
     pub(crate) fn state_home(&self) -> &Path {
         &self.state_home
+    }
+
+    /// What the agent's server is told, so that it has this floating IP.
+    pub(crate) fn give(&self, (floating_ip, fixed_ip): Pair) -> String {
+        format!("{} {floating_ip} {fixed_ip}", if self.centralized { "bound" } else { "add" })
     }
 
     pub(crate) fn state_path(&self) -> &Path {
@@ -80,16 +89,29 @@ impl<'n> Hands<'n> {
     /// verified chain.
     pub(crate) fn associate(&mut self, pair: Pair, neutron: Neutron, kind: CaseKind) -> (Plan, Duration) {
         let began = self.read();
-        let plan = associate_plan(&began, pair, neutron);
+        let plan = self.associate_plan(&began, pair, neutron);
         let (carried, took) = self.carry_out(&plan, &began, vec![address(pair.0)]);
         self.whole(&plan, kind, &carried);
         (plan, took)
     }
 
-    pub(crate) fn remove(&mut self, (floating_ip, _): Pair, neutron: Neutron, kind: CaseKind) -> Plan {
+    pub(crate) fn associate_plan(&self, snapshot: &Snapshot, pair: Pair, neutron: Neutron) -> Plan {
+        let wanted = Associate {
+            neutron: Some(neutron),
+            centralized: self.centralized,
+            ..Associate::new(address(pair.0), address(pair.1))
+        };
+        associate(snapshot, &Topology::of(snapshot), &wanted).unwrap()
+    }
+
+    pub(crate) fn remove(&mut self, pair: Pair, neutron: Neutron, kind: CaseKind) -> Plan {
+        self.removed(&Remove { neutron: Some(neutron), ..Remove::new(address(pair.0)) }, kind)
+    }
+
+    /// Removes, and gives the plan.
+    pub(crate) fn removed(&mut self, wanted: &Remove, kind: CaseKind) -> Plan {
         let before = self.read();
-        let wanted = Remove { neutron: Some(neutron), ..Remove::new(address(floating_ip)) };
-        let plan = remove(&before, &Topology::of(&before), &wanted).unwrap();
+        let plan = remove(&before, &Topology::of(&before), wanted).unwrap();
         let (carried, _) = self.carry_out(&plan, &before, Vec::new());
         self.whole(&plan, kind, &carried);
         plan
@@ -129,11 +151,6 @@ impl<'n> Hands<'n> {
     }
 }
 
-pub(crate) fn associate_plan(snapshot: &Snapshot, (floating_ip, fixed_ip): Pair, neutron: Neutron) -> Plan {
-    let wanted = Associate { neutron: Some(neutron), ..Associate::new(address(floating_ip), address(fixed_ip)) };
-    associate(snapshot, &Topology::of(snapshot), &wanted).unwrap()
-}
-
 pub(crate) fn address(word: &str) -> IpAddr {
     word.parse().unwrap()
 }
@@ -157,7 +174,8 @@ pub(crate) fn differences(one: &Snapshot, other: &Snapshot) -> (Vec<Change>, Vec
         change.netns.is_none() && (is(&change.before) || is(&change.after))
     };
     let all = changes(&one.normalised(), &other.normalised());
-    let all: Vec<Change> = all.into_iter().filter(|one| !one.is_flapping() && !about_agent(one)).collect();
+    let other = |one: &Change| !one.is_flapping() && !about_agent(one) && !is_of_a_mac(one);
+    let all: Vec<Change> = all.into_iter().filter(other).collect();
     // What went and came again.
     let mut balance: BTreeMap<String, i32> = BTreeMap::new();
     for change in &all {
@@ -172,6 +190,22 @@ pub(crate) fn differences(one: &Snapshot, other: &Snapshot) -> (Vec<Change>, Vec
         of.is_some_and(|of| balance[&of] == 0)
     };
     all.into_iter().partition(is_drawn)
+}
+
+/// What follows from the hardware address that the kernel draws for an end of a
+/// pair: its link-local address of IPv6, with the routes that come with it.
+fn is_of_a_mac(change: &Change) -> bool {
+    let is_end = |dev: &IfName| dev.as_str().starts_with("rfp-") || dev.as_str().starts_with("fpr-");
+    let is_own = |net: IpNet| match net.addr() {
+        IpAddr::V6(own) => own.is_unicast_link_local() || own.is_multicast(),
+        IpAddr::V4(_) => false,
+    };
+    let follows = |thing: &Thing| match thing {
+        Thing::Addr(addr) => is_end(&addr.dev) && is_own(addr.address),
+        Thing::Route(route) => is_own(route.dst) && route.dev().is_some_and(is_end),
+        _ => false,
+    };
+    [&change.before, &change.after].into_iter().flatten().all(follows)
 }
 
 /// A thing without what the agent draws for it (the priority of an instance's

@@ -14,7 +14,9 @@ pub(super) fn layout(site: &Site<'_>, wanted: Option<Layout>) -> Result<(Layout,
         (Some(found), Some(wanted)) if found != wanted => Err(Refused::Layout { wanted, found }),
         (Some(found), _) => Ok((found, false)),
         (None, Some(wanted)) => Ok((wanted, false)),
-        (None, None) => Ok(siblings_layout(site).map_or_else(|| (by_marks(site), true), |layout| (layout, false))),
+        (None, None) => {
+            Ok(siblings_layout(site).map_or_else(|| (by_marks(site.inner), true), |layout| (layout, false)))
+        }
     }
 }
 
@@ -46,9 +48,9 @@ pub(super) fn forms(site: &Site<'_>, layout: Layout) -> Result<Forms, Refused> {
 }
 
 /// What the router's own namespace tells where nothing else does.
-fn by_marks(site: &Site<'_>) -> Layout {
-    let sysctl = |name| site.inner.sysctl(name);
-    let mut mangle = site.inner.netfilter.seen().into_iter().flat_map(|all| all.named(NfFamily::Ip, "mangle"));
+fn by_marks(router: &Netns) -> Layout {
+    let sysctl = |name| router.sysctl(name);
+    let mut mangle = router.netfilter.seen().into_iter().flat_map(|all| all.named(NfFamily::Ip, "mangle"));
     if sysctl("net.ipv4.conf.all.arp_ignore") == Some(1) && sysctl("net.ipv4.conf.all.arp_announce") == Some(2) {
         Layout::Pike
     } else if mangle.any(|table| table.chains.iter().any(|chain| chain.name.ends_with("-scope"))) {
@@ -70,7 +72,22 @@ fn agent_chains(site: &Site<'_>) -> Result<(Backend, Option<AgentPrefix>), Refus
         }
     }
     let mut others = agents_namespaces(site).filter_map(|netns| netns.netfilter.seen());
-    Ok(others.find_map(by_others).unwrap_or((Backend::Nft, None)))
+    Ok(others.find_map(by_others).unwrap_or_else(|| (by_tables(site), None)))
+}
+
+/// No chain of the agent's tells in which tables it writes: that is a guess.
+pub(super) fn backend_is_guessed(site: &Site<'_>) -> bool {
+    agent_chains(site).is_ok_and(|(_, prefix)| prefix.is_none())
+}
+
+/// The tables that stand there, empty of the agent's chains; those of `nf_tables`
+/// where there are none, or both: the later ones.
+fn by_tables(site: &Site<'_>) -> Backend {
+    let any = |of: fn(&Netfilter) -> &Observed<Vec<Table>>| {
+        let all = agents_namespaces(site).filter_map(|netns| netns.netfilter.seen());
+        all.filter_map(|netfilter| of(netfilter).seen()).any(|tables| !tables.is_empty())
+    };
+    if any(|all| &all.legacy) && !any(|all| &all.nft) { Backend::Legacy } else { Backend::Nft }
 }
 
 fn by_others(netfilter: &Netfilter) -> Option<(Backend, Option<AgentPrefix>)> {
@@ -133,4 +150,29 @@ fn route_protocol(netns: &Netns) -> Option<u8> {
     let first = routes.clone().find(|route| route.table == FIP_TABLE);
     let found = first.or_else(|| routes.clone().find(|route| own(route.table)))?;
     matches!(found.protocol, 3 | 4).then_some(found.protocol)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Plan, agent, simulate};
+    use super::*;
+    use crate::topology::scenario::Scenario;
+
+    /// The agent's own namespace of a router without a pair, by each of its
+    /// releases and in both packet filters.
+    #[test]
+    fn the_layout_by_the_routers_own_marks() {
+        let router = "ef25020f-012c-41d6-a36e-f2f09cb8ea62";
+        for layout in [Layout::Juno, Layout::Newton, Layout::Pike] {
+            for backend in [Backend::Nft, Backend::Legacy] {
+                let mut plan = Plan::new("a router");
+                agent::router_namespace(&mut plan, &Forms::of(layout, backend), router);
+                let mut node = Scenario::article(layout).snapshot;
+                node.namespaces.clear();
+                let node = simulate(&plan, &node);
+                let (_, netns) = node.seen().next().unwrap();
+                assert_eq!(by_marks(netns), layout, "{backend:?}");
+            }
+        }
+    }
 }
