@@ -126,7 +126,9 @@ impl Conversation {
                 Some(Way::Back) => [forth, after].map(turn),
                 None => continue,
             };
-            pairs.into_iter().for_each(|pair| found.add(pair));
+            for pair in pairs {
+                found.add(pair);
+            }
             tracked.extend(pairs);
         }
         // A port that was any is one in particular, once connection tracking tells it; where it

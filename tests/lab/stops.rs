@@ -34,6 +34,9 @@ pub(crate) fn centralized(backend: &str) {
     each(&LabOptions { layout, backend, more: true, ..LabOptions::default() }, ends, CENTRALIZED, &unstopped);
 }
 
+/// What each hop saw of one direction, and where it is said to stop.
+type Passed = (Vec<u64>, Option<&'static str>);
+
 /// A floating IP in a lab, and both of its ends.
 struct Ends {
     node: Listening,
@@ -81,7 +84,7 @@ fn each(options: &LabOptions, (floating, fixed): (Ipv4Addr, Ipv4Addr), all: &[Br
 impl Ends {
     /// So many questions in and out: how many are answered, and what each hop sees
     /// of the way in and the way out, with where it is said to stop.
-    fn ask(&mut self, [inward, out]: [u64; 2]) -> ([u64; 2], [(Vec<u64>, Option<&'static str>); 2]) {
+    fn ask(&mut self, [inward, out]: [u64; 2]) -> ([u64; 2], [Passed; 2]) {
         let (with, far, floating) = (&self.with, &self.far, self.floating);
         let mut answered = [0; 2];
         let interval = self.node.counted(|dir| {

@@ -36,7 +36,9 @@ const IPTABLES: [&str; 3] =
 
 /// Each is told before the next one comes.
 pub fn one_by_one(law: &mut Law) {
-    PLAIN.into_iter().for_each(|script| law.one(script));
+    for script in PLAIN {
+        law.one(script);
+    }
     for (family, kind, address) in
         [("ip", "ipv4_addr", "10.0.0.7"), ("ip6", "ipv6_addr", "fd00::7"), ("inet", "ipv4_addr", "10.0.0.8")]
     {
@@ -52,7 +54,9 @@ pub fn one_by_one(law: &mut Law) {
         }
     }
     if works("iptables-nft -V") {
-        IPTABLES.into_iter().for_each(|words| law.one(&format!("ip netns exec s0 iptables-nft -w 5 {words}")));
+        for words in IPTABLES {
+            law.one(&format!("ip netns exec s0 iptables-nft -w 5 {words}"));
+        }
     } else {
         println!("SKIPPED rules of iptables: no iptables-nft here");
     }

@@ -20,5 +20,7 @@ pub fn inside() {
     let options = ReadOptions { state_path: Some("/run/heard".into()), ..ReadOptions::default() };
     let watcher = Watcher::start(&options).unwrap().without_slow_round();
     let mut law = Law::start(options, watcher);
-    CHANGES.into_iter().for_each(|script| law.one(script));
+    for script in CHANGES {
+        law.one(script);
+    }
 }
