@@ -50,8 +50,8 @@ enum Example {
     Lab(String),
     /// It asks a node that has the failure.
     Asking(String),
-    /// It brings the failure about: `check_lab` runs these very commands.
-    Commands,
+    /// It brings the failure about.
+    Commands(String),
     Elsewhere,
 }
 
@@ -66,7 +66,7 @@ fn what_a_page_has_for_a_shell_is_run_as_it_stands() {
     let all: Vec<(&Check, Example)> =
         checks().flat_map(|check| blocks(check).into_iter().map(move |block| (check, kind(check, block)))).collect();
     let of = |is: fn(&Example) -> bool| all.iter().filter(|(_, example)| is(example)).count();
-    let counts = (of(|one| matches!(one, Example::Lab(_))), of(|one| matches!(one, Example::Commands)));
+    let counts = (of(|one| matches!(one, Example::Lab(_))), of(|one| matches!(one, Example::Commands(_))));
     assert!(counts.0 >= 20 && counts.1 >= 50, "{counts:?}");
     let elsewhere: Vec<u16> =
         all.iter().filter(|(_, one)| matches!(one, Example::Elsewhere)).map(|(check, _)| check.code.0).collect();
@@ -97,7 +97,7 @@ fn kind(check: &Check, block: String) -> Example {
     if block.starts_with("fipscope lab ") {
         Example::Lab(block)
     } else if faults().any(|fault| fault.code == check.code.0 && is_fault(fault)) {
-        Example::Commands
+        Example::Commands(block)
     } else if ELSEWHERE.iter().any(|(code, _)| *code == check.code.0) {
         Example::Elsewhere
     } else {
@@ -112,8 +112,12 @@ fn options(fault: &Fault) -> LabOptions {
 /// Runs it; it says what the page says that it does.
 fn run(check: &Check, example: &Example) -> Result<(), String> {
     let (line, output) = match example {
-        Example::Commands | Example::Elsewhere => return Ok(()),
+        Example::Elsewhere => return Ok(()),
         Example::Lab(line) => (line, shell(line)),
+        Example::Commands(block) => {
+            let script = format!("set -e\n{block}\nexec fipscope check --select {}", check.code);
+            (block, shell(&format!("fipscope lab --layout pike -- sh -c '{script}'")))
+        }
         Example::Asking(block) => {
             (block, shell(&format!("fipscope lab --layout pike --break {} -- sh -c '{block}'", check.code)))
         }

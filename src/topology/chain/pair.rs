@@ -91,7 +91,7 @@ fn peer(space: &Space, device: &IfName, address: Option<std::net::IpAddr>, peer:
     let expected = mac.map(|mac| format!("{address} dev {device} lladdr {mac}"));
     let words = neigh.to_string();
     match (neigh.state, mac) {
-        (NeighState::Failed, _) => Verdict::wrong(expected.unwrap_or_default(), words).shown(neigh).advisory(),
+        (NeighState::Failed, _) => Verdict::unknown("asked in vain, when a packet came").shown(neigh).advisory(),
         (NeighState::Incomplete | NeighState::None, _) => {
             Verdict::unknown("asked, not answered yet").shown(neigh).advisory()
         }
