@@ -96,6 +96,11 @@ fn another(lab: &Lab) {
 pub(crate) fn associated(lab: &Lab, words: &[&str]) {
     changed(lab, &[words, &["--yes", "--no-wait", "--format", "json"]].concat());
     works(lab, words[1], words[2]);
+    clean(lab);
+}
+
+/// Nothing is found wrong.
+pub(crate) fn clean(lab: &Lab) {
     let check = fipscope(lab, &["check"]);
     assert_eq!(check.status.code(), Some(0), "{}", said(&check));
     let shown = fipscope(lab, &["show", "192.168.1.3"]);
