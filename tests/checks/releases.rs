@@ -67,7 +67,7 @@ const TABLE: &[Row] = &[
 
 /// An entry of rfp's for the other end of its pair, with a hardware address that is not its.
 fn neighbour(node: &mut Snapshot, state: NeighState) {
-    let pair = node.netns(&QROUTER.into()).unwrap().routes().iter().find_map(|route| route.via()).unwrap();
+    let pair = node.netns(&QROUTER.into()).unwrap().routes().iter().find_map(fipscope::net::Route::via).unwrap();
     edit(node, QROUTER, |netns| {
         let Observed::Seen(neighs) = &mut netns.neighs else { panic!("not read") };
         let dev = fipscope::topology::scenario::RFP.into();

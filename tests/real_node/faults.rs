@@ -1,6 +1,9 @@
 //! What breaks the lab breaks a node of the real agent too, one fault after
 //! another: it is found with its code alone, its repair takes it away, and pings
-//! in both directions are answered again.
+//! in both directions are answered again. What is to be found is what the lab's
+//! test has of the same fault, with this node's names.
+
+mod table;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,79 +12,22 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fipscope::check::{Code, Finding, Severity, judge};
+use fipscope::check::{Code, Finding, Severity, checks, judge};
 use fipscope::kernel::{ReadOptions, read_node};
-use fipscope::lab::faults::faults;
-use fipscope::lab::{LabOptions, STATE_PATH};
-use fipscope::net::{Change, NetnsName, Object as Thing, Observed, Snapshot, changes};
+use fipscope::lab::LabOptions;
+use fipscope::lab::faults::{faults, named, names};
+use fipscope::net::{Change, Link, Mac, NetnsName, Object as Thing, Observed, Snapshot, changes};
 use fipscope::neutron::Layout;
-use fipscope::plan::{Action, Object, Place, Plan, Step, repair};
+use fipscope::plan::{Action, LinkSetting, Object, Place, Plan, Step, repair};
 use fipscope::topology::Topology;
 
+use crate::expected;
 use crate::inside::Node;
 use crate::probe;
+use table::{Case, LEFT_OUT, OTHERWISE, S3, S9};
 
-/// One fault: its code, where it is to be found, about which floating IP, and
-/// whether all of it can be put right from what the node tells.
-type Case = (u16, &'static str, Option<&'static str>, bool);
-
-const FLOATING: Option<&str> = Some("192.168.1.3");
-
-/// Two routers that share the fip namespace: the second one tells the gateway.
-const S3: &[Case] = &[
-    (203, "qrouter-", None, true),
-    (204, "fip-", None, true),
-    (205, "fip-", None, true),
-    (208, "qrouter-", None, true),
-    (209, "qrouter-", None, true),
-    (211, "qrouter-", FLOATING, true),
-    (212, "qrouter-", None, true),
-    (301, "qrouter-", FLOATING, true),
-    (302, "qrouter-", FLOATING, true),
-    (303, "qrouter-", None, true),
-    (304, "qrouter-", FLOATING, true),
-    (305, "qrouter-", FLOATING, true),
-    (306, "qrouter-", FLOATING, true),
-    // The snat namespace, which alone tells the next hop, is on another node.
-    (307, "qrouter-", None, false),
-    (311, "qrouter-", None, true),
-    (401, "qrouter-", FLOATING, true),
-    (402, "qrouter-", FLOATING, true),
-    (404, "qrouter-", None, true),
-    (408, "qrouter-", None, true),
-    (410, "fip-", None, true),
-    (413, "qrouter-", FLOATING, true),
-    (411, "qrouter-", None, true),
-    (414, "qrouter-", None, true),
-    (415, "qrouter-", FLOATING, true),
-    (501, "fip-", FLOATING, true),
-    (502, "fip-", FLOATING, true),
-    (503, "fip-", Some("192.168.1.250"), true),
-    (504, "fip-", None, true),
-    (505, "fip-", None, true),
-    (508, "fip-", None, true),
-    (509, "fip-", None, true),
-    (510, "fip-", None, true),
-    (512, "fip-", FLOATING, true),
-    // Where all routers lost their way out, nothing here tells the gateway.
-    (602, "fip-", None, false),
-    // The address is Neutron's to know.
-    (616, "fip-", None, false),
-    (703, "qrouter-", None, true),
-    // What it took along, the node does not tell.
-    (710, "qrouter-", None, false),
-    (901, "host", FLOATING, false),
-    (902, "host", None, false),
-];
-
-/// A node with a snat namespace.
-const S9: &[Case] = &[
-    (307, "qrouter-", None, true),
-    (407, "snat-", None, true),
-    (803, "snat-", None, true),
-    (804, "snat-", FLOATING, true),
-    (805, "snat-", Some("192.168.1.9"), true),
-];
+/// The host outside, which is also the external gateway.
+const OUTSIDE: &str = "ext-public";
 
 /// The kernel's link watch tells the other end of a pair once a second.
 pub(crate) const LINK_WATCH: Duration = Duration::from_millis(1200);
@@ -94,8 +40,16 @@ pub(crate) fn found_and_mended(node: &Node, workdir: &Path, builder: &Path) -> V
         _ => return Vec::new(),
     };
     let began = Instant::now();
-    let pings = node.scenario == "S3" && probe::instances(workdir, builder);
-    let mut broken = Broken { node, pings, wrong: Vec::new() };
+    let mut known: Vec<u16> = [S3, S9].iter().flat_map(|cases| cases.iter().map(|case| case.0)).collect();
+    known.extend(LEFT_OUT.iter().map(|(code, _)| *code));
+    known.sort_unstable();
+    known.dedup();
+    let read: Vec<u16> = checks().filter(|check| check.decided_by.is_read()).map(|check| check.code.0).collect();
+    assert_eq!(known, read, "every code is tried here, or left out for a reason");
+    if !probe::instances(workdir, builder) {
+        return vec!["instances and a host outside could not be made: nobody can ping".to_owned()];
+    }
+    let mut broken = Broken { node, wrong: Vec::new() };
     for case in cases {
         broken.try_case(*case);
     }
@@ -105,7 +59,6 @@ pub(crate) fn found_and_mended(node: &Node, workdir: &Path, builder: &Path) -> V
 
 struct Broken<'n> {
     node: &'n Node,
-    pings: bool,
     wrong: Vec<String>,
 }
 
@@ -135,6 +88,8 @@ impl Broken<'_> {
             roots.iter().map(|one| format!("{} {} ({:?})", one.id, one.message, one.floating_ip)).collect();
         if roots.is_empty() || !roots.iter().all(|one| one.code == Code(code)) || !roots.iter().any(fits) {
             self.wrong.push(format!("{} {commands:?} is found as {said:#?}", Code(code)));
+        } else if let Some(wrong) = self.otherwise(code, &before, &roots) {
+            self.wrong.push(format!("{}: {wrong}", Code(code)));
         }
         let wanted: Vec<&Finding> = roots.iter().flat_map(|root| repair::together(root, &all)).collect();
         let repair: Vec<String> = repair::plan(&wanted, &broken).steps.iter().map(Step::command).collect();
@@ -144,67 +99,83 @@ impl Broken<'_> {
         if whole && (!left.is_empty() || repair.is_empty()) {
             self.wrong.push(format!("{}: {repair:#?} leaves {left:#?}", Code(code)));
         }
-        if whole && self.pings && !self.answers() {
+        if whole && !answers() {
             self.wrong.push(format!("{}: no pings after {repair:#?}", Code(code)));
         }
         for (text, path) in files {
             fs::write(path, text).unwrap();
         }
+        self.take_back(code, &commands, &before);
         self.restore(&before);
         let left: Vec<String> = ids(&self.read()).symmetric_difference(&known).cloned().collect();
-        assert!(left.is_empty(), "{}: the node is not as it was: {left:#?}", Code(code));
+        if !left.is_empty() {
+            self.wrong.push(format!("{}: the node is not as it was: {left:#?}", Code(code)));
+        }
     }
 
-    /// The lab's commands with this node's names: the article's node is both.
-    fn commands(&self, code: u16, node: &Snapshot) -> Vec<String> {
-        let options = LabOptions { layout: Layout::Pike, ..LabOptions::default() };
+    /// How the findings are told, where they are not told as they are to be.
+    fn otherwise(&self, code: u16, node: &Snapshot, roots: &[&Finding]) -> Option<String> {
+        let lab = OTHERWISE.iter().find(|(known, _)| *known == code).map(|(_, text)| named(text, &pike()));
+        let lab = lab.or_else(|| expected::of(&Code(code).to_string(), &pike()));
+        let wanted = self.here(&lab.unwrap_or_default(), node);
+        let is = expected::told(roots);
+        (plain(&is) != plain(&wanted)).then(|| format!("it is to be\n{wanted}\nand is\n{is}"))
+    }
+
+    /// A text with the lab's names, with this node's: the article's node is both.
+    fn here(&self, text: &str, node: &Snapshot) -> String {
         let topology = Topology::of(node);
         let router = topology.routers.iter().find(|router| router.id.starts_with("ef25020f")).unwrap();
-        let sg =
-            router.snat_ports.iter().find(|port| port.addresses.iter().any(|net| net.to_string().starts_with("10.")));
-        let sg = sg.map_or("sg", |port| port.device.as_str());
-        let qg = router.gateway_port.as_ref().map_or("qg", |port| port.device.as_str());
+        let on_subnet = |net: &ipnet::IpNet| net.to_string().starts_with("10.");
+        let sg = router.snat_ports.iter().find(|port| port.addresses.iter().any(on_subnet));
         let own = topology.floating_ips.iter().find(|fip| fip.fixed_ip.is_some_and(|ip| ip.to_string() == "10.0.0.4"));
-        let priority = own.and_then(|fip| fip.rule_priority).unwrap();
-        let snat = router.snat_namespace.as_ref().map_or("snat", NetnsName::as_str);
+        let word = |name: &str| match name {
+            "{SG}" => sg.map(|port| port.device.to_string()),
+            "{QG}" => router.gateway_port.as_ref().map(|port| port.device.to_string()),
+            "{S}" => router.snat_namespace.as_ref().map(ToString::to_string),
+            "{PRIORITY}" => own.and_then(|fip| fip.rule_priority).map(|priority| priority.to_string()),
+            "{STATE}" => Some(self.node.state_path.display().to_string()),
+            "{ovs-vsctl}" => Some("ovs-vsctl".to_owned()),
+            _ => None,
+        };
+        let renamed = names(&pike()).into_iter().filter_map(|(name, lab)| Some((lab, word(name)?)));
+        renamed.fold(text.to_owned(), |text, (lab, here)| text.replace(&lab, &here))
+    }
+
+    /// The lab's commands with this node's names.
+    fn commands(&self, code: u16, node: &Snapshot) -> Vec<String> {
+        let here = |text: &str| self.here(&named(text, &pike()), node);
         // What the lab does to its bridge cannot be taken back here.
         match code {
-            407 => return vec![format!("ip netns exec {snat} sysctl -qw net.netfilter.nf_conntrack_tcp_loose=1")],
-            803 => return vec![format!("ip -n {snat} link set {sg} down")],
-            805 => return vec![format!("ip -n {snat} addr del 192.168.1.9/32 dev {qg}")],
+            407 => return vec![here("ip netns exec {S} sysctl -qw net.netfilter.nf_conntrack_tcp_loose=1")],
+            803 => return vec![here("ip -n {S} link set {SG} down")],
+            805 => return vec![here("ip -n {S} addr del 192.168.1.9/32 dev {QG}")],
+            202 => return vec![here(&format!("ip -n {{F}} link set {{FPR}} netns {OUTSIDE}"))],
             _ => {}
         }
         let fault = faults().find(|fault| fault.code == code).unwrap();
-        let state = self.node.state_path.display().to_string();
-        let lab_priority = faults()
-            .find(|fault| fault.code == 302)
-            .and_then(|fault| fault.commands(&options).last()?.split(' ').next_back().map(str::to_owned))
-            .unwrap();
-        let name = |command: String| {
-            let words = command.split(' ').map(|word| match word {
-                word if word.starts_with("sg-") => sg.to_owned(),
-                word if word.starts_with("qg-") => qg.to_owned(),
-                word if word == lab_priority => priority.to_string(),
-                word => word.replace(STATE_PATH, &state),
-            });
-            words.collect::<Vec<_>>().join(" ")
-        };
-        fault.commands(&options).into_iter().map(name).collect()
+        let commands = fault.commands(&pike()).into_iter();
+        commands.map(|command| self.here(&command, node)).collect()
     }
 
     fn read(&self) -> Snapshot {
         read(self.node)
     }
 
-    /// Pings in both directions.
-    fn answers(&self) -> bool {
-        let ping = |from: &str, to: &str| {
-            let mut command = Command::new("ip");
-            command.args(["netns", "exec", from, "ping", "-q", "-c", "1", "-W", "3", to]);
-            command.output().is_ok_and(|output| output.status.success())
-        };
-        let outside = self.read().namespaces.into_keys().find(|name| name.as_str().starts_with("ext-")).unwrap();
-        ping("vm-10.0.0.4", "198.18.0.1") && ping(outside.as_str(), "192.168.1.3")
+    /// Takes back what a reading does not tell how to: rules of the packet filter,
+    /// and tags of Open vSwitch's.
+    fn take_back(&self, code: u16, commands: &[String], before: &Snapshot) {
+        match code {
+            412 => run(&commands.iter().map(|command| command.replace(" -A ", " -D ")).collect::<Vec<_>>()),
+            604 => {
+                let ports = |node: &Snapshot| node.host.ovs.seen().unwrap().ports.clone();
+                let now = ports(&self.read());
+                for port in ports(before).iter().filter(|port| !now.contains(port)) {
+                    run(&[format!("ovs-vsctl set port {} tag={}", port.name, port.tag.unwrap())]);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Puts back by hand what no repair did.
@@ -217,7 +188,7 @@ impl Broken<'_> {
             _ => 3,
         });
         for change in &lost {
-            if let Some((place, action)) = again(change) {
+            for (place, action) in again(change) {
                 let mut plan = Plan::new("as it was");
                 plan.push(&place, action);
                 // What the kernel put back by itself since is refused.
@@ -227,30 +198,62 @@ impl Broken<'_> {
     }
 }
 
-fn again(change: &Change) -> Option<(Place, Action)> {
-    let place = change.netns.clone().map(Place::Netns)?;
-    let action = match (&change.before, change.after.as_ref()) {
-        (_, Some(Thing::Route(route))) if route.protocol != 2 => {
-            Action::ReplaceRoute { to: (**route).clone(), from: None }
-        }
-        (_, Some(Thing::Addr(addr))) => Action::Add(Object::Addr(addr.clone())),
-        (_, Some(Thing::Neigh(neigh))) if !neigh.is_learned() => Action::Add(Object::Neigh(neigh.clone())),
-        (_, Some(Thing::Rule(rule))) => Action::Add(Object::Rule((**rule).clone())),
-        (Some(Thing::Route(route)), None) if route.protocol != 2 => Action::Delete(Object::Route((**route).clone())),
-        (Some(Thing::Rule(rule)), None) => Action::Delete(Object::Rule((**rule).clone())),
-        (_, Some(Thing::Link(link))) => {
-            Action::SetLink { dev: link.name.clone(), to: fipscope::plan::LinkSetting::Up(link.is_up()), from: None }
-        }
-        (_, Some(Thing::Sysctl(key, Observed::Seen(to)))) => Action::Sysctl { key: key.clone(), to: *to, from: None },
-        _ => return None,
+/// Pings in both directions.
+fn answers() -> bool {
+    let ping = |from: &str, to: &str| {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", from, "ping", "-q", "-c", "1", "-W", "3", to]);
+        command.output().is_ok_and(|output| output.status.success())
     };
-    Some((place, action))
+    ping("vm-10.0.0.4", "198.18.0.1") && ping(OUTSIDE, "192.168.1.3")
+}
+
+fn again(change: &Change) -> Vec<(Place, Action)> {
+    let Some(place) = change.netns.clone().map(Place::Netns) else { return Vec::new() };
+    let set = |link: &Link, to| Action::SetLink { dev: link.name.clone(), to, from: None };
+    let actions = match (&change.before, change.after.as_ref()) {
+        (_, Some(Thing::Route(route))) if route.protocol != 2 => {
+            vec![Action::ReplaceRoute { to: (**route).clone(), from: None }]
+        }
+        (_, Some(Thing::Addr(addr))) => vec![Action::Add(Object::Addr(addr.clone()))],
+        (_, Some(Thing::Neigh(neigh))) if !neigh.is_learned() => vec![Action::Add(Object::Neigh(neigh.clone()))],
+        (_, Some(Thing::Rule(rule))) => vec![Action::Add(Object::Rule((**rule).clone()))],
+        (Some(Thing::Route(route)), None) if route.protocol != 2 => {
+            vec![Action::Delete(Object::Route((**route).clone()))]
+        }
+        (Some(Thing::Rule(rule)), None) => vec![Action::Delete(Object::Rule((**rule).clone()))],
+        (Some(Thing::Link(now)), Some(Thing::Link(link))) => {
+            // A pair that was made anew has other hardware addresses.
+            let mac = link.mac.filter(|mac| now.mac != Some(*mac)).map(|mac| set(link, LinkSetting::Mac(mac)));
+            mac.into_iter().chain([set(link, LinkSetting::Up(link.is_up()))]).collect()
+        }
+        (_, Some(Thing::Sysctl(key, Observed::Seen(to)))) => {
+            vec![Action::Sysctl { key: key.clone(), to: *to, from: None }]
+        }
+        _ => Vec::new(),
+    };
+    actions.into_iter().map(|action| (place.clone(), action)).collect()
+}
+
+/// The lab whose names these nodes share.
+fn pike() -> LabOptions {
+    LabOptions { layout: Layout::Pike, ..LabOptions::default() }
+}
+
+/// In words, without what is the kernel's to choose: hardware addresses, and the
+/// numbers of devices.
+fn plain(text: &str) -> Vec<&str> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is_device = |at: usize| words.get(at + 2).is_some_and(|flags| flags.starts_with('<'));
+    let is_number = |word: &str| word.strip_suffix(':').is_some_and(|number| number.parse::<u32>().is_ok());
+    let kept = words.iter().enumerate().filter(|(at, word)| !(is_number(word) && is_device(*at)));
+    kept.map(|(_, word)| if word.parse::<Mac>().is_ok() { "MAC" } else { word }).collect()
 }
 
 /// The node as it is.
 pub(crate) fn read(node: &Node) -> Snapshot {
     let state_path = Some(node.state_path.clone());
-    read_node(&ReadOptions { netns_dir: "/run/netns".into(), state_path, conntrack: false }).unwrap()
+    read_node(&ReadOptions { netns_dir: "/run/netns".into(), state_path, conntrack: true }).unwrap()
 }
 
 fn run(commands: &[String]) {

@@ -11,6 +11,7 @@ use crate::expect;
 use crate::faults;
 use crate::kernel;
 use crate::probe;
+use crate::real_findings;
 use crate::traffic;
 use crate::watch;
 
@@ -59,6 +60,7 @@ pub(crate) fn run(scenario: &str, workdir: &Path) -> ExitCode {
     let snapshot = node.fipscope(&["snapshot"]);
     let mut wrong = expect::list(&node);
     wrong.extend(expect::chains(&node));
+    wrong.extend(real_findings::unexpected(scenario, &faults::read(&node)));
     wrong.extend(kernel::agrees(|| node.fipscope(&["snapshot"])));
     if std::env::var_os("UPDATE_FIXTURES").is_some() {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/real-node");

@@ -24,6 +24,9 @@ mod cases;
 #[path = "../common/console.rs"]
 mod console;
 mod expect;
+#[allow(dead_code, reason = "what writes blocks anew is the lab's test's")]
+#[path = "../check_lab/expected.rs"]
+mod expected;
 mod faults;
 mod hands;
 mod inside;
@@ -31,6 +34,8 @@ mod kernel;
 #[path = "../common/known_flows.rs"]
 mod known_flows;
 mod probe;
+#[path = "../common/real_findings.rs"]
+mod real_findings;
 mod traffic;
 mod watch;
 
