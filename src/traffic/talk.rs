@@ -134,7 +134,8 @@ impl Traffic {
             });
             let inbound = Direction::Inbound as usize;
             let said = self.spoke.contains(key) || self.refused(*key, now, after);
-            if is_whole && stops[inbound].is_none() && !said && own.is_silent() {
+            let is_good = all.gap(Direction::Outbound, true).is_none();
+            if is_whole && is_good && stops[inbound].is_none() && !said && own.is_silent() {
                 stops[inbound] = Some(StopsAt::VmSilent);
                 talked.sums[key.fip].unanswered += own.arrived();
             }
