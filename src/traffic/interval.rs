@@ -251,10 +251,10 @@ fn missing(view: &View<'_>, direction: Direction, sum: &Summary, is_whole: bool)
     let gap = |stop| view.gap(direction, stop).map(|gap| at(StopsAt::Hop(gap.hop), gap.missing, gap.of));
     let silent = || {
         let unanswered = match direction {
-            Direction::Outbound => 0,
-            Direction::Inbound if is_whole => sum.unanswered,
+            // Where the way out is broken answers come under other names, if at all.
+            Direction::Inbound if is_whole && view.gap(Direction::Outbound, true).is_none() => sum.unanswered,
             Direction::Inbound if view.is_silent() => view.arrived(),
-            Direction::Inbound => 0,
+            Direction::Outbound | Direction::Inbound => 0,
         };
         (unanswered > 0).then(|| at(StopsAt::VmSilent, unanswered, view.arrived()))
     };

@@ -28,7 +28,7 @@ pub(super) struct TalkKey {
 /// Conversations of an interval.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Talks {
-    talks: Vec<(TalkKey, [Passage; 2])>,
+    all: Vec<(TalkKey, [Passage; 2])>,
     /// Where they stand.
     places: HashMap<TalkKey, u32>,
     /// Some did not find room.
@@ -80,28 +80,28 @@ impl Talks {
     /// A conversation's hops, where there is room for it. It is looked for at `place`
     /// first, where it stood last.
     pub(super) fn talk(&mut self, place: &mut u32, key: TalkKey) -> Option<&mut [Passage; 2]> {
-        if self.talks.get(*place as usize).is_none_or(|(known, _)| *known != key) {
+        if self.all.get(*place as usize).is_none_or(|(known, _)| *known != key) {
             *place = self.find(key)?;
         }
-        self.talks.get_mut(*place as usize).map(|(_, hops)| hops)
+        self.all.get_mut(*place as usize).map(|(_, hops)| hops)
     }
 
     fn find(&mut self, key: TalkKey) -> Option<u32> {
         if let Some(place) = self.places.get(&key) {
             return Some(*place);
         }
-        if self.talks.len() >= MOST {
+        if self.all.len() >= MOST {
             self.full = true;
             return None;
         }
-        let place = u32::try_from(self.talks.len()).unwrap_or(u32::MAX);
-        self.talks.push((key, [Passage::default(); 2]));
+        let place = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        self.all.push((key, [Passage::default(); 2]));
         self.places.insert(key, place);
         Some(place)
     }
 
     fn get(&self, key: TalkKey) -> Option<&[Passage; 2]> {
-        self.talks.get(*self.places.get(&key)? as usize).map(|(_, hops)| hops)
+        self.all.get(*self.places.get(&key)? as usize).map(|(_, hops)| hops)
     }
 }
 
@@ -118,7 +118,7 @@ impl Traffic {
         let is_whole = !lossy && !now.talks.full && !after.talks.full;
         let sums = vec![Summary::default(); self.fips.len()];
         let mut talked = Talked { stops: HashMap::new(), sums, is_whole };
-        for (key, hops) in &now.talks.talks {
+        for (key, hops) in &now.talks.all {
             let sums = (now.fips.get(key.fip), after.fips.get(key.fip));
             let (Some((id, visible)), (Some(all_now), Some(all_after))) = (self.fips.get(key.fip), sums) else {
                 continue;
@@ -134,7 +134,8 @@ impl Traffic {
             });
             let inbound = Direction::Inbound as usize;
             let said = self.spoke.contains(key) || self.refused(*key, now, after);
-            if is_whole && stops[inbound].is_none() && !said && own.is_silent() {
+            let is_good = all.gap(Direction::Outbound, true).is_none();
+            if is_whole && is_good && stops[inbound].is_none() && !said && own.is_silent() {
                 stops[inbound] = Some(StopsAt::VmSilent);
                 talked.sums[key.fip].unanswered += own.arrived();
             }
@@ -154,7 +155,7 @@ impl Traffic {
             self.fips.get(key.fip).is_some()
                 && hops[Direction::Outbound as usize].iter().any(|hop| hop.count.packets > 0)
         };
-        now.talks.talks.iter().filter(spoke).map(|(key, _)| *key).collect()
+        now.talks.all.iter().filter(spoke).map(|(key, _)| *key).collect()
     }
 
     fn refused(&self, key: TalkKey, now: &Bank, after: &Bank) -> bool {
@@ -305,6 +306,6 @@ mod tests {
             traffic.bank(9).talks.talk(&mut 0, key);
         }
         let talked = traffic.talked(&traffic.banks[0], &traffic.banks[1], false);
-        assert!(traffic.banks[0].talks.talks.len() == MOST && !talked.is_whole);
+        assert!(traffic.banks[0].talks.all.len() == MOST && !talked.is_whole);
     }
 }

@@ -1,5 +1,7 @@
 //! The tracked connections of a floating IP, below its traffic.
 
+use std::fmt::Write as _;
+
 use super::{count, span};
 use crate::net::netfilter::protocol_word;
 use crate::net::{ConntrackEntry, ConntrackTuple};
@@ -41,13 +43,13 @@ fn words(one: &Connection, at: u64) -> String {
     let [source, destination] = ends(&entry.original);
     let mut text = format!("{proto} {source} → {destination}{}", translated(entry));
     if let (Some((out, _)), Some((back, _))) = (entry.original_count, entry.reply_count) {
-        text += &format!(", {out} packets and {back} back");
+        let _ = write!(text, ", {out} packets and {back} back");
     }
     if let Some(age) = one.age(at) {
-        text += &format!(", {} old", span(age));
+        let _ = write!(text, ", {} old", span(age));
     }
     if let Some(seconds) = entry.timeout {
-        text += &format!(", ends in {}", span(seconds.into()));
+        let _ = write!(text, ", ends in {}", span(seconds.into()));
     }
     text
 }
