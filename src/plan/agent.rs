@@ -28,7 +28,7 @@ pub use fip::{fip_namespace, gateway_port, gateway_settings, pair};
 pub use forms::Forms;
 pub use names::{fip_netns, router_netns, snat_netns};
 pub use port::{neighbour, netns, plug, switch_on};
-pub use router::{internal_port, redirect, router_chains, router_namespace};
+pub use router::{internal_port, redirect, router_chains, router_marks, router_namespace};
 pub use snat::{centralize, floating_on_gateway, legacy_gateway, snat_namespace};
 
 use super::Place;

@@ -163,7 +163,9 @@ impl Work<'_> {
         // The pair is written into chains of the skeleton.
         let is_bare = !has_chains(site, forms);
         if is_bare {
+            let ports = site.router.internal.iter().map(|port| &port.device);
             agent::router_chains(&mut plan, forms, &site.router.id, true);
+            agent::router_marks(&mut plan, forms, &site.router.id, ports);
         }
         agent::pair(&mut plan, forms, external, pair);
         if !is_bare {

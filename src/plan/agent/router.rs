@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::net::{Family, Mac, Rule};
+use crate::net::{Family, IfName, Mac, Rule};
 use crate::neutron::table_of;
 
 use super::super::{Action, Object, Place, Plan};
@@ -28,6 +28,15 @@ pub fn router_chains(plan: &mut Plan, forms: &Forms, router: &str, all: bool) {
         skeleton(plan, forms, &place, Kind::Router);
     } else {
         nat_ways(plan, forms, &place);
+    }
+}
+
+/// The marks of a router's ports on its subnets, without which its chains let
+/// nothing through.
+pub fn router_marks<'d>(plan: &mut Plan, forms: &Forms, router: &str, ports: impl Iterator<Item = &'d IfName>) {
+    let place = router_netns(router);
+    for device in ports {
+        scope_marks(plan, forms, &place, device, true);
     }
 }
 
