@@ -252,22 +252,30 @@ pub(super) fn is_written(site: &Site<'_>, floating_ip: IpAddr) -> bool {
     lines.filter_map(AllocationLine::entry).any(|entry| entry.floating_ip == floating_ip)
 }
 
-/// What to know before it is done.
-fn warn(plan: &mut Plan, work: &Work<'_>, wanted: &Associate, guessed: bool) {
-    let Work { site, forms, attached, .. } = work;
-    let fixed = wanted.fixed_ip;
-    if guessed {
-        plan.warnings.push(format!(
+/// What nothing on the node tells, and how it was guessed.
+fn guesses(work: &Work<'_>, is_layout_guessed: bool) -> Vec<String> {
+    let Work { site, forms, .. } = work;
+    let mut guesses = Vec::new();
+    if is_layout_guessed {
+        guesses.push(format!(
             "No pair on this node tells its layout; its marks tell {}. --layout says otherwise.",
             forms.layout.word()
         ));
     }
     if told::backend_is_guessed(site) {
         let program = forms.backend.restore_program();
-        plan.warnings.push(format!(
+        guesses.push(format!(
             "No chain of the L3 agent on this node tells in which tables it writes: they are laid with {program}."
         ));
     }
+    guesses
+}
+
+/// What to know before it is done.
+fn warn(plan: &mut Plan, work: &Work<'_>, wanted: &Associate, guessed: bool) {
+    let Work { site, attached, .. } = work;
+    let fixed = wanted.fixed_ip;
+    plan.warnings.extend(guesses(work, guessed));
     let does = |wanted: fn(&Action) -> bool| plan.to_do().any(|step| wanted(&step.action));
     let allocates = does(|action| matches!(action, Action::Add(Object::Rule(_) | Object::Veth(_))));
     let adds_rule = does(|action| matches!(action, Action::Add(Object::Rule(rule)) if rule.from.is_some()));

@@ -19,6 +19,7 @@ mod docs;
 mod findings;
 mod flow;
 mod form;
+mod halts;
 mod journal;
 mod keys;
 mod probe;

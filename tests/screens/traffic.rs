@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use fipscope::net::NetnsName;
 use fipscope::path::{Class, Detail, Endpoint, ICMP, TCP, UDP};
 use fipscope::topology::{Direction, FipKind};
-use fipscope::traffic::{Count, FipId, FipTraffic, FlowTraffic, Hop, Interval, Missing, RouterTraffic, StopsAt};
+use fipscope::traffic::{Count, FipId, FipTraffic, FlowTraffic, Hop, Interval, RouterTraffic, StopsAt};
 use fipscope::tui::theme::Theme;
 use fipscope::tui::{Effect, Ends, Heard, Msg, Node, Screen, Written};
 use insta::assert_snapshot;
@@ -27,7 +27,12 @@ pub fn id(floating: [u8; 4], fixed: [u8; 4], router: &str) -> FipId {
     }
 }
 
-fn halves(id: &FipId, out: [Option<u64>; 4], inward: [Option<u64>; 4], stops: [Option<StopsAt>; 2]) -> [FipTraffic; 2] {
+pub fn halves(
+    id: &FipId,
+    out: [Option<u64>; 4],
+    inward: [Option<u64>; 4],
+    stops: [Option<StopsAt>; 2],
+) -> [FipTraffic; 2] {
     let half = |direction, [qr, rfp, fpr, fg]: [Option<u64>; 4], stops_at| FipTraffic {
         id: id.clone(),
         direction,
@@ -61,7 +66,7 @@ pub fn flow(class: Class, proto: u8, ends: [Endpoint; 2], fip: Option<&FipId>, p
     }
 }
 
-const NONE: [Option<u64>; 4] = [Some(0); 4];
+pub const NONE: [Option<u64>; 4] = [Some(0); 4];
 
 /// Broken outbound at qr; well; a silent instance. Flows of each class.
 pub fn interval(packets: u64) -> Interval {
@@ -104,7 +109,7 @@ pub fn live(width: u16, height: u16, node: Node) -> Desk {
 }
 
 /// A screen that has heard a few seconds, with these keys before.
-fn hearing(width: u16, height: u16, keys: &str) -> Desk {
+pub fn hearing(width: u16, height: u16, keys: &str) -> Desk {
     let mut desk = live(width, height, crate::findings::node()).keys(keys);
     for packets in [5, 80, 160, 320, 271] {
         desk.send(heard(interval(packets)));
@@ -165,74 +170,6 @@ fn who_may_not_listen_is_told_why_and_can_try_again() {
     desk.send(Msg::Heard(Err("the listener failed".to_owned())));
     assert!(desk.screen().contains("Nothing is heard any more: the listener failed"), "{}", desk.screen());
     assert!(desk.screen().contains("192.168.1.7"), "{}", desk.screen());
-}
-
-#[test]
-fn the_hop_is_marked_with_the_finding_and_the_walk() {
-    let screen = hearing(140, 45, "192.168.1.7<enter>T").screen();
-    assert!(screen.contains("13 ✗"), "{screen}");
-    assert!(screen.contains("out after qr: DVR301"), "{screen}");
-    assert!(screen.contains("1 of 3 floating IPs with traffic loses packets here: 192.168.1.7 after qr"), "{screen}");
-    let silent = hearing(140, 45, "192.168.1.33<enter>T").screen();
-    assert!(silent.contains("the instance does not answer: DVR701"), "{silent}");
-    // Where nothing is found, the walk says what it can.
-    let mut desk = live(140, 45, article::healthy()).keys("192.168.1.3<enter>T");
-    let stop = id([192, 168, 1, 3], [10, 0, 0, 4], ROUTER);
-    let lost = [Some(5), Some(5), Some(0), Some(0)];
-    let mut one = interval(0);
-    one.floating_ips = halves(&stop, lost, NONE, [Some(StopsAt::Hop(Hop::Rfp)), None]).to_vec();
-    desk.send(heard(one.clone()));
-    assert!(desk.screen().contains("out after rfp: "), "{}", desk.screen());
-    one.floating_ips = halves(&stop, NONE, [Some(5); 4], [None, Some(StopsAt::VmSilent)]).to_vec();
-    desk.send(heard(one));
-    let silent = desk.screen();
-    assert!(silent.contains("the instance does not answer: this node did its part"), "{silent}");
-    assert!(silent.contains("does not answer (192.168.1.3); this node did its part"), "{silent}");
-}
-
-#[test]
-fn a_few_that_are_missing_are_no_health() {
-    let mut desk = live(140, 45, article::healthy()).keys("192.168.1.3<enter>T");
-    let it = id([192, 168, 1, 3], [10, 0, 0, 4], ROUTER);
-    let mut one = interval(0);
-    one.floating_ips = halves(&it, [Some(56); 4], [Some(60), Some(60), Some(60), Some(56)], [None; 2]).to_vec();
-    let few = Missing { after: StopsAt::Hop(Hop::Rfp), packets: 4, of: 60, flows: 1 };
-    one.floating_ips[1].missing = Some(few);
-    one.flows[0].stops_at = Some(few.after);
-    desk.send(heard(one));
-    let screen = desk.screen();
-    assert!(screen.contains("in 4 of 60 were not seen after rfp, 1 flow stops there: "), "{screen}");
-    assert!(screen.contains("4 of 60 lost after rfp") && !screen.contains("what comes in goes on"), "{screen}");
-    assert!(screen.lines().any(|line| line.contains("✗ after rfp") && line.contains('→')), "{screen}");
-}
-
-#[test]
-fn a_silent_instance_is_this_nodes_where_something_is_found() {
-    let screen = hearing(140, 45, "192.168.1.7<enter>T").screen();
-    assert!(screen.contains("DVR301"), "{screen}");
-    let mut desk = live(140, 45, crate::findings::node()).keys("192.168.1.7<enter>T");
-    let it = id([192, 168, 1, 7], [10, 0, 0, 9], ROUTER);
-    let mut one = interval(0);
-    one.floating_ips = halves(&it, NONE, [Some(5); 4], [None, Some(StopsAt::VmSilent)]).to_vec();
-    desk.send(heard(one));
-    let screen = desk.screen();
-    assert!(screen.contains("the instance does not answer: DVR301"), "{screen}");
-    assert!(!screen.contains("this node did its part"), "{screen}");
-}
-
-#[test]
-fn what_is_not_seen_here_is_said_and_is_no_loss() {
-    let mut desk = live(140, 45, article::healthy()).keys("192.168.1.3<enter>T");
-    let it = id([192, 168, 1, 3], [10, 0, 0, 4], ROUTER);
-    let mut one = interval(0);
-    one.floating_ips = halves(&it, [Some(5), Some(5), None, None], NONE, [None; 2]).to_vec();
-    desk.send(heard(one.clone()));
-    assert!(desk.screen().contains("not visible here: fpr, fg"), "{}", desk.screen());
-    one.floating_ips = halves(&it, [Some(5); 4], NONE, [None; 2]).to_vec();
-    desk.send(heard(one));
-    assert!(desk.screen().contains("one-way: out"), "{}", desk.screen());
-    let snat = desk.keys("/snat<enter>").screen();
-    assert!(snat.contains("One direction. Where the snat namespace is on another node"), "{snat}");
 }
 
 #[test]
