@@ -26,14 +26,9 @@ use crate::script::pinned;
 
 /// What is changed while it is killed, by those who may make everything that it
 /// needs.
-pub(crate) const KILLED: [&str; 6] = [
-    "killed repair",
-    "killed repair pair",
-    "killed remove",
-    "killed remove pair",
-    "killed associate",
-    "killed from nothing",
-];
+pub(crate) const KILLED: [&str; 6] =
+    ["killed repair", "killed repair pair", "killed remove", "killed remove pair", "killed associate", FROM_NOTHING];
+const FROM_NOTHING: &str = "killed from nothing";
 /// Ports of a switch are devices that some systems let only root make.
 pub(crate) const SWITCHED: &str = "killed switch";
 
@@ -52,7 +47,15 @@ pub(crate) fn killed(what: &str) {
     for at in (1..).step_by(if what == SWITCHED { 5 } else { 1 }) {
         // Each line is torn, and each change completed, every other time.
         let both = [false, true].map(|completed| (completed, (at + u32::from(completed)) % 2 == 0));
-        let one = [(at / 2 % 2 == 1, at / 4 % 2 == 1)];
+        let step = at / 2;
+        let mut one = [(step % 2 == 1, step / 2 % 2 == 1)];
+        if what == FROM_NOTHING {
+            // Each step once, before or after it is done: a namespace that comes and goes takes its time, too.
+            if at % 2 != step % 2 {
+                continue;
+            }
+            one = [(step / 2 % 2 == 1, step / 4 % 2 == 1)];
+        }
         let ways = if is_long { &one[..] } else { &both };
         // So that the last one is, where both are tried.
         let was_killed = ways.iter().map(|(completed, torn)| desk.once(at, *completed, *torn)).last().unwrap();
