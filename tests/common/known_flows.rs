@@ -111,9 +111,15 @@ pub(crate) fn ask(dir: &NetnsDir, from: &NetnsName, to: &NetnsName, address: Ipv
     // Where the address is its own, the answer comes from it.
     let (server, client) =
         (inside(dir, to, || UdpSocket::bind((address, 0)).unwrap_or_else(|_| bind())), inside(dir, from, bind));
-    for socket in [&server, &client] {
-        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-    }
+    // Where the last one was answered this one will be, however busy the machine is.
+    let wait = |answered| {
+        let patience = Duration::from_millis(if answered { 250 } else { 20 });
+        for socket in [&server, &client] {
+            socket.set_read_timeout(Some(patience)).unwrap();
+        }
+        answered
+    };
+    wait(false);
     // An instance that is off has no way anywhere.
     if client.connect((address, server.local_addr().unwrap().port())).is_err() {
         return 0;
@@ -122,8 +128,8 @@ pub(crate) fn ask(dir: &NetnsDir, from: &NetnsName, to: &NetnsName, address: Ipv
     (0..number)
         .filter(|_| {
             let _ = client.send(b"twelve bytes");
-            let Ok((_, source)) = server.recv_from(&mut buffer) else { return false };
-            server.send_to(b"twelve bytes", source).is_ok() && client.recv(&mut buffer).is_ok()
+            let Ok((_, source)) = server.recv_from(&mut buffer) else { return wait(false) };
+            wait(server.send_to(b"twelve bytes", source).is_ok() && client.recv(&mut buffer).is_ok())
         })
         .count()
         .try_into()

@@ -106,7 +106,9 @@ fn main() -> ExitCode {
     let filter = words.iter().find(|word| !word.starts_with('-')).map_or("", String::as_str);
     let before = node_of_the_host();
     let wanted = cases().into_iter().filter(|(case, user)| format!("{case} {user:?}").contains(filter));
-    let (alone, together): (Vec<_>, Vec<_>) = wanted.partition(|(case, _)| TRAFFIC.contains(&case.as_str()));
+    let (alone, mut together): (Vec<_>, Vec<_>) = wanted.partition(|(case, _)| TRAFFIC.contains(&case.as_str()));
+    // The longest first, so that none is waited for at the end.
+    together.sort_by_key(|(case, _)| !case.starts_with("killed"));
     let ran = alone.len() + together.len();
     let mut failed = alone.iter().filter(|(case, user)| !passes(case, *user)).count();
     failed += fail(&together);
