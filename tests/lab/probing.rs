@@ -138,8 +138,9 @@ fn centralized(lab: &Lab, run: &impl Fn(&str)) {
         ("the snat namespace has another hardware address for the instance", &["unanswered"][..], None),
         // It goes outside then, and the external gateway knows no way.
         ("the snat namespace's port on the subnet is down", &["unreachable"], None),
-        // Where the port forgot its hardware address meanwhile, nothing is sent to it.
-        ("the instance is off", &["unanswered", "unseen"], None),
+        // Where the namespace forgot its hardware address meanwhile, nothing is sent to it, and
+        // who waits longer hears of that.
+        ("the instance is off", &["unanswered", "unseen", "unreachable"], None),
     ] {
         let broken = CENTRALIZED.iter().map(|(name, break_it, mend_it, ..)| (*name, *break_it, *mend_it));
         let unstopped = CENTRALIZED_UNSTOPPED.iter().map(|link| (link.what, link.break_it, link.mend_it));
