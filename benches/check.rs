@@ -35,9 +35,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const FIPS: u8 = 10;
 /// Routers of a node.
 const SIZES: [u16; 4] = [100, 250, 500, 1000];
-/// So much more may a node cost than ten of a tenth of its size: 1.3 to 1.5 were
-/// measured, check by check 1.1. Against one small node that stays in the cache it
-/// is 18, where linear growth would be 10.
+/// So much more may a node cost than ten of a tenth of its size: 1.0 to 1.3 were
+/// measured. Against one small node that stays in the cache it is 14 to 19, where
+/// linear growth would be 10.
 const LINEAR: f64 = 1.6;
 
 fn main() {
@@ -83,7 +83,7 @@ fn growth(make: fn(u16) -> Snapshot) {
     );
     println!("  the plan that mends all of the smallest: {:.1} ms", millis(plan(&nodes[0])));
     assert!(millis(small) < 20.0, "under 20 ms are promised");
-    assert!(growth < LINEAR, "linear growth is promised");
+    assert!(ratio(large, cold) < LINEAR, "linear growth is promised");
 }
 
 /// What the plan takes that mends everything that is found.
