@@ -11,6 +11,7 @@ use crate::case::{build, of};
 use crate::change::{read, site, valid};
 use crate::program::{fipscope, quiet, run, said, same};
 
+const QROUTER: &str = "qrouter-ef25020f-012c-41d6-a36e-f2f09cb8ea62";
 const PORT: &str = "fg-b2b77eed-1b";
 /// The tag that the lab gives the external network on the integration bridge.
 const TAG: u16 = 2;
@@ -49,11 +50,15 @@ pub(crate) fn from_nothing(case: &str) {
 }
 
 /// Associated, and answers from both sides. A switch in user space hands on what
-/// leaves the checksum of UDP to the device, so the source is not asked for.
+/// leaves the checksum of UDP to the device, so outside cannot be asked for the
+/// source: the router's connection tells as whom the instance was answered.
 fn associated(lab: &Lab, words: &[&str]) {
     changed(lab, &[words, &["--yes", "--no-wait", "--format", "json"]].concat());
     ping(lab, "outside", "192.168.1.3");
     ping(lab, "vm-10.0.0.4", "198.51.100.7");
+    let list = ["netns", "exec", QROUTER, "conntrack", "-L", "-p", "icmp", "-s", "10.0.0.4", "-d", "198.51.100.7"];
+    let tracked = said(&run(lab, "ip", &list));
+    assert!(tracked.contains("src=198.51.100.7 dst=192.168.1.3"), "{tracked}");
     clean(lab);
 }
 
