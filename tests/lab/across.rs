@@ -11,8 +11,8 @@ use fipscope::net::netfilter::Backend;
 use fipscope::neutron::Layout;
 use serde_json::Value;
 
-use crate::breaks::{BREAKS, PIKE, names};
-use crate::case::{build, text};
+use crate::breaks::{BREAKS, PIKE, carry_out, names};
+use crate::case::build;
 
 /// What breaks, and where the flows that were there before stop, out and in.
 /// Translation holds for them, as connection tracking remembers it: without DNAT
@@ -41,13 +41,7 @@ pub(crate) fn breaks() {
         conntrack: false,
     };
     let names = names(&read_node(&read).unwrap(), Layout::Pike, Backend::Nft);
-    let run = |commands: &str| {
-        let commands = names.iter().fold(commands.to_owned(), |all, (name, value)| all.replace(name, value));
-        for command in commands.split(" ; ") {
-            let words: Vec<&str> = command.split_whitespace().collect();
-            assert_eq!(text(&lab, "switch", words[0], &words[1..]), "", "{command}");
-        }
-    };
+    let run = |commands: &str| carry_out(&lab.netns_dir(), &names, commands);
     let mut program = Command::new(env!("CARGO_BIN_EXE_fipscope"));
     program.args(["traffic", "--format", "json", "--interval", "0.5"]).env("FIPSCOPE_STATE_PATH", lab.state_path());
     let mut child = program.env_remove("FIPSCOPE_FROM").stdout(Stdio::piped()).spawn().unwrap();

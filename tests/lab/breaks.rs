@@ -4,8 +4,11 @@ use fipscope::lab::LabOptions;
 use fipscope::lab::faults::named;
 use fipscope::net::netfilter::Backend;
 use fipscope::net::{IfName, NetnsName, Snapshot};
+use fipscope::netns::NetnsDir;
 use fipscope::neutron::Layout;
 use fipscope::topology::Topology;
+
+use crate::known_flows::say;
 
 /// A link that is broken: how, how to mend it, and where packets stop then, out
 /// and in.
@@ -227,6 +230,15 @@ pub(crate) const CENTRALIZED: &[Break] = &[
         Some("vm-silent"),
     ),
 ];
+
+/// Runs commands of these tables, one after the other: nothing is said by any.
+pub(crate) fn carry_out(dir: &NetnsDir, names: &[(&str, String)], commands: &str) {
+    let commands = names.iter().fold(commands.to_owned(), |all, (name, value)| all.replace(name, value));
+    for command in commands.split(" ; ") {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        assert_eq!(say(dir, "switch", words[0], &words[1..]), "", "{command}");
+    }
+}
 
 /// What the braces in these commands stand for.
 pub(crate) fn names(snapshot: &Snapshot, layout: Layout, backend: Backend) -> Vec<(&'static str, String)> {

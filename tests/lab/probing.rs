@@ -14,8 +14,8 @@ use fipscope::netns::enter;
 use fipscope::neutron::Layout;
 use serde_json::{Value, json};
 
-use crate::breaks::{BREAKS, CENTRALIZED, names};
-use crate::case::{build, text};
+use crate::breaks::{BREAKS, CENTRALIZED, carry_out, names};
+use crate::case::build;
 use crate::unstopped::CENTRALIZED_UNSTOPPED;
 
 /// What becomes of an echo or a SYN from the fip namespace while a link is broken, and the
@@ -44,13 +44,7 @@ pub(crate) fn program() {
     let vm = lab.netns_dir().open(&NetnsName::from("vm-10.0.0.4")).unwrap();
     let listener = enter(&vm, || TcpListener::bind("0.0.0.0:8080").unwrap()).unwrap();
     let names = names(&read_node(&read).unwrap(), Layout::Pike, Backend::Nft);
-    let run = |commands: &str| {
-        let commands = names.iter().fold(commands.to_owned(), |all, (name, value)| all.replace(name, value));
-        for command in commands.split(" ; ") {
-            let words: Vec<&str> = command.split_whitespace().collect();
-            assert_eq!(text(&lab, "switch", words[0], &words[1..]), "", "{command}");
-        }
-    };
+    let run = |commands: &str| carry_out(&lab.netns_dir(), &names, commands);
     for (what, results, stops) in PROBED {
         let (_, break_it, mend_it, ..) = BREAKS.iter().find(|(name, ..)| *name == what).unwrap();
         run(break_it);

@@ -8,7 +8,7 @@ use fipscope::net::NetnsName;
 use fipscope::neutron::Layout;
 use fipscope::topology::Direction;
 
-use crate::breaks::{BREAKS, Break, CENTRALIZED, PIKE, names};
+use crate::breaks::{BREAKS, Break, CENTRALIZED, PIKE, carry_out, names};
 use crate::case::{OUTSIDE, build, of};
 use crate::known_flows::{Listening, ask, hops, meet, say, vm};
 use crate::unstopped::{CENTRALIZED_UNSTOPPED, JUNO_ADDRESS, LATER_ADDRESS, UNSTOPPED, Unstopped};
@@ -100,10 +100,6 @@ impl Ends {
 
     /// Commands, names in braces resolved.
     fn sh(&self, commands: &str) {
-        let commands = self.names.iter().fold(commands.to_owned(), |all, (name, value)| all.replace(name, value));
-        for command in commands.split(" ; ") {
-            let words: Vec<&str> = command.split_whitespace().collect();
-            assert_eq!(say(&self.node.dir, "switch", words[0], &words[1..]), "", "{command}");
-        }
+        carry_out(&self.node.dir, &self.names, commands);
     }
 }
