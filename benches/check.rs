@@ -23,7 +23,6 @@ use std::time::{Duration, Instant};
 use fipscope::check::{Code, DecidedBy, Finding, Findings, Scene, Severity, checks, judge};
 use fipscope::net::{Addr, IfName, Observed, Ovs, OvsPort, Route, Snapshot, TableId};
 use fipscope::neutron::{Layout, NamespaceKind};
-use fipscope::path::Node;
 use fipscope::plan::repair;
 use fipscope::topology::Topology;
 use fipscope::topology::scenario::{FG, NETWORK, Scenario};
@@ -139,24 +138,23 @@ fn by_check(small: &[Snapshot], large: &[Snapshot]) {
 
 /// One run, check by check.
 fn each(snapshot: &Snapshot, topology: &Topology) -> BTreeMap<Code, Duration> {
-    let path = Node::of(snapshot, topology);
-    let scene = Scene::of(snapshot, topology, &path);
+    let scene = Scene::of(snapshot, topology);
     let mut findings = Findings::default();
     let mut times: BTreeMap<Code, Duration> = BTreeMap::new();
-    let mut measure = |code: Code, run: fn(&Scene<'_, '_>, &mut Findings), scene: &Scene<'_, '_>| {
+    let mut measure = |code: Code, run: fn(&Scene<'_>, &mut Findings), scene: &Scene<'_>| {
         let began = Instant::now();
         run(scene, &mut findings);
         *times.entry(code).or_default() += began.elapsed();
     };
     for part in scene.parts() {
         for check in checks() {
-            if let DecidedBy::Routers(run) = check.decided_by {
+            if let DecidedBy::Routers(run) | DecidedBy::Both(run, _) = check.decided_by {
                 measure(check.code, run, &part);
             }
         }
     }
     for check in checks() {
-        if let DecidedBy::Snapshot(run) = check.decided_by {
+        if let DecidedBy::Snapshot(run) | DecidedBy::Both(_, run) = check.decided_by {
             measure(check.code, run, &scene);
         }
     }

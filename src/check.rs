@@ -47,7 +47,6 @@ pub use wire::Wire;
 pub use witness::{unproved, witnessed};
 
 use crate::net::{Snapshot, WireAnswers, WireQuestion};
-use crate::path::Node;
 use crate::topology::{FloatingIp, Topology};
 
 /// Runs every check that a snapshot can answer. Findings come sorted: root
@@ -70,8 +69,7 @@ pub fn questions(
     pick: &Pick,
     about: Option<&FloatingIp>,
 ) -> Vec<WireQuestion> {
-    let path = Node::of(snapshot, topology);
-    let scene = Scene::of(snapshot, topology, &path);
+    let scene = Scene::of(snapshot, topology);
     let nothing = WireAnswers::new();
     let (mut wire, mut findings) = (Wire::new(&nothing, about), Findings::default());
     for check in checks().filter(|check| pick.wants(check.code)) {
@@ -83,8 +81,7 @@ pub fn questions(
 }
 
 fn run(snapshot: &Snapshot, topology: &Topology, answers: Option<&WireAnswers>) -> Vec<Finding> {
-    let path = Node::of(snapshot, topology);
-    let scene = Scene::of(snapshot, topology, &path);
+    let scene = Scene::of(snapshot, topology);
     let mut findings = Findings::default();
     // All that is asked of a router one after the other: on a large node memory is
     // slower than the checks, and so each router is fetched from it once.
@@ -94,9 +91,9 @@ fn run(snapshot: &Snapshot, topology: &Topology, answers: Option<&WireAnswers>) 
 }
 
 /// The checks of one router.
-fn of_router(part: &Scene<'_, '_>, findings: &mut Findings) {
+fn of_router(part: &Scene<'_>, findings: &mut Findings) {
     for check in checks() {
-        if let DecidedBy::Routers(run) = check.decided_by {
+        if let DecidedBy::Routers(run) | DecidedBy::Both(run, _) = check.decided_by {
             findings.begin(check);
             run(part, findings);
         }
@@ -104,11 +101,11 @@ fn of_router(part: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// The checks that have to see all of the node.
-fn of_node(scene: &Scene<'_, '_>, answers: Option<&WireAnswers>, findings: &mut Findings) {
+fn of_node(scene: &Scene<'_>, answers: Option<&WireAnswers>, findings: &mut Findings) {
     for check in checks() {
         findings.begin(check);
         match (check.decided_by, answers) {
-            (DecidedBy::Snapshot(run), _) => run(scene, findings),
+            (DecidedBy::Snapshot(run) | DecidedBy::Both(_, run), _) => run(scene, findings),
             (DecidedBy::Wire(run), Some(answers)) => run(scene, &mut Wire::new(answers, None), findings),
             (DecidedBy::Wire(_), None) | (DecidedBy::Elsewhere | DecidedBy::Routers(_), _) => {}
         }

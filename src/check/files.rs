@@ -14,7 +14,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "fip-priorities does not say what the rules say",
         severity: Severity::Warning,
         agent: AgentDoes::Never,
-        decided_by: DecidedBy::Snapshot(priorities::inconsistent),
+        decided_by: DecidedBy::Both(priorities::entries, priorities::file),
         page: include_str!("../../assets/codes/DVR901.md"),
     },
     Check {

@@ -139,11 +139,7 @@ pub(super) static CHECKS: &[Check] = &[
 ];
 
 /// An external network's fip namespace, where it could be read.
-pub(super) fn readable<'s>(
-    scene: &Scene<'_, 's>,
-    network: &ExternalNetwork,
-    findings: &mut Findings,
-) -> Option<&'s Netns> {
+pub(super) fn readable<'s>(scene: &Scene<'s>, network: &ExternalNetwork, findings: &mut Findings) -> Option<&'s Netns> {
     match scene.snapshot.namespaces.get(&network.namespace)? {
         Observed::Seen(netns) => Some(netns),
         Observed::Absent => None,

@@ -14,7 +14,6 @@ use super::scene::is_fip;
 use super::{Finding, Findings, Scene, fold, of_node, of_router};
 use crate::net::{Host, NetnsName, Observed, Snapshot};
 use crate::neutron::ReleaseRange;
-use crate::path::Node;
 use crate::topology::{ExternalNetwork, FloatingIp, NodeKind, Router, Topology};
 
 /// Judges a node that is read again and again.
@@ -54,8 +53,7 @@ impl Judge {
     /// snapshot before. The topology is what the snapshot comes to, without what
     /// findings made of it.
     pub fn read(&mut self, snapshot: &Arc<Snapshot>, topology: &Topology) -> Vec<Finding> {
-        let path = Node::of(snapshot, topology);
-        let scene = Scene::of(snapshot, topology, &path);
+        let scene = Scene::of(snapshot, topology);
         let (last, mut kept) = (self.last.take(), std::mem::take(&mut self.kept));
         let same = last.as_ref().filter(|last| last.holds(&scene)).map(|last| Same::of(&last.snapshot, snapshot));
         let mut fips = by_router(topology);
@@ -82,7 +80,7 @@ impl Judge {
 
 impl Last {
     /// Whether what all routers have in common is as it was.
-    fn holds(&self, scene: &Scene<'_, '_>) -> bool {
+    fn holds(&self, scene: &Scene<'_>) -> bool {
         let (old, new) = (&self.snapshot, scene.snapshot);
         let alike = |(one, other): ((&NetnsName, &Observed<_>), (&NetnsName, &Observed<_>))| {
             let content = matches!((one.1, other.1), (Observed::Seen(_), Observed::Seen(_))) && !is_fip(one.0);
@@ -117,7 +115,7 @@ impl<'o> Same<'o> {
 }
 
 impl Kept {
-    fn of(router: &Router, floating_ips: Vec<Arc<FloatingIp>>, part: &Scene<'_, '_>) -> Self {
+    fn of(router: &Router, floating_ips: Vec<Arc<FloatingIp>>, part: &Scene<'_>) -> Self {
         let mut findings = Findings::default();
         of_router(part, &mut findings);
         let looked_beyond = part.looked_beyond();

@@ -16,7 +16,7 @@ pub(super) use place::Place;
 pub use today::Today;
 
 use super::AgentDoes::{HealsOnRestart, HealsOnUpdate, Never, Partly};
-use super::DecidedBy::{Routers, Snapshot};
+use super::DecidedBy::{Both, Routers, Snapshot};
 use super::Severity::{Error, Warning};
 use super::{Check, Code};
 
@@ -82,7 +82,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "the snat namespace adopts connections midstream",
         severity: Warning,
         agent: HealsOnRestart,
-        decided_by: Snapshot(tracking::loose),
+        decided_by: Routers(tracking::loose),
         page: include_str!("../../assets/codes/DVR407.md"),
     },
     Check {
@@ -91,7 +91,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "TCP windows are tracked strictly",
         severity: Warning,
         agent: HealsOnRestart,
-        decided_by: Snapshot(tracking::strict),
+        decided_by: Routers(tracking::strict),
         page: include_str!("../../assets/codes/DVR408.md"),
     },
     Check {
@@ -100,7 +100,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "the table of tracked connections is full or nearly so",
         severity: Error,
         agent: Never,
-        decided_by: Snapshot(tracking::full),
+        decided_by: Both(tracking::full, tracking::full_outside),
         page: include_str!("../../assets/codes/DVR409.md"),
     },
     Check {
@@ -127,7 +127,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "one floating IP in two places",
         severity: Error,
         agent: Never,
-        decided_by: Snapshot(pairs::twice),
+        decided_by: Both(pairs::several, pairs::twice),
         page: include_str!("../../assets/codes/DVR412.md"),
     },
     Check {

@@ -10,7 +10,7 @@ mod wanted;
 
 pub(super) use wanted::{default_16, default_16_change};
 
-use super::DecidedBy::{Routers, Snapshot};
+use super::DecidedBy::{Both, Routers, Snapshot};
 use super::{AgentDoes, Check, Code, Severity};
 
 /// The checks of this family, in code order.
@@ -120,7 +120,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "a device is up, but what the agent had put on it is gone",
         severity: Severity::Error,
         agent: AgentDoes::Partly,
-        decided_by: Snapshot(flap::flapped),
+        decided_by: Both(flap::flapped, flap::flapped_outside),
         page: include_str!("../../assets/codes/DVR212.md"),
     },
 ];

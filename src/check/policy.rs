@@ -10,7 +10,7 @@ mod table;
 
 pub(super) use rule::{Priorities, Rules};
 
-use super::DecidedBy::{Routers, Snapshot};
+use super::DecidedBy::{Both, Routers, Snapshot};
 use super::{AgentDoes, Check, Code, Severity};
 
 /// The checks of this family, in code order.
@@ -111,7 +111,7 @@ pub(super) static CHECKS: &[Check] = &[
         title: "a namespace does not forward IPv4",
         severity: Severity::Error,
         agent: AgentDoes::HealsOnRestart,
-        decided_by: Snapshot(forwarding::off),
+        decided_by: Both(forwarding::off, forwarding::off_outside),
         page: include_str!("../../assets/codes/DVR311.md"),
     },
     Check {

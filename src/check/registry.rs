@@ -27,12 +27,14 @@ pub struct Check {
 #[derive(Clone, Copy, Debug)]
 pub enum DecidedBy {
     /// What was read of the node.
-    Snapshot(fn(&Scene<'_, '_>, &mut Findings)),
+    Snapshot(fn(&Scene<'_>, &mut Findings)),
     /// The same, where what it finds of a router does not hang on which other
     /// routers it looks at ([`Scene::routers`]).
-    Routers(fn(&Scene<'_, '_>, &mut Findings)),
+    Routers(fn(&Scene<'_>, &mut Findings)),
+    /// The same; and then what only all of the node tells.
+    Both(fn(&Scene<'_>, &mut Findings), fn(&Scene<'_>, &mut Findings)),
     /// Questions on the wire, asked on request only.
-    Wire(fn(&Scene<'_, '_>, &mut Wire<'_>, &mut Findings)),
+    Wire(fn(&Scene<'_>, &mut Wire<'_>, &mut Findings)),
     /// What no node knows of itself: OpenFlow tables, the Neutron API, another node.
     Elsewhere,
 }
@@ -40,13 +42,13 @@ pub enum DecidedBy {
 impl DecidedBy {
     /// What was read of the node decides it.
     pub fn is_read(self) -> bool {
-        matches!(self, Self::Snapshot(_) | Self::Routers(_))
+        matches!(self, Self::Snapshot(_) | Self::Routers(_) | Self::Both(..))
     }
 
     /// The word for it in JSON.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Snapshot(_) | Self::Routers(_) => "snapshot",
+            Self::Snapshot(_) | Self::Routers(_) | Self::Both(..) => "snapshot",
             Self::Wire(_) => "wire",
             Self::Elsewhere => "elsewhere",
         }
@@ -55,7 +57,9 @@ impl DecidedBy {
     /// It in a sentence.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::Snapshot(_) | Self::Routers(_) => "`fipscope check` decides it from what it reads of the node",
+            Self::Snapshot(_) | Self::Routers(_) | Self::Both(..) => {
+                "`fipscope check` decides it from what it reads of the node"
+            }
             Self::Wire(_) => "only an answer on the wire decides it: `fipscope check --probe` asks",
             Self::Elsewhere => "this node cannot decide it; the page says what does",
         }

@@ -6,33 +6,41 @@ mod part;
 use std::cell::{Cell, OnceCell};
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use index::Index;
 use part::Part;
 
 use super::nat::Suspects;
 use super::policy::Priorities;
-use super::view::{Look, Outer};
-use crate::net::{IfName, Link, Netns, NetnsName, OvsPort, RouteAnswer, RouteQuestion, Snapshot};
+use super::view::{Look, Outer, Sight};
+use crate::net::{IfName, Link, Netns, NetnsName, Observed, OvsPort, RouteAnswer, RouteQuestion, Snapshot};
 use crate::neutron::{NamespaceKind, ReleaseRange, parse_namespace};
 use crate::path::{Node, Packet, Start, Walk};
 use crate::topology::{ChainLink, Direction, ExternalNetwork, FloatingIp, LinkName, Router, Topology};
 
 /// A node as the checks see it: all of its routers, or some.
-pub struct Scene<'a, 's> {
+pub struct Scene<'s> {
     /// As it was read.
     pub snapshot: &'s Snapshot,
     /// As it was understood: all of it.
     pub topology: &'s Topology,
     /// What it would do with a packet.
-    path: &'a Node<'s>,
+    path: Node<'s>,
     /// The routers that are looked at.
     pub routers: &'s [Router],
-    /// How many of the node's come before them.
-    first: usize,
     /// More was asked about than the routers, the host and the fip namespaces.
     beyond: Cell<bool>,
+    own: Own<'s>,
     shared: Rc<Shared<'s>>,
+}
+
+/// What is gathered of the routers that are looked at, and forgotten with them: the
+/// next ones find the same memory, still in the processor's cache.
+struct Own<'s> {
+    /// One for each of the routers.
+    parts: Box<[OnceCell<Part<'s>>]>,
+    suspects: Suspects<'s>,
 }
 
 /// What is gathered once, whatever routers are looked at.
@@ -40,10 +48,9 @@ pub struct Scene<'a, 's> {
 struct Shared<'s> {
     index: OnceCell<Index<'s>>,
     outer: OnceCell<Outer<'s>>,
-    /// One for each router of the node.
-    parts: Box<[OnceCell<Part<'s>>]>,
     priorities: OnceCell<Priorities>,
     release: OnceCell<ReleaseRange>,
+    /// Those of fip namespaces.
     suspects: Suspects<'s>,
 }
 
@@ -60,22 +67,28 @@ pub struct Subject {
     pub fixed_ip: Option<IpAddr>,
 }
 
-impl<'a, 's> Scene<'a, 's> {
+impl<'s> Own<'s> {
+    fn of(routers: &[Router]) -> Self {
+        Self { parts: routers.iter().map(|_| OnceCell::new()).collect(), suspects: Suspects::default() }
+    }
+}
+
+impl<'s> Scene<'s> {
     /// A node, to be judged.
-    pub fn of(snapshot: &'s Snapshot, topology: &'s Topology, path: &'a Node<'s>) -> Self {
-        let parts = topology.routers.iter().map(|_| OnceCell::new()).collect();
-        let shared = Rc::new(Shared { parts, ..Shared::default() });
+    pub fn of(snapshot: &'s Snapshot, topology: &'s Topology) -> Self {
+        let (path, routers) = (Node::of(snapshot, topology), &topology.routers[..]);
         // Who sees all of the node has nothing to look beyond.
         let beyond = Cell::new(true);
-        Self { snapshot, topology, path, routers: &topology.routers, first: 0, beyond, shared }
+        Self { snapshot, topology, path, routers, beyond, own: Own::of(routers), shared: Rc::default() }
     }
 
     /// The same node, with an eye for one router after the other.
     pub fn parts(&self) -> impl Iterator<Item = Self> {
-        let Self { snapshot, topology, path, .. } = *self;
-        self.routers.chunks(1).enumerate().map(move |(at, routers)| {
-            let (first, shared) = (self.first + at, self.shared.clone());
-            Self { snapshot, topology, path, routers, first, beyond: Cell::new(false), shared }
+        let Self { snapshot, topology, .. } = *self;
+        self.routers.chunks(1).map(move |routers| {
+            let own = routers.iter().flat_map(|router| [&router.namespace, &router.snat_namespace]).flatten();
+            let (path, shared) = (self.path.apart(own), self.shared.clone());
+            Self { snapshot, topology, path, routers, beyond: Cell::new(false), own: Own::of(routers), shared }
         })
     }
 
@@ -117,8 +130,10 @@ impl<'a, 's> Scene<'a, 's> {
 
     /// The routers that are looked at, each with what belongs to it.
     fn by_router(&self) -> impl Iterator<Item = (&'s Router, &Part<'s>)> {
-        let cells = self.shared.parts.iter().skip(self.first);
-        self.routers.iter().zip(cells).map(|(router, cell)| (router, cell.get_or_init(|| Part::of(self, router))))
+        self.routers
+            .iter()
+            .zip(&self.own.parts)
+            .map(|(router, cell)| (router, cell.get_or_init(|| Part::of(self, router))))
     }
 
     /// Their floating IPs, of every kind.
@@ -135,7 +150,7 @@ impl<'a, 's> Scene<'a, 's> {
     /// What can be seen of each router that is looked at, gathered when first
     /// asked for.
     pub(super) fn looks(&self) -> impl Iterator<Item = &Look<'s>> {
-        self.by_router().map(|(router, part)| part.look.get_or_init(|| Look::at(self, router)))
+        self.by_router().map(|(router, part)| part.look.get_or_init(|| Look::at(self, router, Sight::of(self, router))))
     }
 
     /// Which releases the node's agent may be of, reckoned when first asked for.
@@ -159,8 +174,8 @@ impl<'a, 's> Scene<'a, 's> {
     }
 
     /// What in packet filters could stop packets, looked up once for each namespace.
-    pub(super) fn suspects(&self) -> &Suspects<'s> {
-        &self.shared.suspects
+    pub(super) fn suspects(&self, namespace: &NetnsName) -> &Suspects<'s> {
+        if is_fip(namespace) { &self.shared.suspects } else { &self.own.suspects }
     }
 
     /// The floating IPs of a router, of every kind.
@@ -199,6 +214,22 @@ impl<'a, 's> Scene<'a, 's> {
             self.beyond.set(true);
         }
         self.snapshot.netns(name)
+    }
+
+    /// The routers that are looked at, each with its own namespaces, read or not.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&'s Router, &'s NetnsName, &'s Observed<Arc<Netns>>)> {
+        let (routers, namespaces) = (self.routers, &self.snapshot.namespaces);
+        let own = |router: &'s Router| [&router.namespace, &router.snat_namespace].into_iter().flatten();
+        let all = routers.iter().flat_map(move |router| own(router).map(move |name| (router, name)));
+        all.filter_map(|(router, name)| Some((router, name, namespaces.get(name)?)))
+    }
+
+    /// The external networks, each with its fip namespace, read or not.
+    pub(super) fn fip_places(
+        &self,
+    ) -> impl Iterator<Item = (&'s ExternalNetwork, &'s NetnsName, &'s Observed<Arc<Netns>>)> {
+        let (networks, namespaces) = (&self.topology.external_networks, &self.snapshot.namespaces);
+        networks.iter().filter_map(|net| Some((net, &net.namespace, namespaces.get(&net.namespace)?)))
     }
 
     /// Whether a namespace is one of the routers' own, or a fip namespace.

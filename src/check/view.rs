@@ -67,7 +67,7 @@ pub(super) enum Look<'s> {
 
 /// The objects of a namespace by device.
 #[derive(Default)]
-struct ByDevice<'s> {
+pub(super) struct ByDevice<'s> {
     links: HashMap<&'s IfName, &'s Link>,
     addrs: HashMap<&'s IfName, Vec<&'s Addr>>,
     routes: HashMap<&'s IfName, Vec<&'s Route>>,
@@ -84,7 +84,7 @@ pub(super) struct Outer<'s> {
 
 impl<'s> Outer<'s> {
     /// Gathers it.
-    pub(super) fn of(scene: &Scene<'_, 's>) -> Self {
+    pub(super) fn of(scene: &Scene<'s>) -> Self {
         let file = scene.snapshot.host.link_local_file.seen().into_iter().flat_map(pair_lines);
         let entries = file.filter_map(AllocationLine::entry);
         let mut fips = HashMap::new();
@@ -100,24 +100,57 @@ fn fip_namespace(router: &Router) -> Option<NetnsName> {
     router.external_network.as_ref().map(|id| NamespaceKind::Fip.name(id))
 }
 
-impl<'s> Look<'s> {
-    /// Looks at a router.
-    pub(super) fn at(scene: &Scene<'_, 's>, router: &'s Router) -> Self {
+/// What of a router there is to be seen.
+pub(super) enum Sight<'o, 's> {
+    /// Its namespace, and where its pair ends, so far as that stands here.
+    Clear(&'s NetnsName, &'s Netns, Option<(NetnsName, &'o ByDevice<'s>)>),
+    /// A part of it was not read: namespace and reason.
+    Blind(NetnsName, String),
+    /// It is not distributed, or has no namespace here.
+    Elsewhere,
+}
+
+impl<'o, 's> Sight<'o, 's> {
+    /// Whether all that the checks need was read of a router.
+    pub(super) fn of(scene: &'o Scene<'s>, router: &'s Router) -> Self {
         let distributed = matches!(router.kind, RouterKind::Distributed | RouterKind::DistributedHa);
         let Some(qrouter) = router.namespace.as_ref().filter(|_| distributed) else { return Self::Elsewhere };
         let inner = match readable(scene, qrouter) {
             Ok(netns) => netns,
-            Err(why) => return Self::Blind(Subject::router(router), qrouter.clone(), why),
+            Err(why) => return Self::Blind(qrouter.clone(), why),
         };
-        let outer = scene.outer();
         let name = fip_namespace(router);
-        let index = match name.as_ref().and_then(|name| outer.fips.get_key_value(name)) {
-            Some((name, Err(why))) => return Self::Blind(Subject::router(router), name.clone(), why.clone()),
-            Some((_, Ok(index))) => Some(index),
-            None => None,
-        };
-        let (mine, written) = (scene.fips_of(router).to_vec(), outer.written.get(&router.id).copied());
-        Self::Seen(Box::new(View::of(router, qrouter, inner, name.zip(index), mine, written)))
+        match name.as_ref().and_then(|name| scene.outer().fips.get(name)) {
+            Some(Err(why)) => Self::Blind(name.unwrap_or_else(|| qrouter.clone()), why.clone()),
+            Some(Ok(index)) => Self::Clear(qrouter, inner, name.map(|name| (name, index))),
+            None => Self::Clear(qrouter, inner, None),
+        }
+    }
+}
+
+impl<'s> Look<'s> {
+    /// Looks at a router.
+    pub(super) fn at(scene: &Scene<'s>, router: &'s Router, sight: Sight<'_, 's>) -> Self {
+        match sight {
+            Sight::Elsewhere => Self::Elsewhere,
+            Sight::Blind(namespace, why) => Self::Blind(Subject::router(router), namespace, why),
+            Sight::Clear(qrouter, netns, outer) => {
+                let (mine, written) = (scene.fips_of(router).to_vec(), scene.outer().written.get(&router.id).copied());
+                Self::Seen(Box::new(View::of(router, qrouter, netns, outer, mine, written)))
+            }
+        }
+    }
+
+    /// Runs a check on it; says that it cannot tell where not all could be read.
+    fn show(&self, findings: &mut Findings, run: &mut impl FnMut(&View<'_>, &mut Findings)) {
+        match self {
+            Self::Seen(view) => run(view, findings),
+            Self::Blind(subject, namespace, why) => {
+                let object = ObjectRef { kind: ObjectKind::Netns, key: subject.router.clone().unwrap_or_default() };
+                findings.cannot_tell(subject, Some(namespace), object, why.clone());
+            }
+            Self::Elsewhere => {}
+        }
     }
 }
 
@@ -257,15 +290,23 @@ impl<'s> ByDevice<'s> {
 
 /// Runs a check on each router; says of those that could not be read that it
 /// cannot tell.
-pub(super) fn each(scene: &Scene<'_, '_>, findings: &mut Findings, mut run: impl FnMut(&View<'_>, &mut Findings)) {
+pub(super) fn each(scene: &Scene<'_>, findings: &mut Findings, mut run: impl FnMut(&View<'_>, &mut Findings)) {
     for look in scene.looks() {
-        match look {
-            Look::Seen(view) => run(view, findings),
-            Look::Blind(subject, namespace, why) => {
-                let object = ObjectRef { kind: ObjectKind::Netns, key: subject.router.clone().unwrap_or_default() };
-                findings.cannot_tell(subject, Some(namespace), object, why.clone());
-            }
-            Look::Elsewhere => {}
+        look.show(findings, &mut run);
+    }
+}
+
+/// The same, which looks closely at those routers only that are concerned.
+pub(super) fn each_where(
+    scene: &Scene<'_>,
+    findings: &mut Findings,
+    is_concerned: impl Fn(&Router) -> bool,
+    mut run: impl FnMut(&View<'_>, &mut Findings),
+) {
+    for router in scene.routers {
+        match Sight::of(scene, router) {
+            Sight::Clear(..) if !is_concerned(router) => {}
+            sight => Look::at(scene, router, sight).show(findings, &mut run),
         }
     }
 }
@@ -277,7 +318,7 @@ pub(super) fn distributed<'s>(fips: &[&'s FloatingIp]) -> impl Iterator<Item = &
 }
 
 /// A namespace of which everything that these checks need was read.
-fn readable<'s>(scene: &Scene<'_, 's>, name: &NetnsName) -> Result<&'s Netns, String> {
+fn readable<'s>(scene: &Scene<'s>, name: &NetnsName) -> Result<&'s Netns, String> {
     let netns = match scene.snapshot.namespaces.get(name) {
         Some(Observed::Seen(netns)) => netns,
         Some(Observed::Unreadable(why)) => return Err(format!("{name} could not be read: {why}")),

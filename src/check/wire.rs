@@ -59,7 +59,7 @@ impl<'a> Wire<'a> {
 
 impl<'s> Port<'s> {
     /// A device, or why nobody can be asked from it.
-    pub(super) fn of(scene: &Scene<'_, 's>, namespace: &'s NetnsName, device: &'s IfName) -> Result<Self, String> {
+    pub(super) fn of(scene: &Scene<'s>, namespace: &'s NetnsName, device: &'s IfName) -> Result<Self, String> {
         let netns = scene.netns(namespace).ok_or_else(|| format!("{namespace} was not read"))?;
         if let Observed::Unreadable(why) = &netns.addrs {
             return Err(format!("the addresses of {namespace} could not be read: {why}"));
@@ -114,7 +114,7 @@ impl<'s> Port<'s> {
 }
 
 /// Hardware addresses for people, with the device where one is this node's.
-pub(super) fn who(scene: &Scene<'_, '_>, replies: &[&WireReply]) -> String {
+pub(super) fn who(scene: &Scene<'_>, replies: &[&WireReply]) -> String {
     let named = |reply: &&WireReply| match owner(scene, reply.mac) {
         Some((namespace, device)) => format!("{} ({device} in {namespace} on this node)", reply.mac),
         None => reply.mac.to_string(),
@@ -122,7 +122,7 @@ pub(super) fn who(scene: &Scene<'_, '_>, replies: &[&WireReply]) -> String {
     replies.iter().map(named).collect::<Vec<_>>().join(", ")
 }
 
-fn owner<'s>(scene: &Scene<'_, 's>, mac: Mac) -> Option<(&'s NetnsName, &'s IfName)> {
+fn owner<'s>(scene: &Scene<'s>, mac: Mac) -> Option<(&'s NetnsName, &'s IfName)> {
     scene.snapshot.namespaces.iter().find_map(|(name, netns)| {
         let link = netns.seen()?.links().iter().find(|link| link.mac == Some(mac))?;
         Some((name, &link.name))

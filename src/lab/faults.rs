@@ -106,8 +106,8 @@ fn why_not(code: Code) -> &'static str {
     }
     match check::check(code).map(|check| check.decided_by) {
         None => "there is no such code",
-        Some(DecidedBy::Snapshot(_) | DecidedBy::Routers(_) | DecidedBy::Wire(_)) => "it does not know how",
         Some(DecidedBy::Elsewhere) => "no node knows of itself that it has this",
+        Some(_) => "it does not know how",
     }
 }
 

@@ -18,6 +18,13 @@ use crate::topology::Topology;
 /// What a node would do with any packet.
 pub struct Node<'s> {
     pub(super) topology: &'s Topology,
+    /// Namespaces that are compiled for this one alone.
+    own: Vec<Slot<'s>>,
+    common: Arc<Common<'s>>,
+}
+
+/// What those have in common that were made from each other.
+struct Common<'s> {
     spaces: BTreeMap<&'s NetnsName, Slot<'s>>,
     host: Slot<'s>,
     ports: OnceLock<Ports<'s>>,
@@ -37,24 +44,34 @@ impl<'s> Node<'s> {
         static HOST: OnceLock<NetnsName> = OnceLock::new();
         let host = HOST.get_or_init(|| NetnsName::from("the host's namespace"));
         let spaces = snapshot.namespaces.iter().map(|(name, netns)| (name, Slot::new(name, netns))).collect();
-        Self { topology, spaces, host: Slot::new(host, &snapshot.host.netns), ports: OnceLock::new() }
+        let host = Slot::new(host, &snapshot.host.netns);
+        Self { topology, own: Vec::new(), common: Arc::new(Common { spaces, host, ports: OnceLock::new() }) }
+    }
+
+    /// The same, which compiles some of the namespaces for itself alone, and forgets
+    /// them when it goes: where packets come to many namespaces, a few at a time.
+    pub(crate) fn apart<'n>(&self, own: impl IntoIterator<Item = &'n NetnsName>) -> Self {
+        let slots = own.into_iter().filter_map(|name| self.common.spaces.get(name));
+        let own = slots.map(|slot| Slot::new(slot.name, slot.netns)).collect();
+        Self { topology: self.topology, own, common: self.common.clone() }
     }
 
     /// A namespace, compiled; the error says what of it could not be read.
     pub(super) fn space(&self, name: &NetnsName) -> Result<&Space<'s>, String> {
-        self.spaces.get(name).ok_or_else(|| format!("there is no namespace {name}"))?.space()
+        let own = self.own.iter().find(|slot| slot.name == name);
+        own.or_else(|| self.common.spaces.get(name)).ok_or_else(|| format!("there is no namespace {name}"))?.space()
     }
 
     /// Whether an address stands on any device of a namespace.
     pub(super) fn has_address(&self, name: &NetnsName, address: Ipv4Addr) -> bool {
-        let netns = self.spaces.get(name).and_then(|slot| slot.netns.seen());
+        let netns = self.common.spaces.get(name).and_then(|slot| slot.netns.seen());
         netns.is_some_and(|netns| netns.addrs().iter().any(|addr| addr.address.addr() == address))
     }
 
     /// The ports of this node that face a switch.
     pub(super) fn ports(&self) -> &Ports<'s> {
-        self.ports.get_or_init(|| {
-            let spaces = self.spaces.values().filter_map(|slot| Some((slot.name, slot.netns.seen()?)));
+        self.common.ports.get_or_init(|| {
+            let spaces = self.common.spaces.values().filter_map(|slot| Some((slot.name, slot.netns.seen()?)));
             let links = spaces.flat_map(|(name, netns)| netns.links().iter().map(move |link| (name, link)));
             let is_port = |(_, link): &(&NetnsName, &Link)| {
                 use DeviceKind::{AgentGateway, Internal, RouterGateway, Snat};
@@ -66,7 +83,7 @@ impl<'s> Node<'s> {
 
     /// The names of all namespaces.
     pub(super) fn names(&self) -> impl Iterator<Item = &'s NetnsName> {
-        self.spaces.keys().copied()
+        self.common.spaces.keys().copied()
     }
 
     /// The route lookup alone, as the kernel is asked for it.
@@ -77,7 +94,7 @@ impl<'s> Node<'s> {
     pub fn route(&self, question: &RouteQuestion) -> Result<RouteAnswer, String> {
         let space = match &question.namespace {
             Some(name) => self.space(name)?,
-            None => self.host.space()?,
+            None => self.common.host.space()?,
         };
         let v4 = |address| match address {
             IpAddr::V4(address) => Ok(address),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use fipscope::check::{Check, DecidedBy, Finding, Findings, Judge, Scene, checks, judge};
 use fipscope::net::{Netns, NetnsName, Observed, Snapshot};
 use fipscope::neutron::Layout;
-use fipscope::path;
 use fipscope::topology::scenario::{RouterSpec, Scenario};
 use fipscope::topology::{Keeper, Topology};
 
@@ -67,8 +66,7 @@ fn what_is_found_router_by_router_is_what_is_found_of_all() {
         let (mut dice, mut node) = (Dice(3), first.clone());
         for step in 0..STEPS {
             let topology = Topology::of(&node);
-            let path = path::Node::of(&node, &topology);
-            let scene = Scene::of(&node, &topology, &path);
+            let scene = Scene::of(&node, &topology);
             for check in checks() {
                 let Some((whole, parts)) = both_ways(check, &scene) else { continue };
                 assert_eq!(parts, whole, "{name}, step {step}, {}", check.code);
@@ -83,8 +81,8 @@ fn what_is_found_router_by_router_is_what_is_found_of_all() {
 
 /// What a check finds of all routers at once, and of each by itself, sorted; none
 /// of a check that has to see all of them.
-fn both_ways(check: &Check, scene: &Scene<'_, '_>) -> Option<(Vec<Finding>, Vec<Finding>)> {
-    let DecidedBy::Routers(run) = check.decided_by else { return None };
+fn both_ways(check: &Check, scene: &Scene<'_>) -> Option<(Vec<Finding>, Vec<Finding>)> {
+    let (DecidedBy::Routers(run) | DecidedBy::Both(run, _)) = check.decided_by else { return None };
     let (mut whole, mut parts) = (Findings::default(), Findings::default());
     run(scene, &mut whole);
     scene.parts().for_each(|part| run(&part, &mut parts));

@@ -11,7 +11,7 @@ use crate::topology::{FipKind, ObjectKind, ObjectRef, Router};
 
 /// DVR103: no port of Open vSwitch shares a VLAN with the router's own, no
 /// floating IP leads through it, and it is not here for its SNAT.
-pub(super) fn router_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn router_namespace(scene: &Scene<'_>, findings: &mut Findings) {
     let Some(ovs) = scene.snapshot.host.ovs.seen() else { return };
     // A database that knows no instance's port at all tells nothing of any.
     if !ovs.ports.iter().any(is_served) {
@@ -32,7 +32,7 @@ pub(super) fn router_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR104: neither a pair ends here, nor does a rule or route speak of one.
-pub(super) fn fip_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn fip_namespace(scene: &Scene<'_>, findings: &mut Findings) {
     for network in &scene.topology.external_networks {
         let Some(netns) = scene.netns(&network.namespace) else { continue };
         let (Some(links), Some(_), Some(_)) = (netns.links.seen(), netns.rules.seen(), netns.routes.seen()) else {
@@ -61,7 +61,7 @@ pub(super) fn fip_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// True where a port that is not the L3 agent's shares a VLAN with the router.
-fn is_serving(scene: &Scene<'_, '_>, served: &HashSet<(&str, u16)>, router: &Router) -> bool {
+fn is_serving(scene: &Scene<'_>, served: &HashSet<(&str, u16)>, router: &Router) -> bool {
     let mut ports = router.internal.iter().map(|port| scene.ovs_port(port.device.as_str()));
     // A port that Open vSwitch does not know, or that has no VLAN, tells nothing.
     ports.any(|port| port.and_then(place).is_none_or(|place| served.contains(&place)))

@@ -14,7 +14,7 @@ type Witness = (Option<String>, Option<String>, Vec<String>);
 
 /// DVR101: a router translates floating IPs, has no way into a fip namespace,
 /// and none of those that stand here has ever heard of it.
-pub(super) fn fip_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn fip_namespace(scene: &Scene<'_>, findings: &mut Findings) {
     for router in scene.routers.iter().filter(|router| is_distributed(router)) {
         let Some(namespace) = router.namespace.as_ref().filter(|_| router.fip_2_rtr.is_none()) else { continue };
         // Without its devices, nobody knows whether the router is a distributed one.
@@ -60,7 +60,7 @@ pub(super) fn fip_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR102: files, Open vSwitch or a fip namespace still speak of a router whose
 /// namespace is not here.
-pub(super) fn router_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn router_namespace(scene: &Scene<'_>, findings: &mut Findings) {
     if scene.snapshot.namespaces_unreadable.is_some() {
         return;
     }
@@ -105,7 +105,7 @@ pub(super) fn router_namespace(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR106: one end of the pair is here, and its other end in a namespace that
 /// something keeps alive without a name.
-pub(super) fn ghost(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn ghost(scene: &Scene<'_>, findings: &mut Findings) {
     let unread = || scene.snapshot.namespaces.iter().find(|(_, netns)| !matches!(netns, Observed::Seen(_)));
     let networks = &scene.topology.external_networks;
     let network = if let [only] = &networks[..] { Some(only.id.clone()) } else { None };
@@ -139,7 +139,7 @@ pub(super) fn ghost(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// The floating IPs that a router's own translation speaks of, in words.
-fn translated(scene: &Scene<'_, '_>, router: &Router) -> String {
+fn translated(scene: &Scene<'_>, router: &Router) -> String {
     let spoken = scene.fips_of(router).iter().filter(|fip| {
         fip.kind == FipKind::Distributed
             && fip.facts.iter().any(|fact| {
@@ -151,14 +151,14 @@ fn translated(scene: &Scene<'_, '_>, router: &Router) -> String {
 }
 
 /// Devices `fpr-…` that rules of a fip namespace speak of, standing or not.
-pub(super) fn iif_devices(scene: &Scene<'_, '_>, namespace: &NetnsName) -> BTreeSet<IfName> {
+pub(super) fn iif_devices(scene: &Scene<'_>, namespace: &NetnsName) -> BTreeSet<IfName> {
     let rules = scene.netns(namespace).map_or(&[][..], |netns| netns.rules());
     let devices = rules.iter().filter_map(|rule| rule.iif.clone());
     devices.filter(|device| DeviceKind::FipToRouter.is(device)).collect()
 }
 
 /// Ids of routers with a namespace of their own here.
-fn routers_here<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = &'s str> {
+fn routers_here<'s>(scene: &Scene<'s>) -> impl Iterator<Item = &'s str> {
     scene.snapshot.namespaces.keys().filter_map(|name| match parse_namespace(name) {
         Some((NamespaceKind::Router, id)) => Some(id),
         _ => None,
@@ -167,7 +167,7 @@ fn routers_here<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = &'s str> {
 
 /// Ports `qr-…` of Open vSwitch whose device is in no namespace; none where not
 /// all of the node could be read.
-fn orphan_ports(scene: &Scene<'_, '_>) -> Vec<String> {
+fn orphan_ports(scene: &Scene<'_>) -> Vec<String> {
     let Some(ovs) = scene.snapshot.host.ovs.seen() else { return Vec::new() };
     let mut known: BTreeSet<&str> = BTreeSet::new();
     for netns in scene.snapshot.namespaces.values().chain([&scene.snapshot.host.netns]) {

@@ -11,7 +11,7 @@ const DANGLING: &str = "is not a network namespace";
 
 /// DVR107: a name of the L3 agent's with nothing mounted on it. Where it could
 /// not be entered for another reason, nobody knows what is inside.
-pub(super) fn dangling(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn dangling(scene: &Scene<'_>, findings: &mut Findings) {
     for (name, netns) in &scene.snapshot.namespaces {
         let (Observed::Unreadable(why), Some((kind, id))) = (netns, parse_namespace(name)) else { continue };
         let subject = match kind {
@@ -35,7 +35,7 @@ pub(super) fn dangling(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR108: namespaces of the L3 agent and no agent. A warning only where its
 /// configuration was found: else the agent may be one that we cannot see.
-pub(super) fn agent(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn agent(scene: &Scene<'_>, findings: &mut Findings) {
     let host = &scene.snapshot.host;
     if scene.topology.kind != NodeKind::L3 {
         return;
@@ -59,7 +59,7 @@ pub(super) fn agent(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR109: both ends of the pair stand, and of what the agent makes next (the
 /// rule for fpr, its table, table 16) nothing does. No single fault does that.
-pub(super) fn half_built(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn half_built(scene: &Scene<'_>, findings: &mut Findings) {
     for router in scene.routers.iter().filter(|router| is_distributed(router)) {
         let Some(namespace) = &router.namespace else { continue };
         let Some(missing) = unbuilt(scene, router) else { continue };
@@ -72,7 +72,7 @@ pub(super) fn half_built(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// What is missing behind a standing pair, where that is all of it.
-fn unbuilt(scene: &Scene<'_, '_>, router: &Router) -> Option<String> {
+fn unbuilt(scene: &Scene<'_>, router: &Router) -> Option<String> {
     let (rfp, fpr) = (router.rtr_2_fip.as_ref()?, router.fip_2_rtr.as_ref()?);
     let network = scene.network(router.external_network.as_ref()?)?;
     network.gateway_port.as_ref()?;

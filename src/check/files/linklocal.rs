@@ -9,7 +9,7 @@ use crate::neutron::{LinkLocalPair, PairEntry};
 use crate::topology::Router;
 
 /// DVR902.
-pub(in super::super) fn inconsistent(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in super::super) fn inconsistent(scene: &Scene<'_>, findings: &mut Findings) {
     let host = &scene.snapshot.host;
     match &host.link_local_file {
         Observed::Seen(file) => {
@@ -35,7 +35,7 @@ pub(in super::super) fn inconsistent(scene: &Scene<'_, '_>, findings: &mut Findi
 }
 
 /// Lines that the agent would skip, and pairs that two routers have.
-fn lines(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings) {
+fn lines(scene: &Scene<'_>, file: &AllocationFile, findings: &mut Findings) {
     let mut owners: BTreeMap<LinkLocalPair, Vec<String>> = BTreeMap::new();
     for (at, line) in file.lines.iter().enumerate() {
         if let Ok(entry) = line.parse::<PairEntry>() {
@@ -73,7 +73,7 @@ fn lines(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings) 
 
 /// The router whose end in the fip namespace was made last, where all have one
 /// (DVR206 speaks of the same one); else nobody.
-fn younger(scene: &Scene<'_, '_>, routers: &[String]) -> Subject {
+fn younger(scene: &Scene<'_>, routers: &[String]) -> Subject {
     let made = |id: &String| {
         let router = scene.topology.router(id)?;
         let network = scene.network(router.external_network.as_deref()?)?;
@@ -86,7 +86,7 @@ fn younger(scene: &Scene<'_, '_>, routers: &[String]) -> Subject {
 }
 
 /// Entries that disagree with a router's pair, or are not there.
-fn entries(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings) {
+fn entries(scene: &Scene<'_>, file: &AllocationFile, findings: &mut Findings) {
     let several_networks = scene.topology.external_networks.len() > 1;
     let mut written: BTreeMap<String, Vec<(usize, PairEntry)>> = BTreeMap::new();
     for (at, line) in file.lines.iter().enumerate() {
@@ -129,7 +129,7 @@ fn entries(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings
 
 /// Routers whose two ends agree on their pair; where they do not, that is the
 /// finding, and the file may be right.
-pub(super) fn paired<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = (&'s Router, LinkLocalPair)> {
+pub(super) fn paired<'s>(scene: &Scene<'s>) -> impl Iterator<Item = (&'s Router, LinkLocalPair)> {
     scene.topology.routers.iter().filter_map(|router| {
         let near = LinkLocalPair::of_net(router.rtr_2_fip.as_ref()?.address?)?;
         let far = LinkLocalPair::of_net(router.fip_2_rtr.as_ref()?.address?)?;

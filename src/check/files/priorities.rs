@@ -1,21 +1,15 @@
 //! `fip-priorities` against the rules of the router namespaces.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-
 use super::super::{AgentDoes, Applicability, Findings, Scene, Subject};
-use crate::net::{AllocationFile, Change, FileName, Object, Observed, PathOrigin, RulePriority, printable};
+use crate::net::{AllocationFile, Change, FileName, Object, Observed, PathOrigin, printable};
 use crate::neutron::{Layout, PriorityEntry};
 use crate::topology::{FactSource, FipKind, FloatingIp, ObjectKind, ObjectRef};
 
-/// DVR901.
-pub(in super::super) fn inconsistent(scene: &Scene<'_, '_>, findings: &mut Findings) {
+/// DVR901, of the file as a whole.
+pub(in super::super) fn file(scene: &Scene<'_>, findings: &mut Findings) {
     let host = &scene.snapshot.host;
     match &host.priority_file {
-        Observed::Seen(file) => {
-            lines(file, findings);
-            entries(scene, file, findings);
-        }
+        Observed::Seen(file) => lines(file, findings),
         Observed::Unreadable(why) => {
             findings.cannot_tell(&Subject::node(), None, object("fip-priorities"), why.clone());
         }
@@ -25,7 +19,7 @@ pub(in super::super) fn inconsistent(scene: &Scene<'_, '_>, findings: &mut Findi
 
 /// A file that is not there although the agent has given priorities out. In the
 /// usual place it may only be that the agent's place is another.
-fn absent(scene: &Scene<'_, '_>, findings: &mut Findings) {
+fn absent(scene: &Scene<'_>, findings: &mut Findings) {
     let host = &scene.snapshot.host;
     let given: Vec<&FloatingIp> = ruled(scene).filter(|fip| layout(scene, fip) != Some(Layout::Juno)).collect();
     if given.is_empty() || (host.path_origin == PathOrigin::Usual && host.link_local_file.is_absent()) {
@@ -52,19 +46,14 @@ fn lines(file: &AllocationFile, findings: &mut Findings) {
     }
 }
 
-/// Entries that disagree with the rule of their floating IP, or are not there.
-fn entries(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings) {
-    let mut by_address: HashMap<IpAddr, Vec<(usize, RulePriority)>> = HashMap::new();
-    for (at, line) in file.lines.iter().enumerate() {
-        if let Ok(entry) = line.parse::<PriorityEntry>() {
-            by_address.entry(entry.floating_ip).or_default().push((at, entry.priority));
-        }
-    }
+/// DVR901, of the floating IPs' lines: their rules' priorities against the file.
+pub(in super::super) fn entries(scene: &Scene<'_>, findings: &mut Findings) {
+    let Observed::Seen(file) = &scene.snapshot.host.priority_file else { return };
     let several_networks = scene.topology.external_networks.len() > 1;
-    for fip in ruled(scene) {
+    for fip in scene.fips().filter(|fip| is_ruled(fip)) {
         let (Some(address), Some(priority)) = (fip.floating_ip, fip.rule_priority) else { continue };
-        let said = by_address.get(&address).map(Vec::as_slice);
-        if said.is_some_and(|said| said.iter().any(|(_, said)| *said == priority)) {
+        let said = || scene.priorities().said(address);
+        if said().any(|(_, said)| said == priority) {
             continue;
         }
         let key = object(&format!("fip-priorities {address}"));
@@ -73,10 +62,10 @@ fn entries(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings
             let file = |line: String| Object::FileLine(FileName::Priorities, at, line);
             Change::new(None, old.map(file), Some(file(line.clone())))
         };
-        match said {
+        match said().next() {
             // With a second network this is another finding, or another's address.
-            None | Some([]) if several_networks || file.truncated || layout(scene, fip) == Some(Layout::Juno) => {}
-            None | Some([]) => {
+            None if several_networks || file.truncated || layout(scene, fip) == Some(Layout::Juno) => {}
+            None => {
                 let message = format!("fip-priorities has no line for {address}, whose rule has priority {priority}");
                 findings
                     .fire(&Subject::floating_ip(fip), None, key, message)
@@ -84,16 +73,18 @@ fn entries(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings
                     .mend([change(file.lines.len(), None)])
                     .applicability(Applicability::DisplayOnly);
             }
-            Some([(at, said), ..]) => {
+            Some((at, said)) => {
                 // The same address on another external network is legal.
-                if several_networks && ruled(scene).any(|other| other.rule_priority == Some(*said)) {
+                if several_networks
+                    && scene.everyones_fips().any(|other| is_ruled(other) && other.rule_priority == Some(said))
+                {
                     continue;
                 }
                 let message = format!("fip-priorities has {said} for {address}, and its rule has {priority}");
                 findings
                     .fire(&Subject::floating_ip(fip), None, key, message)
                     .values(line.clone(), format!("{address},{said}"))
-                    .mend([change(*at, file.lines.get(*at).cloned())])
+                    .mend([change(at, file.lines.get(at).cloned())])
                     .applicability(Applicability::DisplayOnly);
             }
         }
@@ -101,15 +92,17 @@ fn entries(scene: &Scene<'_, '_>, file: &AllocationFile, findings: &mut Findings
 }
 
 /// Distributed floating IPs that have a rule of their own and a translation.
-pub(super) fn ruled<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = &'s FloatingIp> {
-    scene.topology.fips().filter(|fip| {
-        fip.kind == FipKind::Distributed
-            && fip.floating_ip.is_some()
-            && fip.facts.iter().any(|fact| fact.source == FactSource::Rule)
-    })
+pub(super) fn ruled<'s>(scene: &Scene<'s>) -> impl Iterator<Item = &'s FloatingIp> {
+    scene.topology.fips().filter(|fip| is_ruled(fip))
 }
 
-pub(super) fn layout(scene: &Scene<'_, '_>, fip: &FloatingIp) -> Option<Layout> {
+fn is_ruled(fip: &FloatingIp) -> bool {
+    fip.kind == FipKind::Distributed
+        && fip.floating_ip.is_some()
+        && fip.facts.iter().any(|fact| fact.source == FactSource::Rule)
+}
+
+pub(super) fn layout(scene: &Scene<'_>, fip: &FloatingIp) -> Option<Layout> {
     scene.router_of(fip).and_then(|router| router.told_layout)
 }
 

@@ -15,7 +15,7 @@ use crate::topology::{ExternalNetwork, FipKind, ObjectKind, ObjectRef, Router};
 
 /// DVR903: of several external networks one has no line at all in a file,
 /// though it has pairs or rules: each keeps the file as if it were its own.
-pub(in super::super) fn overwritten(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in super::super) fn overwritten(scene: &Scene<'_>, findings: &mut Findings) {
     let networks = &scene.topology.external_networks;
     if networks.len() < 2 {
         return;
@@ -58,7 +58,7 @@ fn tell(findings: &mut Findings, network: &ExternalNetwork, file: &str, lost: &[
 }
 
 /// DVR904: a pool more than four fifths used, with entries that no object needs.
-pub(in super::super) fn exhausted(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in super::super) fn exhausted(scene: &Scene<'_>, findings: &mut Findings) {
     let host = &scene.snapshot.host;
     if let Some(file) = host.link_local_file.seen() {
         let entries: Vec<_> = pair_lines(file).filter_map(AllocationLine::entry).collect();
@@ -100,7 +100,7 @@ fn nearly(findings: &mut Findings, file: &str, what: &str, (used, leaked, size):
 
 /// DVR910: a port forwarding in the snat namespace leads to a fixed IP whose
 /// answers a rule sends to the fip namespace.
-pub(in super::super) fn port_forwarding(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in super::super) fn port_forwarding(scene: &Scene<'_>, findings: &mut Findings) {
     for router in scene.routers {
         let Some(name) = &router.snat_namespace else { continue };
         let Some(netfilter) = scene.netns(name).and_then(|netns| netns.netfilter.seen()) else { continue };
@@ -133,7 +133,7 @@ pub(in super::super) fn port_forwarding(scene: &Scene<'_, '_>, findings: &mut Fi
 }
 
 /// DVR911: more filters in one direction than addresses that they can be for.
-pub(in super::super) fn qos(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in super::super) fn qos(scene: &Scene<'_>, findings: &mut Findings) {
     for router in scene.routers {
         let rfp = router.namespace.as_ref().zip(router.rtr_2_fip.as_ref()).map(|(name, end)| (name, &end.device));
         let home = router.snat_namespace.as_ref().or(router.namespace.as_ref());

@@ -13,7 +13,7 @@ use crate::neutron::Release;
 use crate::topology::{ExternalNetwork, FloatingIp, ObjectKind};
 
 /// DVR507.
-pub(super) fn subnet_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn subnet_missing(scene: &Scene<'_>, findings: &mut Findings) {
     let sets = scene.release().is_at_least(Release::new(14, 0, 0));
     let mut told = BTreeSet::new();
     for (fip, network, known) in not_covered(scene) {
@@ -37,7 +37,7 @@ pub(super) fn subnet_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
 /// The floating IPs that no prefix on fg's link covers, each with the external
 /// subnet it is in, where a gateway port in a snat namespace tells that.
 pub(in crate::check) fn not_covered<'s>(
-    scene: &Scene<'_, 's>,
+    scene: &Scene<'s>,
 ) -> Vec<(&'s FloatingIp, &'s ExternalNetwork, Option<IpNet>)> {
     let mut found = Vec::new();
     let mut links: HashMap<&str, Option<Vec<IpNet>>> = HashMap::new();
@@ -55,7 +55,7 @@ pub(in crate::check) fn not_covered<'s>(
 
 /// The prefixes on fg's link; `None` where it has no link at all (DVR602 or
 /// DVR616), or nobody could look.
-fn on_link(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> Option<Vec<IpNet>> {
+fn on_link(scene: &Scene<'_>, network: &ExternalNetwork) -> Option<Vec<IpNet>> {
     let port = network.gateway_port.as_ref()?;
     let routes = scene.netns(&network.namespace)?.routes.seen()?;
     let own = port.addresses.iter().filter(|net| net.addr().is_ipv4() && net.prefix_len() < 31);
@@ -70,7 +70,7 @@ fn on_link(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> Option<Vec<IpNet
 
 /// The subnets of an external network, as gateway ports of routers on it have
 /// them on their links.
-fn subnets_of(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> BTreeSet<IpNet> {
+fn subnets_of(scene: &Scene<'_>, network: &ExternalNetwork) -> BTreeSet<IpNet> {
     let mut subnets = BTreeSet::new();
     let routers = scene.topology.routers.iter();
     for router in routers.filter(|router| router.external_network.as_ref() == Some(&network.id)) {

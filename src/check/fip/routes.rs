@@ -13,7 +13,7 @@ use crate::topology::{
 };
 
 /// DVR501.
-pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn missing(scene: &Scene<'_>, findings: &mut Findings) {
     for (fip, link, router, network) in amiss(scene) {
         let Some(address) = fip.floating_ip else { continue };
         let subject = Subject::floating_ip(fip);
@@ -36,7 +36,7 @@ pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR502.
-pub(super) fn astray(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn astray(scene: &Scene<'_>, findings: &mut Findings) {
     for (fip, link, router, network) in amiss(scene) {
         let Some(address) = fip.floating_ip else { continue };
         if link.state != LinkState::Wrong || !has(fip, FactSource::Dnat) || owner(scene, fip, network).is_some() {
@@ -59,7 +59,7 @@ pub(super) fn astray(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// Why nothing can be said of what a router namespace translates or routes.
-fn silent<'s>(scene: &Scene<'_, 's>, qrouter: &NetnsName) -> Option<&'s str> {
+fn silent<'s>(scene: &Scene<'s>, qrouter: &NetnsName) -> Option<&'s str> {
     match scene.snapshot.namespaces.get(qrouter)? {
         Observed::Unreadable(why) => Some(why),
         Observed::Seen(netns) => netns.netfilter.unreadable().or_else(|| netns.rules.unreadable()),
@@ -68,7 +68,7 @@ fn silent<'s>(scene: &Scene<'_, 's>, qrouter: &NetnsName) -> Option<&'s str> {
 }
 
 /// DVR503.
-pub(super) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn stale(scene: &Scene<'_>, findings: &mut Findings) {
     for (fip, router, network) in scene.distributed() {
         let Some(address) = fip.floating_ip else { continue };
         let spoken_for = [FactSource::Dnat, FactSource::Snat, FactSource::Rule].into_iter().any(|fact| has(fip, fact));
@@ -98,7 +98,7 @@ pub(super) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR512.
-pub(super) fn local(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn local(scene: &Scene<'_>, findings: &mut Findings) {
     let networks = scene.topology.external_networks.iter();
     let addrs = networks.filter_map(|network| Some((network, scene.netns(&network.namespace)?)));
     let owners: HashMap<(&str, IpAddr), &Addr> = addrs
@@ -124,7 +124,7 @@ pub(super) fn local(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR513.
-pub(super) fn tenant(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn tenant(scene: &Scene<'_>, findings: &mut Findings) {
     for network in &scene.topology.external_networks {
         let Some(netns) = readable(scene, network, findings) else { continue };
         let Some(routes) = part(&netns.routes, ObjectKind::Route, network, findings) else { continue };
@@ -164,7 +164,7 @@ pub(super) fn tenant(scene: &Scene<'_, '_>, findings: &mut Findings) {
 /// The routes of distributed floating IPs that are not as they should be, or that
 /// could not be judged, as the link of the chain that judged them.
 fn amiss<'s>(
-    scene: &Scene<'_, 's>,
+    scene: &Scene<'s>,
 ) -> impl Iterator<Item = (&'s FloatingIp, &'s ChainLink, &'s Router, &'s ExternalNetwork)> {
     let links = scene.amiss(Direction::Inbound, LinkName::FipRoute);
     links.filter(|(fip, _)| fip.kind == FipKind::Distributed).filter_map(|(fip, link)| {
@@ -185,7 +185,7 @@ fn key(fip: &FloatingIp) -> String {
 }
 
 /// The route as it should be, in the manner of those beside it.
-fn right_route(scene: &Scene<'_, '_>, fip: &FloatingIp, router: &Router, network: &ExternalNetwork) -> Option<Route> {
+fn right_route(scene: &Scene<'_>, fip: &FloatingIp, router: &Router, network: &ExternalNetwork) -> Option<Route> {
     let end = router.fip_2_rtr.as_ref()?;
     let protocol = protocol(scene, network);
     let right = Route::unicast(TableId::MAIN, host(fip.floating_ip?), Some(pair(router)?.rfp()), &end.device);
@@ -193,7 +193,7 @@ fn right_route(scene: &Scene<'_, '_>, fip: &FloatingIp, router: &Router, network
 }
 
 /// The routes of main to an address alone.
-fn to_host<'s>(scene: &Scene<'_, 's>, place: &NetnsName, address: IpAddr) -> Vec<&'s Route> {
+fn to_host<'s>(scene: &Scene<'s>, place: &NetnsName, address: IpAddr) -> Vec<&'s Route> {
     scene.index().to_host(scene, place, host(address)).to_vec()
 }
 
@@ -207,7 +207,7 @@ fn gone(netns: &NetnsName, route: &Route) -> Change {
 }
 
 /// Another router translates the address and its own route is wrong: DVR502 there.
-fn astray_elsewhere(scene: &Scene<'_, '_>, fip: &FloatingIp) -> bool {
+fn astray_elsewhere(scene: &Scene<'_>, fip: &FloatingIp) -> bool {
     scene.everyones_fips().any(|other| {
         other.kind == FipKind::Distributed
             && other.router != fip.router
@@ -219,7 +219,7 @@ fn astray_elsewhere(scene: &Scene<'_, '_>, fip: &FloatingIp) -> bool {
 }
 
 /// The address in the fip namespace that is the floating IP.
-fn owner<'s>(scene: &Scene<'_, 's>, fip: &FloatingIp, network: &ExternalNetwork) -> Option<&'s Addr> {
+fn owner<'s>(scene: &Scene<'s>, fip: &FloatingIp, network: &ExternalNetwork) -> Option<&'s Addr> {
     let addrs = scene.netns(&network.namespace)?.addrs();
     addrs.iter().find(|addr| Some(addr.address.addr()) == fip.floating_ip)
 }

@@ -10,7 +10,7 @@ use crate::topology::{ExternalNetwork, FipKind, ObjectKind};
 const SHORT_DELAY: i64 = 1;
 
 /// DVR508.
-pub(super) fn proxy_arp(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn proxy_arp(scene: &Scene<'_>, findings: &mut Findings) {
     for (network, netns, fg) in gateways(scene) {
         let name = format!("net.ipv4.conf.{}.proxy_arp", component(fg));
         let by_link = netns.link(fg).and_then(|link| link.ipv4).map(|conf| i64::from(conf.proxy_arp));
@@ -33,7 +33,7 @@ pub(super) fn proxy_arp(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR509.
-pub(super) fn proxy_delay(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn proxy_delay(scene: &Scene<'_>, findings: &mut Findings) {
     let sets = scene.release().is_at_least(Release::new(22, 0, 0));
     for (network, netns, fg) in gateways(scene) {
         let name = format!("net.ipv4.neigh.{}.proxy_delay", component(fg));
@@ -56,7 +56,7 @@ pub(super) fn proxy_delay(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR510.
-pub(super) fn nonlocal_bind(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn nonlocal_bind(scene: &Scene<'_>, findings: &mut Findings) {
     let name = "net.ipv4.ip_nonlocal_bind";
     for (network, netns, _) in gateways(scene) {
         let subject = Subject::network(network);
@@ -78,7 +78,7 @@ pub(super) fn nonlocal_bind(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// Whether the agent announces from addresses that the namespace does not have,
 /// told by the layouts of the network's routers, else of all of the node.
-fn binds_nonlocal(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> bool {
+fn binds_nonlocal(scene: &Scene<'_>, network: &ExternalNetwork) -> bool {
     let all = || scene.topology.routers.iter();
     let mut own = all().filter(|router| router.external_network.as_ref() == Some(&network.id)).peekable();
     let layouts: Vec<Layout> = if own.peek().is_some() {
@@ -91,7 +91,7 @@ fn binds_nonlocal(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> bool {
 }
 
 /// DVR511.
-pub(super) fn arp(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn arp(scene: &Scene<'_>, findings: &mut Findings) {
     let sets = scene.release().is_at_least(Release::new(11, 0, 0));
     if !sets {
         return;
@@ -113,7 +113,7 @@ pub(super) fn arp(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// The fip namespaces that have a gateway port; without one it is DVR601.
-fn gateways<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = (&'s ExternalNetwork, &'s Netns, &'s IfName)> {
+fn gateways<'s>(scene: &Scene<'s>) -> impl Iterator<Item = (&'s ExternalNetwork, &'s Netns, &'s IfName)> {
     let snapshot = scene.snapshot;
     scene.topology.external_networks.iter().filter_map(|network| {
         Some((network, snapshot.netns(&network.namespace)?, &network.gateway_port.as_ref()?.device))

@@ -10,7 +10,7 @@ use crate::neutron::Layout;
 use crate::topology::{ChainLink, ExternalNetwork, FloatingIp, LinkName, LinkState, ObjectKind, Router};
 
 /// DVR504.
-pub(super) fn rule_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn rule_missing(scene: &Scene<'_>, findings: &mut Findings) {
     for (fip, router, network, link) in once(scene, LinkName::IifRule) {
         let subject = Subject::router(router);
         let device = link.object.key.clone();
@@ -47,7 +47,7 @@ pub(super) fn rule_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR505.
-pub(super) fn default_wrong(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn default_wrong(scene: &Scene<'_>, findings: &mut Findings) {
     let mut all: HashMap<&str, Defaults<'_>> = HashMap::new();
     for (fip, router, network, link) in once(scene, LinkName::FipDefault) {
         let defaults = all.entry(network.id.as_str()).or_insert_with(|| Defaults::of(scene, network));
@@ -109,7 +109,7 @@ pub(super) fn default_wrong(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR506.
-pub(super) fn gateway_off_link(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn gateway_off_link(scene: &Scene<'_>, findings: &mut Findings) {
     let mut told = BTreeSet::new();
     for (_, _, network, link) in once(scene, LinkName::Gateway) {
         let (Some(port), true) = (&network.gateway_port, is_at_fault(link)) else { continue };
@@ -133,7 +133,7 @@ pub(super) fn gateway_off_link(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// True where fg has an address with a subnet around it.
-pub(in crate::check) fn covers_something(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> bool {
+pub(in crate::check) fn covers_something(scene: &Scene<'_>, network: &ExternalNetwork) -> bool {
     let port = network.gateway_port.as_ref();
     let addresses = port.map_or(&[][..], |port| &port.addresses);
     let fips: Vec<IpAddr> = scene.topology.floating_ips.iter().filter_map(|fip| fip.floating_ip).collect();
@@ -152,7 +152,7 @@ pub(in crate::check) struct Defaults<'s> {
 }
 
 impl<'s> Defaults<'s> {
-    pub(in crate::check) fn of(scene: &Scene<'_, 's>, network: &ExternalNetwork) -> Self {
+    pub(in crate::check) fn of(scene: &Scene<'s>, network: &ExternalNetwork) -> Self {
         let mut by_table: HashMap<TableId, &'s Route> = HashMap::new();
         let all = scene.netns(&network.namespace).map_or(&[][..], Netns::routes).iter();
         for route in all.filter(|route| route.is_default() && route.dst.addr().is_ipv4()) {
@@ -211,7 +211,7 @@ fn table(router: &Router) -> Option<TableId> {
 
 /// The default route through a gateway, as the agent would set it.
 pub(in crate::check) fn default_via(
-    scene: &Scene<'_, '_>,
+    scene: &Scene<'_>,
     router: &Router,
     network: &ExternalNetwork,
     gateway: IpAddr,
@@ -224,13 +224,13 @@ pub(in crate::check) fn default_via(
 
 /// How the agent marks its routes: `proto static` since 15.0.0, `boot` before;
 /// told by those that stand.
-pub(super) fn protocol(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> u8 {
+pub(super) fn protocol(scene: &Scene<'_>, network: &ExternalNetwork) -> u8 {
     scene.index().protocols.get(&network.namespace).copied().unwrap_or(4)
 }
 
 /// A link of the chain once per router.
 fn once<'s>(
-    scene: &Scene<'_, 's>,
+    scene: &Scene<'s>,
     name: LinkName,
 ) -> impl Iterator<Item = (&'s FloatingIp, &'s Router, &'s ExternalNetwork, &'s ChainLink)> {
     let mut seen = BTreeSet::new();

@@ -35,7 +35,7 @@ struct Told<'s> {
 }
 
 /// DVR413: a mark that does not fit the output device's scope.
-pub(in crate::check) fn scope(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn scope(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, |router, told| {
         for ((namespace, _), blamed) in &told.blamed {
             if let Some(fault) = scope::fault(scene, namespace, blamed) {
@@ -51,7 +51,7 @@ pub(in crate::check) fn scope(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR415: a rule or a policy that nobody but another tool can have put there.
-pub(in crate::check) fn foreign(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn foreign(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, |router, told| {
         for ((namespace, key), blamed) in &told.blamed {
             if scope::fault(scene, namespace, blamed).is_some() {
@@ -72,12 +72,12 @@ pub(in crate::check) fn foreign(scene: &Scene<'_, '_>, findings: &mut Findings) 
 }
 
 /// The ways of first packets that a rule asks for, of one floating IP.
-pub(super) fn walks(scene: &Scene<'_, '_>, router: &Router, fip: &FloatingIp, words: &RuleWords) -> Vec<Walk> {
+pub(super) fn walks(scene: &Scene<'_>, router: &Router, fip: &FloatingIp, words: &RuleWords) -> Vec<Walk> {
     first_packets(scene, router, fip, Suspect { words: Some(words) })
 }
 
 /// Walks the packets of each router that has something to suspect.
-fn each<'s>(scene: &Scene<'_, 's>, mut act: impl FnMut(&'s Router, Told<'s>)) {
+fn each<'s>(scene: &Scene<'s>, mut act: impl FnMut(&'s Router, Told<'s>)) {
     for router in scene.routers {
         let fips = || scene.fips_of(router).iter().copied().filter(|fip| is_associated(fip));
         let network = router.external_network.as_deref().and_then(|id| scene.network(id));
@@ -85,7 +85,7 @@ fn each<'s>(scene: &Scene<'_, 's>, mut act: impl FnMut(&'s Router, Told<'s>)) {
         let names: BTreeSet<&NetnsName> = places.collect();
         let mut told = Told::default();
         for name in names {
-            for suspect in scene.suspects().of(scene, name).iter() {
+            for suspect in scene.suspects(name).of(scene, name).iter() {
                 for fip in fips() {
                     for walk in probes(scene, router, fip, *suspect) {
                         told.add(fip, walk);
@@ -142,7 +142,7 @@ fn whose(blamed: &Blamed<'_>) -> String {
 
 /// Takes the rule out; the second value says whether it stands in a chain of the
 /// agent's.
-fn mend(scene: &Scene<'_, '_>, namespace: &NetnsName, blamed: &Blamed<'_>) -> (Vec<Change>, bool) {
+fn mend(scene: &Scene<'_>, namespace: &NetnsName, blamed: &Blamed<'_>) -> (Vec<Change>, bool) {
     let Some(netns) = scene.netns(namespace) else { return (Vec::new(), false) };
     for place in Place::all(namespace, netns, &blamed.table) {
         for chain in &place.table.chains {

@@ -12,7 +12,7 @@ use crate::topology::{Direction, FipKind, FloatingIp, LinkName, LinkState, Objec
 
 /// DVR404: the guard is missing, names another device, or comes too late. Once
 /// for each router.
-pub(in crate::check) fn internal_traffic(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn internal_traffic(scene: &Scene<'_>, findings: &mut Findings) {
     for router in scene.routers {
         let mut fips = scene.fips_of(router).iter();
         let one = fips.find(|fip| fip.kind == FipKind::Distributed && fip.floating_ip.is_some());
@@ -49,7 +49,7 @@ pub(in crate::check) fn internal_traffic(scene: &Scene<'_, '_>, findings: &mut F
 }
 
 /// The rule that translates a packet from the fixed IP to another subnet.
-fn translated(scene: &Scene<'_, '_>, router: &Router, fip: &FloatingIp) -> Option<String> {
+fn translated(scene: &Scene<'_>, router: &Router, fip: &FloatingIp) -> Option<String> {
     let Some(IpAddr::V4(fixed)) = fip.fixed_ip else { return None };
     let namespace = router.namespace.clone()?;
     let v4 = |port: &crate::topology::InternalPort| {
@@ -70,7 +70,7 @@ fn translated(scene: &Scene<'_, '_>, router: &Router, fip: &FloatingIp) -> Optio
 
 /// Puts the guard first in its chain, and takes out guards for devices that are
 /// not there.
-fn mend(scene: &Scene<'_, '_>, namespace: &NetnsName, expected: Option<&str>) -> Vec<Change> {
+fn mend(scene: &Scene<'_>, namespace: &NetnsName, expected: Option<&str>) -> Vec<Change> {
     let place = scene.netns(namespace).and_then(|netns| Place::of_agent(namespace, netns, "nat"));
     let (Some(place), Some(expected)) = (place, expected) else { return Vec::new() };
     let Some(chain) = place.own_chain("POSTROUTING") else { return Vec::new() };

@@ -17,7 +17,7 @@ const OWN: [(Direction, LinkName); 5] = [
 
 /// DVR405: of what an association sets up, two or more are missing while others
 /// stand. One alone has a code of its own.
-pub(in crate::check) fn half_done(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn half_done(scene: &Scene<'_>, findings: &mut Findings) {
     // Where a link is missing, the chain is not whole.
     for fip in scene.fips().filter(|fip| fip.state != FipState::Ok) {
         let is_translated = fip.facts.iter().any(|fact| matches!(fact.source, FactSource::Dnat | FactSource::Snat));

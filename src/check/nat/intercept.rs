@@ -31,7 +31,7 @@ struct Stranger<'s> {
 type Taken<'s> = BTreeMap<String, (Stranger<'s>, Vec<&'s FloatingIp>)>;
 
 /// Looks at the namespaces whose jumps stand, in both directions.
-pub(super) fn intercepted(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn intercepted(scene: &Scene<'_>, findings: &mut Findings) {
     for router in scene.routers.iter().filter(|router| !scene.fips_of(router).is_empty()) {
         let spaces: BTreeSet<&NetnsName> = router.namespace.iter().chain(&router.snat_namespace).collect();
         for namespace in spaces {
@@ -49,7 +49,7 @@ pub(super) fn intercepted(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// Says of each of these rules which of the router's floating IPs it takes.
 fn by_strangers(
-    scene: &Scene<'_, '_>,
+    scene: &Scene<'_>,
     findings: &mut Findings,
     router: &Router,
     (namespace, direction): (&NetnsName, Direction),
@@ -119,7 +119,7 @@ fn is_agents(chain: &str, prefix: Option<&AgentPrefix>) -> bool {
 
 /// Whether a packet that the rule asks for is not translated as the agent would.
 fn takes(
-    scene: &Scene<'_, '_>,
+    scene: &Scene<'_>,
     router: &Router,
     fip: &FloatingIp,
     stranger: Stranger<'_>,
@@ -159,7 +159,7 @@ fn has(hop: &Hop, kind: NatKind, to: IpAddr) -> bool {
 }
 
 fn fire(
-    scene: &Scene<'_, '_>,
+    scene: &Scene<'_>,
     findings: &mut Findings,
     namespace: &NetnsName,
     line: &str,

@@ -9,7 +9,7 @@ use crate::topology::{ObjectKind, ObjectRef};
 
 /// DVR414: the redirect is gone while other rules for metadata stand in the
 /// namespace. Where there are none, metadata comes another way, or not at all.
-pub(in crate::check) fn redirect(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn redirect(scene: &Scene<'_>, findings: &mut Findings) {
     for router in scene.routers {
         let Some(namespace) = &router.namespace else { continue };
         let Some(netns) = scene.netns(namespace) else { continue };

@@ -14,7 +14,7 @@ use crate::topology::{
 };
 
 /// DVR401: the floating IP does not become the fixed IP on the way in.
-pub(in crate::check) fn dnat(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn dnat(scene: &Scene<'_>, findings: &mut Findings) {
     for (fip, link) in amiss(scene, Direction::Inbound, LinkName::Dnat) {
         let Some(found) = judge(findings, fip, link, "nothing translates it to its fixed IP on the way in") else {
             continue;
@@ -24,7 +24,7 @@ pub(in crate::check) fn dnat(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR402: the fixed IP does not become the floating IP on the way out.
-pub(in crate::check) fn float_snat(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn float_snat(scene: &Scene<'_>, findings: &mut Findings) {
     for (fip, link) in amiss(scene, Direction::Outbound, LinkName::FloatSnat) {
         let Some(found) = judge(findings, fip, link, "its fixed IP is not translated to it on the way out") else {
             continue;
@@ -36,7 +36,7 @@ pub(in crate::check) fn float_snat(scene: &Scene<'_, '_>, findings: &mut Finding
 }
 
 /// DVR403: DNAT that meets packets from everywhere, where the layout knows better.
-pub(in crate::check) fn dnat_from_everywhere(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn dnat_from_everywhere(scene: &Scene<'_>, findings: &mut Findings) {
     let knows_better = |router: &Router| matches!(router.layout, Some(Layout::Newton | Layout::Pike));
     for (fip, link) in amiss(scene, Direction::Inbound, LinkName::Dnat) {
         let is_asked = link.state == LinkState::Wrong && link.advisory && fip.kind == FipKind::Distributed;
@@ -54,7 +54,7 @@ pub(in crate::check) fn dnat_from_everywhere(scene: &Scene<'_, '_>, findings: &m
 }
 
 /// DNAT of distributed floating IPs in the chain of what the router namespace sends.
-fn from_the_namespace_itself(scene: &Scene<'_, '_>, router: &Router, findings: &mut Findings) {
+fn from_the_namespace_itself(scene: &Scene<'_>, router: &Router, findings: &mut Findings) {
     let Some(namespace) = &router.namespace else { return };
     let Some(place) = scene.netns(namespace).and_then(|netns| Place::of_agent(namespace, netns, "nat")) else { return };
     let Some(chain) = place.own_chain("OUTPUT").filter(|chain| !chain.rules.is_empty()) else { return };
@@ -75,33 +75,64 @@ fn from_the_namespace_itself(scene: &Scene<'_, '_>, router: &Router, findings: &
     }
 }
 
-/// DVR412: the same floating IP of the same external network, for two fixed IPs.
-pub(in crate::check) fn twice(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let dnats = |fip: &FloatingIp| fip.facts.iter().filter(|fact| fact.source == FactSource::Dnat).count();
-    let all = scene.topology.fips().filter(|fip| fip.kind != FipKind::Centralized && dnats(fip) > 0);
-    let mut places: Vec<(IpAddr, &str, &FloatingIp)> =
-        all.filter_map(|fip| Some((fip.floating_ip?, fip.external_network.as_deref()?, fip))).collect();
-    places.sort_by_key(|(floating, network, _)| (*floating, *network));
-    for group in places.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
-        let floating = group[0].0;
-        let having: Vec<&FloatingIp> = group.iter().map(|(_, _, fip)| *fip).collect();
-        let Some(first) = having.first().filter(|first| having.len() > 1 || dnats(first) > 1) else { continue };
-        let lines: Vec<String> = having.iter().flat_map(|fip| dnat_targets(fip)).collect();
-        if lines.len() < 2 {
-            continue;
+/// DVR412, in one router: a floating IP with two fixed IPs, that no other router has.
+pub(in crate::check) fn several(scene: &Scene<'_>, findings: &mut Findings) {
+    for fip in scene.fips().filter(|fip| is_translated_here(fip) && dnats(fip) > 1) {
+        let place = place(fip);
+        if !scene.everyones_fips().any(|other| place.is_some() && self::place(other) == place && is_another(other, fip))
+        {
+            tell_twice(findings, &[fip]);
         }
-        let namespace = first.facts.iter().find(|fact| fact.source == FactSource::Dnat);
-        let namespace = namespace.and_then(|fact| fact.namespace.as_ref());
-        let object = ObjectRef { kind: ObjectKind::Nat, key: format!("DNAT {floating}, {} times", lines.len()) };
-        let message = format!("{floating} is translated {} times, to different instances", lines.len());
-        // Only the agent's chains are looked at here, and it writes those of a router anew.
-        let is_of_one_router = having.iter().all(|fip| fip.router == first.router);
-        findings
-            .fire(&Subject::floating_ip(first), namespace, object, message)
-            .values("one DNAT, for the instance that Neutron names", lines.join("; "))
-            .agent(agent_of(is_of_one_router))
-            .applicability(Applicability::DisplayOnly);
     }
+}
+
+/// DVR412: the same floating IP of the same external network, for two fixed IPs.
+pub(in crate::check) fn twice(scene: &Scene<'_>, findings: &mut Findings) {
+    let all: Vec<&FloatingIp> = scene.topology.fips().filter(|fip| place(fip).is_some()).collect();
+    // They come sorted by it.
+    for group in all.chunk_by(|one, other| place(one) == place(other)).filter(|group| group.len() > 1) {
+        let having: Vec<&FloatingIp> = group.iter().copied().filter(|fip| is_translated_here(fip)).collect();
+        if having.len() > 1 {
+            tell_twice(findings, &having);
+        }
+    }
+}
+
+/// Where a floating IP may stand once.
+fn place(fip: &FloatingIp) -> Option<(IpAddr, &str)> {
+    Some((fip.floating_ip?, fip.external_network.as_deref()?))
+}
+
+fn dnats(fip: &FloatingIp) -> usize {
+    fip.facts.iter().filter(|fact| fact.source == FactSource::Dnat).count()
+}
+
+fn is_translated_here(fip: &FloatingIp) -> bool {
+    fip.kind != FipKind::Centralized && dnats(fip) > 0
+}
+
+fn is_another(other: &FloatingIp, fip: &FloatingIp) -> bool {
+    !std::ptr::eq(other, fip) && is_translated_here(other)
+}
+
+fn tell_twice(findings: &mut Findings, having: &[&FloatingIp]) {
+    let [first, ..] = having else { return };
+    let Some((floating, _)) = place(first) else { return };
+    let lines: Vec<String> = having.iter().flat_map(|fip| dnat_targets(fip)).collect();
+    if lines.len() < 2 {
+        return;
+    }
+    let namespace = first.facts.iter().find(|fact| fact.source == FactSource::Dnat);
+    let namespace = namespace.and_then(|fact| fact.namespace.as_ref());
+    let object = ObjectRef { kind: ObjectKind::Nat, key: format!("DNAT {floating}, {} times", lines.len()) };
+    let message = format!("{floating} is translated {} times, to different instances", lines.len());
+    // Only the agent's chains are looked at here, and it writes those of a router anew.
+    let is_of_one_router = having.iter().all(|fip| fip.router == first.router);
+    findings
+        .fire(&Subject::floating_ip(first), namespace, object, message)
+        .values("one DNAT, for the instance that Neutron names", lines.join("; "))
+        .agent(agent_of(is_of_one_router))
+        .applicability(Applicability::DisplayOnly);
 }
 
 /// The DNAT lines of a floating IP, one per target.
@@ -118,7 +149,7 @@ fn dnat_targets(fip: &FloatingIp) -> Vec<String> {
 /// Links of translation that are amiss, of floating IPs of which it is known to be
 /// wanted: something else translates them, or both of rule and route stand.
 fn amiss<'s>(
-    scene: &Scene<'_, 's>,
+    scene: &Scene<'s>,
     direction: Direction,
     name: LinkName,
 ) -> impl Iterator<Item = (&'s FloatingIp, &'s ChainLink)> {
@@ -166,7 +197,7 @@ pub(super) fn tell<'f>(found: &'f mut Finding, link: &ChainLink) -> &'f mut Find
 
 /// Takes out what the agent's chain has of the same translation, and puts in
 /// what should be there.
-fn mend(scene: &Scene<'_, '_>, link: &ChainLink, chain: &str, meant: impl Fn(&RuleWords) -> bool) -> Vec<Change> {
+fn mend(scene: &Scene<'_>, link: &ChainLink, chain: &str, meant: impl Fn(&RuleWords) -> bool) -> Vec<Change> {
     let place = scene.netns(&link.namespace).and_then(|netns| Place::of_agent(&link.namespace, netns, "nat"));
     let (Some(place), Some(expected)) = (place, &link.expected) else { return Vec::new() };
     let Some(chain) = place.own_chain(chain) else { return Vec::new() };

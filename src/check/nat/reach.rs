@@ -14,7 +14,7 @@ use crate::topology::{
 
 /// DVR411: a jump from a built-in chain is gone, a foreign rule comes first, or
 /// both packet filters hold the agent's rules. Once for each namespace and direction.
-pub(in crate::check) fn chains(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn chains(scene: &Scene<'_>, findings: &mut Findings) {
     let mut seen = BTreeSet::new();
     let ways = [Direction::Outbound, Direction::Inbound].into_iter();
     let links = ways.flat_map(|direction| scene.amiss(direction, LinkName::NatJumps));
@@ -39,7 +39,7 @@ fn needs_jumps(fip: &FloatingIp) -> bool {
     fip.floating_ip.is_some() && (fip.kind == FipKind::Distributed || fip.facts.iter().any(translates))
 }
 
-fn judge(scene: &Scene<'_, '_>, findings: &mut Findings, subject: &Subject, link: &ChainLink) {
+fn judge(scene: &Scene<'_>, findings: &mut Findings, subject: &Subject, link: &ChainLink) {
     let object = || ObjectRef { kind: ObjectKind::Nat, key: format!("jumps of {}", link.object.key) };
     match link.state {
         LinkState::Missing | LinkState::Wrong => {
@@ -56,7 +56,7 @@ fn judge(scene: &Scene<'_, '_>, findings: &mut Findings, subject: &Subject, link
 }
 
 /// Each jump that is missing, at the place that the agent gives it.
-fn mend(scene: &Scene<'_, '_>, link: &ChainLink) -> Vec<Change> {
+fn mend(scene: &Scene<'_>, link: &ChainLink) -> Vec<Change> {
     let place = scene.netns(&link.namespace).and_then(|netns| Place::of_agent(&link.namespace, netns, "nat"));
     let (Some(place), Some(expected)) = (place, &link.expected) else { return Vec::new() };
     let mut changes: Vec<Change> = Vec::new();
@@ -85,7 +85,7 @@ fn is_into(change: &Change, chain: &str) -> bool {
 
 /// `nf_tables` and `ip_tables` both act: each has the agent's chains with rules
 /// of addresses in them, and one of them is of old.
-fn both_filters(scene: &Scene<'_, '_>, findings: &mut Findings, router: &Router, namespace: &NetnsName) {
+fn both_filters(scene: &Scene<'_>, findings: &mut Findings, router: &Router, namespace: &NetnsName) {
     let subject = &Subject::router(router);
     let Some(netns) = scene.netns(namespace) else { return };
     let object = ObjectRef { kind: ObjectKind::Nat, key: "nat in two packet filters".to_owned() };

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::{Place, Today};
 use crate::check::{Applicability, Findings, Scene, Severity, Subject};
 use crate::net::netfilter::{Hook, Match, NfRule, Target};
 use crate::net::{Change, ConntrackEntry, Netns, NetnsName, Object, Observed};
-use crate::neutron::{NamespaceKind, Release, parse_namespace, plain_jump};
+use crate::neutron::{Release, plain_jump};
 use crate::topology::{ObjectKind, ObjectRef, Router};
 
 const LOOSE: &str = "net.netfilter.nf_conntrack_tcp_loose";
@@ -23,7 +24,7 @@ const MOST_FORGOTTEN: usize = 500;
 /// DVR406: connections in the router namespace that are translated otherwise
 /// than a new one would be. The agent looks for them in the fip namespace, where
 /// nothing is tracked.
-pub(in crate::check) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn stale(scene: &Scene<'_>, findings: &mut Findings) {
     for router in scene.routers.iter().filter(|router| router.rtr_2_fip.is_some()) {
         let Some(namespace) = &router.namespace else { continue };
         let Some(netns) = scene.netns(namespace) else { continue };
@@ -41,7 +42,7 @@ pub(in crate::check) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 fn old_entries(
-    scene: &Scene<'_, '_>,
+    scene: &Scene<'_>,
     findings: &mut Findings,
     router: &Router,
     namespace: &NetnsName,
@@ -80,77 +81,96 @@ fn old_entries(
 }
 
 /// DVR407: what strays into the snat namespace midstream is tracked and translated.
-pub(in crate::check) fn loose(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let is_snat = |kind| kind == NamespaceKind::Snat;
-    setting(scene, findings, is_snat, LOOSE, 0, LOOSE_SINCE, "takes up connections whose start it never saw");
+pub(in crate::check) fn loose(scene: &Scene<'_>, findings: &mut Findings) {
+    let setting = Setting { name: LOOSE, wanted: 0, since: LOOSE_SINCE };
+    let own = read(scene.places()).filter(|(router, name, _)| router.snat_namespace.as_ref() == Some(*name));
+    setting.judge(scene, findings, own, "takes up connections whose start it never saw");
 }
 
 /// DVR408: segments outside the window that was reckoned count as invalid, and
 /// are not translated.
-pub(in crate::check) fn strict(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let tracks = |kind| matches!(kind, NamespaceKind::Snat | NamespaceKind::Router);
-    setting(scene, findings, tracks, LIBERAL, 1, LIBERAL_SINCE, "leaves TCP segments outside its window untranslated");
+pub(in crate::check) fn strict(scene: &Scene<'_>, findings: &mut Findings) {
+    let setting = Setting { name: LIBERAL, wanted: 1, since: LIBERAL_SINCE };
+    setting.judge(scene, findings, read(scene.places()), "leaves TCP segments outside its window untranslated");
 }
 
-fn setting(
-    scene: &Scene<'_, '_>,
-    findings: &mut Findings,
-    concerned: fn(NamespaceKind) -> bool,
-    name: &str,
+/// A setting of the agent's, by the releases that set it.
+struct Setting {
+    name: &'static str,
     wanted: i64,
     since: Release,
-    harm: &str,
-) {
-    let is_done_here = scene.release().is_at_least(since);
-    for (namespace, kind, netns) in namespaces(scene).filter(|(_, kind, _)| concerned(*kind)) {
-        let subject = || subject(scene, namespace, kind);
-        let object = || ObjectRef { kind: ObjectKind::Sysctl, key: name.to_owned() };
-        match netns.sysctls.get(name) {
-            Some(Observed::Seen(value)) if *value != wanted => {
-                let message = format!("{name} is {value}: it {harm}");
-                let found = findings.fire(&subject(), Some(namespace), object(), message);
-                found.values(wanted.to_string(), value.to_string());
-                let state = |value| Some(Object::Sysctl(name.to_owned(), Observed::Seen(value)));
-                found.mend([Change::new(Some(namespace.clone()), state(*value), state(wanted))]);
-                if !is_done_here {
-                    found.at_most(Severity::Note);
+}
+
+impl Setting {
+    fn judge<'s>(
+        &self,
+        scene: &Scene<'s>,
+        findings: &mut Findings,
+        places: impl Iterator<Item = (&'s Router, &'s NetnsName, &'s Netns)>,
+        harm: &str,
+    ) {
+        let Self { name, wanted, since } = *self;
+        let is_done_here = scene.release().is_at_least(since);
+        for (router, namespace, netns) in places {
+            let subject = || Subject::router(router);
+            let object = || ObjectRef { kind: ObjectKind::Sysctl, key: name.to_owned() };
+            match netns.sysctls.get(name) {
+                Some(Observed::Seen(value)) if *value != wanted => {
+                    let message = format!("{name} is {value}: it {harm}");
+                    let found = findings.fire(&subject(), Some(namespace), object(), message);
+                    found.values(wanted.to_string(), value.to_string());
+                    let state = |value| Some(Object::Sysctl(name.to_owned(), Observed::Seen(value)));
+                    found.mend([Change::new(Some(namespace.clone()), state(*value), state(wanted))]);
+                    if !is_done_here {
+                        found.at_most(Severity::Note);
+                    }
                 }
+                Some(Observed::Unreadable(why)) => {
+                    findings.cannot_tell(&subject(), Some(namespace), object(), why.clone());
+                }
+                Some(Observed::Seen(_) | Observed::Absent) | None => {}
             }
-            Some(Observed::Unreadable(why)) => {
-                findings.cannot_tell(&subject(), Some(namespace), object(), why.clone());
-            }
-            Some(Observed::Seen(_) | Observed::Absent) | None => {}
         }
     }
 }
 
-/// DVR409: nine entries of ten are taken, or all.
-pub(in crate::check) fn full(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for (namespace, kind, netns) in namespaces(scene) {
-        let subject = || subject(scene, namespace, kind);
-        let object = || ObjectRef { kind: ObjectKind::Sysctl, key: "net.netfilter.nf_conntrack_count".to_owned() };
-        match &netns.conntrack_fill {
-            Observed::Seen(fill) if fill.max > 0 && fill.count.saturating_mul(10) >= fill.max.saturating_mul(9) => {
-                let message = format!("{} of {} entries for tracked connections are taken", fill.count, fill.max);
-                let found = findings.fire(&subject(), Some(namespace), object(), message);
-                found.values(format!("less than {}", fill.max / 10 * 9), fill.count.to_string());
-                found.applicability(Applicability::DisplayOnly);
-                if fill.count < fill.max {
-                    found.at_most(Severity::Warning);
-                }
+/// DVR409, in the routers' namespaces: nine entries of ten are taken, or all.
+pub(in crate::check) fn full(scene: &Scene<'_>, findings: &mut Findings) {
+    for (router, namespace, netns) in read(scene.places()) {
+        fill(findings, || Subject::router(router), namespace, netns);
+    }
+}
+
+/// The same in the fip namespaces.
+pub(in crate::check) fn full_outside(scene: &Scene<'_>, findings: &mut Findings) {
+    for (network, namespace, netns) in read(scene.fip_places()) {
+        fill(findings, || Subject::network(network), namespace, netns);
+    }
+}
+
+fn fill(findings: &mut Findings, subject: impl Fn() -> Subject, namespace: &NetnsName, netns: &Netns) {
+    let object = || ObjectRef { kind: ObjectKind::Sysctl, key: "net.netfilter.nf_conntrack_count".to_owned() };
+    match &netns.conntrack_fill {
+        Observed::Seen(fill) if fill.max > 0 && fill.count.saturating_mul(10) >= fill.max.saturating_mul(9) => {
+            let message = format!("{} of {} entries for tracked connections are taken", fill.count, fill.max);
+            let found = findings.fire(&subject(), Some(namespace), object(), message);
+            found.values(format!("less than {}", fill.max / 10 * 9), fill.count.to_string());
+            found.applicability(Applicability::DisplayOnly);
+            if fill.count < fill.max {
+                found.at_most(Severity::Warning);
             }
-            Observed::Unreadable(why) => {
-                findings.cannot_tell(&subject(), Some(namespace), object(), why.clone());
-            }
-            Observed::Seen(_) | Observed::Absent => {}
         }
+        Observed::Unreadable(why) => {
+            findings.cannot_tell(&subject(), Some(namespace), object(), why.clone());
+        }
+        Observed::Seen(_) | Observed::Absent => {}
     }
 }
 
 /// DVR410: no rule exempts what passes the fip namespace from tracking.
-pub(in crate::check) fn notrack(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for (namespace, kind, netns) in namespaces(scene).filter(|(_, kind, _)| *kind == NamespaceKind::Fip) {
-        let subject = subject(scene, namespace, kind);
+pub(in crate::check) fn notrack(scene: &Scene<'_>, findings: &mut Findings) {
+    for (network, namespace, netns) in read(scene.fip_places()) {
+        let subject = Subject::network(network);
         let object = ObjectRef { kind: ObjectKind::Filter, key: "raw PREROUTING --notrack".to_owned() };
         if let Some(why) = blind(netns) {
             findings.cannot_tell(&subject, Some(namespace), object, why);
@@ -211,17 +231,9 @@ pub(super) fn blind(netns: &Netns) -> Option<String> {
     part.map(|why| format!("the packet filter could not be read: {why}"))
 }
 
-/// The agent's namespaces that were read.
-fn namespaces<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = (&'s NetnsName, NamespaceKind, &'s Netns)> {
-    let all = scene.snapshot.seen();
-    all.filter_map(|(name, netns)| Some((name, parse_namespace(name)?.0, netns)))
-        .filter(|(_, kind, _)| matches!(kind, NamespaceKind::Router | NamespaceKind::Fip | NamespaceKind::Snat))
-}
-
-fn subject(scene: &Scene<'_, '_>, namespace: &NetnsName, kind: NamespaceKind) -> Subject {
-    let id = parse_namespace(namespace).map_or("", |(_, id)| id);
-    match kind {
-        NamespaceKind::Fip => scene.network(id).map_or_else(Subject::node, Subject::network),
-        _ => scene.router(id).map_or_else(Subject::node, Subject::router),
-    }
+/// Those of the namespaces that were read.
+fn read<'s, T>(
+    places: impl Iterator<Item = (T, &'s NetnsName, &'s Observed<Arc<Netns>>)>,
+) -> impl Iterator<Item = (T, &'s NetnsName, &'s Netns)> {
+    places.filter_map(|(whose, name, netns)| Some((whose, name, netns.seen()?.as_ref())))
 }

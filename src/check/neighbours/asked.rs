@@ -13,7 +13,7 @@ const NAMED: u8 = 2;
 /// DVR702: another hardware address answers than the permanent entry has.
 /// Silence says nothing: no ARP request leaves a distributed router for another
 /// node, and guests may be off.
-pub(in crate::check) fn frozen(scene: &Scene<'_, '_>, wire: &mut Wire<'_>, findings: &mut Findings) {
+pub(in crate::check) fn frozen(scene: &Scene<'_>, wire: &mut Wire<'_>, findings: &mut Findings) {
     for (router, namespace, netns) in distributed(scene) {
         for internal in &router.internal {
             // A port that is down has its own code, and is no way to ask.

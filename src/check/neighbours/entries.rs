@@ -14,7 +14,7 @@ use crate::topology::{FactSource, FipKind, InternalPort, ObjectKind, ObjectRef, 
 /// for the snat namespace's port that a redirect leads to. No ARP request leaves
 /// a distributed router for another node, so only the agent's entries serve there.
 /// An instance of this node answers: that its entry is gone is worth a note.
-pub(in crate::check) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn missing(scene: &Scene<'_>, findings: &mut Findings) {
     for (router, namespace, netns) in distributed(scene) {
         for neigh in netns.neighs().iter().filter(|neigh| is_on_port(neigh) && is_silent(neigh)) {
             let key = format!("{} dev {}", neigh.address, neigh.dev);
@@ -31,7 +31,7 @@ pub(in crate::check) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) 
 }
 
 /// Instances whose floating IPs are here: the only ones that a node tells of.
-fn instances(scene: &Scene<'_, '_>, findings: &mut Findings, router: &Router, namespace: &NetnsName, netns: &Netns) {
+fn instances(scene: &Scene<'_>, findings: &mut Findings, router: &Router, namespace: &NetnsName, netns: &Netns) {
     for fip in scene.fips_of(router).iter().filter(|fip| fip.kind == FipKind::Distributed) {
         let Some(fixed) = fip.fixed_ip.filter(|_| fip.facts.iter().any(|fact| fact.source == FactSource::Dnat)) else {
             continue;
@@ -63,13 +63,7 @@ fn instances(scene: &Scene<'_, '_>, findings: &mut Findings, router: &Router, na
     }
 }
 
-fn redirect_targets(
-    scene: &Scene<'_, '_>,
-    findings: &mut Findings,
-    router: &Router,
-    namespace: &NetnsName,
-    netns: &Netns,
-) {
+fn redirect_targets(scene: &Scene<'_>, findings: &mut Findings, router: &Router, namespace: &NetnsName, netns: &Netns) {
     // A default route elsewhere leads to a neighbour that may answer ARP itself.
     let tables: HashSet<TableId> =
         router.internal.iter().flat_map(|port| &port.addresses).map(|net| table_of(*net)).collect();
@@ -109,7 +103,7 @@ fn redirect_targets(
 
 /// DVR703: a permanent entry whose address is of another port's subnet. Outside
 /// all of them it may be an allowed address pair: a note.
-pub(in crate::check) fn misplaced(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn misplaced(scene: &Scene<'_>, findings: &mut Findings) {
     for (router, namespace, netns) in distributed(scene) {
         let permanent = |neigh: &&Neigh| is_on_port(neigh) && neigh.state == NeighState::Permanent;
         for neigh in netns.neighs().iter().filter(permanent) {
@@ -145,7 +139,7 @@ fn is_silent(neigh: &Neigh) -> bool {
 }
 
 /// Distributed routers whose namespace was read.
-pub(super) fn distributed<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = (&'s Router, &'s NetnsName, &'s Netns)> {
+pub(super) fn distributed<'s>(scene: &Scene<'s>) -> impl Iterator<Item = (&'s Router, &'s NetnsName, &'s Netns)> {
     let routers = scene.routers.iter();
     routers
         .filter(|router| matches!(router.kind, RouterKind::Distributed | RouterKind::DistributedHa))

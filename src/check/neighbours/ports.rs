@@ -12,7 +12,7 @@ use crate::topology::{InternalPort, ObjectKind, ObjectRef, Router};
 
 /// DVR710: a port is down, has no carrier or no address, or a subnet that the
 /// rules speak of has no port.
-pub(in crate::check) fn down(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn down(scene: &Scene<'_>, findings: &mut Findings) {
     for router in scene.routers {
         let Some(namespace) = &router.namespace else { continue };
         let Some(netns) = scene.netns(namespace).filter(|netns| !is_standby(netns)) else { continue };
@@ -40,13 +40,7 @@ pub(in crate::check) fn down(scene: &Scene<'_, '_>, findings: &mut Findings) {
 /// Subnets of which only the redirect rule is left; the agent writes the port's
 /// own address into it. Where no port lacks an address and nothing else speaks of
 /// the subnet, the rule is what is left over (DVR308).
-fn without_port(
-    scene: &Scene<'_, '_>,
-    findings: &mut Findings,
-    router: &Router,
-    namespace: &NetnsName,
-    ports: &[&Link],
-) {
+fn without_port(scene: &Scene<'_>, findings: &mut Findings, router: &Router, namespace: &NetnsName, ports: &[&Link]) {
     let Some(netns) = scene.netns(namespace) else { return };
     let is_used = |net: &IpNet| {
         scene.fips_of(router).iter().any(|fip| fip.fixed_ip.is_some_and(|fixed| net.contains(&fixed)))
@@ -95,7 +89,7 @@ fn set_up(namespace: &NetnsName, link: &Link) -> [Change; 1] {
 /// DVR707: two routers have ports on the same network here, and floating IPs are
 /// with the one whose address is not the subnet's first. That the first one is
 /// the gateway is Neutron's habit, so this is inferred.
-pub(in crate::check) fn not_the_gateway(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn not_the_gateway(scene: &Scene<'_>, findings: &mut Findings) {
     let tag = |device: &str| scene.ovs_port(device).and_then(|port| port.tag);
     let routers = scene.topology.routers.iter();
     let all = routers.flat_map(|router| router.internal.iter().map(move |port| (router, port)));

@@ -26,7 +26,7 @@ struct Astray<'s> {
 /// address is no port's of this node, and of the ports on the router port's VLAN
 /// just one has an address that no entry leads to. Where several could be it,
 /// nothing is said.
-pub(in crate::check) fn recorded(scene: &Scene<'_, '_>, answers: Option<&WireAnswers>, findings: &mut Findings) {
+pub(in crate::check) fn recorded(scene: &Scene<'_>, answers: Option<&WireAnswers>, findings: &mut Findings) {
     let Some(ovs) = scene.snapshot.host.ovs.seen() else { return };
     let ports =
         || ovs.ports.iter().flat_map(|port| port.interfaces.iter().filter_map(move |one| recorded_mac(port, one)));
@@ -115,7 +115,7 @@ fn is_instance(port: &OvsPort) -> bool {
     vlan(port).is_some() && !is_internal && parse_device(&port.name.as_str().into()).is_none()
 }
 
-fn is_device(scene: &Scene<'_, '_>, mac: Mac) -> bool {
+fn is_device(scene: &Scene<'_>, mac: Mac) -> bool {
     let mut all = scene.snapshot.namespaces.values().filter_map(|netns| netns.seen());
     all.any(|netns| netns.links().iter().any(|link| link.mac == Some(mac)))
 }

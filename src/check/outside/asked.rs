@@ -17,7 +17,7 @@ const NAMED: u8 = 4;
 
 /// DVR606: a probe for fg's own addresses. Its sender is `0.0.0.0`, which a host
 /// with the address answers and a proxy does not.
-pub(super) fn address_conflict(scene: &Scene<'_, '_>, wire: &mut Wire<'_>, findings: &mut Findings) {
+pub(super) fn address_conflict(scene: &Scene<'_>, wire: &mut Wire<'_>, findings: &mut Findings) {
     for network in &scene.topology.external_networks {
         let Some(port) = port(scene, network, findings) else { continue };
         let subject = Subject::network(network);
@@ -39,7 +39,7 @@ pub(super) fn address_conflict(scene: &Scene<'_, '_>, wire: &mut Wire<'_>, findi
 
 /// DVR607: a question from fg's own address for each floating IP that the fip
 /// namespace has a route for. Proxies are silent to a sender of `0.0.0.0`.
-pub(super) fn answered_twice(scene: &Scene<'_, '_>, wire: &mut Wire<'_>, findings: &mut Findings) {
+pub(super) fn answered_twice(scene: &Scene<'_>, wire: &mut Wire<'_>, findings: &mut Findings) {
     for network in scene.topology.external_networks.iter().filter(|network| has_fips(scene, network)) {
         let Some(port) = port(scene, network, findings) else { continue };
         let gateways = gateway_macs(network, &port, wire);
@@ -71,7 +71,7 @@ pub(super) fn answered_twice(scene: &Scene<'_, '_>, wire: &mut Wire<'_>, finding
 }
 
 /// DVR610: a question for each gateway that default routes lead to.
-pub(super) fn gateway_silent(scene: &Scene<'_, '_>, wire: &mut Wire<'_>, findings: &mut Findings) {
+pub(super) fn gateway_silent(scene: &Scene<'_>, wire: &mut Wire<'_>, findings: &mut Findings) {
     for network in scene.topology.external_networks.iter().filter(|network| !network.gateways.is_empty()) {
         let Some(port) = port(scene, network, findings) else { continue };
         let subject = Subject::network(network);
@@ -116,7 +116,7 @@ fn gateway_macs(network: &ExternalNetwork, port: &Port<'_>, wire: &mut Wire<'_>)
 }
 
 /// The agent gateway port; where nobody can be asked from it, that is told.
-fn port<'s>(scene: &Scene<'_, 's>, network: &'s ExternalNetwork, findings: &mut Findings) -> Option<Port<'s>> {
+fn port<'s>(scene: &Scene<'s>, network: &'s ExternalNetwork, findings: &mut Findings) -> Option<Port<'s>> {
     let device = network.gateway_port.as_ref().map(|port| &port.device);
     let port = match device {
         Some(device) => Port::of(scene, &network.namespace, device),

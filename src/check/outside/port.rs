@@ -14,7 +14,7 @@ use super::switch::{Plugged, plugged};
 const UP: u32 = 1;
 
 /// DVR601.
-pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn missing(scene: &Scene<'_>, findings: &mut Findings) {
     for network in &scene.topology.external_networks {
         let Some(netns) = readable(scene, network, findings) else { continue };
         let subject = Subject::network(network);
@@ -36,7 +36,7 @@ pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR602.
-pub(super) fn down(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn down(scene: &Scene<'_>, findings: &mut Findings) {
     for (network, netns) in networks(scene) {
         for link in gateways(netns) {
             let subject = Subject::network(network);
@@ -67,7 +67,7 @@ pub(super) fn down(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR603.
-pub(super) fn doubled(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn doubled(scene: &Scene<'_>, findings: &mut Findings) {
     for (network, netns) in networks(scene) {
         let ports: Vec<&Link> = gateways(netns).collect();
         if ports.len() < 2 {
@@ -86,7 +86,7 @@ pub(super) fn doubled(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR613.
-pub(super) fn off_link(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn off_link(scene: &Scene<'_>, findings: &mut Findings) {
     let covering = covering(scene);
     for (fip, network, known) in not_covered(scene) {
         let (Some(address), Some(port), None) = (fip.floating_ip, &network.gateway_port, known) else { continue };
@@ -105,7 +105,7 @@ pub(super) fn off_link(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR616.
-pub(super) fn no_address(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn no_address(scene: &Scene<'_>, findings: &mut Findings) {
     for (network, netns) in networks(scene) {
         let Some(port) = &network.gateway_port else { continue };
         let subject = Subject::network(network);
@@ -154,7 +154,7 @@ pub(super) fn no_address(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// The external networks whose namespaces and devices could be read: what could
 /// not is told by DVR601.
-fn networks<'s>(scene: &Scene<'_, 's>) -> impl Iterator<Item = (&'s ExternalNetwork, &'s Netns)> {
+fn networks<'s>(scene: &Scene<'s>) -> impl Iterator<Item = (&'s ExternalNetwork, &'s Netns)> {
     let snapshot = scene.snapshot;
     scene.topology.external_networks.iter().filter_map(|network| Some((network, snapshot.netns(&network.namespace)?)))
 }
@@ -163,19 +163,19 @@ fn gateways(netns: &Netns) -> impl Iterator<Item = &Link> {
     netns.links().iter().filter(|link| DeviceKind::AgentGateway.is(&link.name))
 }
 
-pub(super) fn routers<'s>(scene: &Scene<'_, 's>, network: &'s ExternalNetwork) -> impl Iterator<Item = &'s Router> {
+pub(super) fn routers<'s>(scene: &Scene<'s>, network: &'s ExternalNetwork) -> impl Iterator<Item = &'s Router> {
     let topology = scene.topology;
     topology.routers.iter().filter(|router| router.external_network.as_ref() == Some(&network.id))
 }
 
-pub(super) fn has_fips(scene: &Scene<'_, '_>, network: &ExternalNetwork) -> bool {
+pub(super) fn has_fips(scene: &Scene<'_>, network: &ExternalNetwork) -> bool {
     let here = |id: &Option<String>| id.as_ref() == Some(&network.id);
     scene.topology.floating_ips.iter().any(|fip| fip.kind == FipKind::Distributed && here(&fip.external_network))
 }
 
 /// The device up again, and the routes that went with it; connected ones come
 /// back by themselves.
-fn raise<'s>(scene: &Scene<'_, 's>, network: &'s ExternalNetwork, link: &Link) -> Vec<Change> {
+fn raise<'s>(scene: &Scene<'s>, network: &'s ExternalNetwork, link: &Link) -> Vec<Change> {
     let place: Option<NetnsName> = Some(network.namespace.clone());
     let up = Link { flags: link.flags | UP, ..link.clone() };
     let mut mend =
@@ -191,7 +191,7 @@ fn raise<'s>(scene: &Scene<'_, 's>, network: &'s ExternalNetwork, link: &Link) -
 
 /// The networks of which fg's own subnets do cover floating IPs: one that is not
 /// covered stands apart.
-fn covering<'s>(scene: &Scene<'_, 's>) -> BTreeSet<&'s str> {
+fn covering<'s>(scene: &Scene<'s>) -> BTreeSet<&'s str> {
     let covered = scene.distributed().filter(|(fip, _, network)| {
         let nets = network.gateway_port.iter().flat_map(|port| &port.addresses);
         // A floating IP that stands on fg itself (DVR512) is no subnet.

@@ -20,7 +20,7 @@ pub(super) enum Plugged {
 }
 
 /// DVR604.
-pub(super) fn dead_vlan(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn dead_vlan(scene: &Scene<'_>, findings: &mut Findings) {
     for (subject, namespace, device) in ports(scene) {
         match &scene.snapshot.host.ovs {
             Observed::Seen(_) => {}
@@ -54,7 +54,7 @@ pub(super) fn dead_vlan(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// Whether a device of a namespace is on a bridge of Open vSwitch or of Linux.
-pub(super) fn plugged(scene: &Scene<'_, '_>, link: &Link) -> Plugged {
+pub(super) fn plugged(scene: &Scene<'_>, link: &Link) -> Plugged {
     let port = port_of(scene, &link.name);
     if let Some(port) = port {
         let own = port.interfaces.iter().find(|interface| interface.name == link.name.as_str());
@@ -81,7 +81,7 @@ pub(super) fn plugged(scene: &Scene<'_, '_>, link: &Link) -> Plugged {
 }
 
 /// A veth whose other end is on a bridge of Linux.
-fn on_bridge(scene: &Scene<'_, '_>, link: &Link) -> bool {
+fn on_bridge(scene: &Scene<'_>, link: &Link) -> bool {
     let other = match &link.peer {
         Some(Peer::In(place, index)) => scene.netns(place).map(|netns| (netns, *index)),
         Some(Peer::Host(index)) => scene.snapshot.netns_at(None).map(|netns| (netns, *index)),
@@ -92,13 +92,13 @@ fn on_bridge(scene: &Scene<'_, '_>, link: &Link) -> bool {
 }
 
 /// The port of a device, by its own name or by the `tap` name of a hybrid plug.
-fn port_of<'s>(scene: &Scene<'_, 's>, device: &IfName) -> Option<&'s OvsPort> {
+fn port_of<'s>(scene: &Scene<'s>, device: &IfName) -> Option<&'s OvsPort> {
     let tap = device.as_str().split_once('-').map(|(_, id)| format!("tap{id}"));
     scene.ovs_port(device.as_str()).or_else(|| scene.ovs_port(tap.as_deref()?))
 }
 
 /// The devices that the L3 agent plugs: fg, qg, qr and sg.
-fn ports<'s>(scene: &Scene<'_, 's>) -> Vec<(Subject, NetnsName, &'s IfName)> {
+fn ports<'s>(scene: &Scene<'s>) -> Vec<(Subject, NetnsName, &'s IfName)> {
     let networks = scene.topology.external_networks.iter().filter_map(|network| {
         Some((Subject::network(network), network.namespace.clone(), &network.gateway_port.as_ref()?.device))
     });

@@ -1,19 +1,19 @@
 //! The addresses of the pair.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::check::view::{End, View, each};
+use crate::check::view::{End, View, each, each_where};
 use crate::check::{Applicability, Findings, Scene, Subject};
-use crate::net::{Addr, Change, NetnsName, Object};
+use crate::net::{Addr, Change, IfName, NetnsName, Object};
 use crate::neutron::{LINK_LOCAL_POOL, LINK_LOCAL_POOL_OLD, Layout, LinkLocalPair};
-use crate::topology::{ObjectKind, ObjectRef};
+use crate::topology::{ObjectKind, ObjectRef, Router};
 
 /// A router with a pair: whether the file gives it to another, the index of fpr,
 /// the router, the device.
 type Holder = (bool, u32, Subject, String);
 
 /// DVR204.
-pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn missing(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         for (end, namespace, at_rfp) in ends(view) {
             if end.link.is_none() || !end.pairs().is_empty() {
@@ -37,7 +37,7 @@ pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR205: both ends have an address, and not of one /31, or each has the other's.
-pub(super) fn mismatch(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn mismatch(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         let Some(pair) = view.pair() else { return };
         if view.rfp.pairs().is_empty() || view.fpr.pairs().is_empty() {
@@ -68,9 +68,11 @@ pub(super) fn mismatch(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR206: of the routers of one fip namespace that share a pair, all but the one
 /// that the agent's file gives it to, else all but the first by device index.
-pub(super) fn shared(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn shared(scene: &Scene<'_>, findings: &mut Findings) {
     let mut holders: BTreeMap<(NetnsName, LinkLocalPair), Vec<Holder>> = BTreeMap::new();
-    each(scene, findings, |view, _| {
+    let sharing = sharing(scene);
+    let is_sharing = |router: &Router| router.fip_2_rtr.as_ref().is_some_and(|end| sharing.contains(&end.device));
+    each_where(scene, findings, is_sharing, |view, _| {
         let (Some(fip), Some(link)) = (&view.fip, view.fpr.link) else { return };
         for pair in view.fpr.pairs() {
             let holder = (view.written != Some(pair), link.index, view.subject(), link.name.to_string());
@@ -92,8 +94,24 @@ pub(super) fn shared(scene: &Scene<'_, '_>, findings: &mut Findings) {
     }
 }
 
+/// Devices in fip namespaces that have a pair which another one there has too.
+fn sharing<'s>(scene: &Scene<'s>) -> HashSet<&'s IfName> {
+    let mut sharing = HashSet::new();
+    for (_, _, netns) in scene.fip_places() {
+        let mut first: HashMap<LinkLocalPair, &IfName> = HashMap::new();
+        for addr in netns.seen().into_iter().flat_map(|netns| netns.addrs()) {
+            let Some(pair) = LinkLocalPair::of_net(addr.address) else { continue };
+            let holder = *first.entry(pair).or_insert(&addr.dev);
+            if holder != &addr.dev {
+                sharing.extend([holder, &addr.dev]);
+            }
+        }
+    }
+    sharing
+}
+
 /// DVR207.
-pub(super) fn surplus(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn surplus(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         let Some(pair) = view.pair() else { return };
         for (end, namespace, _) in ends(view) {
@@ -115,7 +133,7 @@ pub(super) fn surplus(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR211: from 8.3.0 the agent puts no floating IP on rfp.
-pub(super) fn left_over(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn left_over(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         if view.router.layout == Some(Layout::Juno) {
             return;

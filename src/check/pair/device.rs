@@ -7,7 +7,7 @@ use crate::net::{Change, IFF_LOWER_UP, IFF_UP, IfName, Link, NetnsName, Object, 
 use crate::topology::{FipKind, ObjectKind, ObjectRef};
 
 /// DVR201.
-pub(super) fn rfp_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn rfp_missing(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         let reason = if view.rfp.link.is_some() {
             return;
@@ -29,7 +29,7 @@ pub(super) fn rfp_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR202: with the other end there; where both are gone it is DVR201.
-pub(super) fn fpr_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn fpr_missing(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         let Some(rfp) = view.rfp.link.filter(|_| view.fpr.link.is_none()) else { return };
         let actual = match &rfp.peer {
@@ -52,7 +52,7 @@ pub(super) fn fpr_missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// The fip namespace that has a rule for the device, else the only one here.
-fn expecting<'s>(scene: &Scene<'_, 's>, device: &IfName) -> Option<&'s NetnsName> {
+fn expecting<'s>(scene: &Scene<'s>, device: &IfName) -> Option<&'s NetnsName> {
     let networks = &scene.topology.external_networks;
     let ruled = |namespace: &NetnsName| {
         let rules = scene.netns(namespace).map_or(&[][..], |netns| netns.rules());
@@ -64,7 +64,7 @@ fn expecting<'s>(scene: &Scene<'_, 's>, device: &IfName) -> Option<&'s NetnsName
 }
 
 /// DVR203.
-pub(super) fn down(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn down(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         let fip = view.fip.as_ref().map(|fip| &fip.name);
         for (end, peer, namespace, at_rfp) in

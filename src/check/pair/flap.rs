@@ -2,34 +2,29 @@
 //! neighbour of it, and brings back only its own (`fib_disable_ip`,
 //! `neigh_ifdown`).
 
-use std::collections::BTreeMap;
-
 use ipnet::IpNet;
 
 use super::wanted;
-use crate::check::view::{View, each};
+use crate::check::view::{Look, Sight, View, each};
 use crate::check::{Findings, Scene, Subject};
 use crate::net::{IfName, Link, NeighState, Netns, NetnsName, Route, Rule};
 use crate::neutron::{Layout, table_of};
-use crate::topology::{ObjectKind, ObjectRef};
+use crate::topology::{ExternalNetwork, ObjectKind, ObjectRef};
 
-/// DVR212. Of a device that has lost one thing alone, that thing's own check speaks.
-pub(super) fn flapped(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    let mut networks: BTreeMap<NetnsName, Vec<bool>> = BTreeMap::new();
+/// DVR212, of the routers' devices. Of one that has lost one thing alone, that
+/// thing's own check speaks.
+pub(super) fn flapped(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         rfp(view, findings);
         fpr(view, findings);
         internal(view, findings);
-        if let (Some(fip), Some(lost)) = (&view.fip, lost_default(scene, view)) {
-            networks.entry(fip.name.clone()).or_default().push(lost);
-        }
     });
+}
+
+/// The same of gateway ports.
+pub(super) fn flapped_outside(scene: &Scene<'_>, findings: &mut Findings) {
     for network in &scene.topology.external_networks {
-        let lost = networks.get(&network.namespace).map_or(&[][..], Vec::as_slice);
-        // Of a single router it looks the same as a default route deleted.
-        let (Some(port), true) = (&network.gateway_port, lost.len() > 1 && lost.iter().all(|lost| *lost)) else {
-            continue;
-        };
+        let (Some(port), true) = (&network.gateway_port, lost_all_defaults(scene, network)) else { continue };
         let Some(link) = scene.link(&network.namespace, &port.device).filter(|_| !port.addresses.is_empty()) else {
             continue;
         };
@@ -88,9 +83,24 @@ fn internal(view: &View<'_>, findings: &mut Findings) {
     }
 }
 
+/// Whether all routers of a network have lost their default routes there. Of a
+/// single one it looks the same as a default route deleted.
+fn lost_all_defaults(scene: &Scene<'_>, network: &ExternalNetwork) -> bool {
+    let mut count = 0;
+    for router in scene.routers.iter().filter(|router| router.external_network.as_ref() == Some(&network.id)) {
+        let Look::Seen(view) = Look::at(scene, router, Sight::of(scene, router)) else { continue };
+        match lost_default(scene, &view) {
+            Some(true) => count += 1,
+            Some(false) => return false,
+            None => {}
+        }
+    }
+    count > 1
+}
+
 /// Whether the router's own table in the fip namespace has no default route;
 /// `None` where the layout has no such table.
-fn lost_default(scene: &Scene<'_, '_>, view: &View<'_>) -> Option<bool> {
+fn lost_default(scene: &Scene<'_>, view: &View<'_>) -> Option<bool> {
     let is_pike = view.router.layout == Some(Layout::Pike);
     let table = view.pair().filter(|_| is_pike && view.fpr.link.is_some())?.table();
     let netns: &Netns = scene.netns(&view.fip.as_ref()?.name)?;

@@ -6,7 +6,7 @@ use crate::net::{Change, Link, NetnsName, Object};
 use crate::topology::{ObjectKind, ObjectRef};
 
 /// DVR209: a veth drops what its peer cannot take, and tells nobody.
-pub(super) fn mismatch(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn mismatch(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         let (Some(rfp), Some(fpr), Some(fip)) = (view.rfp.link, view.fpr.link, &view.fip) else { return };
         if rfp.mtu == fpr.mtu {
@@ -26,7 +26,7 @@ pub(super) fn mismatch(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR210: both ends of the pair are narrower than the instance's side and the
 /// external side, so that full-sized packets need a signal to get smaller.
-pub(super) fn shrinks(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn shrinks(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         let (Some(rfp), Some(fpr), Some(fip)) = (view.rfp.link, view.fpr.link, &view.fip) else { return };
         let Some(fg) = outer(view).filter(|fg| rfp.mtu == fpr.mtu && rfp.mtu < fg.mtu) else { return };

@@ -9,7 +9,7 @@ use crate::topology::{ObjectKind, ObjectRef};
 /// DVR208: a permanent entry with another hardware address than the peer's loses
 /// everything; a missing one only costs ARP, and is worth a warning where this
 /// node's agent sets such entries.
-pub(super) fn wrong(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn wrong(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         let Some(pair) = view.pair() else { return };
         for (at_rfp, end, peer, address) in

@@ -42,7 +42,7 @@ struct Stray<'w> {
 
 /// The changes that make it, or take back the end that stands elsewhere; none where the node does not tell its external
 /// network, addresses and layout, or something else has them.
-pub(super) fn rebuild(scene: &Scene<'_, '_>, view: &View<'_>) -> Vec<Change> {
+pub(super) fn rebuild(scene: &Scene<'_>, view: &View<'_>) -> Vec<Change> {
     let Some(wanted) = Wanted::of(scene, view) else { return Vec::new() };
     let mut changes = match &wanted.stray {
         Some(stray) => wanted.taken_back(stray),
@@ -58,7 +58,7 @@ pub(super) fn rebuild(scene: &Scene<'_, '_>, view: &View<'_>) -> Vec<Change> {
 }
 
 impl<'w> Wanted<'w> {
-    fn of(scene: &'w Scene<'_, '_>, view: &'w View<'w>) -> Option<Self> {
+    fn of(scene: &'w Scene<'_>, view: &'w View<'w>) -> Option<Self> {
         let network = network(scene, view)?;
         let fip = scene.netns(&network.namespace)?;
         // What was not read is not taken for missing.
@@ -215,7 +215,7 @@ impl<'w> Wanted<'w> {
 
 /// The other end of the half that is left: of the right name, in another
 /// namespace that was read.
-fn stray<'w>(scene: &'w Scene<'_, '_>, view: &View<'_>) -> Option<Stray<'w>> {
+fn stray<'w>(scene: &'w Scene<'_>, view: &View<'_>) -> Option<Stray<'w>> {
     let (left, name) = match (view.rfp.link, view.fpr.link) {
         (Some(rfp), None) => (rfp, &view.fpr.name),
         (None, Some(fpr)) => (fpr, &view.rfp.name),
@@ -235,7 +235,7 @@ fn stray<'w>(scene: &'w Scene<'_, '_>, view: &View<'_>) -> Option<Stray<'w>> {
 
 /// The network that the pair belongs to: where an end of it stands, a rule
 /// speaks of fpr, or the only one that there is.
-fn network<'s>(scene: &Scene<'_, 's>, view: &View<'_>) -> Option<&'s ExternalNetwork> {
+fn network<'s>(scene: &Scene<'s>, view: &View<'_>) -> Option<&'s ExternalNetwork> {
     let all = &scene.topology.external_networks;
     let by_rule = |network: &&ExternalNetwork| {
         scene.netns(&network.namespace).is_some_and(|netns| iif_rule(netns, &view.fpr.name).is_some())

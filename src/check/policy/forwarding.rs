@@ -1,39 +1,48 @@
 //! IPv4 forwarding in the agent's namespaces.
 
+use std::sync::Arc;
+
 use crate::check::{Findings, Scene, Subject};
 use crate::net::{Change, Netns, NetnsName, Object, Observed};
-use crate::neutron::{DeviceKind, NamespaceKind, parse_device, parse_namespace};
+use crate::neutron::{DeviceKind, parse_device};
 use crate::topology::{ObjectKind, ObjectRef};
 
 const ALL: &str = "net.ipv4.ip_forward";
 
-/// DVR311: for the namespace, else for the devices that floating IPs come in by.
-pub(super) fn off(scene: &Scene<'_, '_>, findings: &mut Findings) {
-    for (name, netns) in &scene.snapshot.namespaces {
-        let Some((kind, id)) = parse_namespace(name) else { continue };
-        if !matches!(kind, NamespaceKind::Router | NamespaceKind::Fip | NamespaceKind::Snat) {
-            continue;
+/// DVR311, in the routers' namespaces.
+pub(super) fn off(scene: &Scene<'_>, findings: &mut Findings) {
+    for (router, name, netns) in scene.places() {
+        judge(findings, || Subject::router(router), name, netns);
+    }
+}
+
+/// The same in the fip namespaces.
+pub(super) fn off_outside(scene: &Scene<'_>, findings: &mut Findings) {
+    for (network, name, netns) in scene.fip_places() {
+        judge(findings, || Subject::network(network), name, netns);
+    }
+}
+
+/// Of the namespace, else of the devices that floating IPs come in by.
+fn judge(findings: &mut Findings, subject: impl Fn() -> Subject, name: &NetnsName, netns: &Observed<Arc<Netns>>) {
+    let netns = match netns {
+        Observed::Seen(netns) => netns,
+        Observed::Unreadable(why) => {
+            findings.cannot_tell(&subject(), Some(name), setting(ALL), why.clone());
+            return;
         }
-        let subject = || subject(scene, kind, id);
-        let netns = match netns {
-            Observed::Seen(netns) => netns,
-            Observed::Unreadable(why) => {
-                findings.cannot_tell(&subject(), Some(name), setting(ALL), why.clone());
-                continue;
-            }
-            Observed::Absent => continue,
-        };
-        match netns.sysctls.get(ALL) {
-            Some(Observed::Seen(0)) => {
-                let message = format!("{name} does not forward IPv4");
-                let finding = findings.fire(&subject(), Some(name), setting(ALL), message);
-                finding.values(format!("{ALL} = 1"), "0").mend([on(name, ALL, 0)]);
-            }
-            Some(Observed::Unreadable(why)) => {
-                findings.cannot_tell(&subject(), Some(name), setting(ALL), format!("{ALL} could not be read: {why}"));
-            }
-            _ => devices(findings, subject, name, netns),
+        Observed::Absent => return,
+    };
+    match netns.sysctls.get(ALL) {
+        Some(Observed::Seen(0)) => {
+            let message = format!("{name} does not forward IPv4");
+            let finding = findings.fire(&subject(), Some(name), setting(ALL), message);
+            finding.values(format!("{ALL} = 1"), "0").mend([on(name, ALL, 0)]);
         }
+        Some(Observed::Unreadable(why)) => {
+            findings.cannot_tell(&subject(), Some(name), setting(ALL), format!("{ALL} could not be read: {why}"));
+        }
+        _ => devices(findings, subject, name, netns),
     }
 }
 
@@ -49,15 +58,6 @@ fn devices(findings: &mut Findings, subject: impl Fn() -> Subject, name: &NetnsN
             finding.values(format!("{key} = 1"), "0").mend([on(name, &key, 0)]);
         }
     }
-}
-
-/// The router or the external network of a namespace.
-fn subject(scene: &Scene<'_, '_>, kind: NamespaceKind, id: &str) -> Subject {
-    match kind {
-        NamespaceKind::Fip => scene.network(id).map(Subject::network),
-        _ => scene.router(id).map(Subject::router),
-    }
-    .unwrap_or_default()
 }
 
 fn on(name: &NetnsName, key: &str, before: i64) -> Change {

@@ -24,7 +24,7 @@ struct Redirect<'s> {
 
 /// DVR307. That a subnet should have one is told by the half that is left, by
 /// the router's other subnets, or by the snat namespace's port.
-pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn missing(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         // A subnet with a fast exit has no redirect; one that has lost its rule is DVR309.
         let routed = view.fpr.routes.iter().filter(|route| route.table == TableId::MAIN && route.via().is_some());
@@ -100,7 +100,7 @@ fn judge(view: &View<'_>, findings: &mut Findings, found: &Redirect<'_>, certain
 }
 
 /// DVR308: rule and table of a subnet that no port here is on.
-pub(super) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn stale(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         let ports: BTreeSet<IpNet> = view.subnets().map(|(_, addr)| addr.address).collect();
         for rule in view.rules() {
@@ -127,7 +127,7 @@ pub(super) fn stale(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR309: a fast exit for a subnet that is not there, or none for one that the
 /// fip namespace has a route to.
-pub(super) fn fast_exit(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn fast_exit(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         let ports: BTreeSet<IpNet> = view.subnets().map(|(_, addr)| addr.address.trunc()).collect();
         let ruled: BTreeSet<IpNet> = fast_exits(view).filter_map(|rule| Some(rule.from?.trunc())).collect();
@@ -152,7 +152,7 @@ pub(super) fn fast_exit(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR313: by design; said once for each router that has both.
-pub(super) fn ipv6(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn ipv6(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         let Some(fip) = view.distributed().next() else { return };
         let global = |net: &&IpNet| match net.addr() {

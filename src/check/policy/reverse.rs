@@ -3,21 +3,24 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use crate::check::view::{View, each};
+use crate::check::view::{View, each_where};
 use crate::check::{AgentDoes, Applicability, Finding, Findings, Scene, Subject};
 use crate::net::{IfName, Netns, NetnsName, RouteQuestion};
+use crate::neutron::NamespaceKind;
 use crate::path::{Packet, Start, TCP};
-use crate::topology::{FloatingIp, ObjectKind, ObjectRef};
+use crate::topology::{FloatingIp, ObjectKind, ObjectRef, Router};
 
 /// DVR312: by walking a packet in each direction, where any filter is on at all.
-pub(super) fn refused(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn refused(scene: &Scene<'_>, findings: &mut Findings) {
     let mut said: HashSet<(NetnsName, String)> = HashSet::new();
     let networks = scene.topology.external_networks.iter().map(|network| &network.namespace);
     let filtering: HashSet<&NetnsName> = networks.filter(|name| scene.netns(name).is_some_and(filters)).collect();
-    each(scene, findings, |view, findings| {
-        if !filters(view.netns) && !view.fip.as_ref().is_some_and(|fip| filtering.contains(&fip.name)) {
-            return;
-        }
+    let is_filtered = |router: &Router| {
+        let own = router.namespace.as_ref().and_then(|name| scene.netns(name)).is_some_and(filters);
+        let outer = router.external_network.as_ref().map(|id| NamespaceKind::Fip.name(id));
+        own || outer.is_some_and(|name| filtering.contains(&name))
+    };
+    each_where(scene, findings, is_filtered, |view, findings| {
         for fip in view.distributed() {
             for (start, packet) in packets(view, fip) {
                 let Some((namespace, key, asked)) = refusal(scene, &start, packet) else { continue };
@@ -31,7 +34,7 @@ pub(super) fn refused(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 fn fire<'f>(
-    scene: &Scene<'_, '_>,
+    scene: &Scene<'_>,
     findings: &'f mut Findings,
     fip: &FloatingIp,
     namespace: &NetnsName,
@@ -69,7 +72,7 @@ fn packets(view: &View<'_>, fip: &FloatingIp) -> Vec<(Start, Packet)> {
 
 /// The device's filter that stops the packet or its answer, and the lookup at
 /// which it does.
-fn refusal(scene: &Scene<'_, '_>, start: &Start, packet: Packet) -> Option<(NetnsName, String, Option<RouteQuestion>)> {
+fn refusal(scene: &Scene<'_>, start: &Start, packet: Packet) -> Option<(NetnsName, String, Option<RouteQuestion>)> {
     let walk = scene.walk(start, packet);
     let reply = scene.reply(&walk);
     std::iter::once(walk).chain(reply).find_map(|mut walk| {

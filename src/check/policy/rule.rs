@@ -1,5 +1,6 @@
 //! The rule of each floating IP: `from FIXED lookup 16`.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
@@ -8,7 +9,7 @@ use ipnet::IpNet;
 use crate::check::view::{View, distributed, each};
 use crate::check::{Findings, Scene, Subject};
 use crate::net::{Change, Family, IfName, Object, RouteQuestion, Rule, RulePriority, Snapshot};
-use crate::neutron::{AllocationLine, FIP_PRIORITIES, FIP_TABLE, is_fip_priority, priority_lines};
+use crate::neutron::{FIP_PRIORITIES, FIP_TABLE, PriorityEntry, is_fip_priority};
 use crate::path::{ICMP, Packet, Start};
 use crate::topology::{FipState, FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef};
 
@@ -27,7 +28,7 @@ enum Found<'s> {
 }
 
 /// DVR301.
-pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn missing(scene: &Scene<'_>, findings: &mut Findings) {
     let file = scene.priorities();
     each(scene, findings, |view, findings| {
         let rules = &view.by_source;
@@ -50,7 +51,7 @@ pub(super) fn missing(scene: &Scene<'_, '_>, findings: &mut Findings) {
 }
 
 /// DVR302.
-pub(super) fn wrong_table(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn wrong_table(scene: &Scene<'_>, findings: &mut Findings) {
     let file = scene.priorities();
     each(scene, findings, |view, findings| {
         let rules = &view.by_source;
@@ -75,7 +76,7 @@ pub(super) fn wrong_table(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 /// DVR310: a rule for another fixed IP than the translation's, or a DNAT to
 /// another than rule and SNAT.
-pub(super) fn disagrees(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn disagrees(scene: &Scene<'_>, findings: &mut Findings) {
     let file = scene.priorities();
     each(scene, findings, |view, findings| {
         let rules = &view.by_source;
@@ -124,7 +125,7 @@ pub(super) fn wanted(fixed: IpAddr, priority: RulePriority) -> Rule {
 }
 
 /// What would prove it: where the instance's packets to the outside go.
-pub(super) fn question(scene: &Scene<'_, '_>, view: &View<'_>, fixed: IpAddr) -> RouteQuestion {
+pub(super) fn question(scene: &Scene<'_>, view: &View<'_>, fixed: IpAddr) -> RouteQuestion {
     let port = view.subnets().find(|(_, addr)| addr.address.contains(&fixed)).map(|(device, _)| device.clone());
     RouteQuestion {
         namespace: Some(view.qrouter.clone()),
@@ -138,7 +139,7 @@ pub(super) fn question(scene: &Scene<'_, '_>, view: &View<'_>, fixed: IpAddr) ->
 
 /// The mark with which the instance's packets come to the lookup: what the
 /// namespace's mangle table sets, where any rule asks for a mark at all.
-fn mark(scene: &Scene<'_, '_>, view: &View<'_>, fixed: IpAddr, port: Option<&IfName>) -> u32 {
+fn mark(scene: &Scene<'_>, view: &View<'_>, fixed: IpAddr, port: Option<&IfName>) -> u32 {
     let (IpAddr::V4(fixed), Some(port)) = (fixed, port) else { return 0 };
     if !view.rules().any(|rule| rule.fwmark.is_some()) {
         return 0;
@@ -266,21 +267,42 @@ fn is_good(rule: &Rule) -> bool {
     rule.table() == Some(FIP_TABLE) && is_plain(rule) && is_fip_priority(rule.priority)
 }
 
-/// The agent's file of priorities.
-pub(in crate::check) struct Priorities(HashMap<IpAddr, RulePriority>);
+/// The agent's file of priorities, by floating IPs.
+pub(in crate::check) struct Priorities {
+    /// The first line of each, by its number in the file.
+    first: HashMap<IpAddr, (usize, RulePriority)>,
+    /// Lines of those that have one before: there should be none.
+    further: Vec<(IpAddr, (usize, RulePriority))>,
+}
 
 impl Priorities {
     /// Reads it; empty where there is none.
     pub(in crate::check) fn of(snapshot: &Snapshot) -> Self {
-        let lines = snapshot.host.priority_file.seen().into_iter().flat_map(priority_lines);
-        Self(lines.filter_map(AllocationLine::entry).map(|entry| (entry.floating_ip, entry.priority)).collect())
+        let mut file = Self { first: HashMap::new(), further: Vec::new() };
+        let lines = snapshot.host.priority_file.seen().into_iter().flat_map(|file| &file.lines);
+        for (at, line) in lines.enumerate() {
+            let Ok(entry) = line.parse::<PriorityEntry>() else { continue };
+            let said = (at, entry.priority);
+            match file.first.entry(entry.floating_ip) {
+                Entry::Vacant(place) => drop(place.insert(said)),
+                Entry::Occupied(_) => file.further.push((entry.floating_ip, said)),
+            }
+        }
+        file
+    }
+
+    /// What it says of a floating IP, with the number of the line.
+    pub(in crate::check) fn said(&self, floating: IpAddr) -> impl Iterator<Item = (usize, RulePriority)> {
+        let further = self.further.iter().filter(move |(address, _)| *address == floating).map(|(_, said)| *said);
+        self.first.get(&floating).copied().into_iter().chain(further)
     }
 
     fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.first.is_empty()
     }
 
     fn priority(&self, fip: &FloatingIp) -> Option<RulePriority> {
-        self.0.get(&fip.floating_ip?).copied().filter(|priority| is_fip_priority(*priority))
+        let (_, priority) = self.said(fip.floating_ip?).last()?;
+        Some(priority).filter(|priority| is_fip_priority(*priority))
     }
 }

@@ -17,7 +17,7 @@ pub(super) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 const LOWER: Ipv4Addr = Ipv4Addr::new(45, 0, 0, 1);
 
 /// DVR304: the floating IP's rule stands, and the lookup comes to another's table.
-pub(super) fn by_rule(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn by_rule(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         // Without a rule that could come first, one lookup tells of all of them.
         let rivals = has_rivals(view);
@@ -70,7 +70,7 @@ fn culprit_of<'s>(view: &View<'s>, asked: &RouteQuestion, own: &Rule, answer: &R
 
 /// DVR306: a default route, half of one, or a prefix that covers the external
 /// network, in main; a route towards a tenant's own appliance is its own affair.
-pub(super) fn by_main(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn by_main(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         let Some((fip, fixed, _)) = first_ruled(view) else { return };
         let outer: Vec<IpNet> =

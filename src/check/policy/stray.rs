@@ -11,7 +11,7 @@ use crate::neutron::{FIP_TABLE, is_fip_priority};
 use crate::topology::{FipKind, FloatingIp, ObjectKind, ObjectRef};
 
 /// DVR303.
-pub(super) fn stray(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn stray(scene: &Scene<'_>, findings: &mut Findings) {
     let file = scene.priorities();
     each(scene, findings, |view, findings| {
         let moved = moved(view, file);
@@ -71,7 +71,7 @@ fn double<'f>(
 /// A rule that no distributed floating IP stands behind. With a default in
 /// table 16 it leads the instance's packets out untranslated; without one,
 /// packets pass it by.
-fn stale(scene: &Scene<'_, '_>, view: &View<'_>, findings: &mut Findings, fixed: IpAddr, rule: &Rule) {
+fn stale(scene: &Scene<'_>, view: &View<'_>, findings: &mut Findings, fixed: IpAddr, rule: &Rule) {
     let diverts = view.default_16().is_some();
     let centralized = view.fips.iter().find(|fip| fip.kind == FipKind::Centralized && fip.fixed_ip == Some(fixed));
     let orphan = view.fips.iter().find(|fip| fip.fixed_ip == Some(fixed));

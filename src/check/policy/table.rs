@@ -7,7 +7,7 @@ use crate::net::RouteKind;
 use crate::topology::{ObjectKind, ObjectRef};
 
 /// DVR305.
-pub(super) fn default_wrong(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(super) fn default_wrong(scene: &Scene<'_>, findings: &mut Findings) {
     each(scene, findings, |view, findings| {
         // Without a pair there is nowhere to lead: DVR201.
         let (Some(_), Some(wanted)) = (view.rfp.link, default_16(view)) else { return };

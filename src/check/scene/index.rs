@@ -65,7 +65,7 @@ impl<'s> Index<'s> {
     }
 
     /// The routes of main to an IPv4 address alone, in a fip namespace.
-    pub(in crate::check) fn to_host(&self, scene: &Scene<'_, 's>, place: &NetnsName, host: IpNet) -> &[&'s Route] {
+    pub(in crate::check) fn to_host(&self, scene: &Scene<'s>, place: &NetnsName, host: IpNet) -> &[&'s Route] {
         let hosts = self.hosts.get_or_init(|| hosts(scene));
         hosts.get(place).and_then(|hosts| hosts.get(&host)).map_or(&[], Vec::as_slice)
     }
@@ -76,7 +76,7 @@ impl<'s> Index<'s> {
     }
 }
 
-fn hosts<'s>(scene: &Scene<'_, 's>) -> Hosts<'s> {
+fn hosts<'s>(scene: &Scene<'s>) -> Hosts<'s> {
     let mut hosts = Hosts::new();
     for network in &scene.topology.external_networks {
         let routes = scene.netns(&network.namespace).map_or(&[][..], Netns::routes).iter();

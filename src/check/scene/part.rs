@@ -18,7 +18,7 @@ pub(super) struct Part<'s> {
 }
 
 impl<'s> Part<'s> {
-    pub(super) fn of(scene: &Scene<'_, 's>, router: &Router) -> Self {
+    pub(super) fn of(scene: &Scene<'s>, router: &Router) -> Self {
         let mut part = Self { distributed: Vec::new(), amiss: Vec::new(), look: OnceCell::new() };
         for fip in scene.fips_of(router) {
             // Most chains are whole: their many links need not be fetched from memory.

@@ -10,7 +10,7 @@ const NAMED: u8 = 4;
 /// DVR801: a probe for the addresses of qg, with the sender `0.0.0.0`. Only
 /// where this node is active: on a standby qg is down or bare, and the other
 /// one answers rightly.
-pub(in crate::check) fn two_active(scene: &Scene<'_, '_>, wire: &mut Wire<'_>, findings: &mut Findings) {
+pub(in crate::check) fn two_active(scene: &Scene<'_>, wire: &mut Wire<'_>, findings: &mut Findings) {
     for router in &scene.topology.routers {
         let Some(gateway) = &router.gateway_port else { continue };
         let Some(namespace) = router.snat_namespace.as_ref().or(router.namespace.as_ref()) else { continue };

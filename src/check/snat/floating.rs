@@ -15,7 +15,7 @@ use crate::topology::{
 };
 
 /// DVR804: it is distributed here, and the snat namespace has it still.
-pub(in crate::check) fn left_behind(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn left_behind(scene: &Scene<'_>, findings: &mut Findings) {
     let all = || scene.topology.fips();
     if !all().any(|fip| fip.kind == FipKind::Centralized) {
         return;
@@ -56,7 +56,7 @@ pub(in crate::check) fn left_behind(scene: &Scene<'_, '_>, findings: &mut Findin
 }
 
 /// DVR805: it is translated on the gateway port, and the port has not its address.
-pub(in crate::check) fn address_lost(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn address_lost(scene: &Scene<'_>, findings: &mut Findings) {
     for fip in scene.fips().filter(|fip| fip.kind != FipKind::Distributed) {
         let is_translated = has(fip, FactSource::Dnat) || has(fip, FactSource::Snat);
         let link = fip.links(Direction::Inbound).iter().find(|link| link.link == LinkName::QgAddress);
@@ -94,7 +94,7 @@ pub(in crate::check) fn address_lost(scene: &Scene<'_, '_>, findings: &mut Findi
 }
 
 /// DVR806: keepalived brought the address, and nobody the rules.
-pub(in crate::check) fn untranslated(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn untranslated(scene: &Scene<'_>, findings: &mut Findings) {
     for fip in scene.fips().filter(|fip| fip.kind != FipKind::Distributed) {
         let Some(router) = scene.router_of(fip) else { continue };
         let namespace = if fip.kind == FipKind::Legacy { &router.namespace } else { &router.snat_namespace };
@@ -124,7 +124,7 @@ pub(in crate::check) fn untranslated(scene: &Scene<'_, '_>, findings: &mut Findi
 }
 
 /// DVR807: for those who look for it in the fip namespace.
-pub(in crate::check) fn by_design(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn by_design(scene: &Scene<'_>, findings: &mut Findings) {
     for fip in scene.fips().filter(|fip| fip.kind == FipKind::Centralized) {
         let (Some(floating), Some(router)) = (fip.floating_ip, scene.router_of(fip)) else { continue };
         let Some(namespace) = router.snat_namespace.as_ref().filter(|_| has(fip, FactSource::Dnat)) else { continue };

@@ -9,7 +9,7 @@ use crate::topology::{InternalPort, ObjectKind, ObjectRef, Router};
 
 /// DVR803: each tenant subnet of the router has one snat port, and it is up. On a
 /// standby node keepalived leaves them without address.
-pub(in crate::check) fn snat_ports(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn snat_ports(scene: &Scene<'_>, findings: &mut Findings) {
     for router in scene.routers {
         let (Some(_), Some(namespace)) = (&router.namespace, &router.snat_namespace) else { continue };
         let Some(netns) = scene.netns(namespace).filter(|netns| !runs_vrrp(netns)) else { continue };
@@ -47,7 +47,7 @@ pub(in crate::check) fn snat_ports(scene: &Scene<'_, '_>, findings: &mut Finding
 }
 
 /// DVR809: more than one gateway port.
-pub(in crate::check) fn gateway_twice(scene: &Scene<'_, '_>, findings: &mut Findings) {
+pub(in crate::check) fn gateway_twice(scene: &Scene<'_>, findings: &mut Findings) {
     for router in scene.routers {
         for namespace in router.namespace.iter().chain(&router.snat_namespace) {
             let Some(netns) = scene.netns(namespace) else { continue };

@@ -64,7 +64,7 @@ pub fn check(snapshot: &Snapshot, topology: &Topology, judged: Judged<'_>, narro
     let counts = shown.counts();
     let ran = |check: &&crate::check::Check| {
         let is_decided = match check.decided_by {
-            DecidedBy::Snapshot(_) | DecidedBy::Routers(_) => true,
+            DecidedBy::Snapshot(_) | DecidedBy::Routers(_) | DecidedBy::Both(..) => true,
             DecidedBy::Wire(_) => narrowed.asked.is_some(),
             DecidedBy::Elsewhere => false,
         };

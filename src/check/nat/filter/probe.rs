@@ -15,7 +15,7 @@ const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 
 /// The way in and the way out of a packet that the suspected rule asks for, each
 /// with the way of its answer.
-pub(super) fn probes(scene: &Scene<'_, '_>, router: &Router, fip: &FloatingIp, suspect: Suspect<'_>) -> Vec<Walk> {
+pub(super) fn probes(scene: &Scene<'_>, router: &Router, fip: &FloatingIp, suspect: Suspect<'_>) -> Vec<Walk> {
     let with_reply = |walk: Walk| {
         let reply = scene.reply(&walk);
         [Some(walk), reply].into_iter().flatten()
@@ -24,12 +24,7 @@ pub(super) fn probes(scene: &Scene<'_, '_>, router: &Router, fip: &FloatingIp, s
 }
 
 /// The same without the answers.
-pub(super) fn first_packets(
-    scene: &Scene<'_, '_>,
-    router: &Router,
-    fip: &FloatingIp,
-    suspect: Suspect<'_>,
-) -> Vec<Walk> {
+pub(super) fn first_packets(scene: &Scene<'_>, router: &Router, fip: &FloatingIp, suspect: Suspect<'_>) -> Vec<Walk> {
     let (Some(IpAddr::V4(floating)), Some(IpAddr::V4(fixed))) = (fip.floating_ip, fip.fixed_ip) else {
         return Vec::new();
     };

@@ -23,7 +23,7 @@ pub(super) struct Fault {
 
 /// The fault, where a drop rule of the agent's scope chain stopped the packet and
 /// no rule of another's had marked it.
-pub(super) fn fault(scene: &Scene<'_, '_>, namespace: &NetnsName, blamed: &Blamed<'_>) -> Option<Fault> {
+pub(super) fn fault(scene: &Scene<'_>, namespace: &NetnsName, blamed: &Blamed<'_>) -> Option<Fault> {
     let netns = scene.netns(namespace)?;
     let filter = Place::of_agent(namespace, netns, "filter")?;
     let drops = filter.own_chain("scope").filter(|_| blamed.table == "filter")?;

@@ -30,14 +30,14 @@ pub(in crate::check) struct Suspects<'s> {
 
 impl<'s> Suspects<'s> {
     /// Those of a namespace.
-    pub(super) fn of(&self, scene: &Scene<'_, 's>, name: &'s NetnsName) -> Rc<[Suspect<'s>]> {
+    pub(super) fn of(&self, scene: &Scene<'s>, name: &'s NetnsName) -> Rc<[Suspect<'s>]> {
         self.known.borrow_mut().entry(name).or_insert_with(|| suspects(scene, name).into()).clone()
     }
 }
 
 /// Everything in a namespace that could drop, reject, mark or leave untracked,
 /// and is not as the agent lays it out.
-fn suspects<'s>(scene: &Scene<'_, 's>, name: &NetnsName) -> Vec<Suspect<'s>> {
+fn suspects<'s>(scene: &Scene<'s>, name: &NetnsName) -> Vec<Suspect<'s>> {
     let Some(netns) = scene.netns(name) else { return Vec::new() };
     let Some(netfilter) = netns.netfilter.seen() else { return Vec::new() };
     let is_fip = matches!(parse_namespace(name), Some((NamespaceKind::Fip, _)));
