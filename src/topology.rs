@@ -15,6 +15,7 @@ mod host;
 mod index;
 mod keeper;
 mod layout;
+mod link_name;
 mod look;
 mod model;
 mod nat;
@@ -27,7 +28,8 @@ pub mod scenario;
 mod words;
 
 pub use keeper::Keeper;
+pub use link_name::LinkName;
 pub use model::{
     Blind, ChainLink, Direction, ExternalNetwork, Fact, FactSource, FipKind, FipState, FloatingIp, GatewayPort,
-    InternalPort, LinkName, LinkState, NodeKind, ObjectKind, ObjectRef, PairEnd, Router, RouterKind, Topology,
+    InternalPort, LinkState, NodeKind, ObjectKind, ObjectRef, PairEnd, Router, RouterKind, Topology,
 };

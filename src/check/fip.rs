@@ -13,7 +13,7 @@ use crate::net::{Netns, NetnsName, Observed, Route, TableId};
 use crate::neutron::LinkLocalPair;
 use crate::topology::{ExternalNetwork, FactSource, FloatingIp, ObjectKind, ObjectRef, Router};
 
-pub(super) use prefixes::not_covered;
+pub(super) use prefixes::Uncovered;
 pub(super) use tables::{Defaults, covers_something, default_via};
 
 macro_rules! check {
@@ -126,7 +126,7 @@ pub(super) static CHECKS: &[Check] = &[
         "the floating IP stands as an address in the fip namespace",
         Error,
         HealsOnRestart,
-        Snapshot(routes::local)
+        Routers(routes::local)
     ),
     check!(
         513,

@@ -20,7 +20,7 @@ macro_rules! check {
     };
 }
 
-use DecidedBy::{Elsewhere, Snapshot, Wire};
+use DecidedBy::{Both, Elsewhere, Snapshot, Wire};
 
 /// The checks of this family, in code order.
 pub(super) static CHECKS: &[Check] = &[
@@ -54,7 +54,7 @@ pub(super) static CHECKS: &[Check] = &[
         "Open vSwitch keeps the port on the dead VLAN or on none",
         Error,
         Never,
-        Snapshot(switch::dead_vlan)
+        Both(switch::dead_vlan, switch::dead_vlan_outside)
     ),
     check!(605, "external-network-not-wired", "the external network does not reach this node", Error, Never, Elsewhere),
     check!(

@@ -11,13 +11,16 @@ use std::sync::Arc;
 use index::Index;
 use part::Part;
 
+use super::fip::Uncovered;
 use super::nat::Suspects;
 use super::policy::Priorities;
 use super::view::{Look, Outer, Sight};
 use crate::net::{IfName, Link, Netns, NetnsName, Observed, OvsPort, RouteAnswer, RouteQuestion, Snapshot};
 use crate::neutron::{NamespaceKind, ReleaseRange, parse_namespace};
 use crate::path::{Node, Packet, Start, Walk};
-use crate::topology::{ChainLink, Direction, ExternalNetwork, FloatingIp, LinkName, Router, Topology};
+use crate::topology::{
+    ChainLink, Direction, ExternalNetwork, FipState, FloatingIp, LinkName, LinkState, Router, Topology,
+};
 
 /// A node as the checks see it: all of its routers, or some.
 pub struct Scene<'s> {
@@ -52,6 +55,7 @@ struct Shared<'s> {
     release: OnceCell<ReleaseRange>,
     /// Those of fip namespaces.
     suspects: Suspects<'s>,
+    uncovered: OnceCell<Vec<Uncovered<'s>>>,
 }
 
 /// What a finding is about.
@@ -128,6 +132,16 @@ impl<'s> Scene<'s> {
         self.topology.fips()
     }
 
+    /// Those of an address of an external network.
+    pub(super) fn everyones_fips_at<'n>(
+        &self,
+        network: &'n str,
+        address: IpAddr,
+    ) -> impl Iterator<Item = &'s FloatingIp> + use<'n, 's> {
+        self.beyond.set(true);
+        self.topology.fips_at(network, address)
+    }
+
     /// The routers that are looked at, each with what belongs to it.
     fn by_router(&self) -> impl Iterator<Item = (&'s Router, &Part<'s>)> {
         self.routers
@@ -173,6 +187,12 @@ impl<'s> Scene<'s> {
         self.shared.outer.get_or_init(|| Outer::of(self))
     }
 
+    /// The floating IPs that no prefix on a gateway port's link covers, gathered when
+    /// first asked for.
+    pub(super) fn uncovered(&self) -> &[Uncovered<'s>] {
+        self.shared.uncovered.get_or_init(|| Uncovered::all(self))
+    }
+
     /// What in packet filters could stop packets, looked up once for each namespace.
     pub(super) fn suspects(&self, namespace: &NetnsName) -> &Suspects<'s> {
         if is_fip(namespace) { &self.shared.suspects } else { &self.own.suspects }
@@ -191,8 +211,21 @@ impl<'s> Scene<'s> {
         direction: Direction,
         name: LinkName,
     ) -> impl Iterator<Item = (&'s FloatingIp, &'s ChainLink)> {
-        let all = self.by_router().flat_map(|(_, part)| &part.amiss);
-        all.filter(move |(_, way, link)| *way == direction && link.link == name).map(|(fip, _, link)| (*fip, *link))
+        let is_amiss = |link: &&ChainLink| !matches!(link.state, LinkState::Ok | LinkState::NotApplicable);
+        let links = move |fip: &'s FloatingIp| {
+            let its = fip.links(direction).iter().filter(move |link| link.link == name);
+            its.filter(is_amiss).map(move |link| (fip, link))
+        };
+        self.troubled().flat_map(links)
+    }
+
+    /// Their floating IPs whose chains are not whole. Most are, and their many links
+    /// need not be fetched from memory.
+    pub(super) fn troubled(&self) -> impl Iterator<Item = &'s FloatingIp> {
+        let sees_all = self.routers.len() == self.topology.routers.len();
+        let all = sees_all.then(|| self.index().troubled.iter().copied());
+        let own = (!sees_all).then(|| self.fips().filter(|fip| fip.state != FipState::Ok));
+        all.into_iter().flatten().chain(own.into_iter().flatten())
     }
 
     /// A device of a namespace.

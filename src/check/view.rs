@@ -2,6 +2,7 @@
 //! checks that look at them.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::policy::Rules;
 use super::{Findings, Scene, Subject};
@@ -20,9 +21,9 @@ pub(super) struct View<'s> {
     /// The fip namespace, where its pair leads to one that was read.
     pub(super) fip: Option<Fip<'s>>,
     /// The end in the router namespace.
-    pub(super) rfp: End<'s>,
+    pub(super) rfp: Rc<End<'s>>,
     /// The end in the fip namespace.
-    pub(super) fpr: End<'s>,
+    pub(super) fpr: Rc<End<'s>>,
     /// Its floating IPs, of every kind.
     pub(super) fips: Vec<&'s FloatingIp>,
     /// Its pair in the agent's file.
@@ -65,13 +66,10 @@ pub(super) enum Look<'s> {
     Elsewhere,
 }
 
-/// The objects of a namespace by device.
+/// The devices of a namespace with what stands on them.
 #[derive(Default)]
 pub(super) struct ByDevice<'s> {
-    links: HashMap<&'s IfName, &'s Link>,
-    addrs: HashMap<&'s IfName, Vec<&'s Addr>>,
-    routes: HashMap<&'s IfName, Vec<&'s Route>>,
-    neighs: HashMap<&'s IfName, Vec<&'s Neigh>>,
+    ends: HashMap<&'s IfName, Rc<End<'s>>>,
     gateways: Vec<&'s Link>,
 }
 
@@ -164,11 +162,12 @@ impl<'s> View<'s> {
         written: Option<LinkLocalPair>,
     ) -> Self {
         let prefix = RouterPrefix::of(&router.id);
-        let rfp = End::of(netns, prefix.rfp());
-        let mut fpr = outer.as_ref().map_or_else(|| End::missing(prefix.fpr()), |(_, index)| index.end(prefix.fpr()));
+        let rfp = Rc::new(End::of(netns, prefix.rfp()));
+        let mut fpr =
+            outer.as_ref().map_or_else(|| End::missing(prefix.fpr()).into(), |(_, index)| index.end(prefix.fpr()));
         if router.fip_2_rtr.is_none() {
             // One of that name may stand there, but it is another router's.
-            fpr = End::missing(fpr.name);
+            fpr = End::missing(prefix.fpr()).into();
         }
         let fip = outer.map(|(name, index)| Fip { name, gateways: index.gateways.clone() });
         let by_source = Rules::of(netns.rules(), &fips);
@@ -256,35 +255,31 @@ impl End<'_> {
 
 impl<'s> ByDevice<'s> {
     fn of(netns: &'s Netns) -> Self {
-        let mut index = Self::default();
-        for link in netns.links() {
-            index.links.insert(&link.name, link);
-            if DeviceKind::AgentGateway.is(&link.name) {
-                index.gateways.push(link);
-            }
+        let mut ends: HashMap<&IfName, End<'s>> = HashMap::with_capacity(netns.links().len());
+        fn end<'e, 's>(ends: &'e mut HashMap<&'s IfName, End<'s>>, dev: &'s IfName) -> &'e mut End<'s> {
+            ends.entry(dev).or_insert_with(|| End::missing(dev.clone()))
         }
-        for addr in netns.addrs() {
-            index.addrs.entry(&addr.dev).or_default().push(addr);
+        for link in netns.links() {
+            end(&mut ends, &link.name).link = Some(link);
+        }
+        // Addresses and neighbours come sorted by device.
+        for addrs in netns.addrs().chunk_by(|one, other| one.dev == other.dev) {
+            end(&mut ends, &addrs[0].dev).addrs.extend(addrs);
+        }
+        for neighs in netns.neighs().chunk_by(|one, other| one.dev == other.dev) {
+            end(&mut ends, &neighs[0].dev).neighs.extend(neighs);
         }
         for route in netns.routes() {
             if let Some(dev) = route.dev() {
-                index.routes.entry(dev).or_default().push(route);
+                end(&mut ends, dev).routes.push(route);
             }
         }
-        for neigh in netns.neighs() {
-            index.neighs.entry(&neigh.dev).or_default().push(neigh);
-        }
-        index
+        let gateways = netns.links().iter().filter(|link| DeviceKind::AgentGateway.is(&link.name)).collect();
+        Self { ends: ends.into_iter().map(|(dev, end)| (dev, Rc::new(end))).collect(), gateways }
     }
 
-    fn end(&self, name: IfName) -> End<'s> {
-        End {
-            link: self.links.get(&name).copied(),
-            addrs: self.addrs.get(&name).cloned().unwrap_or_default(),
-            routes: self.routes.get(&name).cloned().unwrap_or_default(),
-            neighs: self.neighs.get(&name).cloned().unwrap_or_default(),
-            name,
-        }
+    fn end(&self, name: IfName) -> Rc<End<'s>> {
+        self.ends.get(&name).cloned().unwrap_or_else(|| End::missing(name).into())
     }
 }
 

@@ -26,6 +26,7 @@ fn add_route(node: &mut Snapshot, route: Route) {
     edit(node, "fip-", |netns| {
         let Observed::Seen(routes) = &mut netns.routes else { panic!("not read") };
         routes.push(route);
+        netns.sort();
     });
 }
 

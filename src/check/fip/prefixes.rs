@@ -1,7 +1,7 @@
 //! Which external subnets fg has on its link: DVR507, and DVR613 of the family
 //! that looks at the attachment.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -10,14 +10,14 @@ use super::{main_routes, object};
 use crate::check::{Findings, Scene, Severity, Subject};
 use crate::net::{Change, Object, Route, TableId};
 use crate::neutron::Release;
-use crate::topology::{ExternalNetwork, FloatingIp, ObjectKind};
+use crate::topology::{ExternalNetwork, FipKind, FloatingIp, ObjectKind};
 
 /// DVR507.
 pub(super) fn subnet_missing(scene: &Scene<'_>, findings: &mut Findings) {
-    let sets = scene.release().is_at_least(Release::new(14, 0, 0));
+    let sets = || scene.release().is_at_least(Release::new(14, 0, 0));
     let mut told = BTreeSet::new();
-    for (fip, network, known) in not_covered(scene) {
-        let (Some(prefix), Some(port)) = (known, &network.gateway_port) else { continue };
+    for Uncovered { fip, network, known } in scene.uncovered() {
+        let (Some(prefix), Some(port)) = (*known, &network.gateway_port) else { continue };
         if !told.insert((network.namespace.clone(), prefix)) {
             continue;
         }
@@ -27,30 +27,50 @@ pub(super) fn subnet_missing(scene: &Scene<'_>, findings: &mut Findings) {
         finding.values(format!("{prefix} dev {} scope link", port.device), "no such route");
         let route = Route { scope: 253, protocol: 4, ..Route::unicast(TableId::MAIN, prefix, None, &port.device) };
         finding.mend([Change::new(Some(network.namespace.clone()), None, Some(Object::Route(Box::new(route))))]);
-        if !sets {
+        if !sets() {
             // Agents before 14.0.0 know fg's own subnets only.
             finding.at_most(Severity::Note);
         }
     }
 }
 
-/// The floating IPs that no prefix on fg's link covers, each with the external
-/// subnet it is in, where a gateway port in a snat namespace tells that.
-pub(in crate::check) fn not_covered<'s>(
-    scene: &Scene<'s>,
-) -> Vec<(&'s FloatingIp, &'s ExternalNetwork, Option<IpNet>)> {
-    let mut found = Vec::new();
-    let mut links: HashMap<&str, Option<Vec<IpNet>>> = HashMap::new();
-    let mut subnets: HashMap<&str, BTreeSet<IpNet>> = HashMap::new();
-    for (fip, _, network) in scene.distributed() {
-        let Some(address) = fip.floating_ip.filter(IpAddr::is_ipv4) else { continue };
-        let Some(nets) = links.entry(network.id.as_str()).or_insert_with(|| on_link(scene, network)) else { continue };
-        if !nets.iter().any(|net| net.contains(&address)) {
-            let subnets = subnets.entry(network.id.as_str()).or_insert_with(|| subnets_of(scene, network));
-            found.push((fip, network, subnets.iter().find(|net| net.contains(&address)).copied()));
+/// A distributed floating IP that no prefix on fg's link covers.
+pub(in crate::check) struct Uncovered<'s> {
+    pub(in crate::check) fip: &'s FloatingIp,
+    pub(in crate::check) network: &'s ExternalNetwork,
+    /// The external subnet that it is in, where a gateway port in a snat namespace
+    /// tells that.
+    pub(in crate::check) known: Option<IpNet>,
+}
+
+impl<'s> Uncovered<'s> {
+    /// All of a node's.
+    pub(in crate::check) fn all(scene: &Scene<'s>) -> Vec<Self> {
+        let (mut found, all) = (Vec::new(), &scene.topology.floating_ips);
+        for network in &scene.topology.external_networks {
+            let Some(nets) = on_link(scene, network) else { continue };
+            let id = Some(network.id.as_str());
+            let first = all.partition_point(|fip| fip.external_network.as_deref() < id);
+            let last = all.partition_point(|fip| fip.external_network.as_deref() <= id);
+            let mut rest = all.get(first..last).unwrap_or_default();
+            let mut subnets: Option<BTreeSet<IpNet>> = None;
+            // They come sorted: what a prefix covers follows each other, and is passed over.
+            while let [fip, others @ ..] = rest {
+                let address = fip.floating_ip.filter(IpAddr::is_ipv4);
+                let net = address.and_then(|address| nets.iter().find(|net| net.contains(&address)));
+                rest = net.map_or(others, |net| {
+                    let end = Some(net.broadcast());
+                    rest.get(rest.partition_point(|fip| fip.floating_ip <= end)..).unwrap_or_default()
+                });
+                if let (Some(address), None, FipKind::Distributed) = (address, net, fip.kind) {
+                    let subnets = subnets.get_or_insert_with(|| subnets_of(scene, network));
+                    let known = subnets.iter().find(|net| net.contains(&address)).copied();
+                    found.push(Self { fip, network, known });
+                }
+            }
         }
+        found
     }
-    found
 }
 
 /// The prefixes on fg's link; `None` where it has no link at all (DVR602 or

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::tables::protocol;
 use super::{has, host, object, pair, part, readable};
 use crate::check::{Applicability, Findings, Scene, Severity, Subject};
-use crate::net::{Addr, Change, NetnsName, Object, Observed, Route, RouteQuestion, TableId};
+use crate::net::{Change, Netns, NetnsName, Object, Observed, Route, RouteQuestion, TableId};
 use crate::neutron::RouterPrefix;
 use crate::topology::{
     ChainLink, Direction, ExternalNetwork, FactSource, FipKind, FloatingIp, LinkName, LinkState, ObjectKind, Router,
@@ -39,7 +39,10 @@ pub(super) fn missing(scene: &Scene<'_>, findings: &mut Findings) {
 pub(super) fn astray(scene: &Scene<'_>, findings: &mut Findings) {
     for (fip, link, router, network) in amiss(scene) {
         let Some(address) = fip.floating_ip else { continue };
-        if link.state != LinkState::Wrong || !has(fip, FactSource::Dnat) || owner(scene, fip, network).is_some() {
+        if link.state != LinkState::Wrong
+            || !has(fip, FactSource::Dnat)
+            || fip.floating_ip.and_then(|address| scene.index().owner(network, address)).is_some()
+        {
             continue;
         }
         let actual = link.actual.clone().unwrap_or_default();
@@ -99,16 +102,9 @@ pub(super) fn stale(scene: &Scene<'_>, findings: &mut Findings) {
 
 /// DVR512.
 pub(super) fn local(scene: &Scene<'_>, findings: &mut Findings) {
-    let networks = scene.topology.external_networks.iter();
-    let addrs = networks.filter_map(|network| Some((network, scene.netns(&network.namespace)?)));
-    let owners: HashMap<(&str, IpAddr), &Addr> = addrs
-        .flat_map(|(network, netns)| {
-            netns.addrs().iter().map(|addr| ((network.id.as_str(), addr.address.addr()), addr))
-        })
-        .collect();
     for (fip, _, network) in scene.distributed() {
         let Some(address) = fip.floating_ip else { continue };
-        let Some(owner) = owners.get(&(network.id.as_str(), address)).copied() else { continue };
+        let Some(owner) = scene.index().owner(network, address) else { continue };
         let message = format!("{address} is an address of {}: the node itself answers, not the instance", owner.dev);
         let place = object(ObjectKind::Addr, format!("{} dev {}", owner.address, owner.dev));
         let finding = findings.fire(&Subject::floating_ip(fip), Some(&network.namespace), place, message);
@@ -194,7 +190,11 @@ fn right_route(scene: &Scene<'_>, fip: &FloatingIp, router: &Router, network: &E
 
 /// The routes of main to an address alone.
 fn to_host<'s>(scene: &Scene<'s>, place: &NetnsName, address: IpAddr) -> Vec<&'s Route> {
-    scene.index().to_host(scene, place, host(address)).to_vec()
+    let routes = scene.netns(place).map_or(&[][..], Netns::routes);
+    let sought = (TableId::MAIN, host(address));
+    // Sorted by table and destination.
+    let first = routes.partition_point(|route| (route.table, route.dst) < sought);
+    routes.iter().skip(first).take_while(|route| (route.table, route.dst) == sought).collect()
 }
 
 /// Whoever installed it, it leads the same way.
@@ -208,20 +208,13 @@ fn gone(netns: &NetnsName, route: &Route) -> Change {
 
 /// Another router translates the address and its own route is wrong: DVR502 there.
 fn astray_elsewhere(scene: &Scene<'_>, fip: &FloatingIp) -> bool {
-    scene.everyones_fips().any(|other| {
+    let (Some(address), Some(network)) = (fip.floating_ip, fip.external_network.as_deref()) else { return false };
+    scene.everyones_fips_at(network, address).any(|other| {
         other.kind == FipKind::Distributed
             && other.router != fip.router
-            && other.floating_ip == fip.floating_ip
-            && other.external_network == fip.external_network
             && has(other, FactSource::Dnat)
             && route_link(other).is_some_and(|link| link.state == LinkState::Wrong)
     })
-}
-
-/// The address in the fip namespace that is the floating IP.
-fn owner<'s>(scene: &Scene<'s>, fip: &FloatingIp, network: &ExternalNetwork) -> Option<&'s Addr> {
-    let addrs = scene.netns(&network.namespace)?.addrs();
-    addrs.iter().find(|addr| Some(addr.address.addr()) == fip.floating_ip)
 }
 
 /// The lookup that a packet from the external network makes.

@@ -34,7 +34,7 @@ pub(super) fn proxy_arp(scene: &Scene<'_>, findings: &mut Findings) {
 
 /// DVR509.
 pub(super) fn proxy_delay(scene: &Scene<'_>, findings: &mut Findings) {
-    let sets = scene.release().is_at_least(Release::new(22, 0, 0));
+    let sets = || scene.release().is_at_least(Release::new(22, 0, 0));
     for (network, netns, fg) in gateways(scene) {
         let name = format!("net.ipv4.neigh.{}.proxy_delay", component(fg));
         let subject = Subject::network(network);
@@ -48,7 +48,7 @@ pub(super) fn proxy_delay(scene: &Scene<'_>, findings: &mut Findings) {
         let message =
             format!("{fg} waits up to {} ms before it answers ARP for a floating IP", value.saturating_mul(10));
         let finding = set(findings, &subject, &network.namespace, &name, (value, 1), message);
-        if !sets {
+        if !sets() {
             // Agents before 22.0.0 leave the kernel's default: so it is everywhere.
             finding.at_most(Severity::Note);
         }
@@ -92,19 +92,20 @@ fn binds_nonlocal(scene: &Scene<'_>, network: &ExternalNetwork) -> bool {
 
 /// DVR511.
 pub(super) fn arp(scene: &Scene<'_>, findings: &mut Findings) {
-    let sets = scene.release().is_at_least(Release::new(11, 0, 0));
-    if !sets {
-        return;
-    }
+    let sets = || scene.release().is_at_least(Release::new(11, 0, 0));
     for (network, netns, fg) in gateways(scene) {
         let subject = Subject::network(network);
         for (key, right) in [("arp_ignore", 1), ("arp_announce", 2)] {
             let name = format!("net.ipv4.conf.all.{key}");
-            let Some(value) = netns.sysctl(&name) else {
+            let value = netns.sysctl(&name);
+            if value.is_some_and(|value| value >= right) || !sets() {
+                continue;
+            }
+            let Some(value) = value else {
                 unread(findings, &subject, &network.namespace, netns, &name);
                 continue;
             };
-            if value < right {
+            {
                 let message = format!("{fg} may answer, or ask, by addresses of other devices");
                 set(findings, &subject, &network.namespace, &name, (value, right), message);
             }

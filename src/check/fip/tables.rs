@@ -4,10 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::{blind, host, object, pair};
-use crate::check::{Applicability, Findings, Scene, Subject};
+use crate::check::{Applicability, Finding, Findings, Scene, Subject};
 use crate::net::{Change, Family, IfName, Netns, NetnsName, Object, Route, RouteQuestion, Rule, TableId};
 use crate::neutron::Layout;
-use crate::topology::{ChainLink, ExternalNetwork, FloatingIp, LinkName, LinkState, ObjectKind, Router};
+use crate::topology::{
+    ChainLink, Direction, ExternalNetwork, FipKind, FloatingIp, LinkName, LinkState, ObjectKind, Router,
+};
 
 /// DVR504.
 pub(super) fn rule_missing(scene: &Scene<'_>, findings: &mut Findings) {
@@ -49,21 +51,17 @@ pub(super) fn rule_missing(scene: &Scene<'_>, findings: &mut Findings) {
 /// DVR505.
 pub(super) fn default_wrong(scene: &Scene<'_>, findings: &mut Findings) {
     let mut all: HashMap<&str, Defaults<'_>> = HashMap::new();
-    for (fip, router, network, link) in once(scene, LinkName::FipDefault) {
-        let defaults = all.entry(network.id.as_str()).or_insert_with(|| Defaults::of(scene, network));
-        let known = defaults.known(router);
-        let here = defaults.of_router(router);
-        if link.state == LinkState::Ok
-            && here.and_then(Route::via).is_none_or(|via| known.is_none_or(|known| known == via))
-        {
-            continue;
+    for network in &scene.topology.external_networks {
+        let defaults = Defaults::of(scene, network);
+        for router in scene.routers.iter().filter(|router| defaults.is_another(router)) {
+            another_gateway(scene, findings, (router, network), &defaults);
         }
+        all.insert(network.id.as_str(), defaults);
+    }
+    for (fip, router, network, link) in once(scene, LinkName::FipDefault) {
+        let Some(defaults) = all.get(network.id.as_str()) else { continue };
         let subject = Subject::router(router);
         let place = object(ObjectKind::Route, &link.object.key);
-        let expected = match (known, &network.gateway_port) {
-            (Some(gateway), Some(port)) => format!("default via {gateway} dev {} {}", port.device, table_word(link)),
-            _ => link.expected.clone().unwrap_or_default(),
-        };
         let (actual, message) = match link.state {
             LinkState::Unknown if network.gateway_port.is_some() => {
                 let why = link.actual.clone().unwrap_or_default();
@@ -77,34 +75,46 @@ pub(super) fn default_wrong(scene: &Scene<'_>, findings: &mut Findings) {
                 let actual = link.actual.clone().unwrap_or_default();
                 (actual.clone(), format!("router {} leaves the fip namespace by \"{actual}\"", router.id))
             }
-            LinkState::Ok => match (known, here.and_then(Route::via)) {
-                (Some(known), Some(via)) if known != via => (
-                    here.map(ToString::to_string).unwrap_or_default(),
-                    format!("router {} leaves by {via}, the external network's gateway is {known}", router.id),
-                ),
-                _ => continue,
-            },
             _ => continue,
         };
         let finding = findings.fire(&subject, Some(&network.namespace), place, message);
-        finding.values(expected, actual);
-        if link.state == LinkState::Ok {
-            // Two routes disagree; that the other is right is reckoned, and no lookup tells.
-            finding.inferred();
-        } else if let Some(end) = &router.fip_2_rtr {
+        finding.values(expected(defaults, router, network, link), actual);
+        if let Some(end) = &router.fip_2_rtr {
             finding.question(outward(fip, &network.namespace, &end.device));
         }
-        let right = known.and_then(|gateway| default_via(scene, router, network, gateway));
-        match right {
-            Some(right) => {
-                let before = here.map(|route| Object::Route(Box::new(route.clone())));
-                let after = Some(Object::Route(Box::new(right)));
-                finding.mend([Change::new(Some(network.namespace.clone()), before, after)]);
-            }
-            None => {
-                finding.applicability(Applicability::DisplayOnly);
-            }
-        }
+        defaults.mend(scene, finding, router, network);
+    }
+}
+
+/// The router's default route stands, and leads to another gateway than those beside it.
+fn another_gateway(
+    scene: &Scene<'_>,
+    findings: &mut Findings,
+    (router, network): (&Router, &ExternalNetwork),
+    defaults: &Defaults<'_>,
+) {
+    let its =
+        |fip: &&&FloatingIp| fip.kind == FipKind::Distributed && fip.external_network.as_ref() == Some(&network.id);
+    let link = scene
+        .fips_of(router)
+        .iter()
+        .find(its)
+        .and_then(|fip| fip.links(Direction::Outbound).iter().find(|link| link.link == LinkName::FipDefault));
+    let Some(link) = link.filter(|link| link.state == LinkState::Ok) else { return };
+    let (Some(here), Some(known)) = (defaults.of_router(router), defaults.known(router)) else { return };
+    let Some(via) = here.via() else { return };
+    let message = format!("router {} leaves by {via}, the external network's gateway is {known}", router.id);
+    let place = object(ObjectKind::Route, &link.object.key);
+    let finding = findings.fire(&Subject::router(router), Some(&network.namespace), place, message);
+    // Two routes disagree; that the other is right is reckoned, and no lookup tells.
+    finding.values(expected(defaults, router, network, link), here.to_string()).inferred();
+    defaults.mend(scene, finding, router, network);
+}
+
+fn expected(defaults: &Defaults<'_>, router: &Router, network: &ExternalNetwork, link: &ChainLink) -> String {
+    match (defaults.known(router), &network.gateway_port) {
+        (Some(gateway), Some(port)) => format!("default via {gateway} dev {} {}", port.device, table_word(link)),
+        _ => link.expected.clone().unwrap_or_default(),
     }
 }
 
@@ -184,6 +194,24 @@ impl<'s> Defaults<'s> {
         self.by_table.get(&table(router)?).copied()
     }
 
+    /// Whether a router's packets find another gateway than the one that is known.
+    fn is_another(&self, router: &Router) -> bool {
+        let via = self.of_router(router).and_then(Route::via);
+        via.is_some_and(|via| self.known(router).is_some_and(|known| known != via))
+    }
+
+    /// Puts the known gateway into the router's default route.
+    fn mend(&self, scene: &Scene<'_>, finding: &mut Finding, router: &Router, network: &ExternalNetwork) {
+        let right = self.known(router).and_then(|gateway| default_via(scene, router, network, gateway));
+        let Some(right) = right else {
+            finding.applicability(Applicability::DisplayOnly);
+            return;
+        };
+        let before = self.of_router(router).map(|route| Object::Route(Box::new(route.clone())));
+        let after = Some(Object::Route(Box::new(right)));
+        finding.mend([Change::new(Some(network.namespace.clone()), before, after)]);
+    }
+
     /// The external gateway as other routes of the node tell it: the default of a
     /// snat namespace whose gateway port is in fg's subnet, else that of the other
     /// routers of this network. `None` where nothing does, or they disagree.
@@ -228,21 +256,17 @@ pub(super) fn protocol(scene: &Scene<'_>, network: &ExternalNetwork) -> u8 {
     scene.index().protocols.get(&network.namespace).copied().unwrap_or(4)
 }
 
-/// A link of the chain once per router.
+/// The routers' ways out that are not as they should be, or that nobody could judge:
+/// a link of the chain, once per router and network.
 fn once<'s>(
     scene: &Scene<'s>,
     name: LinkName,
 ) -> impl Iterator<Item = (&'s FloatingIp, &'s Router, &'s ExternalNetwork, &'s ChainLink)> {
     let mut seen = BTreeSet::new();
-    // Those of a router follow each other: no need to look for the link again.
-    let mut last: Option<(&Router, &ExternalNetwork)> = None;
-    scene.distributed().filter_map(move |(fip, router, network)| {
-        if last.is_some_and(|(one, other)| std::ptr::eq(one, router) && std::ptr::eq(other, network)) {
-            return None;
-        }
-        let link = fip.outbound.iter().chain(&fip.inbound).find(|link| link.link == name)?;
-        last = Some((router, network));
-        seen.insert((router.id.as_str(), &network.namespace)).then_some((fip, router, network, link))
+    scene.amiss(Direction::Outbound, name).filter_map(move |(fip, link)| {
+        let (router, network) = (scene.router_of(fip)?, scene.network(fip.external_network.as_deref()?)?);
+        let is_first = fip.kind == FipKind::Distributed && seen.insert((router.id.as_str(), &network.namespace));
+        is_first.then_some((fip, router, network, link))
     })
 }
 

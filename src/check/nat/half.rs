@@ -2,9 +2,7 @@
 
 use super::pairs::is_associated;
 use crate::check::{Applicability, Findings, Scene, Subject};
-use crate::topology::{
-    Direction, FactSource, FipKind, FipState, FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef,
-};
+use crate::topology::{Direction, FactSource, FipKind, FloatingIp, LinkName, LinkState, ObjectKind, ObjectRef};
 
 /// The objects that only this floating IP has.
 const OWN: [(Direction, LinkName); 5] = [
@@ -19,7 +17,7 @@ const OWN: [(Direction, LinkName); 5] = [
 /// stand. One alone has a code of its own.
 pub(in crate::check) fn half_done(scene: &Scene<'_>, findings: &mut Findings) {
     // Where a link is missing, the chain is not whole.
-    for fip in scene.fips().filter(|fip| fip.state != FipState::Ok) {
+    for fip in scene.troubled() {
         let is_translated = fip.facts.iter().any(|fact| matches!(fact.source, FactSource::Dnat | FactSource::Snat));
         if fip.floating_ip.is_none() || fip.fixed_ip.is_none() || !(is_translated || is_associated(fip)) {
             continue;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::Place;
 use super::place::line;
@@ -78,29 +79,27 @@ fn from_the_namespace_itself(scene: &Scene<'_>, router: &Router, findings: &mut 
 /// DVR412, in one router: a floating IP with two fixed IPs, that no other router has.
 pub(in crate::check) fn several(scene: &Scene<'_>, findings: &mut Findings) {
     for fip in scene.fips().filter(|fip| is_translated_here(fip) && dnats(fip) > 1) {
-        let place = place(fip);
-        if !scene.everyones_fips().any(|other| place.is_some() && self::place(other) == place && is_another(other, fip))
-        {
-            tell_twice(findings, &[fip]);
+        let (Some(floating), Some(network)) = (fip.floating_ip, fip.external_network.as_deref()) else { continue };
+        let mut others = scene.topology.fips_at(network, floating).filter(|other| !std::ptr::eq(*other, fip));
+        if !others.any(is_translated_here) {
+            tell_twice(findings, floating, &[fip]);
         }
     }
 }
 
 /// DVR412: the same floating IP of the same external network, for two fixed IPs.
 pub(in crate::check) fn twice(scene: &Scene<'_>, findings: &mut Findings) {
-    let all: Vec<&FloatingIp> = scene.topology.fips().filter(|fip| place(fip).is_some()).collect();
+    let is_same = |one: &Arc<FloatingIp>, other: &Arc<FloatingIp>| {
+        one.floating_ip == other.floating_ip && one.external_network == other.external_network
+    };
     // They come sorted by it.
-    for group in all.chunk_by(|one, other| place(one) == place(other)).filter(|group| group.len() > 1) {
-        let having: Vec<&FloatingIp> = group.iter().copied().filter(|fip| is_translated_here(fip)).collect();
+    for group in scene.topology.floating_ips.chunk_by(is_same).filter(|group| group.len() > 1) {
+        let (Some(floating), true) = (group[0].floating_ip, group[0].external_network.is_some()) else { continue };
+        let having: Vec<&FloatingIp> = group.iter().map(Arc::as_ref).filter(|fip| is_translated_here(fip)).collect();
         if having.len() > 1 {
-            tell_twice(findings, &having);
+            tell_twice(findings, floating, &having);
         }
     }
-}
-
-/// Where a floating IP may stand once.
-fn place(fip: &FloatingIp) -> Option<(IpAddr, &str)> {
-    Some((fip.floating_ip?, fip.external_network.as_deref()?))
 }
 
 fn dnats(fip: &FloatingIp) -> usize {
@@ -111,13 +110,8 @@ fn is_translated_here(fip: &FloatingIp) -> bool {
     fip.kind != FipKind::Centralized && dnats(fip) > 0
 }
 
-fn is_another(other: &FloatingIp, fip: &FloatingIp) -> bool {
-    !std::ptr::eq(other, fip) && is_translated_here(other)
-}
-
-fn tell_twice(findings: &mut Findings, having: &[&FloatingIp]) {
+fn tell_twice(findings: &mut Findings, floating: IpAddr, having: &[&FloatingIp]) {
     let [first, ..] = having else { return };
-    let Some((floating, _)) = place(first) else { return };
     let lines: Vec<String> = having.iter().flat_map(|fip| dnat_targets(fip)).collect();
     if lines.len() < 2 {
         return;

@@ -110,7 +110,7 @@ impl Setting {
         harm: &str,
     ) {
         let Self { name, wanted, since } = *self;
-        let is_done_here = scene.release().is_at_least(since);
+        let is_done_here = || scene.release().is_at_least(since);
         for (router, namespace, netns) in places {
             let subject = || Subject::router(router);
             let object = || ObjectRef { kind: ObjectKind::Sysctl, key: name.to_owned() };
@@ -121,7 +121,7 @@ impl Setting {
                     found.values(wanted.to_string(), value.to_string());
                     let state = |value| Some(Object::Sysctl(name.to_owned(), Observed::Seen(value)));
                     found.mend([Change::new(Some(namespace.clone()), state(*value), state(wanted))]);
-                    if !is_done_here {
+                    if !is_done_here() {
                         found.at_most(Severity::Note);
                     }
                 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::fip::{Defaults, blind, covers_something, default_via, not_covered, object, readable};
+use crate::check::fip::{Defaults, Uncovered, blind, covers_something, default_via, object, readable};
 use crate::check::{AgentDoes, Applicability, Findings, Scene, Severity, Subject};
 use crate::net::{Change, Link, Netns, NetnsName, Object, Observed};
 use crate::neutron::DeviceKind;
@@ -87,9 +87,12 @@ pub(super) fn doubled(scene: &Scene<'_>, findings: &mut Findings) {
 
 /// DVR613.
 pub(super) fn off_link(scene: &Scene<'_>, findings: &mut Findings) {
+    if scene.uncovered().is_empty() {
+        return;
+    }
     let covering = covering(scene);
-    for (fip, network, known) in not_covered(scene) {
-        let (Some(address), Some(port), None) = (fip.floating_ip, &network.gateway_port, known) else { continue };
+    for Uncovered { fip, network, known } in scene.uncovered() {
+        let (Some(address), Some(port), None) = (fip.floating_ip, &network.gateway_port, *known) else { continue };
         let prefixes: Vec<String> =
             port.addresses.iter().filter(|net| net.addr().is_ipv4()).map(|net| net.trunc().to_string()).collect();
         let message = format!("{address} is in no subnet on the link of {}", port.device);
@@ -115,8 +118,11 @@ pub(super) fn no_address(scene: &Scene<'_>, findings: &mut Findings) {
             continue;
         }
         let of_port = netns.addrs().iter().filter(|addr| addr.dev == port.device && addr.address.addr().is_ipv4());
-        let fips: BTreeSet<_> = scene.distributed().filter_map(|(fip, ..)| fip.floating_ip).collect();
-        let addrs: Vec<_> = of_port.filter(|addr| !fips.contains(&addr.address.addr())).collect();
+        let is_floating = |address| {
+            let mut here = scene.topology.fips_at(&network.id, address);
+            here.any(|fip| fip.kind == FipKind::Distributed)
+        };
+        let addrs: Vec<_> = of_port.filter(|addr| !is_floating(addr.address.addr())).collect();
         let on_link = |gateway: &std::net::IpAddr| {
             netns.routes().iter().any(|route| {
                 route.dev() == Some(&port.device)

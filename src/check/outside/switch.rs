@@ -19,38 +19,60 @@ pub(super) enum Plugged {
     Unknown(String),
 }
 
-/// DVR604.
+/// DVR604, of the routers' ports: qr, qg and sg.
 pub(super) fn dead_vlan(scene: &Scene<'_>, findings: &mut Findings) {
-    for (subject, namespace, device) in ports(scene) {
-        match &scene.snapshot.host.ovs {
-            Observed::Seen(_) => {}
-            Observed::Unreadable(why) => {
-                blind(findings, &subject, &namespace, object(ObjectKind::OvsPort, device.as_str()), why);
-                continue;
-            }
-            Observed::Absent => {
-                let on_bridge =
-                    scene.link(&namespace, device).is_some_and(|link| matches!(plugged(scene, link), Plugged::Here));
-                if !on_bridge {
-                    let why = "Open vSwitch's database was not found";
-                    blind(findings, &subject, &namespace, object(ObjectKind::OvsPort, device.as_str()), why);
-                }
-                continue;
-            }
-        }
-        let Some(port) = scene.ovs_port(device.as_str()) else { continue };
-        let actual = match port.tag {
-            Some(DEAD_VLAN) => format!("tag {DEAD_VLAN}, where everything is dropped"),
-            // An untagged port of such a bridge is in no network.
-            None if scene.index().tagged.contains(port.bridge.as_str()) => "no tag".to_owned(),
-            _ => continue,
-        };
-        let message = format!("{device} on {} has {actual}", port.bridge);
-        let place = object(ObjectKind::OvsPort, device.as_str());
-        let finding = findings.fire(&subject, Some(&namespace), place, message);
-        // The tag is the Open vSwitch agent's to choose.
-        finding.values("the local VLAN of the port's network", actual).applicability(Applicability::DisplayOnly);
+    for router in scene.routers {
+        let subject = || Subject::router(router);
+        let gateway = router.snat_namespace.as_ref().or(router.namespace.as_ref());
+        let qg = router.gateway_port.iter().map(|port| &port.device);
+        let outer = qg.chain(router.snat_ports.iter().map(|port| &port.device));
+        let inner = router.internal.iter().map(|port| &port.device);
+        let inner = router.namespace.iter().flat_map(|place| inner.clone().map(move |device| (place, device)));
+        let outer = gateway.into_iter().flat_map(|place| outer.clone().map(move |device| (place, device)));
+        inner.chain(outer).for_each(|(place, device)| vlan(scene, findings, subject, place, device));
     }
+}
+
+/// The same of agent gateway ports.
+pub(super) fn dead_vlan_outside(scene: &Scene<'_>, findings: &mut Findings) {
+    for network in &scene.topology.external_networks {
+        if let Some(port) = &network.gateway_port {
+            vlan(scene, findings, || Subject::network(network), &network.namespace, &port.device);
+        }
+    }
+}
+
+fn vlan(
+    scene: &Scene<'_>,
+    findings: &mut Findings,
+    subject: impl Fn() -> Subject,
+    namespace: &NetnsName,
+    device: &IfName,
+) {
+    let place = || object(ObjectKind::OvsPort, device.as_str());
+    match &scene.snapshot.host.ovs {
+        Observed::Seen(_) => {}
+        Observed::Unreadable(why) => return blind(findings, &subject(), namespace, place(), why),
+        Observed::Absent => {
+            let on_bridge =
+                scene.link(namespace, device).is_some_and(|link| matches!(plugged(scene, link), Plugged::Here));
+            if !on_bridge {
+                blind(findings, &subject(), namespace, place(), "Open vSwitch's database was not found");
+            }
+            return;
+        }
+    }
+    let Some(port) = scene.ovs_port(device.as_str()) else { return };
+    let actual = match port.tag {
+        Some(DEAD_VLAN) => format!("tag {DEAD_VLAN}, where everything is dropped"),
+        // An untagged port of such a bridge is in no network.
+        None if scene.index().tagged.contains(port.bridge.as_str()) => "no tag".to_owned(),
+        _ => return,
+    };
+    let message = format!("{device} on {} has {actual}", port.bridge);
+    let finding = findings.fire(&subject(), Some(namespace), place(), message);
+    // The tag is the Open vSwitch agent's to choose.
+    finding.values("the local VLAN of the port's network", actual).applicability(Applicability::DisplayOnly);
 }
 
 /// Whether a device of a namespace is on a bridge of Open vSwitch or of Linux.
@@ -95,25 +117,4 @@ fn on_bridge(scene: &Scene<'_>, link: &Link) -> bool {
 fn port_of<'s>(scene: &Scene<'s>, device: &IfName) -> Option<&'s OvsPort> {
     let tap = device.as_str().split_once('-').map(|(_, id)| format!("tap{id}"));
     scene.ovs_port(device.as_str()).or_else(|| scene.ovs_port(tap.as_deref()?))
-}
-
-/// The devices that the L3 agent plugs: fg, qg, qr and sg.
-fn ports<'s>(scene: &Scene<'s>) -> Vec<(Subject, NetnsName, &'s IfName)> {
-    let networks = scene.topology.external_networks.iter().filter_map(|network| {
-        Some((Subject::network(network), network.namespace.clone(), &network.gateway_port.as_ref()?.device))
-    });
-    let mut all: Vec<_> = networks.collect();
-    for router in &scene.topology.routers {
-        let subject = Subject::router(router);
-        if let Some(place) = &router.namespace {
-            all.extend(router.internal.iter().map(|port| (subject.clone(), place.clone(), &port.device)));
-        }
-        let gateway = router.snat_namespace.as_ref().or(router.namespace.as_ref());
-        if let Some(place) = gateway {
-            let qg = router.gateway_port.iter().map(|port| &port.device);
-            let sg = router.snat_ports.iter().map(|port| &port.device);
-            all.extend(qg.chain(sg).map(|device| (subject.clone(), place.clone(), device)));
-        }
-    }
-    all
 }

@@ -153,8 +153,8 @@ pub(super) fn left_over(scene: &Scene<'_>, findings: &mut Findings) {
 
 /// Both ends with the namespaces that they stand in.
 fn ends<'v, 's>(view: &'v View<'s>) -> impl Iterator<Item = (&'v End<'s>, &'v NetnsName, bool)> {
-    let fip = view.fip.as_ref().map(|fip| (&view.fpr, &fip.name, false));
-    [(&view.rfp, view.qrouter, true)].into_iter().chain(fip)
+    let fip = view.fip.as_ref().map(|fip| (view.fpr.as_ref(), &fip.name, false));
+    [(view.rfp.as_ref(), view.qrouter, true)].into_iter().chain(fip)
 }
 
 fn is_pool(addr: &Addr) -> bool {

@@ -1,18 +1,13 @@
 //! What several checks look up, gathered once, so that a node with ten times the
 //! routers takes ten times as long and no more.
 
-use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
 
-use ipnet::IpNet;
-
-use super::Scene;
-use crate::net::{IfName, Link, Netns, NetnsName, OvsPort, Route, Snapshot, TableId};
+use crate::net::{Addr, IfName, Link, NetnsName, OvsPort, Snapshot};
 use crate::neutron::DEAD_VLAN;
-use crate::topology::{FipKind, FloatingIp, Router, Topology};
-
-/// Routes by fip namespace and address.
-type Hosts<'s> = HashMap<&'s NetnsName, HashMap<IpNet, Vec<&'s Route>>>;
+use crate::topology::{ExternalNetwork, FipKind, FipState, FloatingIp, Router, Topology};
 
 /// The look-ups.
 pub(in crate::check) struct Index<'s> {
@@ -20,11 +15,12 @@ pub(in crate::check) struct Index<'s> {
     pub(in crate::check) routers: HashMap<&'s str, &'s Router>,
     /// Floating IPs by router.
     pub(in crate::check) fips: HashMap<&'s str, Vec<&'s FloatingIp>>,
+    /// Floating IPs whose chains are not whole: few, on a node that works.
+    pub(in crate::check) troubled: Vec<&'s FloatingIp>,
+    /// Addresses of fip namespaces.
+    owners: HashMap<(IpAddr, &'s NetnsName), &'s Addr>,
     /// Devices by name, of namespaces with many.
     pub(in crate::check) links: HashMap<&'s NetnsName, HashMap<&'s IfName, &'s Link>>,
-    /// Routes to floating IPs and the like: of main, in fip namespaces, to one
-    /// IPv4 address each.
-    hosts: OnceCell<Hosts<'s>>,
     /// Who set the routes of a fip namespace: the protocol of the first that the
     /// kernel did not make.
     pub(in crate::check) protocols: HashMap<&'s NetnsName, u8>,
@@ -39,20 +35,24 @@ impl<'s> Index<'s> {
         let mut index = Self {
             routers: topology.routers.iter().map(|router| (router.id.as_str(), router)).collect(),
             fips: HashMap::new(),
+            troubled: topology.fips().filter(|fip| fip.state != FipState::Ok).collect(),
+            owners: HashMap::new(),
             links: HashMap::new(),
-            hosts: OnceCell::new(),
             protocols: HashMap::new(),
             ports: HashMap::new(),
             tagged: HashSet::new(),
         };
-        for fip in topology.fips() {
-            index.fips.entry(&fip.router).or_default().push(fip);
+        // Those of a router mostly follow each other.
+        for group in topology.floating_ips.chunk_by(|one, other| one.router == other.router) {
+            index.fips.entry(&group[0].router).or_default().extend(group.iter().map(Arc::as_ref));
         }
         for (name, netns) in snapshot.seen().filter(|(_, netns)| netns.links().len() > FEW) {
             index.links.insert(name, netns.links().iter().map(|link| (&link.name, link)).collect());
         }
         for network in &topology.external_networks {
-            let routes = snapshot.netns(&network.namespace).map_or(&[][..], |netns| netns.routes());
+            let Some(netns) = snapshot.netns(&network.namespace) else { continue };
+            index.owners.extend(netns.addrs().iter().map(|addr| ((addr.address.addr(), &network.namespace), addr)));
+            let routes = netns.routes();
             if let Some(made) = routes.iter().find(|route| route.dst.addr().is_ipv4() && route.protocol != KERNEL) {
                 index.protocols.insert(&network.namespace, made.protocol);
             }
@@ -64,29 +64,15 @@ impl<'s> Index<'s> {
         index
     }
 
-    /// The routes of main to an IPv4 address alone, in a fip namespace.
-    pub(in crate::check) fn to_host(&self, scene: &Scene<'s>, place: &NetnsName, host: IpNet) -> &[&'s Route] {
-        let hosts = self.hosts.get_or_init(|| hosts(scene));
-        hosts.get(place).and_then(|hosts| hosts.get(&host)).map_or(&[], Vec::as_slice)
+    /// The address in a fip namespace that is this one.
+    pub(in crate::check) fn owner(&self, network: &ExternalNetwork, address: IpAddr) -> Option<&'s Addr> {
+        self.owners.get(&(address, &network.namespace)).copied()
     }
 
     /// Whether a router has a floating IP of a kind.
     pub(in crate::check) fn has_fip(&self, router: &str, kind: FipKind) -> bool {
         self.fips.get(router).is_some_and(|fips| fips.iter().any(|fip| fip.kind == kind))
     }
-}
-
-fn hosts<'s>(scene: &Scene<'s>) -> Hosts<'s> {
-    let mut hosts = Hosts::new();
-    for network in &scene.topology.external_networks {
-        let routes = scene.netns(&network.namespace).map_or(&[][..], Netns::routes).iter();
-        let lone = |route: &&Route| route.table == TableId::MAIN && route.dst.prefix_len() == 32;
-        let of_network = hosts.entry(&network.namespace).or_default();
-        for route in routes.filter(|route| lone(route) && route.dst.addr().is_ipv4()) {
-            of_network.entry(route.dst).or_default().push(route);
-        }
-    }
-    hosts
 }
 
 /// So many devices are looked through as fast as looked up.

@@ -16,7 +16,8 @@ use crate::net::{Addr, IfName, Link, NetnsName, Route, RulePriority, TableId};
 use crate::neutron::{DeviceKind, FIP_TABLE, HA_PRIMARY_NETWORK, table_of};
 use crate::topology::facts::Draft;
 use crate::topology::index::{Space, default_v4};
-use crate::topology::model::{ChainLink, FipKind, LinkName, ObjectKind};
+use crate::topology::link_name::LinkName;
+use crate::topology::model::{ChainLink, FipKind, ObjectKind};
 
 const STANDBY: &str = "this node is on standby: the primary has it";
 

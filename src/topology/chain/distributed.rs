@@ -7,7 +7,8 @@ use crate::net::Route;
 use crate::neutron::{DeviceKind, FIP_TABLE, LinkLocalPair};
 use crate::topology::facts::Draft;
 use crate::topology::index::default_v4;
-use crate::topology::model::{ChainLink, FactSource, LinkName, ObjectKind};
+use crate::topology::link_name::LinkName;
+use crate::topology::model::{ChainLink, FactSource, ObjectKind};
 
 /// The links that all floating IPs of a router share.
 pub(super) struct Shared {

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 
 use crate::net::{Link, NetnsName};
-use crate::topology::model::{ChainLink, LinkName, LinkState, ObjectKind, ObjectRef};
+use crate::topology::link_name::LinkName;
+use crate::topology::model::{ChainLink, LinkState, ObjectKind, ObjectRef};
 
 /// A link's judgement, before it is told where it stands.
 #[derive(Clone, Debug)]
