@@ -71,7 +71,7 @@ pub struct Subject {
     pub fixed_ip: Option<IpAddr>,
 }
 
-impl<'s> Own<'s> {
+impl Own<'_> {
     fn of(routers: &[Router]) -> Self {
         Self { parts: routers.iter().map(|_| OnceCell::new()).collect(), suspects: Suspects::default() }
     }

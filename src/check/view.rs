@@ -256,9 +256,6 @@ impl End<'_> {
 impl<'s> ByDevice<'s> {
     fn of(netns: &'s Netns) -> Self {
         let mut ends: HashMap<&IfName, End<'s>> = HashMap::with_capacity(netns.links().len());
-        fn end<'e, 's>(ends: &'e mut HashMap<&'s IfName, End<'s>>, dev: &'s IfName) -> &'e mut End<'s> {
-            ends.entry(dev).or_insert_with(|| End::missing(dev.clone()))
-        }
         for link in netns.links() {
             end(&mut ends, &link.name).link = Some(link);
         }
@@ -281,6 +278,11 @@ impl<'s> ByDevice<'s> {
     fn end(&self, name: IfName) -> Rc<End<'s>> {
         self.ends.get(&name).cloned().unwrap_or_else(|| End::missing(name).into())
     }
+}
+
+/// A device among those of a namespace, standing or not.
+fn end<'e, 's>(ends: &'e mut HashMap<&'s IfName, End<'s>>, dev: &'s IfName) -> &'e mut End<'s> {
+    ends.entry(dev).or_insert_with(|| End::missing(dev.clone()))
 }
 
 /// Runs a check on each router; says of those that could not be read that it
