@@ -80,7 +80,7 @@ fn from_the_namespace_itself(scene: &Scene<'_>, router: &Router, findings: &mut 
 pub(in crate::check) fn several(scene: &Scene<'_>, findings: &mut Findings) {
     for fip in scene.fips().filter(|fip| is_translated_here(fip) && dnats(fip) > 1) {
         let (Some(floating), Some(network)) = (fip.floating_ip, fip.external_network.as_deref()) else { continue };
-        let mut others = scene.topology.fips_at(network, floating).filter(|other| !std::ptr::eq(*other, fip));
+        let mut others = scene.everyones_fips_at(network, floating).filter(|other| !std::ptr::eq(*other, fip));
         if !others.any(is_translated_here) {
             tell_twice(findings, floating, &[fip]);
         }
