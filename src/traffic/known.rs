@@ -11,7 +11,7 @@ use super::verdict::Verdict;
 use crate::net::{Frame, Heading};
 
 /// As many are remembered before all are forgotten: what a scanner sends is
-/// bounded to some 6 MiB.
+/// bounded to some 3 MiB.
 const MOST: usize = 28_000;
 
 /// Verdicts, and where their packets were counted last; they hold for one snapshot
@@ -68,7 +68,7 @@ impl Key {
     #[inline]
     pub(super) fn of(frame: &Frame<'_>, heard: &Heard) -> Self {
         let packet = &heard.packet;
-        let (kind, code) = packet.icmp.unwrap_or_default();
+        let icmp = packet.icmp.map_or(0, |(kind, code)| u64::from(u16::from_be_bytes([kind, code])));
         let port = |port: Option<u16>| u64::from(port.unwrap_or_default());
         let flag = |holds: bool, flag: u64| if holds { flag } else { 0 };
         let flags = flag(frame.heading == Heading::Out, OUT)
@@ -79,7 +79,9 @@ impl Key {
             addresses: u64::from(packet.src.to_bits()) << 32 | u64::from(packet.dst.to_bits()),
             kind: port(packet.sport) << 48
                 | port(packet.dport) << 32
-                | u64::from(u32::from_be_bytes([packet.proto, packet.tos, kind, code])),
+                | u64::from(packet.proto) << 24
+                | u64::from(packet.tos) << 16
+                | icmp,
             place: (u64::from(frame.namespace) << 32 | u64::from(frame.device)) << FLAGS | flags,
         }
     }
