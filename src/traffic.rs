@@ -28,6 +28,7 @@ mod site;
 mod state;
 mod stop;
 mod talk;
+mod tally;
 mod told;
 mod trail;
 mod verdict;

@@ -142,6 +142,7 @@ fn frames(block: &[u8], namespace: u32, each: &mut impl FnMut(&Frame<'_>)) {
     }
 }
 
+#[inline]
 fn frame(slot: &[u8], namespace: u32) -> Option<Frame<'_>> {
     let head: &[u8; HEAD] = slot.first_chunk()?;
     let (seconds, nanoseconds) = (word(head, SECONDS)?, word(head, NANOSECONDS)?);
@@ -158,10 +159,12 @@ fn frame(slot: &[u8], namespace: u32) -> Option<Frame<'_>> {
     })
 }
 
+#[inline]
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
+#[inline]
 fn half(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
 }

@@ -47,13 +47,10 @@ pub(super) struct Flow {
 }
 
 impl FlowTable {
-    /// A flow; `new` describes one that is not known yet. It is looked for at
-    /// `place` first, where it stood last.
-    pub(super) fn flow(&mut self, place: &mut u32, key: FlowKey, new: impl FnOnce() -> Flow) -> &mut Flow {
-        if self.flows.get(*place as usize).is_none_or(|(known, _)| *known != key) {
-            *place = self.find(key, new);
-        }
-        &mut self.flows[*place as usize].1
+    /// A flow; `new` describes one that is not known yet.
+    pub(super) fn flow(&mut self, key: FlowKey, new: impl FnOnce() -> Flow) -> &mut Flow {
+        let place = self.find(key, new);
+        &mut self.flows[place as usize].1
     }
 
     /// All of them, those with the most packets first.
@@ -126,11 +123,9 @@ mod tests {
         let one = Count { packets: 1, bytes: 60 };
         for number in 0..100_000_u32 {
             let key = FlowKey { router: 0, class: Class::Fip, proto: 17, source: end(number), destination: end(1) };
-            // Where a flow stood may be another's place by now.
-            let mut place = number % 5;
-            table.flow(&mut place, key, flow).lanes[0] += one;
+            table.flow(key, flow).lanes[0] += one;
             let large = FlowKey { source: end(number % 3), ..key };
-            table.flow(&mut place, large, flow).lanes[0] += one;
+            table.flow(large, flow).lanes[0] += one;
         }
         assert!(table.flows.len() <= MOST);
         let sorted = table.sorted();

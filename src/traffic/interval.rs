@@ -170,11 +170,8 @@ impl Traffic {
     /// packets were lost before we saw them; the next one ends then (nanoseconds
     /// since 1970). To be called a little after the end: frames surface late.
     pub fn close(&mut self, seconds: f64, lost: u64, next_end: u64) -> Interval {
-        let (routers, fips) = (self.routers.len(), self.fips.len());
-        for bank in &mut self.banks {
-            bank.fit(routers, fips);
-        }
-        self.total.resize(routers, Lanes::default());
+        self.settle();
+        self.total.resize(self.routers.len(), Lanes::default());
         let [now, after] = &self.banks;
         let talked = self.talked(now, after, lost > 0);
         let flows = now.flows.sorted().into_iter().map(|(key, flow)| self.flow(key, &flow, &talked)).collect();

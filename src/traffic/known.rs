@@ -2,30 +2,35 @@
 //! headers decides: a packet of a known flow costs one look-up.
 
 use std::collections::HashMap;
-use std::collections::hash_map::{Entry, RandomState};
-use std::hash::{BuildHasher, Hasher};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash, Hasher};
 
 use super::parse::Heard;
+use super::tally::Place;
 use super::verdict::Verdict;
 use crate::net::{Frame, Heading};
 
 /// As many are remembered before all are forgotten: what a scanner sends is
-/// bounded to some 6 MiB.
+/// bounded to some 3 MiB.
 const MOST: usize = 28_000;
 
-/// Verdicts by key; they hold for one snapshot of the node.
+/// Verdicts, and where their packets were counted last; they hold for one snapshot
+/// of the node.
 #[derive(Debug, Default)]
-pub(super) struct Known(HashMap<Key, Verdict, Secret>);
+pub(super) struct Known {
+    all: Vec<(Verdict, Place)>,
+    /// Where they stand.
+    places: HashMap<Key, u32, Secret>,
+}
 
 /// All that a verdict depends on, as the packet and the device tell it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     addresses: u64,
     /// Ports, protocol, type of service, type and code of ICMP.
     kind: u64,
-    /// Namespace and device.
+    /// Namespace, device, flags. As each namespace has a socket, 27 bits suffice for its number.
     place: u64,
-    flags: u64,
 }
 
 const OUT: u64 = 1;
@@ -33,41 +38,66 @@ const HAS_PORTS: u64 = 2;
 const HAS_ICMP: u64 = 4;
 const LAST_HOP: u64 = 8;
 const ANSWERS: u64 = 16;
+const FLAGS: u32 = 5;
 
 impl Known {
     /// What is known of such packets; `judge` finds it out for the first one.
-    pub(super) fn get(&mut self, key: Key, judge: impl FnOnce() -> Option<Verdict>) -> Option<&mut Verdict> {
-        if self.0.len() >= MOST {
-            self.0.clear();
+    #[inline]
+    pub(super) fn get(&mut self, key: Key, judge: impl FnOnce() -> Option<Verdict>) -> Option<&mut (Verdict, Place)> {
+        let place = match self.places.get(&key) {
+            Some(place) => *place,
+            None => self.add(key, judge()?),
+        };
+        self.all.get_mut(place as usize)
+    }
+
+    #[cold]
+    fn add(&mut self, key: Key, verdict: Verdict) -> u32 {
+        if self.all.len() >= MOST {
+            self.all.clear();
+            self.places.clear();
         }
-        match self.0.entry(key) {
-            Entry::Occupied(known) => Some(known.into_mut()),
-            Entry::Vacant(free) => Some(free.insert(judge()?)),
-        }
+        let place = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        self.all.push((verdict, Place::default()));
+        self.places.insert(key, place);
+        place
     }
 }
 
 impl Key {
+    #[inline]
     pub(super) fn of(frame: &Frame<'_>, heard: &Heard) -> Self {
         let packet = &heard.packet;
-        let (kind, code) = packet.icmp.unwrap_or_default();
-        let [sport, dport] = [packet.sport, packet.dport].map(|port| u64::from(port.unwrap_or_default()));
-        let [proto, tos, kind, code] = [packet.proto, packet.tos, kind, code].map(u64::from);
+        let icmp = packet.icmp.map_or(0, |(kind, code)| u64::from(u16::from_be_bytes([kind, code])));
+        let port = |port: Option<u16>| u64::from(port.unwrap_or_default());
         let flag = |holds: bool, flag: u64| if holds { flag } else { 0 };
+        let flags = flag(frame.heading == Heading::Out, OUT)
+            | flag(packet.sport.is_some(), HAS_PORTS)
+            | flag(packet.icmp.is_some(), HAS_ICMP)
+            | flag(heard.ttl <= 1, LAST_HOP);
         Self {
             addresses: u64::from(packet.src.to_bits()) << 32 | u64::from(packet.dst.to_bits()),
-            kind: sport << 48 | dport << 32 | proto << 24 | tos << 16 | kind << 8 | code,
-            place: u64::from(frame.namespace) << 32 | u64::from(frame.device),
-            flags: flag(frame.heading == Heading::Out, OUT)
-                | flag(packet.sport.is_some(), HAS_PORTS)
-                | flag(packet.icmp.is_some(), HAS_ICMP)
-                | flag(heard.ttl <= 1, LAST_HOP),
+            kind: port(packet.sport) << 48
+                | port(packet.dport) << 32
+                | u64::from(packet.proto) << 24
+                | u64::from(packet.tos) << 16
+                | icmp,
+            place: (u64::from(frame.namespace) << 32 | u64::from(frame.device)) << FLAGS | flags,
         }
     }
 
     /// The same packet, where it answers what the router sent under its own address.
     pub(super) fn answering(self) -> Self {
-        Self { flags: self.flags | ANSWERS, ..self }
+        Self { place: self.place | ANSWERS, ..self }
+    }
+}
+
+impl Hash for Key {
+    /// Two multiplications.
+    #[inline]
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u128(u128::from(self.addresses) << 64 | u128::from(self.kind));
+        hasher.write_u64(self.place);
     }
 }
 
@@ -96,6 +126,7 @@ impl Default for Secret {
 impl BuildHasher for Secret {
     type Hasher = Folding;
 
+    #[inline]
     fn build_hasher(&self) -> Folding {
         Folding { state: self.start, factor: self.factor }
     }
@@ -108,15 +139,27 @@ impl Hasher for Folding {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
+    #[inline]
     fn write_u64(&mut self, word: u64) {
-        let wide = u128::from(self.state ^ word) * u128::from(self.factor);
-        self.state = wide as u64 ^ (wide >> 64) as u64;
+        self.state = fold(self.state ^ word, self.factor);
     }
 
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
+    fn write_u128(&mut self, words: u128) {
+        self.state = fold(self.state ^ words as u64, self.factor ^ (words >> 64) as u64);
+    }
+
+    #[inline]
     fn finish(&self) -> u64 {
         self.state
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
+fn fold(one: u64, other: u64) -> u64 {
+    let wide = u128::from(one) * u128::from(other);
+    wide as u64 ^ (wide >> 64) as u64
 }
 
 #[cfg(test)]
@@ -130,7 +173,7 @@ mod tests {
     #[test]
     fn neighbouring_headers_fall_apart() {
         let secret = Secret::default();
-        let key = |number: u64| Key { addresses: number << 32, kind: number << 48, place: 3, flags: 1 };
+        let key = |number: u64| Key { addresses: number << 32, kind: number << 48, place: 3 };
         let hashes: Vec<u64> = (0..4096).map(|number| secret.hash_one(key(number))).collect();
         let lowest: HashSet<u64> = hashes.iter().map(|hash| hash & 0xfff).collect();
         let highest: HashSet<u64> = hashes.iter().map(|hash| hash >> 57).collect();

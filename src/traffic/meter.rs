@@ -6,8 +6,7 @@ use super::fragment::Fragments;
 use super::known::{Key, Known};
 use super::parse::{Heard, parse};
 use super::site::{Site, Sites};
-use super::state::{FipId, Hop, Pass, Traffic};
-use super::talk::TalkKey;
+use super::state::{FipId, Hop, Traffic};
 use super::verdict::{Fips, Verdict};
 use crate::net::{Frame, Heading, NetnsName, Snapshot};
 use crate::path::{Class, Detail, Flows, Node, Packet};
@@ -86,35 +85,19 @@ impl<'n, 's> Meter<'n, 's> {
         }
         let Self { ground, known, memory } = self;
         let key = Key::of(frame, &heard);
-        let Some(mut verdict) = known.get(key, || ground.verdict(frame, &heard, false)) else {
+        let Some(mut found) = known.get(key, || ground.verdict(frame, &heard, false)) else {
             traffic.bank(frame.at).unplaced += heard.count.packets;
             return None;
         };
-        match verdict.own {
+        match found.0.own {
             Some(Heading::Out) => memory.answers.leaves(frame.namespace, &heard.packet),
             Some(Heading::In) if memory.answers.is_one(frame.namespace, &heard.packet) => {
-                verdict = known.get(key.answering(), || ground.verdict(frame, &heard, true))?;
+                found = known.get(key.answering(), || ground.verdict(frame, &heard, true))?;
             }
             _ => {}
         }
-        let late = traffic.is_late(frame.at);
-        let bank = traffic.bank(frame.at);
-        if let Some((fip, direction, hop)) = verdict.passing {
-            let pass = Pass { at: frame.at, count: heard.count, ends: verdict.ends, begins: verdict.begins, late };
-            bank.fips[fip][direction as usize][hop as usize].add(&pass);
-            let mut place = verdict.talk;
-            if let Some(talk) = bank.talks.talk(&mut place, TalkKey::of(fip, direction, &heard.packet)) {
-                talk[direction as usize][hop as usize].add(&pass);
-            }
-            verdict.talk = place;
-        }
-        if let Some(lane) = verdict.lane {
-            bank.add(verdict.router, verdict.class, lane, heard.count);
-            let mut place = verdict.place;
-            let flow = bank.flows.flow(&mut place, verdict.key(&heard.packet), || verdict.flow());
-            flow.lanes[lane as usize] += heard.count;
-            verdict.place = place;
-        }
+        let (verdict, place) = found;
+        traffic.count(frame.at, heard.count, &heard.packet, verdict, place);
         let floating_ip = verdict.passing.map(|(fip, direction, hop)| (&ground.fips.ids[fip], direction, hop));
         Some(Sighting {
             packet: heard.packet,

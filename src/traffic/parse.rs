@@ -9,7 +9,8 @@ use crate::path::{ICMP, Packet, TCP, UDP};
 
 const IPV4: u16 = 0x0800;
 /// Tags of 802.1Q and 802.1ad.
-const TAGS: [u16; 2] = [0x8100, 0x88a8];
+const TAG: u16 = 0x8100;
+const OUTER_TAG: u16 = 0x88a8;
 const IPV4_HEADER: usize = 20;
 const UDP_HEADER: usize = 8;
 const DONT_FRAGMENT: u16 = 0x4000;
@@ -35,11 +36,12 @@ pub(super) struct Fragment {
 }
 
 /// Reads a frame; `None` for what is not whole IPv4.
+#[inline]
 pub(super) fn parse(frame: &Frame<'_>) -> Option<Heard> {
     let bytes = frame.bytes;
     let mut link = 14;
     let mut kind = half(bytes, 12)?;
-    while TAGS.contains(&kind) && link < 22 {
+    while matches!(kind, TAG | OUTER_TAG) && link < 22 {
         kind = half(bytes, link + 2)?;
         link += 4;
     }
@@ -84,6 +86,7 @@ type Icmp = (u8, u8);
 
 /// Ports, or the identifier of an ICMP question and its answer; type and code
 /// of ICMP.
+#[inline]
 fn ports(proto: u8, body: &[u8]) -> (Option<Ports>, Option<Icmp>) {
     match proto {
         TCP | UDP => (half(body, 0).zip(half(body, 2)), None),
@@ -97,6 +100,7 @@ fn ports(proto: u8, body: &[u8]) -> (Option<Ports>, Option<Icmp>) {
 }
 
 /// The length of the header behind IPv4's, which each segment has again.
+#[inline]
 fn transport(proto: u8, body: &[u8]) -> usize {
     match proto {
         TCP => body.get(12).map_or(IPV4_HEADER, |byte| (usize::from(byte >> 4) * 4).max(20)),
@@ -107,6 +111,7 @@ fn transport(proto: u8, body: &[u8]) -> usize {
 
 /// What a frame carries: the kernel may have merged segments, or not yet have
 /// split them; on the wire each has its headers.
+#[inline]
 fn count(segment: u16, carried: usize, said: usize, headers: usize) -> Count {
     let whole = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
     if segment == 0 {
@@ -118,10 +123,12 @@ fn count(segment: u16, carried: usize, said: usize, headers: usize) -> Count {
     Count { packets: whole(segments), bytes: whole(carried + (segments - 1) * headers) }
 }
 
+#[inline]
 fn half(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
 }
 
+#[inline]
 fn address(bytes: &[u8], at: usize) -> Option<Ipv4Addr> {
     Some(<[u8; 4]>::try_from(bytes.get(at..at + 4)?).ok()?.into())
 }

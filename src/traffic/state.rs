@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use super::count::{CLASSES, Count};
 use super::flow::FlowTable;
 use super::talk::{TalkKey, Talks};
-use crate::path::Class;
+use super::tally::Tallies;
 use crate::topology::FipKind;
 
 /// A packet takes no longer from one hop to the next (nanoseconds): what is seen that
@@ -85,6 +85,8 @@ pub struct Traffic {
     pub(super) banks: [Bank; 2],
     /// Conversations in which the instance spoke in the interval before.
     pub(super) spoke: HashSet<TalkKey>,
+    /// Tallies that were ever begun.
+    pub(super) begun: u64,
 }
 
 /// The hops of a floating IP whose namespaces are listened in.
@@ -93,6 +95,8 @@ pub(super) type Visible = [bool; 6];
 /// What one interval counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Bank {
+    /// What is not in any of the following yet.
+    pub(super) tallies: Tallies,
     /// By router.
     pub(super) routers: Vec<Lanes>,
     /// By floating IP: outbound, inbound.
@@ -134,16 +138,6 @@ pub(super) struct Passed {
     /// Time of the first and the last one.
     pub(super) first: u64,
     pub(super) last: u64,
-}
-
-/// Packets that pass a hop.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pass {
-    pub(super) at: u64,
-    pub(super) count: Count,
-    pub(super) ends: bool,
-    pub(super) begins: bool,
-    pub(super) late: bool,
 }
 
 impl Traffic {
@@ -211,25 +205,16 @@ impl Bank {
             self.fips.resize(fips, [Passage::default(); 2]);
         }
     }
-
-    pub(super) fn add(&mut self, router: usize, class: Class, lane: Lane, count: Count) {
-        if let Some(lanes) = self.routers.get_mut(router) {
-            lanes[class as usize][lane as usize] += count;
-        }
-    }
 }
 
 impl Passed {
-    pub(super) fn add(&mut self, pass: &Pass) {
-        if self.count.packets == 0 {
-            self.first = pass.at;
-        }
-        let packets = |holds| if holds { pass.count.packets } else { 0 };
-        self.count += pass.count;
-        self.ends += packets(pass.ends);
-        self.begins += packets(pass.begins);
-        self.late += packets(pass.late);
-        self.last = self.last.max(pass.at);
+    pub(super) fn add(&mut self, more: &Self) {
+        self.first = if self.count.packets == 0 { more.first } else { self.first.min(more.first) };
+        self.count += more.count;
+        self.ends += more.ends;
+        self.begins += more.begins;
+        self.late += more.late;
+        self.last = self.last.max(more.last);
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::state::{Bank, Passage, Traffic};
 use super::stop::{StopsAt, View};
-use crate::path::{Endpoint, ICMP, Packet};
+use crate::path::{Endpoint, ICMP};
 use crate::topology::Direction;
 
 /// Conversations that are told apart in an interval, some 2.5 MiB; what comes
@@ -56,12 +56,7 @@ pub(super) struct Talked {
 }
 
 impl TalkKey {
-    /// The conversation of a packet, at whichever hop.
-    pub(super) fn of(fip: usize, direction: Direction, packet: &Packet) -> Self {
-        Self::between(fip, direction, packet.proto, [packet.source(), packet.destination()])
-    }
-
-    /// The same by its ends.
+    /// The conversation of packets with these ends, at whichever hop.
     pub(super) fn between(fip: usize, direction: Direction, proto: u8, [source, destination]: [Endpoint; 2]) -> Self {
         let (own, peer) = match direction {
             Direction::Outbound => (source, destination),
@@ -77,13 +72,10 @@ impl TalkKey {
 }
 
 impl Talks {
-    /// A conversation's hops, where there is room for it. It is looked for at `place`
-    /// first, where it stood last.
-    pub(super) fn talk(&mut self, place: &mut u32, key: TalkKey) -> Option<&mut [Passage; 2]> {
-        if self.all.get(*place as usize).is_none_or(|(known, _)| *known != key) {
-            *place = self.find(key)?;
-        }
-        self.all.get_mut(*place as usize).map(|(_, hops)| hops)
+    /// A conversation's hops, where there is room for it.
+    pub(super) fn talk(&mut self, key: TalkKey) -> Option<&mut [Passage; 2]> {
+        let place = self.find(key)?;
+        self.all.get_mut(place as usize).map(|(_, hops)| hops)
     }
 
     fn find(&mut self, key: TalkKey) -> Option<u32> {
@@ -175,7 +167,7 @@ mod tests {
     use crate::topology::Direction::{Inbound, Outbound};
     use crate::topology::FipKind;
     use crate::traffic::count::Count;
-    use crate::traffic::state::{FipId, Hop, Pass};
+    use crate::traffic::state::{FipId, Hop, Passed};
     use crate::traffic::{FipTraffic, Health, Interval};
 
     const SECOND: u64 = 1_000_000_000;
@@ -210,10 +202,11 @@ mod tests {
         let key = TalkKey { fip: 0, proto, peer, port: port.map(|_| 53) };
         let late = traffic.is_late(at);
         for hop in hops {
-            let pass = Pass { at, count: Count { packets, bytes: packets }, ends: false, begins: false, late };
+            let (count, late) = (Count { packets, bytes: packets }, if late { packets } else { 0 });
+            let passed = Passed { count, late, first: at, last: at, ..Passed::default() };
             let bank = traffic.bank(at);
-            bank.fips[0][way as usize][*hop as usize].add(&pass);
-            bank.talks.talk(&mut 7, key).unwrap()[way as usize][*hop as usize].add(&pass);
+            bank.fips[0][way as usize][*hop as usize].add(&passed);
+            bank.talks.talk(key).unwrap()[way as usize][*hop as usize].add(&passed);
         }
     }
 
@@ -303,7 +296,7 @@ mod tests {
         let mut traffic = node();
         for number in 0..60_000_u16 {
             let key = TalkKey { fip: 0, proto: UDP, peer: Endpoint { address: PEER, port: Some(number) }, port: None };
-            traffic.bank(9).talks.talk(&mut 0, key);
+            traffic.bank(9).talks.talk(key);
         }
         let talked = traffic.talked(&traffic.banks[0], &traffic.banks[1], false);
         assert!(traffic.banks[0].talks.all.len() == MOST && !talked.is_whole);

@@ -27,14 +27,10 @@ pub(super) struct Verdict {
     /// The number of the router for which it counts.
     pub(super) router: usize,
     /// What the one of its ends that is translated becomes.
-    translated: Option<Endpoint>,
+    pub(super) translated: Option<Endpoint>,
     /// At a gateway port under the router's own address: which way. What leaves
     /// there decides what comes in.
     pub(super) own: Option<Heading>,
-    /// Where its flow stood last.
-    pub(super) place: u32,
-    /// Where its conversation stood last, where it is a floating IP's.
-    pub(super) talk: u32,
 }
 
 /// A floating IP's number, with the direction and the hop.
@@ -77,15 +73,12 @@ impl Verdict {
             router,
             translated: passing.and_then(|passing| seen.translated(passing)),
             own: seen.own(),
-            place: 0,
-            talk: 0,
         }
     }
 
-    /// The flow of such a packet.
-    pub(super) fn key(&self, packet: &Packet) -> FlowKey {
-        let (source, destination) = (packet.source(), packet.destination());
-        FlowKey { router: self.router, class: self.class, proto: packet.proto, source, destination }
+    /// The flow of packets with these ends.
+    pub(super) fn key(&self, proto: u8, [source, destination]: [Endpoint; 2]) -> FlowKey {
+        FlowKey { router: self.router, class: self.class, proto, source, destination }
     }
 
     /// What is known of that flow before anything was counted.
