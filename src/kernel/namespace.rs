@@ -14,7 +14,7 @@ use super::rule::dump_rules;
 use super::socket::Socket;
 use super::sysctl::read_sysctls;
 use super::tc::dump_tc;
-use crate::net::{Netns, Observed};
+use crate::net::{ConntrackEntry, ConntrackFill, Netns, Observed};
 
 /// Some parts of a namespace, each read by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,11 +55,7 @@ impl BitOr for Parts {
 pub(crate) fn read_here(conntrack: bool) -> Netns {
     let (_, mut netns) = read_parts(Parts::ALL, None);
     if conntrack {
-        let entries = Socket::netfilter().and_then(|mut socket| dump_conntrack(&mut socket));
-        netns.conntrack = Some(observed(entries.map(|mut entries| {
-            entries.sort();
-            entries
-        })));
+        netns.conntrack = Some(connections(&netns.conntrack_fill));
     }
     netns
 }
@@ -130,6 +126,19 @@ fn read_route(socket: &mut Socket, parts: &mut Parts, known: Option<&Devices>, n
     if parts.has(Parts::NEIGHS) {
         netns.neighs = observed(dump_neighs(socket, &devices));
     }
+}
+
+/// The calling thread's connections, in order. Where the kernel counts none it is
+/// not asked: it would go through the table of all namespaces, bucket by bucket.
+fn connections(fill: &Observed<ConntrackFill>) -> Observed<Vec<ConntrackEntry>> {
+    if matches!(fill, Observed::Seen(ConntrackFill { count: 0, .. })) {
+        return Observed::Seen(Vec::new());
+    }
+    let entries = Socket::netfilter().and_then(|mut socket| dump_conntrack(&mut socket));
+    observed(entries.map(|mut entries| {
+        entries.sort();
+        entries
+    }))
 }
 
 fn nothing(parts: Parts, why: &str, netns: &mut Netns) {

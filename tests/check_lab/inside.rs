@@ -75,7 +75,7 @@ pub(crate) fn run(layout: &str, backend: &str, number: usize) -> ExitCode {
     traffic::flow(&lab, &traffic::instances(&title, layout));
     traffic::forget(&lab);
     fault.break_lab(&options).unwrap_or_else(|error| panic!("{error}"));
-    thread::sleep(LINK_WATCH);
+    settle(&fault.commands(&options), fault.is_prepared());
     let broken = read(&lab);
     let found = told(&lab, &broken);
     let ours = compare(&title, &options, Code(fault.code), &whole, &found);
@@ -185,8 +185,17 @@ fn mend(lab: &Lab, code: Code, plan: &Plan, found: &[Finding], broken: &Snapshot
             Command::new("sh").args(["-ec", command]).env("PATH", PATH).stdout(Stdio::null()).status().unwrap();
         assert!(status.success(), "{command}");
     }
-    thread::sleep(LINK_WATCH);
+    settle(&commands, false);
     gone(found, &read(lab), code, &format!("in the lab: {commands:#?}"));
+}
+
+/// Waits for what the kernel does later: of devices that were switched or taken
+/// away, with a namespace as well, or that may have been just before.
+fn settle(commands: &[String], were_switched: bool) {
+    let is_switched = |command: &String| command.contains(" link ") || command.contains("netns del");
+    if were_switched || commands.iter().any(is_switched) {
+        thread::sleep(LINK_WATCH);
+    }
 }
 
 /// Whether a finding is about a floating IP, its router or its network.

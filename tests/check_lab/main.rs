@@ -42,8 +42,8 @@ use fipscope::net::netfilter::Backend;
 use fipscope::neutron::Layout;
 
 const LAYOUTS: [Layout; 3] = [Layout::Juno, Layout::Newton, Layout::Pike];
-/// Labs at once for each processor: they sleep a second here and there.
-const AT_ONCE: usize = 4;
+/// Labs at once for each processor: they wait most of the time.
+const AT_ONCE: usize = 6;
 
 /// Where the checks do not say yet what they are to say, and what they say. Told
 /// on each run; one that comes right has to leave this list.

@@ -113,7 +113,7 @@ pub(crate) fn ask(dir: &NetnsDir, from: &NetnsName, to: &NetnsName, address: Ipv
         (inside(dir, to, || UdpSocket::bind((address, 0)).unwrap_or_else(|_| bind())), inside(dir, from, bind));
     // Where the last one was answered this one will be, however busy the machine is.
     let wait = |answered| {
-        let patience = Duration::from_millis(if answered { 250 } else { 20 });
+        let patience = Duration::from_millis(if answered { 1000 } else { 40 });
         for socket in [&server, &client] {
             socket.set_read_timeout(Some(patience)).unwrap();
         }

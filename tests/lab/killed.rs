@@ -26,8 +26,15 @@ use crate::script::pinned;
 
 /// What is changed while it is killed, by those who may make everything that it
 /// needs.
-pub(crate) const KILLED: [&str; 6] =
-    ["killed repair", "killed repair pair", "killed remove", "killed remove pair", "killed associate", FROM_NOTHING];
+pub(crate) const KILLED: [&str; 7] = [
+    "killed from nothing, even steps",
+    "killed from nothing, odd steps",
+    "killed repair",
+    "killed repair pair",
+    "killed remove",
+    "killed remove pair",
+    "killed associate",
+];
 const FROM_NOTHING: &str = "killed from nothing";
 /// Ports of a switch are devices that some systems let only root make.
 pub(crate) const SWITCHED: &str = "killed switch";
@@ -37,7 +44,8 @@ const MANY: usize = 15;
 
 /// Killed after each line of the journal, and also before the line that says
 /// that a step is done; then completed or taken back.
-pub(crate) fn killed(what: &str) {
+pub(crate) fn killed(case: &str) {
+    let (what, half) = case.split_once(", ").unwrap_or((case, ""));
     let lab = lab(what);
     let (site, before) = (site(&lab), quiet(&lab));
     let (plan, _) = plan_of(what, &before);
@@ -50,8 +58,9 @@ pub(crate) fn killed(what: &str) {
         let step = at / 2;
         let mut one = [(step % 2 == 1, step / 2 % 2 == 1)];
         if what == FROM_NOTHING {
-            // Each step once, before or after it is done: a namespace that comes and goes takes its time, too.
-            if at % 2 != step % 2 {
+            // Each step once, before or after it is done, half of them in a lab of its own: a
+            // namespace that comes and goes takes its time, too.
+            if at % 2 != step % 2 || (step % 2 == 1) != (half == "odd steps") {
                 continue;
             }
             one = [(step / 2 % 2 == 1, step / 4 % 2 == 1)];
@@ -78,12 +87,12 @@ fn lab(what: &str) -> Lab {
         _ => Vec::new(),
     };
     let needs = match what {
-        "killed from nothing" => vec![Need::Unplugged],
+        FROM_NOTHING => vec![Need::Unplugged],
         SWITCHED => vec![Need::Unplugged, Need::Switch],
         _ => Vec::new(),
     };
     let lab = build(&LabOptions { layout: Layout::Pike, broken, needs, ..LabOptions::default() });
-    if what == "killed from nothing" {
+    if what == FROM_NOTHING {
         pinned(&lab);
     }
     lab

@@ -59,9 +59,14 @@ use std::time::Instant;
 use case::{BACKENDS, LAYOUTS};
 
 /// Cases at once for each processor: they wait most of the time.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 4;
+/// The same of those that listen to traffic.
+const LISTENING_AT_ONCE: usize = 2;
 
-/// What is counted of traffic: by itself, so that nothing is lost.
+/// What makes so much traffic that some is lost: by itself.
+const ALONE: &[&str] = &["losses"];
+
+/// What is counted of traffic: among fewer others, so that nothing is lost.
 const TRAFFIC: &[&str] = &[
     "across",
     "hearing",
@@ -71,7 +76,6 @@ const TRAFFIC: &[&str] = &[
     "count newton",
     "count pike",
     "count more",
-    "losses",
     "stops juno nft",
     "stops newton nft",
     "stops pike nft",
@@ -82,6 +86,10 @@ const TRAFFIC: &[&str] = &[
     "changing",
     "among others",
 ];
+
+/// What takes longest, by the beginning of its name.
+const LONGEST: &[&str] =
+    &["killed remove pair", "killed switch", "killed from nothing", "killed associate", "killed repair pair", "script"];
 
 /// Nobody: an ordinary user on every system.
 const NOBODY: u32 = 65_534;
@@ -106,12 +114,14 @@ fn main() -> ExitCode {
     let filter = words.iter().find(|word| !word.starts_with('-')).map_or("", String::as_str);
     let before = node_of_the_host();
     let wanted = cases().into_iter().filter(|(case, user)| format!("{case} {user:?}").contains(filter));
-    let (alone, mut together): (Vec<_>, Vec<_>) = wanted.partition(|(case, _)| TRAFFIC.contains(&case.as_str()));
+    let (alone, wanted): (Vec<_>, Vec<_>) = wanted.partition(|(case, _)| ALONE.contains(&case.as_str()));
+    let is_listening = |(case, _): &(String, User)| TRAFFIC.contains(&case.as_str());
+    let (listening, mut others): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_listening);
     // The longest first, so that none is waited for at the end.
-    together.sort_by_key(|(case, _)| !case.starts_with("killed"));
-    let ran = alone.len() + together.len();
+    others.sort_by_key(|(case, _)| LONGEST.iter().position(|begin| case.starts_with(begin)).unwrap_or(LONGEST.len()));
+    let ran = alone.len() + listening.len() + others.len();
     let mut failed = alone.iter().filter(|(case, user)| !passes(case, *user)).count();
-    failed += fail(&together);
+    failed += fail(&listening, LISTENING_AT_ONCE) + fail(&others, AT_ONCE);
     let after = node_of_the_host();
     if before != after {
         eprintln!("the lab left something behind:\n{before}\n---\n{after}");
@@ -121,12 +131,12 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(failed > 0))
 }
 
-/// Runs cases beside one another; how many failed.
-fn fail(cases: &[(String, User)]) -> usize {
+/// Runs cases beside one another, so many for each processor; how many failed.
+fn fail(cases: &[(String, User)], at_once: usize) -> usize {
     let (next, failed) = (Mutex::new(cases.iter()), AtomicUsize::new(0));
     let take = || next.lock().unwrap().next();
     thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) * AT_ONCE {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) * at_once {
             scope.spawn(|| {
                 while let Some((case, user)) = take() {
                     failed.fetch_add(usize::from(!passes(case, *user)), Ordering::Relaxed);
@@ -158,7 +168,7 @@ fn cases() -> Vec<(String, User)> {
         for special in ["scale nft", "scale legacy", "hundred", "traffic", "command", "unwind"] {
             cases.push((special.to_owned(), user));
         }
-        for &special in TRAFFIC {
+        for &special in ALONE.iter().chain(TRAFFIC) {
             if user == User::Caller || special == "count pike" {
                 cases.push((special.to_owned(), user));
             }
