@@ -49,7 +49,7 @@ use std::thread;
 /// Those first on whose nodes most is done, so that none is waited for at the end.
 const SCENARIOS: [&str; 12] = ["S1", "S9", "S3", "S2", "S5", "S6", "S8", "S10", "S11", "S12", "S13", "S15"];
 /// How many nodes are built at once: a build waits more than it computes.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 3;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().collect();
