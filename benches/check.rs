@@ -1,10 +1,10 @@
 //! What judging a node costs: all checks on 100 routers with 10 floating IPs
 //! each, and on 1,000, in one run; healthy, and with a fault on each hundredth
-//! floating IP. The promises: under 20 ms, and linear. A node of 100 routers
-//! judged over and over stays in the processor's cache, one of 1,000 (some
-//! 100 MB) does not: so that it is the checks that are compared and not two kinds
-//! of memory, the large node is compared with ten small ones judged in turn. Also
-//! what the plan costs that mends it all.
+//! floating IP. The promises: under 20 ms, and linear: ten times the routers, ten
+//! times the time. A node of 100 routers judged over and over stays in the
+//! processor's cache, one of 1,000 (some 100 MB) does not; what of the growth is
+//! memory, ten small nodes judged in turn tell. Also what the plan costs that
+//! mends it all.
 //! `--profile` prints a line for each check, over ten small nodes and over a large
 //! one, the worst first, then judges the large broken node over and over for a profiler to watch.
 
@@ -34,10 +34,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const FIPS: u8 = 10;
 /// Routers of a node.
 const SIZES: [u16; 4] = [100, 250, 500, 1000];
-/// So much more may a node cost than ten of a tenth of its size: 1.0 to 1.3 were
-/// measured. Against one small node that stays in the cache it is 14 to 19, where
-/// linear growth would be 10.
-const LINEAR: f64 = 1.6;
+/// So many times as much may ten times the routers cost: 10.7 to 13.9 were measured,
+/// on a machine where nothing else ran. Growth with the square would be 100.
+const LINEAR: f64 = 15.0;
+/// The same, as a share of what ten of the smallest cost in turn: 0.85 to 1.16.
+const OF_TEN: f64 = 1.3;
 
 fn main() {
     let profiling = std::env::args().any(|word| word == "--profile");
@@ -61,9 +62,9 @@ fn growth(make: fn(u16) -> Snapshot) {
     let (mut times, mut cold) = ([Duration::MAX; SIZES.len()], Duration::MAX);
     for _ in 0..5 {
         for ((best, node), routers) in times.iter_mut().zip(&nodes).zip(SIZES) {
-            *best = (*best).min(time(std::slice::from_ref(node), 2000 / u32::from(routers)));
+            *best = (*best).min(time(std::slice::from_ref(node), 4000 / u32::from(routers)));
         }
-        cold = cold.min(time(&ten, 2));
+        cold = cold.min(time(&ten, 4));
     }
     for ((took, node), routers) in times.iter().zip(&nodes).zip(SIZES) {
         let each = took.as_secs_f64() * 1e6 / f64::from(routers) / f64::from(FIPS);
@@ -82,7 +83,7 @@ fn growth(make: fn(u16) -> Snapshot) {
     );
     println!("  the plan that mends all of the smallest: {:.1} ms", millis(plan(&nodes[0])));
     assert!(millis(small) < 20.0, "under 20 ms are promised");
-    assert!(ratio(large, cold) < LINEAR, "linear growth is promised");
+    assert!(growth < LINEAR && ratio(large, cold) < OF_TEN, "linear growth is promised");
 }
 
 /// What the plan takes that mends everything that is found.

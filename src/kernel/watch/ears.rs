@@ -121,11 +121,15 @@ fn drain(socket: &Socket, buffer: &mut [u8], heard: &mut Heard, mut each: impl F
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // ENOBUFS: what did not fit is lost. Any other error is taken the same way.
-            Err(_) => {
+            // ENOBUFS: what did not fit is lost; so is what comes from here on until all that lies there is taken in,
+            // of which nobody says anything (`NETLINK_S_CONGESTED`, net/netlink/af_netlink.c): who stopped here would
+            // read too early. Any other error is taken the same way, and is the last.
+            Err(error) => {
                 heard.overrun = true;
                 heard.parts = Parts::ALL;
-                return;
+                if error.raw_os_error() != Some(libc::ENOBUFS) {
+                    return;
+                }
             }
         }
     }
