@@ -115,7 +115,9 @@ fn run(check: &Check, example: &Example) -> Result<(), String> {
         Example::Elsewhere => return Ok(()),
         Example::Lab(line) => (line, shell(line)),
         Example::Commands(block) => {
-            let script = format!("set -e\n{block}\nexec fipscope check --select {}", check.code);
+            // The devices of a namespace go a while after its name.
+            let pause = if block.contains("netns del") { "sleep 2\n" } else { "" };
+            let script = format!("set -e\n{block}\n{pause}exec fipscope check --select {}", check.code);
             (block, shell(&format!("fipscope lab --layout pike -- sh -c '{script}'")))
         }
         Example::Asking(block) => {
