@@ -115,6 +115,7 @@ impl Law {
                 break;
             }
             if begin.elapsed() > LONGEST {
+                println!("live: {after}: {:?}", self.watcher.health());
                 same(&fresh, &self.last.snapshot, after);
             }
         }
