@@ -107,15 +107,16 @@ impl Law {
     pub fn settle(&mut self, after: &str) {
         let begin = Instant::now();
         loop {
-            self.take(Duration::from_millis(50));
+            let is_busy = self.take(Duration::from_millis(50));
             let waiting = self.watcher.flush();
             self.accept(waiting);
             let fresh = read_node(&self.options).unwrap();
             if fresh.settled() == self.last.snapshot.settled() {
                 break;
             }
-            if begin.elapsed() > LONGEST {
-                println!("live: {after}: {:?}", self.watcher.health());
+            // Who still has something to read has missed nothing yet, on a machine that has other things to do.
+            if begin.elapsed() > LONGEST * if is_busy { 6 } else { 1 } {
+                println!("live: {after}: busy: {is_busy}, {:?}", self.watcher.health());
                 same(&fresh, &self.last.snapshot, after);
             }
         }
