@@ -30,7 +30,7 @@ mod word;
 pub use addr::{Addr, AddrFlags};
 pub use ages::{Age, Ages};
 pub use change::{Change, Fact, FileName, Object, Part, RuleAt, TableAt, changes, host_changes, netns_changes};
-pub use conntrack::{ConntrackEntry, ConntrackFill, ConntrackTuple};
+pub use conntrack::{ConntrackEntry, ConntrackFill, ConntrackLevel, ConntrackTuple};
 pub use frame::{Frame, Heading};
 pub use host::{Agent, AllocationFile, Host, PathOrigin};
 pub use link::{IFF_LOOPBACK, IFF_LOWER_UP, IFF_UP, Ipv4Conf, Link, LinkStats, OperState, Peer, Qdisc, TcFilter};

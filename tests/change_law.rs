@@ -9,9 +9,10 @@
     reason = "a test reads files and fails by panicking"
 )]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
+use fipscope::check::judge;
 use fipscope::kernel::offline::load;
 use fipscope::net::netfilter::{
     BaseChain, Chain, Counters, Hook, Netfilter, NfFamily, NfRule, Policy, RuleBody, Table,
@@ -20,6 +21,7 @@ use fipscope::net::{
     Addr, AddrFlags, Agent, AllocationFile, ConntrackFill, Family, Gap, IfName, Link, LinkStats, Neigh, NeighState,
     Netns, NetnsName, Observed, OperState, Ovs, OvsPort, Recorded, Route, Rule, Snapshot, TableId, changes,
 };
+use fipscope::topology::Topology;
 use fipscope::tui::Timeline;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -127,10 +129,11 @@ fn netns() -> impl Strategy<Value = Netns> {
         observed(vec(route(), 0..6)),
         observed(vec(neigh(), 0..5)),
     );
+    let fill = prop_oneof![(any::<u64>(), 1..3_u64), (0..32_u64, 20..22_u64)];
     let rest = (
         observed(netfilter()),
         btree_map("[abc]", observed(0..3_i64), 0..3),
-        observed((any::<u64>(), 1..3_u64).prop_map(|(count, max)| ConntrackFill { count, max })),
+        observed(fill.prop_map(|(count, max)| ConntrackFill { count, max })),
         vec("[ab]".prop_map(|part| Gap::new(part, "")), 0..2),
     );
     (lists, rest).prop_map(|((links, addrs, rules, routes, neighs), (netfilter, sysctls, conntrack_fill, gaps))| {
@@ -142,13 +145,14 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
     let file = || observed((vec("[abc]", 0..5), any::<bool>()));
     let ovs = observed((vec(("[ab]", "[ab]", prop::option::of(1..3_u16)), 0..3), btree_map("[ab]", "[ab]", 0..2)));
     let agent = observed((1..3_u32, prop::option::of(1..9_u64)));
-    let host = (observed(netns()), file(), file(), ovs, agent, prop::option::of("[ab]"), any::<bool>());
+    let folder = prop::option::of("/[ab]");
+    let host = (observed(netns()), file(), file(), ovs, agent, prop::option::of("[ab]"), any::<bool>(), folder);
     (btree_map("[abc]".prop_map(NetnsName::new), observed(netns()), 0..3), host).prop_map(|(namespaces, host)| {
         let mut snapshot = Snapshot::empty("node", jiff::Timestamp::UNIX_EPOCH);
         snapshot.namespaces = namespaces.into_iter().map(|(name, netns)| (name, netns.map(Arc::new))).collect();
         let file = |(lines, truncated)| AllocationFile { path: "/f".into(), lines, truncated };
         let port = |(name, bridge, tag)| OvsPort { name, bridge, tag, interfaces: Vec::new() };
-        let (own, link_local, priorities, ovs, agent, kernel, ovn) = host;
+        let (own, link_local, priorities, ovs, agent, kernel, ovn, ha_confs) = host;
         snapshot.host.netns = own.map(Arc::new);
         snapshot.host.link_local_file = link_local.map(file);
         snapshot.host.priority_file = priorities.map(file);
@@ -160,6 +164,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
         snapshot.host.agent = agent.map(|(pid, uptime)| Agent { pid, uptime, ..Agent::default() });
         snapshot.host.kernel = kernel;
         snapshot.host.ovn_controller = ovn;
+        snapshot.host.ha_confs_path = ha_confs.map(PathBuf::from);
         snapshot
     })
 }
@@ -308,6 +313,37 @@ fn changes_speak_the_words_of_the_node() {
     let mut applied = before.clone();
     applied.apply(&list);
     assert_eq!(applied.settled(), after.settled());
+}
+
+#[test]
+fn a_recording_tells_that_connection_tracking_fills_up() {
+    let with = |count| {
+        let mut node = article();
+        router(&mut node).conntrack_fill = Observed::Seen(ConntrackFill { count, max: 1000 });
+        node
+    };
+    let found = |node: &Snapshot| {
+        let all = judge(node, &Topology::of(node));
+        all.iter().filter(|one| one.code.0 == 409 && one.why_unknown.is_none()).count()
+    };
+    // Each reading is compared with the one before; `again` is what a recording makes of it.
+    let (mut again, mut before) = (with(10), with(10));
+    for (count, words, wanted) in [
+        (899, None, 0),
+        (900, Some("conntrack: 899 of at most 1000 entries → 900 of at most 1000 entries"), 1),
+        (999, None, 1),
+        (1000, Some("conntrack: 999 of at most 1000 entries → 1000 of at most 1000 entries"), 1),
+        (20, Some("conntrack: 1000 of at most 1000 entries → 20 of at most 1000 entries"), 0),
+    ] {
+        let now = with(count);
+        let list = changes(&before, &now);
+        let told: Vec<String> = list.iter().map(fipscope::net::Change::words).collect();
+        assert_eq!(told, words.as_slice(), "{count}");
+        again.apply(&list);
+        assert_eq!((found(&again), found(&now)), (wanted, wanted), "{count}: {told:?}");
+        before = now;
+    }
+    assert!(with(10).same_as(&with(999)), "entries come and go beside what is done and undone");
 }
 
 #[test]

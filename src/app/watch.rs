@@ -97,7 +97,8 @@ struct Teller<'a> {
 
 impl<'a> Teller<'a> {
     fn new(what: &'a WatchArgs, settings: &'a Settings) -> Self {
-        let focus = what.floating_ip.map(Focus::on);
+        let asked = |address| Focus::on(address).within(what.router.as_deref(), what.external_network.as_deref());
+        let focus = what.floating_ip.map(asked);
         let acknowledged = BTreeSet::new();
         Self { what, settings, last: None, focus, acknowledged, record: None, deaf: false, until: None }
     }

@@ -2,6 +2,7 @@
 //! is in.
 
 use std::ops::BitOr;
+use std::os::unix::fs::MetadataExt;
 
 use super::Error;
 use super::addr::dump_addrs;
@@ -33,6 +34,9 @@ impl Parts {
     /// What names devices, or hangs on them.
     pub(crate) const OF_DEVICES: Self = Self(1 | 2 | 4 | 8 | 16 | 64);
     pub(crate) const ALL: Self = Self(127);
+    /// Each by itself.
+    pub(crate) const EACH: [Self; 7] =
+        [Self::LINKS, Self::ADDRS, Self::RULES, Self::ROUTES, Self::NEIGHS, Self::NETFILTER, Self::SYSCTLS];
 
     pub(crate) fn has(self, part: Self) -> bool {
         self.0 & part.0 != 0
@@ -40,6 +44,18 @@ impl Parts {
 
     pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// Those that are not among the others.
+    pub(crate) fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
+    /// All of them where the devices are not those that are known: the rest names
+    /// devices, and with a device go the chains at its ingress, which before Linux
+    /// 6.10 nobody announces (`nft_netdev_event`, `net/netfilter/nft_chain_filter.c`).
+    fn with_devices(self, known: Option<&Devices>, found: &Devices) -> Self {
+        if known.is_some_and(|known| known != found) { Self::ALL } else { self }
     }
 }
 
@@ -61,8 +77,8 @@ pub(crate) fn read_here(conntrack: bool) -> Netns {
 }
 
 /// Reads some parts of the calling thread's namespace; the others are absent.
-/// Where the devices are not those that are `known`, everything that names
-/// devices is read with them. Answers with the parts that were read.
+/// Where the devices are not those that are `known`, everything is read with them.
+/// Answers with the parts that were read.
 pub(crate) fn read_parts(parts: Parts, known: Option<&Devices>) -> (Parts, Netns) {
     let mut netns = Netns::default();
     let mut parts = parts;
@@ -100,8 +116,8 @@ pub(crate) fn read_unannounced() -> Netns {
 fn read_route(socket: &mut Socket, parts: &mut Parts, known: Option<&Devices>, netns: &mut Netns) {
     let mut links = dump_links(socket);
     let devices = Devices::of(links.as_deref().unwrap_or(&[]));
-    if links.is_ok() && known.is_some_and(|known| *known != devices) {
-        *parts = *parts | Parts::OF_DEVICES;
+    if links.is_ok() {
+        *parts = parts.with_devices(known, &devices);
     }
     if parts.has(Parts::SYSCTLS) {
         let names = links.as_deref().unwrap_or(&[]).iter().map(|link| &link.name);
@@ -157,6 +173,35 @@ fn nothing(parts: Parts, why: &str, netns: &mut Netns) {
     }
 }
 
+/// The inode number of the calling thread's namespace: another one under the same
+/// name has another.
+pub(crate) fn inode_here() -> std::io::Result<u64> {
+    Ok(std::fs::metadata("/proc/thread-self/ns/net")?.ino())
+}
+
 fn observed<T>(result: Result<T, Error>) -> Observed<T> {
     result.map_or_else(|error| Observed::Unreadable(error.to_string()), Observed::Seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{IfName, Link};
+
+    #[test]
+    fn with_another_device_everything_is_read() {
+        let devices = |names: &[&str]| {
+            let link = |(at, name): (u32, &&str)| Link::new(at, IfName::from(*name));
+            Devices::of(&(1..).zip(names).map(link).collect::<Vec<_>>())
+        };
+        let known = devices(&["lo", "qg-1"]);
+        for (found, parts) in [
+            (devices(&["lo", "qg-1"]), Parts::LINKS),
+            (devices(&["lo"]), Parts::ALL),
+            (devices(&["lo", "qg-2"]), Parts::ALL),
+        ] {
+            assert_eq!(Parts::LINKS.with_devices(Some(&known), &found), parts);
+        }
+        assert_eq!(Parts::LINKS.with_devices(None, &known), Parts::LINKS);
+    }
 }

@@ -11,9 +11,11 @@ mod ears;
 mod folders;
 mod merge;
 mod poll;
+mod room;
 mod round;
 mod slow;
 mod spot;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -28,7 +30,7 @@ pub use self::bell::Handle;
 use self::ears::LARGEST;
 use self::folders::Folders;
 use self::poll::{Place, Poller};
-use self::round::Room;
+use self::room::Room;
 use self::spot::Spot;
 use super::namespace::Parts;
 use super::{Error, ReadOptions};
@@ -46,6 +48,9 @@ const FLAPPING: Duration = Duration::from_secs(5);
 const COUNTERS: Duration = Duration::from_secs(30);
 /// Sockets that are looked at in one turn.
 const EVENTS: usize = 256;
+
+/// Why nothing that is not announced is read any more.
+const NO_ROUND: &str = "the thread of the slow round ended: start the program again";
 
 const BELL: u64 = 0;
 const FOLDERS: u64 = 1;
@@ -75,7 +80,7 @@ pub struct Health {
     pub watched: usize,
     /// Those that nothing is heard from: they are only read in the slow round.
     pub deaf: usize,
-    /// Why not, for one of them.
+    /// Why not, for one of them; or why the slow round is no more.
     pub why_deaf: Option<String>,
     /// How often announcements were lost, and a namespace was read as a whole.
     pub overruns: u64,
@@ -131,12 +136,13 @@ impl Watcher {
         folders.join(&epoll, FOLDERS).map_err(failed("wait for folders"))?;
         let poller =
             Poller::start(options, bell.clone()).map_err(|source| Error::Watch { what: "start a thread", source })?;
+        let names = dir.list().map_or(0, |listing| listing.names.len());
         let mut watcher = Self {
             live: Snapshot::empty("", Timestamp::UNIX_EPOCH),
             spots: BTreeMap::new(),
             numbers: BTreeMap::new(),
             next_number: FIRST_SPOT,
-            room: Room::make(&dir),
+            room: Room::make(names),
             dir,
             epoll,
             folders,
@@ -196,7 +202,11 @@ impl Watcher {
                 return Ok(None);
             }
             let (spots, live) = (&self.spots, &self.live);
-            self.poller.start_next(now, spots.keys(), |place| Self::is_read_whole(spots, live, place));
+            let places = spots.iter().map(|(place, spot)| (place, spot.looked_at()));
+            let next = self.poller.start_next(now, places, |place| Self::is_read_whole(spots, live, place)).cloned();
+            if let Some(spot) = next.and_then(|place| self.spots.get_mut(&place)) {
+                spot.tried_at = now;
+            }
             self.wait(until)?;
         }
     }
@@ -214,7 +224,7 @@ impl Watcher {
             at: Timestamp::now(),
             watched: self.spots.len() - deaf().count(),
             deaf: deaf().count(),
-            why_deaf: deaf().next().cloned(),
+            why_deaf: deaf().next().cloned().or_else(|| self.poller.has_ended().then(|| NO_ROUND.to_owned())),
             overruns: self.overruns,
             oldest: oldest.map_or(Duration::ZERO, |then| then.elapsed()),
         }
@@ -291,6 +301,9 @@ impl Watcher {
             }
         }
         self.gone.extend(happened.gone);
+        if happened.lost {
+            self.spots.values_mut().for_each(|spot| spot.mark(Parts::ALL));
+        }
         if happened.files {
             self.poller.hurry_host();
         }

@@ -144,6 +144,7 @@ pub enum Fact {
     StatePath(Option<PathBuf>),
     PathOrigin(PathOrigin),
     LockPath(Option<PathBuf>),
+    HaConfsPath(Option<PathBuf>),
     NeutronVersion(Observed<String>),
     OvnController(bool),
     OvsVersion(Option<String>),

@@ -74,3 +74,73 @@ pub struct ConntrackFill {
     /// The limit.
     pub max: u64,
 }
+
+/// How near a connection tracking table is to its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConntrackLevel {
+    /// There is room, or no limit is known.
+    Room,
+    /// Nine entries of ten are taken.
+    Scarce,
+    /// All are taken: the kernel drops what would begin a connection
+    /// (`nf_conntrack: table full, dropping packet`).
+    Full,
+}
+
+impl ConntrackFill {
+    /// What the counts come to. Entries come and go all the time; it is this that
+    /// changes when something happens.
+    pub fn level(&self) -> ConntrackLevel {
+        match self.count {
+            _ if self.max == 0 => ConntrackLevel::Room,
+            count if count >= self.max => ConntrackLevel::Full,
+            count if count >= self.scarce() => ConntrackLevel::Scarce,
+            _ => ConntrackLevel::Room,
+        }
+    }
+
+    /// The least count of this level, which stands for all of them.
+    #[must_use]
+    pub fn settled(&self) -> Self {
+        let count = match self.level() {
+            ConntrackLevel::Room => 0,
+            ConntrackLevel::Scarce => self.scarce(),
+            ConntrackLevel::Full => self.max,
+        };
+        Self { count, ..*self }
+    }
+
+    /// Nine tenths of the limit, rounded up.
+    pub fn scarce(&self) -> u64 {
+        self.max - self.max / 10
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_scarce_from_nine_tenths_on() {
+        let level = |count, max| ConntrackFill { count, max }.level();
+        let cases = [
+            ((899, 1000), ConntrackLevel::Room),
+            ((900, 1000), ConntrackLevel::Scarce),
+            ((999, 1000), ConntrackLevel::Scarce),
+            ((1000, 1000), ConntrackLevel::Full),
+            ((13, 15), ConntrackLevel::Room),
+            ((14, 15), ConntrackLevel::Scarce),
+            ((0, 1), ConntrackLevel::Room),
+            ((1, 1), ConntrackLevel::Full),
+            ((7, 0), ConntrackLevel::Room),
+            ((u64::MAX - 1, u64::MAX), ConntrackLevel::Scarce),
+            ((u64::MAX / 2, u64::MAX), ConntrackLevel::Room),
+        ];
+        for ((count, max), wanted) in cases {
+            assert_eq!(level(count, max), wanted, "{count} of {max}");
+            let settled = ConntrackFill { count, max }.settled();
+            assert_eq!(settled.level(), wanted, "{settled:?}");
+            assert!(settled.count <= count);
+        }
+    }
+}

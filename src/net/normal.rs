@@ -1,8 +1,8 @@
 //! When two readings count as the same.
 //!
 //! Two strengths. [`Snapshot::settled`] leaves out what moves on an idle node:
-//! counters, handles, ages, tracked connections, the time. What is left is what
-//! [`changes`](super::changes) compares. [`Snapshot::normalised`] leaves out
+//! counters, handles, ages, tracked connections (but not that they are too many),
+//! the time. What is left is what [`changes`](super::changes) compares. [`Snapshot::normalised`] leaves out
 //! what the kernel chooses by itself as well: interface indexes, namespace
 //! numbers, hardware addresses of virtual devices with all that follows from
 //! them, learned neighbours. What is left must be equal after a change was made
@@ -34,8 +34,8 @@ impl Snapshot {
     /// The [`settled`](Self::settled) snapshot without what the kernel chose:
     /// indexes and hardware addresses of virtual devices are replaced by values
     /// that follow from the names, wherever they appear (peers, link-local
-    /// addresses, routes, neighbours); namespace numbers and learned neighbours
-    /// are left out.
+    /// addresses, routes, neighbours); namespace numbers, learned neighbours and
+    /// how full connection tracking is are left out.
     #[must_use]
     pub fn normalised(&self) -> Self {
         let mut normal = self.settled();
@@ -88,7 +88,7 @@ pub(super) fn same_nf_rule(one: &NfRule, other: &NfRule) -> bool {
 }
 
 pub(super) fn same_fill(one: &Observed<ConntrackFill>, other: &Observed<ConntrackFill>) -> bool {
-    one.as_ref().map(|fill| fill.max) == other.as_ref().map(|fill| fill.max)
+    one.as_ref().map(ConntrackFill::settled) == other.as_ref().map(ConntrackFill::settled)
 }
 
 pub(super) fn same_agent(one: &Observed<Agent>, other: &Observed<Agent>) -> bool {
@@ -119,7 +119,7 @@ fn settle(netns: &mut Netns) {
     }
     netns.conntrack = None;
     if let Observed::Seen(fill) = &mut netns.conntrack_fill {
-        fill.count = 0;
+        *fill = fill.settled();
     }
     netns.sort();
 }
@@ -217,6 +217,9 @@ fn normalise(netns: &mut Netns, place: Option<&NetnsName>, names: &DeviceNames, 
             chosen.mac(&mut neigh.mac);
             chosen.addr(&mut neigh.address);
         }
+    }
+    if let Observed::Seen(fill) = &mut netns.conntrack_fill {
+        fill.count = 0;
     }
     netns.sort();
 }

@@ -124,6 +124,13 @@ impl Timeline {
         self.segments.iter().flat_map(|segment| &segment.moments)
     }
 
+    /// Those from a number on.
+    pub fn moments_from(&self, number: u64) -> impl Iterator<Item = &Arc<Moment>> {
+        let at = self.segments.partition_point(|segment| segment.first <= number).saturating_sub(1);
+        let moments = self.segments.iter().skip(at).flat_map(|segment| &segment.moments);
+        moments.skip_while(move |moment| moment.number < number)
+    }
+
     /// Changes that were told and are forgotten.
     pub fn forgotten(&self) -> u64 {
         self.forgotten

@@ -1,7 +1,12 @@
 //! One change at a time, each of a kind that the kernel announces, with nothing
 //! beside it that would have the same part read again.
 
-use crate::live::{Law, works};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::live::{Law, sh, works};
 
 /// Of addresses, routes, rules, neighbours, devices and settings; in `s0`.
 const PLAIN: [&str; 12] = [
@@ -17,6 +22,20 @@ const PLAIN: [&str; 12] = [
     "ip -n s0 link set lo mtu 60000",
     "ip netns exec s0 sysctl -qw net.ipv4.conf.lo.rp_filter=2",
     "ip rule add from 10.8.8.9 lookup 77",
+];
+
+/// Announced as something else: queueing as such (`RTM_NEWQDISC`), routes by their
+/// next hop only (`RTM_NEWNEXTHOP`), the setting of all devices as that of none
+/// (`RTM_NEWNETCONF`), and a chain by the device that it goes with (`RTM_DELLINK`;
+/// by itself since Linux 6.10).
+const ROUNDABOUT: [&str; 6] = [
+    "tc -n s0 qdisc add dev lo root pfifo limit 77",
+    "ip -n s0 nexthop add id 7 dev lo; ip -n s0 route add 10.6.0.0/16 nhid 7 table 77",
+    "ip -n s0 nexthop replace id 7 dev va",
+    "ip netns exec s0 sysctl -qw net.ipv6.conf.all.forwarding=1",
+    "ip -n s0 link add nd0 type veth peer name nd1; ip netns exec s0 nft \
+     'add table netdev alone; add chain netdev alone c { type filter hook ingress device nd0 priority 0; }'",
+    "ip -n s0 link del nd0",
 ];
 
 /// Of a table: `T` is its family and name, `S` the words for a source.
@@ -36,9 +55,11 @@ const IPTABLES: [&str; 3] =
 
 /// Each is told before the next one comes.
 pub fn one_by_one(law: &mut Law) {
-    for script in PLAIN {
+    for script in PLAIN.into_iter().chain(ROUNDABOUT) {
         law.one(script);
     }
+    sh("ip netns exec s0 nft delete table netdev alone; tc -n s0 qdisc del dev lo root");
+    a_change_has_its_own_time(law);
     for (family, kind, address) in
         [("ip", "ipv4_addr", "10.0.0.7"), ("ip6", "ipv6_addr", "fd00::7"), ("inet", "ipv4_addr", "10.0.0.8")]
     {
@@ -60,4 +81,25 @@ pub fn one_by_one(law: &mut Law) {
     } else {
         println!("SKIPPED rules of iptables: no iptables-nft here");
     }
+}
+
+/// What was announced before and led to no change gives it none.
+fn a_change_has_its_own_time(law: &mut Law) {
+    let begin = Instant::now();
+    // With anything else that is told the time would be over.
+    while {
+        law.settle("before a change that is undone at once");
+        sh("ip -n s0 rule add from 10.8.8.7 lookup 77; ip -n s0 rule del from 10.8.8.7");
+        law.take(Duration::from_millis(200))
+    } {
+        assert!(begin.elapsed() < Duration::from_secs(20), "it is never quiet");
+    }
+    thread::sleep(Duration::from_millis(20));
+    let before = Timestamp::now();
+    sh("ip -n s0 rule add from 10.8.8.7 lookup 77");
+    while !law.last.changes.iter().any(|change| change.to_string().contains("10.8.8.7")) {
+        law.take(Duration::from_millis(50));
+        assert!(begin.elapsed() < Duration::from_secs(20), "it is not told");
+    }
+    assert!(law.last.at >= before, "{} {before}", law.last.at);
 }

@@ -6,6 +6,7 @@ use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use fipscope::kernel::{ReadOptions, Update, Watcher, read_node};
@@ -31,7 +32,8 @@ pub struct Law {
     pub watcher: Watcher,
     /// When it had read the node.
     pub began: jiff::Timestamp,
-    last: Update,
+    /// The last that was told.
+    pub last: Update,
     updates: usize,
     told: usize,
 }
@@ -82,7 +84,7 @@ impl Law {
     }
 
     /// Takes in what comes for so long; each update has to follow from the one before.
-    fn take(&mut self, patience: Duration) -> bool {
+    pub fn take(&mut self, patience: Duration) -> bool {
         let Some(update) = self.watcher.next(patience).unwrap() else { return false };
         self.accept(update);
         true
@@ -131,6 +133,25 @@ impl Law {
         assert!(self.told > before, "{script}: it changed nothing that is read");
     }
 
+    /// A rule that comes while the socket is still full of routes. The kernel drops what is said of it, without a
+    /// word, until all that lies there is taken in; and what lies there speaks of no rule.
+    fn beside_a_full_socket(&mut self) {
+        let line = |n: u32| format!("route add 10.{}.{}.0/24 dev vd table 97\n", 100 + n / 250, n % 250);
+        while self.take(Duration::from_millis(100)) {}
+        let overruns = self.watcher.health().overruns;
+        let mut child = batch("s2", &(0..3000).map(line).collect::<String>(), "full");
+        assert!(child.wait().unwrap().success());
+        let begin = Instant::now();
+        while self.watcher.health().overruns == overruns {
+            self.take(Duration::from_millis(20));
+            assert!(begin.elapsed() < LONGEST, "nothing was lost, so nothing was tried");
+        }
+        // All that is to be read by now is read, also once more after a while; who has no time does not listen.
+        thread::sleep(Duration::from_millis(100));
+        while self.take(Duration::ZERO) {}
+        self.one("ip -n s2 rule add from 10.69.0.1 lookup 97 prio 20001");
+    }
+
     /// Ten thousand changes as fast as they come, beside a table of thousands: each
     /// is of something else, and half of what was added stays.
     fn flood(&mut self) {
@@ -141,6 +162,7 @@ impl Law {
         let mut child = batch("s2", &table("add", 3000), "table");
         assert!(child.wait().unwrap().success());
         self.settle("a table of 3000 routes");
+        self.beside_a_full_socket();
         let object = |n: usize| {
             let (high, low) = (n / 250, n % 250);
             match n % 16 {

@@ -37,10 +37,26 @@ pub fn inside(dice: &mut Dice) {
         law.ride(vec![Command::new("sh").args(["-c", &script]).spawn().unwrap()]);
         law.settle(&format!("what is not announced, {round}"));
     }
+    another_one_on_a_name(&mut law);
     ages(&mut law);
     if ovs {
         sh("kill $(cat /run/ovsdb.pid)");
     }
+}
+
+/// Another namespace is mounted on a name, of which nobody says anything: neither is
+/// a name made, nor does anything change in the namespace that stood there.
+fn another_one_on_a_name(law: &mut Law) {
+    sh("ip netns add x0; ip netns add x1; ip -n x1 link set lo up; ip -n x1 addr add 10.9.9.9/32 dev lo");
+    law.settle("two namespaces");
+    sh("mount --bind /run/netns/x1 /run/netns/x0");
+    law.settle("another namespace on a name");
+    sh("ip -n x0 addr add 10.9.9.8/32 dev lo");
+    law.settle("a change in it");
+    sh("umount /run/netns/x0");
+    law.settle("the first one again");
+    sh("ip netns del x0; ip netns del x1");
+    law.settle("neither");
 }
 
 /// An empty database, without a switch that would act on it.

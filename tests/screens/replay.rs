@@ -92,6 +92,24 @@ fn findings_come_beside_the_changes_as_they_become_known() {
 }
 
 #[test]
+fn only_the_moments_that_are_known_anew_are_listed_again() {
+    let film = Film::played(80, 24);
+    let mut desk = desk(&film, 80, 24).keys("e");
+    let rows = |desk: &Desk| events(desk).rows.iter().map(|row| (row.moment.number, row.at)).collect::<Vec<_>>();
+    let before = rows(&desk);
+    // A filter that nobody went by yet gives away which rows are asked about.
+    let Some(Screen::Events(view)) = desk.state.above.last_mut() else { panic!("no events") };
+    view.filter = "raised".to_owned();
+    let turns = turned(&film).into_iter().filter(|(number, _)| *number == 0).collect();
+    desk.send(Msg::Turned(Turned { turns, until: 2 }));
+    let after = rows(&desk);
+    let others = |rows: &[(u64, usize)]| rows.iter().filter(|row| row.0 != 0).copied().collect::<Vec<_>>();
+    assert!(!others(&before).is_empty());
+    assert_eq!(others(&after), others(&before), "they stay as they were listed");
+    assert!(!after.contains(&(0, 0)) && after.iter().any(|row| row.0 == 0), "{before:?} {after:?}");
+}
+
+#[test]
 fn what_is_missing_is_told_on_every_screen() {
     let film = Film::played(120, 24);
     let mut desk = Desk::blank(120, 24);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Place, Today};
 use crate::check::{Applicability, Findings, Scene, Severity, Subject};
 use crate::net::netfilter::{Hook, Match, NfRule, Target};
-use crate::net::{Change, ConntrackEntry, Netns, NetnsName, Object, Observed};
+use crate::net::{Change, ConntrackEntry, ConntrackLevel, Netns, NetnsName, Object, Observed};
 use crate::neutron::{Release, plain_jump};
 use crate::topology::{ObjectKind, ObjectRef, Router};
 
@@ -151,12 +151,12 @@ pub(in crate::check) fn full_outside(scene: &Scene<'_>, findings: &mut Findings)
 fn fill(findings: &mut Findings, subject: impl Fn() -> Subject, namespace: &NetnsName, netns: &Netns) {
     let object = || ObjectRef { kind: ObjectKind::Sysctl, key: "net.netfilter.nf_conntrack_count".to_owned() };
     match &netns.conntrack_fill {
-        Observed::Seen(fill) if fill.max > 0 && fill.count.saturating_mul(10) >= fill.max.saturating_mul(9) => {
+        Observed::Seen(fill) if fill.level() >= ConntrackLevel::Scarce => {
             let message = format!("{} of {} entries for tracked connections are taken", fill.count, fill.max);
             let found = findings.fire(&subject(), Some(namespace), object(), message);
-            found.values(format!("less than {}", fill.max / 10 * 9), fill.count.to_string());
+            found.values(format!("less than {}", fill.scarce()), fill.count.to_string());
             found.applicability(Applicability::DisplayOnly);
-            if fill.count < fill.max {
+            if fill.level() < ConntrackLevel::Full {
                 found.at_most(Severity::Warning);
             }
         }

@@ -5,14 +5,13 @@
 //! where messages were lost.
 
 use std::io;
-use std::os::unix::fs::MetadataExt;
 
 use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use netlink_sys::{Socket, SocketAddr};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::kernel::namespace::Parts;
+use crate::kernel::namespace::{Parts, inode_here};
 use crate::kernel::socket::messages;
 
 /// `enum rtnetlink_groups` (`include/uapi/linux/rtnetlink.h`): links, neighbours,
@@ -27,7 +26,7 @@ const NFTABLES: u32 = 7;
 const BUFFER: usize = 128 << 10;
 /// The kernel's messages are at most 32 KiB (`netlink_dump`), these far less.
 pub(super) const LARGEST: usize = 32 << 10;
-/// Datagrams that are taken in at a time; the rest waits for the next turn.
+/// Datagrams that are taken in at a time; the rest waits for the next turn. More than a socket keeps.
 const MOST: usize = 4096;
 
 /// The sockets, in the namespace in which they were opened. They keep it alive:
@@ -58,7 +57,7 @@ impl Ears {
     pub(super) fn open() -> io::Result<Self> {
         let route = hear(NETLINK_ROUTE, &ROUTE_GROUPS)?;
         let netfilter = hear(NETLINK_NETFILTER, &[NFTABLES]).ok();
-        let inode = std::fs::metadata("/proc/thread-self/ns/net")?.ino();
+        let inode = inode_here()?;
         Ok(Self { route, netfilter, inode })
     }
 
@@ -108,7 +107,9 @@ fn hear(protocol: isize, groups: &[u32]) -> io::Result<Socket> {
 }
 
 fn drain(socket: &Socket, buffer: &mut [u8], heard: &mut Heard, mut each: impl FnMut(u16, &[u8], &mut Heard)) {
-    for _ in 0..MOST {
+    let mut left = MOST;
+    while left > 0 {
+        left -= 1;
         match socket.recv(&mut &mut buffer[..], libc::MSG_DONTWAIT) {
             Ok(0) => return,
             Ok(length) => {
@@ -130,6 +131,7 @@ fn drain(socket: &Socket, buffer: &mut [u8], heard: &mut Heard, mut each: impl F
                 if error.raw_os_error() != Some(libc::ENOBUFS) {
                     return;
                 }
+                left = MOST;
             }
         }
     }

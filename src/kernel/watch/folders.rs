@@ -35,6 +35,8 @@ pub(super) struct Happened {
     pub(super) gone: BTreeSet<NetnsName>,
     /// The agent's files are to be read again.
     pub(super) files: bool,
+    /// The kernel had no room for what happened: any name may be another namespace's now.
+    pub(super) lost: bool,
 }
 
 impl Folders {
@@ -78,7 +80,7 @@ impl Folders {
     fn event(&mut self, watch: WatchDescriptor, mask: AddWatchFlags, name: Option<&OsStr>, happened: &mut Happened) {
         use AddWatchFlags as Is;
         if mask.contains(Is::IN_Q_OVERFLOW) {
-            (happened.names, happened.files) = (true, true);
+            (happened.names, happened.files, happened.lost) = (true, true, true);
             return;
         }
         let text = name.and_then(OsStr::to_str).unwrap_or_default();
@@ -145,4 +147,19 @@ fn state_folder(host: &Host) -> PathBuf {
         .or_else(|| of(&host.priority_file))
         .or_else(|| host.state_path.clone())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Snapshot;
+
+    #[test]
+    fn where_events_were_lost_any_name_may_have_changed() {
+        let host = Snapshot::empty("", jiff::Timestamp::UNIX_EPOCH).host;
+        let mut folders = Folders::open(&std::env::temp_dir(), &host).unwrap();
+        let (watch, mut happened) = (folders.names.watch.unwrap(), Happened::default());
+        folders.event(watch, AddWatchFlags::IN_Q_OVERFLOW, None, &mut happened);
+        assert_eq!(happened, Happened { names: true, files: true, lost: true, ..Happened::default() });
+    }
 }

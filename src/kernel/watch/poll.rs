@@ -3,7 +3,6 @@
 //! again, one namespace after the other, on a thread of its own. A namespace from
 //! which nothing is heard is read as a whole.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -14,7 +13,8 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::Bell;
-use crate::kernel::namespace::{Parts, read_parts, read_unannounced};
+use super::turns::Turns;
+use crate::kernel::namespace::{Parts, inode_here, read_parts, read_unannounced};
 use crate::kernel::{ReadOptions, host, outcome};
 use crate::net::{Host, Netns, NetnsName, Observed};
 use crate::netns::{NetnsDir, enter};
@@ -47,11 +47,20 @@ enum Job {
 
 /// What was read.
 pub(super) enum Reading {
-    /// A namespace; `None` where it is gone. Only what is not announced of it,
-    /// where the flag is not set.
-    Netns(Place, bool, Box<Option<Observed<Netns>>>),
+    Netns(Box<Polled>),
     /// The host's side without its namespace.
     Host(Box<Host>),
+}
+
+/// A namespace, as it was found under its name.
+pub(super) struct Polled {
+    pub(super) place: Place,
+    /// It was read as a whole, not only what is not announced of it.
+    pub(super) whole: bool,
+    /// The namespace's inode number, where it is known.
+    pub(super) inode: Option<u64>,
+    /// None where it is gone.
+    pub(super) found: Option<Observed<Netns>>,
 }
 
 /// A reading, and when it began.
@@ -67,8 +76,10 @@ pub(super) struct Poller {
     jobs: Sender<Job>,
     done: Receiver<Done>,
     busy: bool,
-    round: VecDeque<Place>,
-    /// Places of the round that began last.
+    /// The thread is no more.
+    ended: bool,
+    turns: Turns,
+    /// Places in a round.
     places: u32,
     /// When the next reading is due; `None` where only what is asked for is read.
     due: Option<Instant>,
@@ -85,9 +96,14 @@ impl Poller {
         let options = options.clone();
         let work = move || work(&options, &given, &finished, &bell);
         thread::Builder::new().name("poller".to_owned()).spawn(work)?;
+        Ok(Self::of(jobs, done))
+    }
+
+    fn of(jobs: Sender<Job>, done: Receiver<Done>) -> Self {
         let now = Instant::now();
         let (due, host_due) = (Some(now + LEAST_REST), Some(now + HOST_REST));
-        Ok(Self { jobs, done, busy: false, round: VecDeque::new(), places: 1, due, host_due, most_rest: MOST_REST })
+        let turns = Turns::default();
+        Self { jobs, done, busy: false, ended: false, turns, places: 1, due, host_due, most_rest: MOST_REST }
     }
 
     /// Goes round no more: from here on the host's side is read where that is asked for.
@@ -105,10 +121,19 @@ impl Poller {
         self.host_due = Some(Instant::now());
     }
 
-    /// A namespace is to be read next.
+    /// A namespace is to be read soon.
     pub(super) fn hurry(&mut self, place: &Place) {
-        self.round.retain(|other| other != place);
-        self.round.push_front(place.clone());
+        self.turns.ask(place);
+    }
+
+    /// A namespace is there no more.
+    pub(super) fn forget(&mut self, place: &Place) {
+        self.turns.forget(place);
+    }
+
+    /// Nothing is read any more: the thread ended, which it never should.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// When there is something to do; never while a reading is under way.
@@ -116,41 +141,45 @@ impl Poller {
         [self.due, self.host_due].into_iter().flatten().min().filter(|_| !self.busy)
     }
 
-    /// Starts the next reading where one is due; `places` begins another round,
-    /// `whole` tells where nothing is heard.
+    /// Starts the next reading where one is due: of the host's side, or of one of the
+    /// places, of which each is given with the time when it was looked at last and
+    /// `whole` tells where nothing is heard. Answers with the place.
     pub(super) fn start_next<'a>(
         &mut self,
         now: Instant,
-        places: impl Iterator<Item = &'a Place>,
+        places: impl Iterator<Item = (&'a Place, Instant)> + Clone,
         whole: impl Fn(&Place) -> bool,
-    ) {
+    ) -> Option<&'a Place> {
         if self.busy {
-            return;
+            return None;
         }
         let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
-        let job = if is_due(self.host_due) {
+        let (job, place) = if is_due(self.host_due) {
             self.host_due = None;
-            Job::Host
+            (Job::Host, None)
         } else if is_due(self.due) {
-            if self.round.is_empty() {
-                self.round.extend(places.cloned());
-                self.places = u32::try_from(self.round.len()).unwrap_or(u32::MAX).max(1);
-            }
-            let Some(place) = self.round.pop_front() else { return };
-            let whole = whole(&place);
-            Job::Netns(place, whole)
+            self.places = u32::try_from(places.clone().count()).unwrap_or(u32::MAX).max(1);
+            let place = self.turns.next(places)?;
+            (Job::Netns(place.clone(), whole(place)), Some(place))
         } else {
-            return;
+            return None;
         };
         self.busy = self.jobs.send(job).is_ok();
+        place
     }
 
-    /// What was read since; false beside it where the thread is gone.
-    pub(super) fn take(&mut self) -> (Option<Done>, bool) {
+    /// What was read since.
+    pub(super) fn take(&mut self) -> Option<Done> {
         let done = match self.done.try_recv() {
             Ok(done) => done,
-            Err(TryRecvError::Empty) => return (None, true),
-            Err(TryRecvError::Disconnected) => return (None, false),
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Disconnected) => {
+                if !self.ended {
+                    tracing::error!("the slow round ended");
+                    (self.ended, self.due, self.host_due) = (true, None, None);
+                }
+                return None;
+            }
         };
         self.busy = false;
         let now = Instant::now();
@@ -160,7 +189,7 @@ impl Poller {
             // What was asked for meanwhile stays so; without a round there is no next one.
             Reading::Host(_) => self.host_due = self.host_due.or(self.due.map(|_| now + rest(HOST_REST))),
         }
-        (Some(done), true)
+        Some(done)
     }
 }
 
@@ -173,14 +202,14 @@ fn work(options: &ReadOptions, jobs: &Receiver<Job>, done: &Sender<Done>, bell: 
             Job::Netns(place, whole) => {
                 let read = || if whole { read_parts(Parts::ALL, None).1 } else { read_unannounced() };
                 // Namespaces are entered on a thread of their own.
-                let inside = || (read(), used(UsageWho::RUSAGE_THREAD));
+                let inside = || (read(), inode_here().ok(), used(UsageWho::RUSAGE_THREAD));
                 let found = match &place {
-                    None => Ok((read(), Duration::ZERO)),
+                    None => Ok((read(), inode_here().ok(), Duration::ZERO)),
                     Some(name) => dir.open(name).and_then(|ns| enter(&ns, inside)),
                 };
-                let elsewhere = found.as_ref().map_or(Duration::ZERO, |(_, used)| *used);
-                let found = outcome(found.map(|(netns, _)| netns));
-                (Reading::Netns(place, whole, Box::new(found)), elsewhere)
+                let (inode, elsewhere) = found.as_ref().map_or((None, Duration::ZERO), |found| (found.1, found.2));
+                let found = outcome(found.map(|(netns, ..)| netns));
+                (Reading::Netns(Box::new(Polled { place, whole, inode, found })), elsewhere)
             }
         };
         let after = used(UsageWho::RUSAGE_THREAD) + used(UsageWho::RUSAGE_CHILDREN);
@@ -197,4 +226,20 @@ fn used(who: UsageWho) -> Duration {
     let Ok(usage) = getrusage(who) else { return Duration::ZERO };
     let of = |time: TimeVal| Duration::from_micros(u64::try_from(time.num_microseconds()).unwrap_or(0));
     of(usage.user_time()) + of(usage.system_time())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_the_thread_is_told_and_nothing_is_due_any_more() {
+        let (jobs, given) = channel();
+        let (finished, done) = channel();
+        let mut poller = Poller::of(jobs, done);
+        assert!(poller.take().is_none() && !poller.has_ended() && poller.due().is_some());
+        drop((given, finished));
+        assert!(poller.take().is_none() && poller.has_ended());
+        assert_eq!(poller.due(), None);
+    }
 }

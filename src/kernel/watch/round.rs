@@ -3,43 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-
 use super::ears::Ears;
 use super::merge::{Fresh, merge, merge_host};
-use super::poll::{Done, Place, Reading};
+use super::poll::{Done, Place, Polled, Reading};
 use super::slow::{complete, is_incomplete};
 use super::spot::Spot;
 use super::{PACE, Watcher};
 use crate::kernel::link::Devices;
-use crate::kernel::namespace::{Parts, read_parts};
+use crate::kernel::namespace::{Parts, inode_here, read_parts};
 use crate::kernel::{Error, ReadOptions, read_node};
 use crate::net::{Change, Fact, Netns, NetnsName, Object, Observed, Snapshot};
-use crate::netns::{Error as NetnsError, NetnsDir, enter_each};
-
-/// Descriptors of one namespace: two sockets.
-const EACH: u64 = 2;
-/// Descriptors that the rest of the program needs, besides those that it has by now.
-const REST: u64 = 128;
+use crate::netns::{Error as NetnsError, enter_each};
 
 /// Why a namespace is not listened to.
 const NO_ROOM: &str = "the limit of open files leaves no sockets for it: raise LimitNOFILE or ulimit -n";
-
-/// How many namespaces can be listened to.
-pub(super) struct Room(u64);
-
-impl Room {
-    /// Raises the limit of open files as far as this process may, when it needs to.
-    pub(super) fn make(dir: &NetnsDir) -> Self {
-        let names = dir.list().map_or(0, |listing| listing.names.len() as u64);
-        let taken = std::fs::read_dir("/proc/self/fd").map_or(0, |open| open.count() as u64);
-        let wanted = taken + REST + EACH * (2 * names + 256);
-        let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Self(64) };
-        let raised = wanted.min(hard).max(soft);
-        let got = if raised > soft && setrlimit(Resource::RLIMIT_NOFILE, raised, hard).is_ok() { raised } else { soft };
-        Self(got.saturating_sub(taken + REST) / EACH)
-    }
-}
 
 /// What to do in one namespace.
 struct Errand {
@@ -63,7 +40,7 @@ impl Errand {
     /// In the calling thread's namespace. First it listens, then it reads: what
     /// changes meanwhile is heard.
     fn run(&self) -> Visit {
-        let is_other = self.inode.is_some_and(|inode| inode_here() != Some(inode));
+        let is_other = self.inode.is_some_and(|inode| inode_here().ok() != Some(inode));
         let ears = (self.ears || is_other).then(Ears::open);
         let (parts, known) = if is_other { (Parts::ALL, None) } else { (self.parts, self.known.as_ref()) };
         let (parts, netns) = read_parts(parts, known);
@@ -77,7 +54,8 @@ impl Watcher {
     pub(super) fn subscribe(&mut self) {
         let names = self.dir.list().map(|listing| listing.names).unwrap_or_default();
         // The host's own needs room, too.
-        let room = usize::try_from(self.room.0).unwrap_or(usize::MAX).saturating_sub(1);
+        let room = self.room.free(0, names.len() + 1);
+        let room = usize::try_from(room).unwrap_or(usize::MAX).saturating_sub(1);
         let (heard, others) = names.split_at(room.min(names.len()));
         let (found, own) = enter_each(&self.dir, heard, |_| Ears::open(), Ears::open);
         let now = Instant::now();
@@ -118,12 +96,7 @@ impl Watcher {
     /// Takes in what was announced and what the slow round read, and reads what
     /// has to be read.
     pub(super) fn catch_up(&mut self, now: Instant) {
-        loop {
-            let (done, alive) = self.poller.take();
-            if !alive {
-                tracing::error!("the slow round ended");
-            }
-            let Some(done) = done else { break };
+        while let Some(done) = self.poller.take() {
             self.take_polled(done);
         }
         let is_early = self.last.is_some_and(|last| now < last + PACE);
@@ -138,6 +111,10 @@ impl Watcher {
         tracing::trace!(stage = "read");
         self.take_fresh(fresh);
         tracing::trace!(stage = "merged");
+        if self.unsent.is_empty() {
+            // What was announced led to no change: the next one has a time of its own.
+            self.heard_at = None;
+        }
         self.last = Some(Instant::now());
     }
 
@@ -158,7 +135,7 @@ impl Watcher {
 
     fn note(&mut self, changes: Vec<Change>) {
         let now = Instant::now();
-        for change in changes.iter().filter(|change| !change.is_flapping()) {
+        for change in changes.iter().filter(|change| !change.is_learning()) {
             // Who changes a namespace changes its translation, too; legacy tables do not say so.
             let silent = |spot: &Spot| spot.ears.as_ref().is_none_or(|ears| !ears.hears_netfilter());
             if has_legacy(&self.live, &change.netns) || self.spots.get(&change.netns).is_some_and(silent) {
@@ -173,11 +150,12 @@ impl Watcher {
         self.unsent.extend(changes);
     }
 
-    /// Compares the names that there are with those that are known.
+    /// Compares the names that there are with those that are known. Where nobody can
+    /// tell, those stay, and are asked for again with the slow round.
     fn list(&mut self, now: Instant, fresh: &mut Vec<Fresh>) {
         let (names, why) = match self.dir.list() {
-            Ok(listing) => (listing.names, None),
-            Err(error) => (Vec::new(), Some(error.to_string())),
+            Ok(listing) => (Some(listing.names), None),
+            Err(error) => (None, Some(error.to_string())),
         };
         if why != self.live.namespaces_unreadable {
             let old = std::mem::replace(&mut self.live.namespaces_unreadable, why.clone());
@@ -185,7 +163,8 @@ impl Watcher {
             self.unsent.push(Change::new(None, fact(old), fact(why)));
         }
         let went = std::mem::take(&mut self.gone);
-        let is_gone = |name: &NetnsName| went.contains(name) || names.binary_search(name).is_err();
+        let is_there = |name: &NetnsName| names.as_ref().is_none_or(|names| names.binary_search(name).is_ok());
+        let is_gone = |name: &NetnsName| went.contains(name) || !is_there(name);
         let known = self.spots.keys().flatten().chain(self.live.namespaces.keys());
         let gone: Vec<NetnsName> = known.filter(|name| is_gone(name)).cloned().collect();
         for name in gone {
@@ -193,12 +172,13 @@ impl Watcher {
             if let Some(spot) = self.spots.remove(&place) {
                 self.ages = None;
                 self.numbers.remove(&spot.number);
+                self.poller.forget(&place);
             }
             if !fresh.iter().any(|fresh| fresh.place == place) {
                 fresh.push(Fresh { place, parts: Parts::ALL, found: None });
             }
         }
-        for name in names {
+        for name in names.into_iter().flatten() {
             let place = Some(name);
             if !self.spots.contains_key(&place) {
                 self.add(place, now);
@@ -208,8 +188,7 @@ impl Watcher {
 
     /// Reads what has to be read, all at once.
     fn read(&mut self, now: Instant, fresh: &mut Vec<Fresh>) {
-        let mut free =
-            self.room.0.saturating_sub(self.spots.values().filter(|spot| spot.ears.is_some()).count() as u64);
+        let mut free = self.free();
         let (mut names, mut errands, mut own) = (Vec::new(), Vec::new(), None);
         for (place, spot) in &mut self.spots {
             let parts = spot.wants(now);
@@ -286,9 +265,11 @@ impl Watcher {
         fresh.push(Fresh { place, parts, found });
     }
 
-    /// Takes what the slow round read, unless it was overtaken.
+    /// Takes what the slow round read, but for the parts that were read since.
     fn take_polled(&mut self, Done { began, reading, .. }: Done) {
-        let (place, whole, found) = match reading {
+        // Descriptors may have been rare for a moment only.
+        self.relist |= self.live.namespaces_unreadable.is_some();
+        match reading {
             Reading::Host(host) => {
                 self.folders.follow(&host);
                 (self.host_at, self.ages) = (began, None);
@@ -296,31 +277,48 @@ impl Watcher {
                 if !changes.is_empty() {
                     self.note(changes);
                 }
-                return;
             }
-            Reading::Netns(place, whole, found) => (place, whole, found),
-        };
-        let Some(spot) = self.spots.get_mut(&place) else { return };
-        match *found {
-            // What was read since is newer: it is looked at again, soon.
-            Some(Observed::Seen(_)) if spot.read_at >= began => self.poller.hurry(&place),
-            Some(Observed::Seen(found)) => {
-                let live = self.live.netns_at(place.as_ref());
-                let (parts, found) = match live {
-                    Some(live) if !whole => complete(live, found),
-                    None if !whole => return,
-                    _ => (Parts::ALL, found),
-                };
-                spot.polled_at = began;
-                self.ages = None;
-                self.take_fresh(vec![Fresh { place, parts, found: Some(Observed::Seen(found)) }]);
-            }
-            // Gone or out of reach: the names tell, and the next reading.
-            _ => {
-                spot.mark(Parts::ALL);
-                self.relist = true;
-            }
+            Reading::Netns(polled) => self.take_polled_netns(began, *polled),
         }
+    }
+
+    fn take_polled_netns(&mut self, began: Instant, Polled { place, whole, inode, found }: Polled) {
+        let free = self.free();
+        let Some(spot) = self.spots.get_mut(&place) else { return };
+        let Some(Observed::Seen(found)) = found else {
+            // Gone or out of reach: the names tell, and the next reading.
+            spot.mark(Parts::ALL);
+            self.relist = true;
+            return;
+        };
+        if spot.ears.as_ref().is_some_and(|ears| inode.is_some_and(|inode| inode != ears.inode)) {
+            // Another one was mounted on its name, of which nobody says anything.
+            spot.ears = None;
+            spot.mark(Parts::ALL);
+            return;
+        }
+        if spot.ears.is_none() && free > 0 {
+            // It was out of reach for a moment, or there was no room.
+            spot.mark(Parts::ALL);
+            return;
+        }
+        let (newer, live) = (spot.read_since(began), self.live.netns_at(place.as_ref()));
+        let (parts, found) = match live {
+            // Under its name there was another one.
+            None if !whole || !newer.is_empty() => return,
+            Some(live) if !whole => complete(live, found),
+            _ => (Parts::ALL, found),
+        };
+        spot.polled_at = began;
+        self.ages = None;
+        let parts = parts.without(newer);
+        self.take_fresh(vec![Fresh { place, parts, found: Some(Observed::Seen(found)) }]);
+    }
+
+    /// How many more namespaces can be listened to.
+    fn free(&mut self) -> u64 {
+        let heard = self.spots.values().filter(|spot| spot.ears.is_some()).count();
+        self.room.free(heard, self.spots.len())
     }
 
     /// Whether the slow round has to read all of a namespace: it says nothing, or
@@ -349,11 +347,6 @@ impl Watcher {
             Err(error) => spot.deaf = Some(format!("no socket for announcements: {error}")),
         }
     }
-}
-
-fn inode_here() -> Option<u64> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/thread-self/ns/net").ok().map(|file| file.ino())
 }
 
 fn has_legacy(snapshot: &Snapshot, place: &Place) -> bool {

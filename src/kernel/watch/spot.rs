@@ -10,6 +10,8 @@ use crate::kernel::namespace::Parts;
 /// (`fib_table_delete`, `__inet_del_ifa`, `__dev_close_many`): what was read at
 /// once is read once more when it has grown quiet.
 const ECHO: Duration = Duration::from_millis(30);
+/// Where it does not grow quiet, so much after the first of it.
+const LAST_ECHO: Duration = Duration::from_millis(200);
 /// Neighbours that are confirmed and grow old by themselves can wait.
 const CALM: Duration = Duration::from_secs(1);
 /// Those that are looked for or given up are read at once, the next ones of the
@@ -27,15 +29,27 @@ pub(super) struct Spot {
     /// Why nothing is heard from it, where that is so.
     pub(super) deaf: Option<String>,
     dirty: Parts,
-    echo: Option<(Instant, Parts)>,
+    echo: Option<Echo>,
     calm: Option<Instant>,
+    /// That reading is about neighbours that are looked for.
+    seeks: bool,
     /// When neighbours that are looked for may be read again.
     sought: Instant,
     retry: Option<(Instant, Duration)>,
-    /// The end of the last reading of any of its parts.
-    pub(super) read_at: Instant,
+    /// The end of the last reading of each of its parts.
+    read_at: [Instant; Parts::EACH.len()],
     /// The beginning of the last reading of what is not announced.
     pub(super) polled_at: Instant,
+    /// When the slow round came to it last, whatever became of it.
+    pub(super) tried_at: Instant,
+}
+
+/// What is to be read once more.
+#[derive(Clone, Copy)]
+struct Echo {
+    first: Instant,
+    due: Instant,
+    parts: Parts,
 }
 
 impl Spot {
@@ -47,10 +61,12 @@ impl Spot {
             dirty: Parts::ALL,
             echo: None,
             calm: None,
+            seeks: false,
             sought: now,
             retry: None,
-            read_at: now,
+            read_at: [now; Parts::EACH.len()],
             polled_at: now,
+            tried_at: now,
         }
     }
 
@@ -63,20 +79,24 @@ impl Spot {
     pub(super) fn hear(&mut self, heard: Heard, now: Instant) {
         if !heard.parts.is_empty() {
             self.mark(heard.parts);
-            let parts = self.echo.map_or(Parts::NONE, |(_, parts)| parts);
-            self.echo = Some((now + ECHO, parts | heard.parts));
+            self.read_once_more(heard.parts, now);
         }
         if heard.sought {
             let due = self.sought.max(now);
             if due == now {
                 // One that is taken away fails first, and goes a moment later.
-                let parts = self.echo.map_or(Parts::NONE, |(_, parts)| parts);
-                self.echo = Some((now + ECHO, parts | Parts::NEIGHS));
+                self.read_once_more(Parts::NEIGHS, now);
             }
+            self.seeks = true;
             self.calm = Some(self.calm.map_or(due, |calm| calm.min(due)));
         } else if heard.calm && self.calm.is_none() {
             self.calm = Some(now + CALM);
         }
+    }
+
+    fn read_once_more(&mut self, parts: Parts, now: Instant) {
+        let (first, before) = self.echo.map_or((now, Parts::NONE), |echo| (echo.first, echo.parts));
+        self.echo = Some(Echo { first, due: (now + ECHO).min(first + LAST_ECHO), parts: before | parts });
     }
 
     /// Nothing is mounted on its name yet: later, and ever later.
@@ -92,12 +112,14 @@ impl Spot {
 
     /// What has to be read now.
     pub(super) fn wants(&mut self, now: Instant) -> Parts {
-        if let Some((_, parts)) = self.echo.take_if(|(due, _)| *due <= now) {
-            self.mark(parts);
+        if let Some(echo) = self.echo.take_if(|echo| echo.due <= now) {
+            self.mark(echo.parts);
         }
         if self.calm.take_if(|due| *due <= now).is_some() {
             self.mark(Parts::NEIGHS);
-            self.sought = now + SOUGHT;
+            if std::mem::take(&mut self.seeks) {
+                self.sought = now + SOUGHT;
+            }
         }
         match self.retry {
             Some((due, _)) if due > now => Parts::NONE,
@@ -112,7 +134,7 @@ impl Spot {
             return Some(due);
         }
         let dirty = (!self.dirty.is_empty()).then_some(now);
-        [dirty, self.echo.map(|(due, _)| due), self.calm].into_iter().flatten().min()
+        [dirty, self.echo.map(|echo| echo.due), self.calm].into_iter().flatten().min()
     }
 
     /// It is being read, all that is heard from here on is new.
@@ -123,10 +145,25 @@ impl Spot {
     /// It was read.
     pub(super) fn end(&mut self, began: Instant, parts: Parts, now: Instant) {
         self.retry = None;
-        self.read_at = now;
+        for (part, at) in Parts::EACH.into_iter().zip(&mut self.read_at) {
+            if parts.has(part) {
+                *at = now;
+            }
+        }
         if parts == Parts::ALL {
             self.polled_at = began;
         }
+    }
+
+    /// The parts that were read since then.
+    pub(super) fn read_since(&self, then: Instant) -> Parts {
+        let read = Parts::EACH.into_iter().zip(self.read_at).filter(|(_, at)| *at >= then);
+        read.fold(Parts::NONE, |all, (part, _)| all | part)
+    }
+
+    /// When anybody looked at what is not announced of it, or tried to.
+    pub(super) fn looked_at(&self) -> Instant {
+        self.polled_at.max(self.tried_at)
     }
 }
 
@@ -178,6 +215,47 @@ mod tests {
         spot.hear(sought, start + SOUGHT / 2);
         assert_eq!((spot.wants(start + SOUGHT / 2), spot.due(start)), (Parts::NONE, Some(start + SOUGHT)));
         assert_eq!(spot.wants(start + SOUGHT), Parts::NEIGHS);
+    }
+
+    #[test]
+    fn a_storm_does_not_put_off_the_second_look() {
+        let start = Instant::now();
+        let mut spot = Spot::new(1, start);
+        spot.begin();
+        spot.hear(Heard { parts: Parts::RULES, ..Heard::default() }, start);
+        let mut now = start;
+        while now < start + LAST_ECHO {
+            assert!(!spot.wants(now).has(Parts::RULES) || now == start, "{:?}", now - start);
+            spot.begin();
+            now += ECHO / 3;
+            spot.hear(Heard { parts: Parts::ROUTES, ..Heard::default() }, now);
+        }
+        assert_eq!(spot.wants(now), Parts::RULES | Parts::ROUTES);
+    }
+
+    #[test]
+    fn confirmed_neighbours_put_off_none_that_is_looked_for() {
+        let start = Instant::now();
+        let mut spot = Spot::new(1, start);
+        spot.begin();
+        spot.hear(Heard { calm: true, ..Heard::default() }, start);
+        let now = start + CALM;
+        assert_eq!(spot.wants(now), Parts::NEIGHS);
+        spot.begin();
+        spot.hear(Heard { sought: true, ..Heard::default() }, now);
+        assert_eq!(spot.wants(now), Parts::NEIGHS);
+    }
+
+    #[test]
+    fn only_the_parts_that_were_read_again_are_newer() {
+        let start = Instant::now();
+        let mut spot = Spot::new(1, start);
+        let polled = start + CALM;
+        assert_eq!(spot.read_since(polled), Parts::NONE);
+        spot.end(polled, Parts::NEIGHS | Parts::ROUTES, polled + ECHO);
+        assert_eq!(spot.read_since(polled), Parts::NEIGHS | Parts::ROUTES);
+        assert!(!Parts::ALL.without(spot.read_since(polled)).has(Parts::NEIGHS));
+        assert_eq!((spot.polled_at, spot.read_since(start)), (start, Parts::ALL));
     }
 
     #[test]

@@ -84,6 +84,7 @@ impl Snapshot {
             Fact::StatePath(path) => self.host.state_path = path,
             Fact::PathOrigin(origin) => self.host.path_origin = origin,
             Fact::LockPath(path) => self.host.lock_path = path,
+            Fact::HaConfsPath(path) => self.host.ha_confs_path = path,
             Fact::NeutronVersion(version) => self.host.neutron_version = version,
             Fact::OvnController(runs) => self.host.ovn_controller = runs,
             Fact::OvsVersion(version) => {

@@ -216,21 +216,38 @@ fn unique_names(tables: &[Table]) -> bool {
 }
 
 fn host(out: &mut Out, before: &Host, after: &Host) {
-    namespace(out, Some(&before.netns), Some(&after.netns));
-    out.fact(&before.kernel, &after.kernel, Fact::Kernel);
-    if !same_agent(&before.agent, &after.agent) {
-        out.whole(&before.agent, &after.agent, Part::Agent);
+    // Named one by one: a field that is new has to be compared as well.
+    let Host {
+        kernel,
+        netns,
+        agent,
+        state_path,
+        path_origin,
+        lock_path,
+        ha_confs_path,
+        link_local_file,
+        priority_file,
+        neutron_version,
+        ovs: switch,
+        ovn_controller,
+        gaps,
+    } = before;
+    namespace(out, Some(netns), Some(&after.netns));
+    out.fact(kernel, &after.kernel, Fact::Kernel);
+    if !same_agent(agent, &after.agent) {
+        out.whole(agent, &after.agent, Part::Agent);
     }
-    out.fact(&before.state_path, &after.state_path, Fact::StatePath);
-    out.fact(&before.path_origin, &after.path_origin, Fact::PathOrigin);
-    out.fact(&before.lock_path, &after.lock_path, Fact::LockPath);
-    file(out, FileName::LinkLocal, &before.link_local_file, &after.link_local_file);
-    file(out, FileName::Priorities, &before.priority_file, &after.priority_file);
-    out.fact(&before.neutron_version, &after.neutron_version, Fact::NeutronVersion);
-    out.part(&before.ovs, &after.ovs, Part::Ovs, ovs);
-    out.fact(&before.ovn_controller, &after.ovn_controller, Fact::OvnController);
-    if before.gaps != after.gaps {
-        out.whole(&before.gaps, &after.gaps, Part::HostGaps);
+    out.fact(state_path, &after.state_path, Fact::StatePath);
+    out.fact(path_origin, &after.path_origin, Fact::PathOrigin);
+    out.fact(lock_path, &after.lock_path, Fact::LockPath);
+    out.fact(ha_confs_path, &after.ha_confs_path, Fact::HaConfsPath);
+    file(out, FileName::LinkLocal, link_local_file, &after.link_local_file);
+    file(out, FileName::Priorities, priority_file, &after.priority_file);
+    out.fact(neutron_version, &after.neutron_version, Fact::NeutronVersion);
+    out.part(switch, &after.ovs, Part::Ovs, ovs);
+    out.fact(ovn_controller, &after.ovn_controller, Fact::OvnController);
+    if *gaps != after.gaps {
+        out.whole(gaps, &after.gaps, Part::HostGaps);
     }
 }
 

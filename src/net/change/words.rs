@@ -79,7 +79,9 @@ impl Part {
             Self::Neighs(part) => outcome(part, |list| count(list.len(), "neighbour")),
             Self::Netfilter(part) => outcome(part, |filter| count(filter.tables().count(), "table")),
             Self::Tables(_, part) => outcome(part, |list| count(list.len(), "table")),
-            Self::ConntrackFill(part) => outcome(part, |fill| format!("at most {}", count_of(fill.max, "entry"))),
+            Self::ConntrackFill(part) => {
+                outcome(part, |fill| format!("{} of at most {}", fill.count, count_of(fill.max, "entry")))
+            }
             Self::Gaps(gaps) | Self::HostGaps(gaps) => gap_words(gaps),
             Self::Ovs(part) => outcome(part, |ovs| count(ovs.ports.len(), "port")),
             Self::Agent(part) => outcome(part, |agent| {
@@ -164,6 +166,7 @@ impl Fact {
             Self::StatePath(state) => ("state path", path(state)),
             Self::PathOrigin(origin) => ("paths known from", Some(json_word(origin))),
             Self::LockPath(lock) => ("lock path", path(lock)),
+            Self::HaConfsPath(folder) => ("keepalived's folder", path(folder)),
             Self::NeutronVersion(version) => ("Neutron", Some(outcome(version, Clone::clone))),
             Self::OvnController(runs) => ("ovn-controller", Some(if *runs { "runs" } else { "not seen" }.to_owned())),
             Self::OvsVersion(version) => ("Open vSwitch", version.clone()),

@@ -1,6 +1,7 @@
 //! The events screen's state: the changes and what they did to the findings, a
 //! line each, the newest at the bottom, narrowed by words or to one floating IP.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::{Moment, Timeline};
@@ -68,6 +69,10 @@ impl EventRow {
             Some(event @ Event::Turn(_)) => format!("{time} {} {}", event.glyph(), event.words()),
         }
     }
+
+    fn place(&self) -> (u64, usize) {
+        (self.moment.number, self.at)
+    }
 }
 
 impl<'m> Event<'m> {
@@ -127,14 +132,8 @@ impl EventsView {
         self.rows.drain(..gone);
         self.list.cursor = self.list.cursor.saturating_sub(gone);
         self.list.offset = self.list.offset.saturating_sub(gone);
-        let words: Vec<String> = self.filter.split_whitespace().map(str::to_lowercase).collect();
-        let fresh: Vec<&Arc<Moment>> =
-            timeline.moments().rev().take_while(|moment| moment.number >= self.next).collect();
-        for moment in fresh.into_iter().rev() {
-            let all = (0..moment.changes.len() + moment.turns.len()).map(|at| EventRow { moment: moment.clone(), at });
-            let listed: Vec<EventRow> = all.filter(|row| self.lists(row, &words)).collect();
-            self.rows.extend(listed);
-        }
+        let fresh = self.listed(timeline.moments_from(self.next));
+        self.rows.extend(fresh);
         self.next = timeline.end_position();
         let to = if follows { usize::MAX } else { self.list.cursor };
         self.go(to, height);
@@ -142,15 +141,27 @@ impl EventsView {
 
     /// Narrows it by words; the cursor stays with its row, or with the one before.
     pub fn narrow(&mut self, filter: &str, timeline: &Timeline, height: usize) {
-        let place = |row: &EventRow| (row.moment.number, row.at);
-        let stood = self.current().filter(|_| self.list.cursor + 1 < self.rows.len()).map(place);
+        let stood = self.stood();
         filter.clone_into(&mut self.filter);
         self.rows.clear();
         self.next = 0;
         self.take(timeline, height);
-        if let Some(stood) = stood {
-            self.go(self.rows.partition_point(|row| place(row) <= stood).saturating_sub(1), height);
-        }
+        self.stand(stood, height);
+    }
+
+    /// Lists some moments again, from the first to the last of them: what they did
+    /// to the findings became known. All other rows stay, which a recording may
+    /// have very many of; the cursor stays as in [`Self::narrow`].
+    pub fn turned(&mut self, timeline: &Timeline, moments: RangeInclusive<u64>, height: usize) {
+        let stood = self.stood();
+        let (first, last) = moments.into_inner();
+        let begin = self.rows.partition_point(|row| row.moment.number < first);
+        let end = self.rows.partition_point(|row| row.moment.number <= last).max(begin);
+        // What is not listed yet is taken in by and by, as it is then.
+        let known = last.min(self.next.saturating_sub(1));
+        let again = self.listed(timeline.moments_from(first).take_while(|moment| moment.number <= known));
+        self.rows.splice(begin..end, again);
+        self.stand(stood, height);
     }
 
     /// Moves the cursor to a row.
@@ -176,6 +187,25 @@ impl EventsView {
     /// What is listed, a line each, as `fipscope watch` prints it.
     pub fn text(&self) -> String {
         self.rows.iter().map(|row| row.line() + "\n").collect()
+    }
+
+    /// Where the cursor stands, but on the last row, where it follows.
+    fn stood(&self) -> Option<(u64, usize)> {
+        self.current().filter(|_| self.list.cursor + 1 < self.rows.len()).map(EventRow::place)
+    }
+
+    fn stand(&mut self, stood: Option<(u64, usize)>, height: usize) {
+        let at = |stood| self.rows.partition_point(|row| row.place() <= stood).saturating_sub(1);
+        self.go(stood.map_or(usize::MAX, at), height);
+    }
+
+    /// The rows of some moments.
+    fn listed<'t>(&self, moments: impl Iterator<Item = &'t Arc<Moment>>) -> Vec<EventRow> {
+        let words: Vec<String> = self.filter.split_whitespace().map(str::to_lowercase).collect();
+        let rows = moments.flat_map(|moment| {
+            (0..moment.changes.len() + moment.turns.len()).map(|at| EventRow { moment: moment.clone(), at })
+        });
+        rows.filter(|row| self.lists(row, &words)).collect()
     }
 
     fn lists(&self, row: &EventRow, words: &[String]) -> bool {

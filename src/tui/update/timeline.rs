@@ -10,6 +10,7 @@ use crate::tui::layout;
 use crate::tui::live::Live;
 use crate::tui::message::Effect;
 use crate::tui::namespace::Tab;
+use crate::tui::overview::FipId;
 use crate::tui::page::Page;
 use crate::tui::recording::{Recording, Replay, Turned};
 use crate::tui::state::{Frozen, Node, Screen, State};
@@ -55,10 +56,12 @@ pub(super) fn turned(state: &mut State, turned: Turned) {
     if let Some(recording) = &mut state.recording {
         recording.judged = turned.until;
     }
-    if !turned.turns.is_empty() {
-        state.timeline.turn(turned.turns);
-        relist(state);
-    }
+    let numbers = || turned.turns.iter().map(|(number, _)| *number);
+    let Some((first, last)) = numbers().min().zip(numbers().max()) else { return };
+    state.timeline.turn(turned.turns);
+    let height = height(state);
+    let State { above, timeline, .. } = state;
+    events(above).for_each(|view| view.turned(timeline, first..=last, height));
 }
 
 /// The moments are others: what is listed is listed again.
@@ -194,11 +197,13 @@ fn part_tab(part: &Part) -> Tab {
 
 /// A chain's floating IP, as something that changes can concern.
 fn focus(chain: &Chain, node: &Node) -> Option<(Focus, String)> {
-    let mut focus = Focus::on(chain.fip.floating.or(chain.fip.fixed)?);
-    if let Some(fip) = chain.fip.find(&node.topology) {
+    let here = chain.fip.find(&node.topology);
+    let is = here.map_or_else(|| chain.fip.clone(), FipId::from);
+    let mut focus = Focus::on(is.floating.or(is.fixed)?).within(Some(&is.router), is.network.as_deref());
+    if let Some(fip) = here {
         focus.follow(&node.topology, fip);
     }
-    Some((focus, chain.fip.label()))
+    Some((focus, is.label()))
 }
 
 /// A floating IP that got another chain is followed there.
