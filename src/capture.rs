@@ -7,6 +7,7 @@
 
 mod error;
 mod filter;
+mod memory;
 mod ring;
 
 use std::collections::BTreeSet;
@@ -30,9 +31,6 @@ pub const DELAY: Duration = Duration::from_millis(100);
 
 /// As many namespaces are listened in.
 const MOST: usize = 256;
-/// Memory of all rings together, in bytes, and of each at most.
-const MEMORY: usize = 64 << 20;
-const MEMORY_EACH: usize = 16 << 20;
 
 /// Sockets that hear what passes in namespaces.
 #[derive(Debug)]
@@ -41,8 +39,10 @@ pub struct Capture {
     /// By number.
     taps: Vec<Option<Tap>>,
     deaf: Vec<(NetnsName, String)>,
-    /// Drops of rings that are closed.
+    /// What was lost with rings that are closed.
     lost: u64,
+    /// Namespaces that were taken in or let go of so far.
+    changes: u64,
 }
 
 /// A namespace that is listened in.
@@ -61,8 +61,8 @@ impl Capture {
     /// Where there are names, but not one namespace could be listened in: the
     /// first one's reason.
     pub fn open(dir: &NetnsDir, names: &[NetnsName]) -> Result<Self, Error> {
-        let mut capture = Self { dir: dir.clone(), taps: Vec::new(), deaf: Vec::new(), lost: 0 };
-        let memory = (MEMORY / names.len().clamp(1, MOST)).min(MEMORY_EACH);
+        let mut capture = Self { dir: dir.clone(), taps: Vec::new(), deaf: Vec::new(), lost: 0, changes: 0 };
+        let memory = memory::share(names.len(), 0, 0);
         let mut first = None;
         for name in names {
             if let Err(error) = capture.add(name, memory) {
@@ -84,14 +84,16 @@ impl Capture {
     }
 
     /// Listens in these namespaces from here on: lets go of others, adds new ones.
-    /// Numbers mean something else afterwards.
+    /// Numbers may mean others afterwards ([`Capture::numbering`]).
     pub fn follow(&mut self, names: &[NetnsName]) {
         let wanted: BTreeSet<&NetnsName> = names.iter().collect();
         self.close(|name, is_gone| is_gone || !wanted.contains(name));
         let heard: BTreeSet<NetnsName> = self.taps.iter().flatten().map(|tap| tap.name.clone()).collect();
         self.deaf.clear();
-        let memory = (MEMORY / names.len().clamp(1, MOST)).min(MEMORY_EACH);
-        for name in names.iter().filter(|name| !heard.contains(name)) {
+        let new: Vec<&NetnsName> = names.iter().filter(|name| !heard.contains(name)).collect();
+        let taken = self.taps.iter().flatten().map(|tap| tap.ring.size()).sum();
+        let memory = memory::share(new.len(), heard.len(), taken);
+        for name in new {
             if let Err(error) = self.add(name, memory) {
                 self.deaf.push((name.clone(), error.to_string()));
             }
@@ -101,6 +103,12 @@ impl Capture {
     /// The namespaces by the numbers that frames carry; `None` where one is gone.
     pub fn names(&self) -> Vec<Option<NetnsName>> {
         self.taps.iter().map(|tap| tap.as_ref().map(|tap| tap.name.clone())).collect()
+    }
+
+    /// Another number than before where a number that frames carry means another
+    /// namespace by now: one of the same name, perhaps.
+    pub fn numbering(&self) -> u64 {
+        self.changes
     }
 
     /// Namespaces that are not listened in, with the reason.
@@ -126,8 +134,9 @@ impl Capture {
         Ok(())
     }
 
-    /// Frames that the kernel dropped since the capture began, because its ring
-    /// was full.
+    /// Frames that passed and will not be handed over, since the capture began: the
+    /// kernel dropped them because its ring was full, or they were still in the ring
+    /// of a namespace that was let go of.
     pub fn lost(&mut self) -> u64 {
         self.lost + self.taps.iter_mut().flatten().map(|tap| tap.ring.dropped()).sum::<u64>()
     }
@@ -137,8 +146,9 @@ impl Capture {
         let mut closed = false;
         for slot in &mut self.taps {
             if let Some(tap) = slot.as_mut().filter(|tap| which(&tap.name, !tap.stands(&self.dir))) {
-                self.lost += tap.ring.dropped();
+                self.lost += tap.ring.dropped() + tap.ring.unread();
                 *slot = None;
+                self.changes += 1;
                 closed = true;
             }
         }
@@ -159,6 +169,7 @@ impl Capture {
             Some(slot) => *slot = tap,
             None => self.taps.push(tap),
         }
+        self.changes += 1;
         Ok(())
     }
 }

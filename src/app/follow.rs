@@ -45,7 +45,7 @@ pub(super) fn follow(
     let numbers = capture.names();
     let mut traffic = Traffic::until(u64::MAX);
     let mut meter = Meter::new(&node, snapshot, topology, &numbers, &mut traffic, Memory::default());
-    let mut follow = Follow::new(conversation.into());
+    let mut follow = Follow::new(conversation.into(), 0);
     let deaf: Vec<NetnsName> = capture.deaf().iter().map(|(name, _)| name.clone()).collect();
     let expected = errand.expected(&walk);
     let answer = send(dir, &errand)?;
@@ -64,7 +64,7 @@ pub(super) fn follow(
             end = Instant::now() + DELAY + SLACK;
         }
         if news && goes_on {
-            let trail = follow.trail();
+            let trail = follow.trail(u64::MAX);
             goes_on = tell(Followed {
                 errand: errand.clone(),
                 expected: expected.clone(),
@@ -76,7 +76,7 @@ pub(super) fn follow(
         }
     }
     let answer = Some(said.or_else(|| answer.recv_timeout(LOOK).ok()).unwrap_or(ReachAnswer::Silent));
-    Ok(Followed { errand, expected, trail: follow.trail(), answer, lost: capture.lost(), deaf })
+    Ok(Followed { errand, expected, trail: follow.trail(u64::MAX), answer, lost: capture.lost(), deaf })
 }
 
 /// Sends it on a thread of its own: whoever waits for the answer cannot listen.

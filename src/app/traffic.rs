@@ -79,13 +79,13 @@ pub(super) fn traffic(asked: &TrafficArgs, settings: &Settings) -> Result<Exit, 
     let mut along = Along { file, filter, only: reading.only.clone(), follow: None };
     let mut ear = Ear::open(capture, Clock::start(asked.interval, asked.duration, now()), over);
     let current = Current::watch(settings)?;
-    let mut traffic = Traffic::until(ear.clock.next_end(now()));
+    let mut traffic = Traffic::until(ear.clock.begin());
     let mut memory = Memory::default();
     let (mut reasons, mut tracking) = (Reasons::default(), Tracking::default());
     loop {
         let (snapshot, topology) = (&reading.node.snapshot, &reading.node.topology);
         let node = Node::of(snapshot, topology);
-        let names = ear.capture.names();
+        let (names, numbering) = (ear.capture.names(), ear.capture.numbering());
         let mut meter = Meter::new(&node, snapshot, topology, &names, &mut traffic, memory);
         let is_other = || current.is_other(&reading.node);
         let mut tell = |interval: Interval, along: &mut Along| {
@@ -99,7 +99,7 @@ pub(super) fn traffic(asked: &TrafficArgs, settings: &Settings) -> Result<Exit, 
             drop(node);
             reading = reading.again(&current, asked, settings)?;
             ear.follow(&reading.namespaces());
-            if ear.capture.names() != names {
+            if ear.capture.numbering() != numbering {
                 memory = Memory::default();
                 along.renumber();
             }

@@ -9,19 +9,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{DELAY, SNAP};
+use super::{DELAY, SNAP, memory};
 use crate::net::{Frame, Heading};
 
 pub(super) use socket::wait;
-
-/// Bytes of a block: some 250 to 2,000 frames. Under a flood we are woken once a
-/// block.
-const SMALLEST: usize = 64 << 10;
-const LARGEST: usize = 512 << 10;
-/// So many blocks, where they are not the smallest.
-const BLOCKS: usize = 32;
-/// With fewer blocks, the kernel waits for us while it could write.
-const FEWEST: usize = 4;
 
 /// `struct tpacket_block_desc`: where its parts lie.
 const STATUS: usize = 8;
@@ -56,6 +47,9 @@ pub(super) struct Ring {
     blocks: usize,
     /// The block that the kernel fills next.
     next: usize,
+    /// Frames that the kernel put into the ring, and those of them handed over.
+    caught: u64,
+    handed: u64,
     dropped: u64,
 }
 
@@ -68,12 +62,10 @@ impl Ring {
     /// Opens one in the calling thread's namespace, with so many bytes of memory
     /// at most. The error names the step that failed.
     pub(super) fn open(memory: usize) -> Result<Self, (&'static str, io::Error)> {
-        // The kernel wants whole pages.
-        let block = (memory / BLOCKS / SMALLEST * SMALLEST).clamp(SMALLEST, LARGEST);
-        let blocks = (memory / block).max(FEWEST);
+        let (block, blocks) = memory::blocks(memory, socket::page());
         let socket = socket::open(block, blocks, DELAY, SNAP)?;
         let map = socket::map(&socket, block * blocks).map_err(|source| ("map the ring", source))?;
-        let ring = Self { socket, map, block, blocks, next: 0, dropped: 0 };
+        let ring = Self { socket, map, block, blocks, next: 0, caught: 0, handed: 0, dropped: 0 };
         socket::bind(&ring.socket).map_err(|source| ("bind", source))?;
         Ok(ring)
     }
@@ -85,7 +77,10 @@ impl Ring {
             if self.status().load(Ordering::Acquire) & OURS == 0 {
                 return;
             }
-            frames(self.block(), namespace, each);
+            let block = self.block();
+            let number = word(block, COUNT).unwrap_or(0);
+            frames(block, namespace, each);
+            self.handed += u64::from(number);
             self.status().store(0, Ordering::Release);
             self.next = (self.next + 1) % self.blocks;
         }
@@ -93,8 +88,25 @@ impl Ring {
 
     /// Frames that found the ring full, since it was opened.
     pub(super) fn dropped(&mut self) -> u64 {
-        self.dropped += socket::dropped_since(&self.socket);
+        self.count();
         self.dropped
+    }
+
+    /// Frames that are in the ring by now and were not handed over.
+    pub(super) fn unread(&mut self) -> u64 {
+        self.count();
+        self.caught.saturating_sub(self.handed)
+    }
+
+    /// Bytes that it takes.
+    pub(super) fn size(&self) -> usize {
+        self.block * self.blocks
+    }
+
+    fn count(&mut self) {
+        let (caught, dropped) = socket::counted_since(&self.socket);
+        self.caught += caught;
+        self.dropped += dropped;
     }
 
     fn status(&self) -> &AtomicU32 {
@@ -126,7 +138,7 @@ impl AsFd for Ring {
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        socket::unmap(self.map, self.block * self.blocks);
+        socket::unmap(self.map, self.size());
     }
 }
 

@@ -36,6 +36,12 @@ impl Count {
     pub fn max(self, other: Self) -> Self {
         Self { packets: self.packets.max(other.packets), bytes: self.bytes.max(other.bytes) }
     }
+
+    /// The smaller of two counts.
+    #[must_use]
+    pub(super) fn min(self, other: Self) -> Self {
+        Self { packets: self.packets.min(other.packets), bytes: self.bytes.min(other.bytes) }
+    }
 }
 
 impl Add for Count {

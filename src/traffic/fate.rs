@@ -29,6 +29,9 @@ pub enum Fate {
     Unreachable(Option<Ipv4Addr>),
     /// It was seen nowhere: it never left the namespace that sent it.
     Unseen,
+    /// Nothing came back, and how far it came is not known: it may have been among the
+    /// frames that were lost before they were seen.
+    Unclear,
     /// It could not be sent.
     NotSent(String),
 }
@@ -36,8 +39,7 @@ pub enum Fate {
 impl Fate {
     /// What an answer, and what was seen, come to.
     pub fn of(answer: &ReachAnswer, stations: &Stations) -> Self {
-        let seen = stations.all.iter().flat_map(|station| station.counts).flatten().any(|count| count.packets > 0);
-        match (answer, stations.stops) {
+        match (answer, stations.stops()) {
             (ReachAnswer::NotSent(why), _) => Self::NotSent(why.clone()),
             (ReachAnswer::Answered { rtt } | ReachAnswer::Refused { rtt }, [Some(at), _] | [_, Some(at)]) => {
                 Self::Astray(at, *rtt)
@@ -47,8 +49,9 @@ impl Fate {
             (_, [Some(at), _]) => Self::Stops(at),
             (_, [_, Some(at)]) => Self::AnswerStops(at),
             (ReachAnswer::Unreachable { from }, _) => Self::Unreachable(*from),
+            (ReachAnswer::Silent, _) if stations.lost > 0 => Self::Unclear,
             (ReachAnswer::Silent, _) if stations.arrived => Self::Unanswered,
-            (ReachAnswer::Silent, _) if seen => Self::Stops(stations.last_seen().unwrap_or(0)),
+            (ReachAnswer::Silent, _) if stations.is_seen() => Self::Stops(stations.last_seen().unwrap_or(0)),
             (ReachAnswer::Silent, _) => Self::Unseen,
         }
     }
@@ -57,6 +60,10 @@ impl Fate {
     pub fn sentence(&self, stations: &Stations, aim: Aim, why: &str) -> String {
         let name = |at: usize| stations.all.get(at).map_or("?", |station| station.name.as_str());
         match self {
+            Self::Answered(rtt) if stations.losses.iter().any(Option::is_some) => format!(
+                "Answered after {}: whether by its way cannot be told, packets were lost before they were seen",
+                time(*rtt)
+            ),
             Self::Answered(rtt) => format!("Answered after {}: the way there and back is good", time(*rtt)),
             Self::Astray(at, rtt) => {
                 format!("Answered after {}, but not by its way: that is left after {}: {why}", time(*rtt), name(*at))
@@ -75,6 +82,9 @@ impl Fate {
                     .to_owned()
             }
             Self::Unreachable(Some(from)) => format!("{from} says that it goes no further: {why}"),
+            Self::Unclear => "Nothing came back, and how far it came cannot be told: packets were lost before they \
+                              were seen; send it again"
+                .to_owned(),
             Self::Unreachable(None) | Self::Unseen => format!("It never left the namespace: {why}"),
             Self::NotSent(why) => format!("It was not sent: {}", printable(why, 300)),
         }
@@ -91,6 +101,7 @@ impl Fate {
             Self::Unanswered => "unanswered",
             Self::Unreachable(_) => "unreachable",
             Self::Unseen => "unseen",
+            Self::Unclear => "unknown",
             Self::NotSent(_) => "not-sent",
         }
     }
@@ -113,5 +124,44 @@ fn time(microseconds: u64) -> String {
 impl Serialize for Fate {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.word())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::traffic::{Count, Lately, Loss, Station};
+
+    /// Seen at the first station, and not at the other one.
+    fn halfway(is_sure: bool, lost: u64) -> Stations {
+        let station = |name: &str, packets| Station {
+            name: name.to_owned(),
+            namespace: None,
+            counts: [Some(Count { packets, bytes: 84 }); 2],
+            lately: [Lately { packets, frames: packets, ..Lately::default() }; 2],
+            heading: None,
+            expected: [true; 2],
+        };
+        let missing = Loss { after: 0, packets: 1, of: 1, is_sure };
+        let all = vec![station("rfp", 1), station("fpr", 0)];
+        Stations { all, losses: [Some(missing), None], lost, ..Stations::default() }
+    }
+
+    #[test]
+    fn what_the_capture_lost_is_not_held_against_the_node() {
+        let answered = ReachAnswer::Answered { rtt: 412 };
+        let (seen, missed) = (halfway(true, 0), halfway(false, 1));
+        assert_eq!(Fate::of(&answered, &seen), Fate::Astray(0, 412));
+        assert_eq!(Fate::of(&ReachAnswer::Silent, &seen), Fate::Stops(0));
+        let fate = Fate::of(&answered, &missed);
+        assert!(fate == Fate::Answered(412) && fate.is_good());
+        let said = fate.sentence(&missed, Aim::Floating, "");
+        assert!(said.contains("whether by its way cannot be told"), "{said}");
+        let fate = Fate::of(&ReachAnswer::Silent, &missed);
+        assert_eq!((fate.word(), fate.is_good()), ("unknown", false));
+        // Nothing was seen of it at all: it may have been lost as well.
+        let unseen = Stations { lost: 1, ..Stations::default() };
+        assert_eq!(Fate::of(&ReachAnswer::Silent, &unseen), Fate::Unclear);
+        assert_eq!(Fate::of(&ReachAnswer::Silent, &Stations::default()), Fate::Unseen);
     }
 }

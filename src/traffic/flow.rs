@@ -97,6 +97,14 @@ impl FlowTable {
 }
 
 impl Flow {
+    /// What another device tells of it: the port on the subnet does not know of each
+    /// translation that the gateway port does.
+    pub(super) fn learn(&mut self, other: &Self) {
+        self.fip = self.fip.or(other.fip);
+        self.translated = self.translated.or(other.translated);
+        self.detail = self.detail.or(other.detail);
+    }
+
     /// Its packets, each once.
     pub(super) fn count(&self) -> Count {
         let [only, near, far] = self.lanes;

@@ -1,9 +1,15 @@
 //! One conversation, followed: what of it passed each device, both ways and under
 //! all its addresses, and its last packets.
 
+mod recent;
+
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+
+pub use recent::{LATELY, Lately};
+
+use recent::Recent;
 
 use super::count::Count;
 use super::meter::Sighting;
@@ -16,6 +22,9 @@ const MOST_POINTS: usize = 64;
 const MOST_GLIMPSES: usize = 24;
 /// Pairs of ends that are looked for.
 const MOST_PAIRS: usize = 32;
+
+/// A frame surfaces no later than that after it was caught (nanoseconds).
+const HELD: u64 = 1_000_000_000;
 
 /// What is followed: a conversation under every pair of ends that translations
 /// give it. Packets between them are its, whichever way they go.
@@ -54,6 +63,9 @@ pub struct Waypoint {
 #[derive(Clone, Debug)]
 pub struct Follow {
     trail: Trail,
+    recent: Recent,
+    /// What is older may have been read already where it passed, or not.
+    since: u64,
     /// The capture's numbers of the points, while they hold.
     numbers: Vec<Option<(u32, u32)>>,
 }
@@ -67,6 +79,11 @@ pub struct Trail {
     pub points: Vec<TrailPoint>,
     /// Its last packets, the oldest first.
     pub last: VecDeque<Glimpse>,
+    /// How long nothing of it had been seen when this was told (nanoseconds).
+    pub quiet: u64,
+    /// Frames of any conversation that were lost before they were seen, since what was
+    /// seen lately began.
+    pub lost: u64,
 }
 
 /// A place where a conversation passed.
@@ -76,8 +93,10 @@ pub struct TrailPoint {
     pub at: Waypoint,
     /// The floating IP whose hop this is, where it is one's.
     pub hop: Option<(Ipv4Addr, Hop)>,
-    /// Forth and back.
+    /// Forth and back, since it is followed.
     pub counts: [Count; 2],
+    /// Forth and back, in the [`LATELY`] before the last that was seen anywhere.
+    pub lately: [Lately; 2],
 }
 
 /// A packet that was seen somewhere.
@@ -200,9 +219,11 @@ impl Waypoint {
 }
 
 impl Follow {
-    /// Nothing seen yet.
-    pub fn new(conversation: Arc<Conversation>) -> Self {
-        Self { trail: Trail { conversation, ..Trail::default() }, numbers: Vec::new() }
+    /// Nothing seen yet; what was caught before `since` (nanoseconds since 1970) is left
+    /// out: of some places it was read before.
+    pub fn new(conversation: Arc<Conversation>, since: u64) -> Self {
+        let trail = Trail { conversation, ..Trail::default() };
+        Self { trail, recent: Recent::default(), since, numbers: Vec::new() }
     }
 
     /// Which conversation.
@@ -210,12 +231,20 @@ impl Follow {
         &self.trail.conversation
     }
 
-    /// What was seen so far. Frames of several namespaces come one namespace after
-    /// another; told are the packets in the order of their times.
-    pub fn trail(&self) -> Trail {
+    /// What was seen so far, and lately before `until` (nanoseconds since 1970): what was
+    /// caught before that has surfaced everywhere. Frames of several namespaces come one
+    /// namespace after another; told are the packets in the order of their times.
+    pub fn trail(&self, until: u64) -> Trail {
         let mut trail = self.trail.clone();
+        self.recent.tell(until, &mut trail);
         trail.last.make_contiguous().sort_by_key(|glimpse| glimpse.time);
         trail
+    }
+
+    /// So many frames, of whatever conversation, were lost before they were seen, up to
+    /// that time (nanoseconds since 1970).
+    pub fn lose(&mut self, frames: u64, until: u64) {
+        self.recent.lose(frames, until);
     }
 
     /// The capture's numbers mean others from here on.
@@ -232,6 +261,10 @@ impl Follow {
         name: impl FnOnce() -> Option<(NetnsName, IfName)>,
     ) -> bool {
         let Some(way) = self.trail.conversation.way(&seen.packet) else { return false };
+        // What is much older comes from a clock that was set back.
+        if frame.at < self.since && self.since - frame.at <= HELD {
+            return false;
+        }
         let forth = if (way == Way::Forth) == (frame.heading == Heading::In) { Heading::In } else { Heading::Out };
         let key = (frame.namespace, frame.device);
         let known = self.numbers.iter().zip(&self.trail.points);
@@ -242,6 +275,7 @@ impl Follow {
         };
         let point = &mut self.trail.points[at];
         point.counts[way as usize] += seen.count;
+        self.recent.see(frame.at, at, way, seen.count.packets);
         let place = Waypoint { heading: frame.heading, ..point.at.clone() };
         if self.trail.last.len() >= MOST_GLIMPSES {
             self.trail.last.pop_front();
@@ -272,7 +306,7 @@ impl Follow {
             return None;
         }
         let hop = hop.map(|(id, hop)| (id.floating_ip, hop));
-        self.trail.points.push(TrailPoint { at, hop, counts: [Count::default(); 2] });
+        self.trail.points.push(TrailPoint { at, hop, counts: Default::default(), lately: Default::default() });
         self.numbers.push(Some(key));
         Some(self.trail.points.len() - 1)
     }

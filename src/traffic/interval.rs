@@ -6,12 +6,12 @@ use super::connections::Connections;
 use super::count::{CLASSES, Count};
 use super::filter::Filter;
 use super::flow::{Flow, FlowKey};
-use super::state::{Bank, FipId, Hop, Lanes, Traffic, once};
+use super::state::{Bank, FipId, Hop, Lanes, Owed, Traffic, each_once};
 use super::stop::{Missing, StopsAt, View, is_much};
 use super::talk::{Summary, TalkKey, Talked};
 use crate::net::{ConntrackEntry, ConntrackTuple};
 use crate::path::{Class, Detail, Endpoint};
-use crate::topology::Direction;
+use crate::topology::{Direction, FipKind};
 
 /// An interval that is over.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,8 +24,11 @@ pub struct Interval {
     pub classes: [Count; 5],
     /// The same for each router that had any; `None` is what belongs to none.
     pub routers: Vec<RouterTraffic>,
-    /// Packets that the kernel dropped before we saw them.
+    /// Packets that the kernel dropped before we saw them, or that went with their namespace.
     pub lost: u64,
+    /// So many may be missing at a hop without having been lost on their way: those, and
+    /// what was lost in the interval before, as some of it may be this one's.
+    pub doubt: u64,
     /// Packets of devices that were not known yet.
     pub unplaced: u64,
     /// Every floating IP, first outbound, then inbound.
@@ -99,6 +102,11 @@ impl Interval {
         self.classes[class as usize]
     }
 
+    /// Not all was seen that passed.
+    pub fn is_lossy(&self) -> bool {
+        self.lost > 0 || self.doubt > 0
+    }
+
     /// So many a second.
     #[expect(clippy::cast_precision_loss, reason = "a rate is rounded anyway")]
     pub fn rate(&self, number: u64) -> f64 {
@@ -118,6 +126,18 @@ impl Interval {
 }
 
 impl FipTraffic {
+    /// The hops of its direction, in packet order. Where the snat namespace stands without
+    /// the router's own, the instance of a centralized floating IP is on another node, and
+    /// its packets do not come by a router's port here.
+    pub fn way(&self) -> Vec<Hop> {
+        let elsewhere = |hop: &Hop| {
+            self.id.kind == FipKind::Centralized && *hop == Hop::Qr && self.hops[Hop::Qr as usize].is_none()
+        };
+        let mut hops = Hop::way(self.id.kind, self.direction);
+        hops.retain(|hop| !elsewhere(hop));
+        hops
+    }
+
     /// Packets at the hop that saw most of them.
     pub fn most(&self) -> u64 {
         self.hops.iter().flatten().map(|count| count.packets).max().unwrap_or(0)
@@ -168,33 +188,34 @@ fn endpoint((address, port): End) -> Option<Endpoint> {
 impl Traffic {
     /// Closes the open interval, which lasted so many seconds and in which so many
     /// packets were lost before we saw them; the next one ends then (nanoseconds
-    /// since 1970). To be called a little after the end: frames surface late.
+    /// since 1970). To be called a little after the end: frames surface late. Some of
+    /// those lost by then may be the next interval's, so that it blames no hop either.
     pub fn close(&mut self, seconds: f64, lost: u64, next_end: u64) -> Interval {
+        let [doubt, next] = self.doubts;
+        let doubt = doubt.saturating_add(lost);
+        self.doubts = [next.max(lost), 0];
         self.settle();
-        self.total.resize(self.routers.len(), Lanes::default());
+        self.ahead.resize(self.routers.len(), Lanes::default());
         let [now, after] = &self.banks;
-        let talked = self.talked(now, after, lost > 0);
+        let talked = self.talked(now, after, doubt);
         let flows = now.flows.sorted().into_iter().map(|(key, flow)| self.flow(key, &flow, &talked)).collect();
-        let floating_ips = self.floating_ips(now, after, lost > 0, &talked);
+        let floating_ips = self.floating_ips(now, after, doubt, &talked);
         let spoke = self.speaking(now);
+        let owed = self.views(now, after, doubt).map(|view| view.owes()).collect::<Vec<Owed>>();
         let (unplaced, forgotten, added) = (now.unplaced, now.flows.forgotten, now.routers.clone());
         let mut interval = Interval {
             end: self.until,
             seconds,
             lost,
+            doubt,
             unplaced,
             floating_ips,
             flows,
             forgotten,
             ..Interval::default()
         };
-        for ((total, added), router) in self.total.iter_mut().zip(&added).zip(&self.routers) {
-            let before = once(total);
-            for (lanes, added) in total.iter_mut().zip(added) {
-                lanes.iter_mut().zip(added).for_each(|(count, added)| *count += *added);
-            }
-            let after = once(total);
-            let classes = CLASSES.map(|class| after[class as usize] - before[class as usize]);
+        for ((ahead, added), router) in self.ahead.iter_mut().zip(&added).zip(&self.routers) {
+            let classes = CLASSES.map(|class| each_once(&mut ahead[class as usize], added[class as usize]));
             interval.classes.iter_mut().zip(classes).for_each(|(sum, count)| *sum += count);
             if classes.iter().any(|count| count.packets > 0) {
                 interval.routers.push(RouterTraffic { router: router.clone(), classes });
@@ -202,25 +223,46 @@ impl Traffic {
         }
         self.until = next_end;
         self.spoke = spoke;
+        // What was heard before the first interval, not everywhere yet, owes nothing.
+        if seconds > 0.0 {
+            self.fips.iter_mut().zip(owed).for_each(|(seat, owed)| seat.owed = owed);
+        }
         self.banks[0] = std::mem::take(&mut self.banks[1]);
         interval
     }
 
-    fn floating_ips(&self, now: &Bank, after: &Bank, lossy: bool, talked: &Talked) -> Vec<FipTraffic> {
+    /// The clock that stamps frames was set by so many nanoseconds: the open interval's
+    /// end moves with it. Frames stamped before surface after it, and may count for
+    /// another interval than at the hop before; no hop is blamed for that.
+    pub fn shift(&mut self, by: i64) {
+        self.until = self.until.saturating_add_signed(by);
+        self.doubts = [u64::MAX; 2];
+    }
+
+    fn floating_ips(&self, now: &Bank, after: &Bank, doubt: u64, talked: &Talked) -> Vec<FipTraffic> {
         let mut all = Vec::with_capacity(2 * self.fips.len());
-        let passages = now.fips.iter().zip(&after.fips).zip(&talked.sums);
-        for ((id, visible), ((now, after), sum)) in self.fips.iter().zip(passages) {
-            let view = View { kind: id.kind, visible, now, after, end: self.until, lossy };
-            all.extend([Direction::Outbound, Direction::Inbound].map(|direction| {
-                let passage = &now[direction as usize];
-                let hops = Hop::ALL.map(|hop| visible[hop as usize].then(|| passage[hop as usize].count));
-                let missing = missing(&view, direction, sum, talked.is_whole);
-                let stops_at = missing.filter(|missing| is_much(missing.packets, missing.of)).map(|one| one.after);
-                FipTraffic { id: id.clone(), direction, hops, stops_at, missing, reason: None }
-            }));
+        for (view, sum) in self.views(now, after, doubt).zip(&talked.sums) {
+            let halves =
+                [Direction::Outbound, Direction::Inbound].map(|direction| view.half(direction, sum, talked.is_whole));
+            if view.seat.stands || halves.iter().any(|half| half.most() > 0) {
+                all.extend(halves);
+            }
         }
         all.sort_by(|a, b| (&a.id, a.direction).cmp(&(&b.id, b.direction)));
         all
+    }
+
+    /// What an interval has of each floating IP.
+    fn views<'a>(&'a self, now: &'a Bank, after: &'a Bank, doubt: u64) -> impl Iterator<Item = View<'a>> {
+        let passages = now.fips.iter().zip(&after.fips);
+        self.fips.iter().zip(passages).map(move |(seat, (now, after))| View {
+            seat,
+            now,
+            after,
+            end: self.until,
+            doubt,
+            owed: Some(&seat.owed),
+        })
     }
 
     fn flow(&self, key: FlowKey, flow: &Flow, talked: &Talked) -> FlowTraffic {
@@ -233,11 +275,23 @@ impl Traffic {
             source: key.source,
             destination: key.destination,
             translated: flow.translated,
-            floating_ip: flow.fip.and_then(|fip| Some(self.fips.get(fip)?.0.clone())),
+            floating_ip: flow.fip.and_then(|fip| Some(self.fips.get(fip)?.id.clone())),
             router: self.routers.get(key.router).cloned().flatten(),
             count: flow.count(),
             stops_at: flow.fip.and_then(|fip| talked.stops_at(talk(fip), flow.direction)),
         }
+    }
+}
+
+impl View<'_> {
+    fn half(&self, direction: Direction, sum: &Summary, is_whole: bool) -> FipTraffic {
+        let passage = &self.now[direction as usize];
+        let way = Hop::way(self.seat.id.kind, direction);
+        let seen = |hop: Hop| self.seat.visible[hop as usize] && way.contains(&hop);
+        let hops = Hop::ALL.map(|hop| seen(hop).then(|| passage[hop as usize].count));
+        let missing = missing(self, direction, sum, is_whole);
+        let stops_at = missing.filter(|missing| is_much(missing.packets, missing.of)).map(|one| one.after);
+        FipTraffic { id: self.seat.id.clone(), direction, hops, stops_at, missing, reason: None }
     }
 }
 
@@ -257,4 +311,63 @@ fn missing(view: &View<'_>, direction: Direction, sum: &Summary, is_whole: bool)
     };
     let much = |missing: &Missing| is_much(missing.packets, missing.of);
     gap(true).or_else(|| silent().filter(much)).or_else(|| gap(false)).or_else(silent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::FipKind;
+    use crate::traffic::state::Passed;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn node() -> Traffic {
+        let mut traffic = Traffic::until(SECOND);
+        traffic.fip(FipId {
+            floating_ip: [192, 168, 1, 3].into(),
+            fixed_ip: None,
+            router: "r".to_owned(),
+            external_network: None,
+            kind: FipKind::Distributed,
+        });
+        traffic.fips[0].visible = [true, true, true, true, false, false];
+        traffic
+    }
+
+    /// Ten packets come in at fg, half of them go further and are answered; where they are
+    /// said to stop.
+    fn half(traffic: &mut Traffic, lost: u64) -> Option<StopsAt> {
+        let end = traffic.end();
+        for (hop, packets) in [(Hop::Fg, 10), (Hop::Fpr, 5), (Hop::Rfp, 5), (Hop::Qr, 5)] {
+            let count = Count { packets, bytes: 60 * packets };
+            let at = end - SECOND / 2;
+            let passed = Passed { count, first: at, last: at, ..Passed::default() };
+            let [out, inward] = &mut traffic.bank(at).fips[0];
+            inward[hop as usize].add(&passed);
+            out[hop as usize].add(&Passed { count: Count { packets: 5, bytes: 300 }, ..passed });
+        }
+        let interval = traffic.close(1.0, lost, end + SECOND);
+        assert_eq!(interval.lost, lost);
+        interval.floating_ips[1].stops_at
+    }
+
+    #[test]
+    fn what_is_lost_late_blames_no_hop_in_the_next_interval() {
+        let mut traffic = node();
+        let stop = Some(StopsAt::Hop(Hop::Fg));
+        assert_eq!(half(&mut traffic, 0), stop);
+        assert_eq!([5, 5, 0, 0].map(|lost| half(&mut traffic, lost)), [None, None, None, stop]);
+        assert_eq!([4, 0].map(|lost| half(&mut traffic, lost)), [stop; 2], "more is missing than was lost");
+    }
+
+    #[test]
+    fn where_the_clock_is_set_no_hop_is_blamed() {
+        let mut traffic = node();
+        traffic.shift(-600_000_000);
+        assert_eq!(traffic.end(), SECOND - 600_000_000);
+        traffic.shift(3_600_000_000_000);
+        assert_eq!(traffic.end(), 3600 * SECOND + SECOND - 600_000_000);
+        let stops: Vec<_> = (0..3).map(|_| half(&mut traffic, 0)).collect();
+        assert_eq!(stops, [None, None, Some(StopsAt::Hop(Hop::Fg))]);
+    }
 }

@@ -29,7 +29,7 @@ pub(super) struct Key {
     addresses: u64,
     /// Ports, protocol, type of service, type and code of ICMP.
     kind: u64,
-    /// Namespace, device, flags. As each namespace has a socket, 27 bits suffice for its number.
+    /// Namespace, device, flags. As each namespace has a socket, 26 bits suffice for its number.
     place: u64,
 }
 
@@ -38,7 +38,8 @@ const HAS_PORTS: u64 = 2;
 const HAS_ICMP: u64 = 4;
 const LAST_HOP: u64 = 8;
 const ANSWERS: u64 = 16;
-const FLAGS: u32 = 5;
+const FRESH: u64 = 32;
+const FLAGS: u32 = 6;
 
 impl Known {
     /// What is known of such packets; `judge` finds it out for the first one.
@@ -74,7 +75,8 @@ impl Key {
         let flags = flag(frame.heading == Heading::Out, OUT)
             | flag(packet.sport.is_some(), HAS_PORTS)
             | flag(packet.icmp.is_some(), HAS_ICMP)
-            | flag(heard.ttl <= 1, LAST_HOP);
+            | flag(heard.ttl <= 1, LAST_HOP)
+            | flag(heard.is_fresh(), FRESH);
         Self {
             addresses: u64::from(packet.src.to_bits()) << 32 | u64::from(packet.dst.to_bits()),
             kind: port(packet.sport) << 48

@@ -66,7 +66,7 @@ impl<'n, 's> Meter<'n, 's> {
     ) -> Self {
         let mut flows = Flows::of(node);
         let sites = Sites::new(snapshot, topology).build(names, &mut flows, traffic);
-        let ids: Vec<FipId> = traffic.fips.iter().map(|(id, _)| id.clone()).collect();
+        let ids: Vec<FipId> = traffic.fips.iter().map(|seat| seat.id.clone()).collect();
         let routers = ids.iter().map(|fip| traffic.router(Some(&fip.router))).collect();
         Self { ground: Ground { flows, sites, fips: Fips { ids, routers } }, known: Known::default(), memory }
     }
@@ -114,7 +114,7 @@ impl Ground<'_, '_> {
     /// `None` where the device is not known.
     fn verdict(&mut self, frame: &Frame<'_>, heard: &Heard, answers: bool) -> Option<Verdict> {
         let site = self.sites.get(frame.namespace as usize)?.as_ref()?;
-        let spot = site.spots.get(&frame.device)?;
+        let Some(spot) = site.spots.get(&frame.device)? else { return Some(Verdict::NONE) };
         Some(Verdict::of((site, spot), frame.heading, heard, answers, &mut self.flows, &self.fips))
     }
 }

@@ -26,6 +26,14 @@ pub(super) struct Heard {
     pub(super) fragment: Option<Fragment>,
 }
 
+impl Heard {
+    /// No router has passed it on yet, if it is Linux's: it still has the life that it
+    /// was given (`IPDEFTTL`, include/uapi/linux/ip.h).
+    pub(super) fn is_fresh(&self) -> bool {
+        self.ttl == 64
+    }
+}
+
 /// A part of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fragment {

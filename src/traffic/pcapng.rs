@@ -28,12 +28,20 @@ const FLAG_OUT: u32 = 2;
 /// Makes a capture file, block by block.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pcapng {
-    /// Numbers of the interface blocks written, by namespace and device number.
-    interfaces: HashMap<(u32, u32), u32>,
+    /// The interface blocks written, by namespace and device number.
+    interfaces: HashMap<(u32, u32), Interface>,
     /// How many were written.
     written: u32,
     /// How much of a frame is kept at most, in bytes.
     snap: u32,
+}
+
+/// An interface block that was written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Interface {
+    number: u32,
+    /// It has the device's name.
+    named: bool,
 }
 
 impl Pcapng {
@@ -59,7 +67,8 @@ impl Pcapng {
         self.interfaces.clear();
     }
 
-    /// The blocks of a frame, with its device's where that had none yet.
+    /// The blocks of a frame, with its device's where that had none yet, or none with
+    /// a name.
     pub fn frame(
         &mut self,
         frame: &Frame<'_>,
@@ -67,11 +76,17 @@ impl Pcapng {
         names: impl FnOnce() -> Option<(NetnsName, IfName)>,
     ) -> Vec<u8> {
         let mut out = Vec::new();
-        let interface = *self.interfaces.entry((frame.namespace, frame.device)).or_insert_with(|| {
-            out = interface_block(names(), frame, self.snap);
-            self.written += 1;
-            self.written - 1
-        });
+        let place = (frame.namespace, frame.device);
+        let interface = match self.interfaces.get(&place).copied() {
+            Some(known) if known.named => known.number,
+            known => {
+                let (names, known) = (names(), known.map(|known| known.number));
+                match known.filter(|_| names.is_none()) {
+                    Some(nameless) => nameless,
+                    None => self.interface(place, names, &mut out),
+                }
+            }
+        };
         let mut body = Vec::new();
         body.extend(interface.to_ne_bytes());
         // The upper half of the time comes first, whatever the byte order.
@@ -89,6 +104,15 @@ impl Pcapng {
         out.extend(block(ENHANCED_PACKET, &body));
         out
     }
+
+    /// Writes the block of a device; its number.
+    fn interface(&mut self, place: (u32, u32), names: Option<(NetnsName, IfName)>, out: &mut Vec<u8>) -> u32 {
+        let number = self.written;
+        self.interfaces.insert(place, Interface { number, named: names.is_some() });
+        self.written += 1;
+        out.extend(interface_block(names, place, self.snap));
+        number
+    }
 }
 
 /// `class fip, floating IP 192.168.1.3 out, qr`.
@@ -101,14 +125,14 @@ fn comment(sighting: &Sighting<'_>) -> String {
     format!("class {}{detail}{}", sighting.class.word(), passing.unwrap_or_default())
 }
 
-fn interface_block(names: Option<(NetnsName, IfName)>, frame: &Frame<'_>, snap: u32) -> Vec<u8> {
+fn interface_block(names: Option<(NetnsName, IfName)>, place: (u32, u32), snap: u32) -> Vec<u8> {
     let mut body = Vec::new();
     body.extend(ETHERNET.to_ne_bytes());
     body.extend(0_u16.to_ne_bytes());
     body.extend(snap.to_ne_bytes());
     let (name, description) = match names {
         Some((namespace, device)) => (device.to_string(), namespace.to_string()),
-        None => (format!("device {}", frame.device), format!("namespace {}", frame.namespace)),
+        None => (format!("device {}", place.1), format!("namespace {}", place.0)),
     };
     option(&mut body, NAME, name.as_bytes());
     option(&mut body, DESCRIPTION, description.as_bytes());
@@ -145,4 +169,48 @@ fn padded(body: &mut Vec<u8>, value: &[u8]) {
 
 fn number(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: Frame<'_> =
+        Frame { at: 1, namespace: 2, device: 14, heading: Heading::In, length: 60, segment: 0, bytes: &[2; 60] };
+
+    /// Names of the interface blocks, and the interfaces of the packets.
+    fn read(file: &[u8]) -> (Vec<String>, Vec<u32>) {
+        let word = |at: usize| u32::from_ne_bytes(file[at..at + 4].try_into().unwrap());
+        let (mut at, mut names, mut packets) = (0, Vec::new(), Vec::new());
+        while at < file.len() {
+            match word(at) {
+                INTERFACE => {
+                    let length = usize::from(u16::from_ne_bytes([file[at + 18], file[at + 19]]));
+                    names.push(String::from_utf8(file[at + 20..at + 20 + length].to_vec()).unwrap());
+                }
+                ENHANCED_PACKET => packets.push(word(at + 8)),
+                _ => {}
+            }
+            at += word(at + 4) as usize;
+        }
+        (names, packets)
+    }
+
+    #[test]
+    fn a_device_has_its_name_from_when_it_is_known() {
+        let mut format = Pcapng::new(128);
+        let mut file = format.header("fipscope");
+        let of = |device: &str| Some((NetnsName::from("fip-1"), IfName::new(device)));
+        for names in [None, None, of("fg-1"), of("fg-1")] {
+            file.extend(format.frame(&FRAME, None, || names));
+        }
+        // Another device has that number from here on.
+        format.renumber();
+        file.extend(format.frame(&FRAME, None, || of("rfp-1")));
+        let (names, packets) = read(&file);
+        assert_eq!(
+            (names.as_slice(), packets.as_slice()),
+            (["device 14", "fg-1", "rfp-1"].map(String::from).as_slice(), [0, 0, 1, 1, 2].as_slice())
+        );
+    }
 }

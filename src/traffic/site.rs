@@ -14,8 +14,8 @@ use crate::topology::{FipKind, FloatingIp, Router, Topology};
 
 /// A namespace that is listened in.
 pub(super) struct Site {
-    /// Devices by index.
-    pub(super) spots: HashMap<u32, Spot>,
+    /// Devices by index; `None` is one that the agent did not make.
+    pub(super) spots: HashMap<u32, Option<Spot>>,
     /// The namespace's own addresses, floating ones left out.
     pub(super) own: HashSet<Ipv4Addr>,
     /// Floating IPs whose packets pass here under that address.
@@ -52,6 +52,7 @@ impl<'s> Sites<'s> {
         flows: &mut Flows<'_, '_>,
         traffic: &mut Traffic,
     ) -> Vec<Option<Site>> {
+        traffic.look_anew();
         // What is no router's has a number too.
         traffic.router(None);
         let mut sites: Vec<Option<Site>> = names
@@ -70,16 +71,16 @@ impl<'s> Sites<'s> {
     }
 
     fn site(&self, name: &NetnsName, netns: &Netns, flows: &mut Flows<'_, '_>, traffic: &mut Traffic) -> Site {
-        let spot = |link: &Link| {
+        let mut spot = |link: &Link| {
             let (kind, _) = parse_device(&link.name)?;
             let router = self.router_of(name, link, kind).map(|router| router.id.as_str());
             let start = Start { namespace: name.clone(), device: Some(link.name.clone()) };
             let addrs = netns.addrs().iter().filter(|addr| addr.dev == link.name);
             let subnets = addrs.map(|addr| addr.address.trunc()).collect();
-            Some((link.index, Spot { kind, point: flows.point(&start), router: traffic.router(router), subnets }))
+            Some(Spot { kind, point: flows.point(&start), router: traffic.router(router), subnets })
         };
         let own = netns.addrs().iter().filter(|addr| addr.address.prefix_len() < 32).filter_map(v4).collect();
-        let spots = netns.links().iter().filter_map(spot).collect();
+        let spots = netns.links().iter().map(|link| (link.index, spot(link))).collect();
         Site { spots, own, floating: HashMap::new(), fixed: HashMap::new() }
     }
 
@@ -151,7 +152,7 @@ impl<'s> Sites<'s> {
                 }
         };
         let visible: Visible = Hop::ALL.map(visible);
-        traffic.fips[at].1 = visible;
+        traffic.fips[at].visible = visible;
     }
 }
 

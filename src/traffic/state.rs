@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
-use super::count::{CLASSES, Count};
+use super::count::Count;
 use super::flow::FlowTable;
 use super::talk::{TalkKey, Talks};
 use super::tally::Tallies;
-use crate::topology::FipKind;
+use crate::topology::{Direction, FipKind};
 
 /// A packet takes no longer from one hop to the next (nanoseconds): what is seen that
 /// shortly before an interval's end may come to the next hop after it.
@@ -46,13 +46,25 @@ impl Hop {
         }
     }
 
-    /// The hops outbound, in packet order; inbound they come the other way round.
+    /// The hops of a floating IP as its outbound packets take them, if its instance is
+    /// on this node.
     pub fn chain(kind: FipKind) -> &'static [Self] {
         match kind {
             FipKind::Distributed => &[Self::Qr, Self::Rfp, Self::Fpr, Self::Fg],
-            FipKind::Centralized => &[Self::Sg, Self::Qg],
+            FipKind::Centralized => &[Self::Qr, Self::Sg, Self::Qg],
             FipKind::Legacy => &[Self::Qr, Self::Qg],
         }
+    }
+
+    /// The hops of one direction, in packet order. From the snat namespace packets go
+    /// straight to the instance, past the router's own port.
+    pub fn way(kind: FipKind, direction: Direction) -> Vec<Self> {
+        let mut hops = Self::chain(kind).to_vec();
+        if direction == Direction::Inbound {
+            hops.retain(|hop| kind != FipKind::Centralized || *hop != Self::Qr);
+            hops.reverse();
+        }
+        hops
     }
 }
 
@@ -76,9 +88,9 @@ pub struct FipId {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Traffic {
     pub(super) routers: Vec<Option<String>>,
-    pub(super) fips: Vec<(FipId, Visible)>,
-    /// Since the beginning, by router: what is behind the open interval.
-    pub(super) total: Vec<Lanes>,
+    pub(super) fips: Vec<Seat>,
+    /// By router: what only one of the places where packets count twice has seen so far.
+    pub(super) ahead: Vec<Lanes>,
     /// When the open interval ends (nanoseconds since 1970), where that is known.
     pub(super) until: u64,
     /// The open interval, and what came after its end already.
@@ -87,7 +99,24 @@ pub struct Traffic {
     pub(super) spoke: HashSet<TalkKey>,
     /// Tallies that were ever begun.
     pub(super) begun: u64,
+    /// So many frames the open interval, and the next one, may lack at some hops that
+    /// nobody tells as lost in them.
+    pub(super) doubts: [u64; 2],
 }
+
+/// A floating IP under its number, which stays its own.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Seat {
+    pub(super) id: FipId,
+    pub(super) visible: Visible,
+    /// The node has it, as far as is known.
+    pub(super) stands: bool,
+    /// Packets that the interval before took to be on their way, by direction and hop.
+    pub(super) owed: Owed,
+}
+
+/// By direction and hop: so many packets had still to come to the next hop.
+pub(super) type Owed = [[u64; 6]; 2];
 
 /// The hops of a floating IP whose namespaces are listened in.
 pub(super) type Visible = [bool; 6];
@@ -174,12 +203,18 @@ impl Traffic {
     /// The number of a floating IP; new ones are added.
     pub(super) fn fip(&mut self, id: FipId) -> usize {
         let same = |known: &FipId| (known.floating_ip, &known.router) == (id.floating_ip, &id.router);
-        if let Some(at) = self.fips.iter().position(|(known, _)| same(known)) {
-            self.fips[at].0 = id;
+        if let Some(at) = self.fips.iter().position(|seat| same(&seat.id)) {
+            (self.fips[at].id, self.fips[at].stands) = (id, true);
             return at;
         }
-        self.fips.push((id, Visible::default()));
+        self.fips.push(Seat::new(id));
         self.fips.len() - 1
+    }
+
+    /// The node is looked at anew: what it does not have any more is told only while
+    /// packets of it were seen.
+    pub(super) fn look_anew(&mut self) {
+        self.fips.iter_mut().for_each(|seat| seat.stands = false);
     }
 
     /// Whether the open interval ends so soon after a frame of that time.
@@ -193,6 +228,12 @@ impl Traffic {
         let bank = &mut self.banks[usize::from(at >= self.until)];
         bank.fit(routers, fips);
         bank
+    }
+}
+
+impl Seat {
+    pub(super) fn new(id: FipId) -> Self {
+        Self { id, visible: Visible::default(), stands: true, owed: Owed::default() }
     }
 }
 
@@ -218,10 +259,47 @@ impl Passed {
     }
 }
 
-/// The packets of each class, each once.
-pub(super) fn once(lanes: &Lanes) -> [Count; 5] {
-    CLASSES.map(|class| {
-        let [only, near, far] = lanes[class as usize];
-        only + near.max(far)
-    })
+/// An interval's packets of a class, each once. `ahead` is what only one of the two
+/// places has seen so far and the other may see yet: never more than an interval
+/// brought, as what does not come in the next one does not come at all.
+pub(super) fn each_once(ahead: &mut [Count; 3], [only, near, far]: [Count; 3]) -> Count {
+    let [_, near_before, far_before] = *ahead;
+    let [near_now, far_now] = [near_before + near, far_before + far];
+    *ahead = [Count::default(), (near_now - far_now).min(near), (far_now - near_now).min(far)];
+    only + (near_now.max(far_now) - near_before.max(far_before))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packets(packets: u64) -> Count {
+        Count { packets, bytes: 100 * packets }
+    }
+
+    /// What intervals come to in which so many packets were counted near and far.
+    fn told(intervals: &[[u64; 2]]) -> Vec<u64> {
+        let mut ahead = [Count::default(); 3];
+        let told = intervals.iter().map(|[near, far]| {
+            let count = each_once(&mut ahead, [Count::default(), packets(*near), packets(*far)]);
+            assert_eq!(count.bytes, 100 * count.packets);
+            count.packets
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn a_packet_that_is_seen_again_after_the_end_counts_once() {
+        assert_eq!(told(&[[10, 9], [10, 10], [10, 10], [10, 11]]), [10, 10, 10, 10]);
+        assert_eq!(told(&[[9, 10], [11, 10]]), [10, 10]);
+    }
+
+    #[test]
+    fn what_never_came_to_the_other_place_hides_nothing_for_long() {
+        let broken = [[1000, 0]; 50];
+        let later = [[0, 500]; 4];
+        let told = told(&[&broken[..], &later[..]].concat());
+        assert!(told[..50].iter().all(|count| *count == 1000));
+        assert_eq!(told[52..], [500, 500]);
+    }
 }

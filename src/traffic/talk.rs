@@ -106,16 +106,16 @@ impl Talked {
 
 impl Traffic {
     /// Looks at the conversations of an interval one by one.
-    pub(super) fn talked(&self, now: &Bank, after: &Bank, lossy: bool) -> Talked {
-        let is_whole = !lossy && !now.talks.full && !after.talks.full;
+    pub(super) fn talked(&self, now: &Bank, after: &Bank, doubt: u64) -> Talked {
+        let is_whole = doubt == 0 && !now.talks.full && !after.talks.full;
         let sums = vec![Summary::default(); self.fips.len()];
         let mut talked = Talked { stops: HashMap::new(), sums, is_whole };
         for (key, hops) in &now.talks.all {
             let sums = (now.fips.get(key.fip), after.fips.get(key.fip));
-            let (Some((id, visible)), (Some(all_now), Some(all_after))) = (self.fips.get(key.fip), sums) else {
+            let (Some(seat), (Some(all_now), Some(all_after))) = (self.fips.get(key.fip), sums) else {
                 continue;
             };
-            let view = |now, after| View { kind: id.kind, visible, now, after, end: self.until, lossy };
+            let view = |now, after| View { seat, now, after, end: self.until, doubt, owed: None };
             let nothing = [Passage::default(); 2];
             let own = view(hops, after.talks.get(*key).unwrap_or(&nothing));
             let all = view(all_now, all_after);
@@ -185,7 +185,7 @@ mod tests {
             external_network: None,
             kind: FipKind::Distributed,
         });
-        traffic.fips[0].1 = [true, true, true, true, false, false];
+        traffic.fips[0].visible = [true, true, true, true, false, false];
         traffic
     }
 
@@ -298,7 +298,7 @@ mod tests {
             let key = TalkKey { fip: 0, proto: UDP, peer: Endpoint { address: PEER, port: Some(number) }, port: None };
             traffic.bank(9).talks.talk(key);
         }
-        let talked = traffic.talked(&traffic.banks[0], &traffic.banks[1], false);
+        let talked = traffic.talked(&traffic.banks[0], &traffic.banks[1], 0);
         assert!(traffic.banks[0].talks.all.len() == MOST && !talked.is_whole);
     }
 }

@@ -109,8 +109,10 @@ impl Bank {
                 if let Some(lanes) = self.routers.get_mut(verdict.router) {
                     lanes[verdict.class as usize][lane as usize] += count;
                 }
-                let key = verdict.key(proto, between);
-                self.flows.flow(key, || verdict.flow()).lanes[lane as usize] += count;
+                let (key, known) = (verdict.key(proto, between), verdict.flow());
+                let flow = self.flows.flow(key, || known);
+                flow.learn(&known);
+                flow.lanes[lane as usize] += count;
             }
         }
     }
@@ -148,7 +150,7 @@ mod tests {
             external_network: None,
             kind: FipKind::Distributed,
         });
-        traffic.fips[0].1 = [false, true, true, true, false, false];
+        traffic.fips[0].visible = [false, true, true, true, false, false];
         traffic
     }
 

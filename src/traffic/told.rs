@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::interval::FipTraffic;
 use super::state::Hop;
 use super::stop::{Missing, StopsAt};
-use crate::topology::Direction;
 
 /// What they come to, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -84,11 +83,7 @@ impl FipTraffic {
 
     /// The hops of this direction that nobody listens at, in packet order.
     fn unseen(&self) -> Vec<&'static str> {
-        let mut hops = Hop::chain(self.id.kind).to_vec();
-        if self.direction == Direction::Inbound {
-            hops.reverse();
-        }
-        hops.into_iter().filter(|hop| self.hops[*hop as usize].is_none()).map(Hop::word).collect()
+        self.way().into_iter().filter(|hop| self.hops[*hop as usize].is_none()).map(Hop::word).collect()
     }
 }
 

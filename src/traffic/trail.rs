@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use super::count::Count;
-use super::follow::{Trail, TrailPoint, Way, Waypoint};
+use super::follow::{Lately, Trail, TrailPoint, Way, Waypoint};
 use super::state::Hop;
 use crate::net::{Heading, NetnsName};
 use crate::path::{Outcome, Walk};
@@ -26,8 +26,10 @@ pub struct Station {
     pub name: String,
     /// The namespace, where it is known.
     pub namespace: Option<NetnsName>,
-    /// Forth and back; `None` where nobody listens.
+    /// Forth and back, since it is followed; `None` where nobody listens.
     pub counts: [Option<Count>; 2],
+    /// Forth and back, of late: what is judged.
+    pub lately: [Lately; 2],
     /// The way in which packets pass the device on the way forth, where it is known.
     pub heading: Option<Heading>,
     /// The conversation should pass here: forth, back.
@@ -39,22 +41,39 @@ pub struct Station {
 pub struct Stations {
     /// In the order of the way forth; what is not expected comes last.
     pub all: Vec<Station>,
-    /// The station after which packets vanish: forth, back.
-    pub stops: [Option<usize>; 2],
+    /// Where packets vanish: forth, back.
+    pub losses: [Option<Loss>; 2],
     /// It came to the last station forth.
     pub arrived: bool,
     /// Something came back from beyond the last station.
     pub answered: bool,
+    /// An answer to what arrived may be on its way.
+    pub too_soon: bool,
+    /// What came back may all have been lost before it was seen.
+    pub unclear: bool,
+    /// Frames of any conversation that were lost before they were seen.
+    pub lost: u64,
+    /// How long nothing of it was seen (nanoseconds).
+    pub quiet: u64,
+}
+
+/// Packets that were seen at a station, and not at the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The station that saw them, a place in [`Stations::all`].
+    pub after: usize,
+    /// How many are missing.
+    pub packets: u64,
+    /// Of how many.
+    pub of: u64,
+    /// They vanish there; else they may have been lost before they were seen.
+    pub is_sure: bool,
 }
 
 impl Expected {
     /// The stations of a floating IP, outbound or inbound.
     pub fn of_fip(floating_ip: Ipv4Addr, kind: FipKind, direction: Direction) -> Vec<Self> {
-        let mut hops: Vec<Self> = Hop::chain(kind).iter().map(|hop| Self::Hop(floating_ip, *hop)).collect();
-        if direction == Direction::Inbound {
-            hops.reverse();
-        }
-        hops
+        Hop::way(kind, direction).into_iter().map(|hop| Self::Hop(floating_ip, hop)).collect()
     }
 
     /// The stations of a walk.
@@ -95,7 +114,8 @@ impl Expected {
             (Self::Hop(..), None) => None,
         };
         let counts = counts.map(|count| visible.then_some(count));
-        Station { name, namespace, counts, heading, expected: [true; 2] }
+        let lately = found.filter(|_| visible).map(|point| point.lately).unwrap_or_default();
+        Station { name, namespace, counts, lately, heading, expected: [true; 2] }
     }
 }
 
@@ -122,34 +142,53 @@ impl Stations {
         for point in &trail.points {
             if !expected.iter().any(|one| one.is(point)) {
                 let (name, namespace) = (point.at.device.to_string(), Some(point.at.namespace.clone()));
-                let (heading, counts) = (Some(point.at.heading), point.counts.map(Some));
-                all.push(Station { name, namespace, counts, heading, expected: [false; 2] });
+                let (heading, counts, lately) = (Some(point.at.heading), point.counts.map(Some), point.lately);
+                all.push(Station { name, namespace, counts, lately, heading, expected: [false; 2] });
             }
         }
         let way: Vec<usize> = (0..should).filter(|at| all[*at].counts[0].is_some()).collect();
         let back: Vec<usize> = way.iter().rev().filter(|at| all[**at].expected[1]).copied().collect();
-        let packets = |at: usize, way: Way| all[at].counts[way as usize].map_or(0, |count| count.packets);
-        let stops = [vanish(&way, |at| packets(at, Way::Forth)), vanish(&back, |at| packets(at, Way::Back))];
-        let arrived = way.last().is_some_and(|last| packets(*last, Way::Forth) > 0);
-        let answered = way.last().is_some_and(|last| packets(*last, Way::Back) > 0);
-        Self { all, stops, arrived, answered }
+        let (lost, quiet) = (trail.lost, trail.quiet);
+        let lately = |at: usize, way: Way| all[at].lately[way as usize];
+        let losses = [vanish(&way, lost, |at| lately(at, Way::Forth)), vanish(&back, lost, |at| lately(at, Way::Back))];
+        let [forth, answers] =
+            way.last().map(|last| [lately(*last, Way::Forth), lately(*last, Way::Back)]).unwrap_or_default();
+        let (arrived, answered) = (forth.packets > 0, answers.packets > 0);
+        let too_soon = arrived && !answered && forth.packets == forth.fresh;
+        let unclear = arrived && !answered && lost >= forth.frames;
+        Self { all, losses, arrived, answered, too_soon, unclear, lost, quiet }
+    }
+
+    /// The station after which packets vanish, where that is sure: forth, back.
+    pub fn stops(&self) -> [Option<usize>; 2] {
+        self.losses.map(|loss| loss.filter(|loss| loss.is_sure).map(|loss| loss.after))
     }
 
     /// The furthest station on the way forth where anything was seen.
     pub fn last_seen(&self) -> Option<usize> {
-        self.all.iter().rposition(|station| station.counts[0].is_some_and(|count| count.packets > 0))
+        self.all.iter().rposition(|station| station.lately[0].packets > 0)
+    }
+
+    /// Anything of it was seen lately, wherever.
+    pub fn is_seen(&self) -> bool {
+        self.all.iter().flat_map(|station| station.lately).any(|lately| lately.packets > 0)
     }
 }
 
-/// The first station of which a tenth or more does not come to the next; a single
-/// packet may be on its way, so long as others came there.
-fn vanish(way: &[usize], packets: impl Fn(usize) -> u64) -> Option<usize> {
-    let lost = |pair: &&[usize]| {
-        let (here, next) = (packets(pair[0]), packets(pair[1]));
-        let missing = here.saturating_sub(next);
-        missing > 0 && missing * 10 >= here && !(missing == 1 && next > 0)
+/// The first station of which a tenth or more does not come to the next: a sure one
+/// before those that are not. What may be on its way is not missing yet. Each frame
+/// that was lost before it was seen may have passed: what came to no station beyond,
+/// in more frames than were lost, is missing all the same.
+fn vanish(way: &[usize], lost: u64, lately: impl Fn(usize) -> Lately) -> Option<Loss> {
+    let gap = |place: usize| {
+        let (here, next) = (lately(way[place]), lately(way[place + 1]));
+        let packets = here.packets.saturating_sub(next.packets).saturating_sub(here.late);
+        let gone = || way[place + 1..].iter().all(|at| lately(*at).packets == 0) && here.frames > lost;
+        let found = Loss { after: way[place], packets, of: here.packets, is_sure: lost == 0 || gone() };
+        (packets > 0 && packets.saturating_mul(10) >= here.packets).then_some(found)
     };
-    way.windows(2).find(lost).map(|pair| pair[0])
+    let gaps = (1..way.len()).filter_map(|next| gap(next - 1));
+    gaps.min_by_key(|found| !found.is_sure)
 }
 
 #[cfg(test)]
@@ -160,34 +199,36 @@ mod tests {
 
     const FIP: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 3);
 
-    /// A trail with these counts, forth and back, at qr, rfp, fpr, fg.
-    fn trail(counts: [[u64; 2]; 4]) -> Trail {
-        let of = |packets| Count { packets, bytes: packets * 84 };
+    const HOPS: [Hop; 4] = [Hop::Qr, Hop::Rfp, Hop::Fpr, Hop::Fg];
+
+    /// A trail with these packets of late, forth and back, at qr, rfp, fpr, fg.
+    fn trail(packets: [[u64; 2]; 4]) -> Trail {
+        let of = |packets| Lately { packets, frames: packets, ..Lately::default() };
         let at = |word: &str| Waypoint {
             namespace: "a".into(),
             device: format!("{word}-1").as_str().into(),
             heading: Heading::In,
         };
-        let hops = [Hop::Qr, Hop::Rfp, Hop::Fpr, Hop::Fg];
-        let points = hops.iter().zip(counts).filter(|(_, counts)| counts.iter().any(|packets| *packets > 0));
-        let points = points.map(|(hop, counts)| TrailPoint {
+        let points = HOPS.iter().zip(packets).filter(|(_, packets)| packets.iter().any(|packets| *packets > 0));
+        let points = points.map(|(hop, packets)| TrailPoint {
             at: at(hop.word()),
             hop: Some((FIP, *hop)),
-            counts: counts.map(of),
+            counts: [Count { packets: 1_000_000, bytes: 84_000_000 }; 2],
+            lately: packets.map(of),
         });
         Trail { points: points.collect(), last: VecDeque::new(), ..Trail::default() }
     }
 
-    fn stations(counts: [[u64; 2]; 4], visible: impl Fn(&Expected) -> bool) -> Stations {
+    fn judged(trail: &Trail, visible: impl Fn(&Expected) -> bool) -> Stations {
         let expected = Expected::of_fip(FIP, FipKind::Distributed, Direction::Outbound);
-        Stations::of(&trail(counts), &expected, None, visible)
+        Stations::of(trail, &expected, None, visible)
     }
 
     #[test]
     fn the_station_is_the_last_one_that_saw_it() {
-        let of = |counts| {
-            let found = stations(counts, |_| true);
-            (found.stops, found.arrived, found.answered)
+        let of = |packets| {
+            let found = judged(&trail(packets), |_| true);
+            (found.stops(), found.arrived, found.answered)
         };
         assert_eq!(of([[1, 1]; 4]), ([None, None], true, true));
         assert_eq!(of([[1, 0], [0, 0], [0, 0], [0, 0]]), ([Some(0), None], false, false));
@@ -195,16 +236,49 @@ mod tests {
         assert_eq!(of([[1, 0]; 4]), ([None, None], true, false));
         // The answer came in, and vanished on its way back.
         assert_eq!(of([[1, 0], [1, 0], [1, 1], [1, 1]]), ([None, Some(2)], true, true));
-        // One of many is on its way.
-        assert_eq!(of([[9, 0], [8, 0], [8, 0], [8, 0]]), ([None, None], true, false));
+        // Few of many are no stop.
+        assert_eq!(of([[29, 0], [27, 0], [27, 0], [27, 0]]), ([None, None], true, false));
         assert_eq!(of([[0, 0]; 4]), ([None, None], false, false));
+    }
+
+    #[test]
+    fn one_of_few_is_missing_unless_it_may_be_on_its_way() {
+        let mut trail = trail([[9, 0], [8, 0], [8, 0], [8, 0]]);
+        let of = |trail: &Trail| judged(trail, |_| true).losses[0];
+        assert_eq!(of(&trail), Some(Loss { after: 0, packets: 1, of: 9, is_sure: true }));
+        trail.points[0].lately[0].late = 1;
+        assert_eq!(of(&trail), None);
+        // One may be on its way, the other is not.
+        trail.points[0].lately[0].packets = 10;
+        assert_eq!(of(&trail), Some(Loss { after: 0, packets: 1, of: 10, is_sure: true }));
+    }
+
+    #[test]
+    fn what_may_have_been_lost_before_it_was_seen_is_not_said_to_vanish() {
+        let of = |packets, lost| {
+            let found = judged(&Trail { lost, ..trail(packets) }, |_| true);
+            (found.losses[0].map(|loss| (loss.after, loss.is_sure)), found.stops()[0], found.unclear)
+        };
+        let overrun = [[100, 70], [100, 70], [70, 70], [70, 70]];
+        assert_eq!(of(overrun, 0), (Some((1, true)), Some(1), false));
+        assert_eq!(of(overrun, 30), (Some((1, false)), None, false));
+        // One frame of a single packet: it was seen beyond, or may have been.
+        assert_eq!(of([[1, 1], [1, 1], [0, 1], [1, 1]], 1), (Some((1, false)), None, false));
+        assert_eq!(of([[1, 0], [1, 0], [0, 0], [0, 0]], 1), (Some((1, false)), None, false));
+        // More are missing than were lost, and none was seen beyond.
+        assert_eq!(of([[100, 0], [100, 0], [0, 0], [0, 0]], 30), (Some((1, true)), Some(1), false));
+        // A sure one comes before those that are not.
+        assert_eq!(of([[100, 0], [70, 0], [0, 0], [0, 0]], 30), (Some((1, true)), Some(1), false));
+        // No answer was seen of few, or of many.
+        assert_eq!(of([[3, 0]; 4], 3), (None, None, true));
+        assert_eq!(of([[100, 0]; 4], 3), (None, None, false));
     }
 
     #[test]
     fn what_nobody_hears_is_no_loss() {
         let deaf = |one: &Expected| !matches!(one, Expected::Hop(_, Hop::Fpr | Hop::Fg));
-        let found = stations([[5, 5], [5, 5], [0, 0], [0, 0]], deaf);
-        assert_eq!((found.stops, found.arrived), ([None, None], true));
+        let found = judged(&trail([[5, 5], [5, 5], [0, 0], [0, 0]]), deaf);
+        assert_eq!((found.stops(), found.arrived), ([None, None], true));
         assert_eq!(found.all[3].counts, [None, None]);
     }
 
@@ -213,10 +287,9 @@ mod tests {
         let mut trail = trail([[3, 0], [0, 0], [0, 0], [0, 0]]);
         trail.points.push(TrailPoint { hop: None, ..trail.points[0].clone() });
         trail.points[1].at.device = "sg-1".into();
-        let expected = Expected::of_fip(FIP, FipKind::Distributed, Direction::Outbound);
-        let found = Stations::of(&trail, &expected, None, |_| true);
+        let found = judged(&trail, |_| true);
         let names: Vec<&str> = found.all.iter().map(|station| station.name.as_str()).collect();
         assert_eq!(names, ["qr-1", "rfp", "fpr", "fg", "sg-1"]);
-        assert_eq!((found.stops, found.all[4].expected), ([Some(0), None], [false; 2]));
+        assert_eq!((found.stops(), found.all[4].expected), ([Some(0), None], [false; 2]));
     }
 }

@@ -44,6 +44,20 @@ pub(super) struct Fips {
 }
 
 impl Verdict {
+    /// About a packet at a device that is no part of the node's own work.
+    pub(super) const NONE: Self = Self {
+        class: Class::None,
+        detail: None,
+        passing: None,
+        direction: Direction::Inbound,
+        ends: false,
+        begins: false,
+        lane: None,
+        router: 0,
+        translated: None,
+        own: None,
+    };
+
     /// About a packet at a device. `answers`: it answers what the router sent
     /// under its own address.
     pub(super) fn of(
@@ -137,6 +151,7 @@ impl Seen<'_> {
             }
             (Heading::In, _) => flows.classify(self.spot.point, packet),
             (Heading::Out, RouterGateway) if self.site.floating.contains_key(&packet.src) => (Class::Fip, None),
+            (Heading::Out, RouterGateway) if self.is_own(packet.src) && self.heard.is_fresh() => (Class::Local, None),
             (Heading::Out, RouterGateway) => (Class::Snat, None),
             (Heading::Out, _) if self.is_own(packet.src) => (Class::Local, None),
             (Heading::Out, RouterToFip | FipToRouter | AgentGateway) => (Class::Fip, None),
@@ -159,7 +174,8 @@ impl Seen<'_> {
         };
         let (fip, direction, hop) = match (self.heading, self.spot.kind) {
             (Heading::In, Internal) => {
-                (inside(packet.src, &[FipKind::Distributed, FipKind::Legacy]), Outbound, Hop::Qr)
+                let all = [FipKind::Distributed, FipKind::Centralized, FipKind::Legacy];
+                (inside(packet.src, &all), Outbound, Hop::Qr)
             }
             (Heading::Out, Internal) if self.is_in_subnet(packet.dst) => {
                 (inside(packet.dst, &[FipKind::Distributed, FipKind::Legacy]), Inbound, Hop::Qr)
@@ -225,7 +241,9 @@ impl Seen<'_> {
             }
             (Heading::In, Snat) if matches!(self.class, Class::Snat | Class::Fip) => Some(Lane::Far),
             (Heading::In, AgentGateway | RouterGateway | Snat) => Some(Lane::Only),
-            (Heading::Out, AgentGateway | Internal | Snat) if self.class == Class::Local => Some(Lane::Only),
+            (Heading::Out, AgentGateway | Internal | RouterGateway | Snat) if self.class == Class::Local => {
+                Some(Lane::Only)
+            }
             _ => None,
         }
     }

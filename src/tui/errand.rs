@@ -53,10 +53,16 @@ pub struct ErrandView {
 impl Followed {
     /// Its way, as far as it was seen.
     pub fn stations(&self) -> Stations {
-        Stations::of(&self.trail, &self.expected, None, |one| match one {
+        let trail = Trail { lost: self.lost, ..self.trail.clone() };
+        let mut stations = Stations::of(&trail, &self.expected, None, |one| match one {
             Expected::Point(at) => !self.deaf.contains(&at.namespace),
             Expected::Hop(..) => self.deaf.is_empty(),
-        })
+        });
+        if self.answer.is_none() {
+            // It is on its way.
+            stations.losses = [None; 2];
+        }
+        stations
     }
 }
 
@@ -125,7 +131,7 @@ impl ErrandView {
         let mark = match fate {
             Fate::Answered(_) | Fate::Refused(_) => Mark::Ok,
             Fate::Unanswered | Fate::Astray(..) => Mark::Degraded,
-            Fate::NotSent(_) => Mark::Unknown,
+            Fate::NotSent(_) | Fate::Unclear => Mark::Unknown,
             Fate::Stops(_) | Fate::AnswerStops(_) | Fate::Unreachable(_) | Fate::Unseen => Mark::Broken,
         };
         (mark, fate.sentence(&self.stations, followed.errand.aim, &why))

@@ -14,7 +14,7 @@ use crate::neutron::DeviceKind::RouterGateway;
 use crate::neutron::parse_device;
 use crate::path::{Class, Endpoint};
 use crate::topology::Direction;
-use crate::traffic::{Conversation, Expected, FipId, FlowTraffic, Stations, Way, Waypoint};
+use crate::traffic::{Conversation, Expected, FipId, FlowTraffic, LATELY, Loss, Stations, Way, Waypoint};
 
 /// What names a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,13 +150,13 @@ impl FlowView {
     }
 
     /// Turns around where connection tracking says that these are the answers: what
-    /// began the connection is the way forth.
+    /// began the connection is the way forth. It may be tracked both ways, as two, where
+    /// its answers left by another way for a time: then it stays as it is.
     fn turn(&mut self, node: &Node, entries: &[ConntrackEntry]) {
-        let began = entries.iter().filter(|entry| entry.original.proto == self.id.proto).find_map(|entry| {
-            let [source, destination] = ends(entry)?;
-            (self.conversation.way_of([source, destination]) == Some(Way::Back)).then_some([source, destination])
-        });
-        if let Some(ends) = began {
+        let ours = entries.iter().filter(|entry| entry.original.proto == self.id.proto).filter_map(ends);
+        let ours: Vec<_> = ours.filter_map(|ends| Some((self.conversation.way_of(ends)?, ends))).collect();
+        let first = ours.iter().min_by_key(|(way, _)| *way).copied();
+        if let Some((Way::Back, ends)) = first {
             self.id.ends = ends;
             self.flows.swap(0, 1);
             self.walks = walks(node, &self.id.asked());
@@ -210,9 +210,69 @@ impl FlowView {
     }
 
     fn say(&self, node: &Node) -> (Mark, String) {
-        let name = |at: usize| self.stations.all.get(at).map_or("?", |station| station.name.as_str());
+        if self.conversation.is_vague() {
+            let text = "Its translation is not known yet: what is counted behind it may be other flows', too";
+            return (Mark::None, text.to_owned());
+        }
+        let (mark, text) = self.judge(node);
+        if self.stations.quiet <= LATELY || !self.stations.is_seen() {
+            return (mark, text);
+        }
+        // Since then the node may be another.
+        let quiet = self.stations.quiet / 1_000_000_000;
+        (Mark::None, format!("Nothing of it was seen for {quiet} s. Before that: {text}"))
+    }
+
+    /// What the last that was seen of it comes to.
+    fn judge(&self, node: &Node) -> (Mark, String) {
+        let stations = &self.stations;
         let inbound = self.fip().is_some_and(|(.., direction)| direction == Direction::Inbound);
-        let why = |inbound| match &self.id.floating_ip {
+        match (stations.losses, self.class()) {
+            ([Some(loss), _], _) => self.vanishes(loss, ["It", "vanishes", "packets"], || self.why(node, inbound)),
+            ([_, Some(loss)], _) => {
+                self.vanishes(loss, ["Its answers", "vanish", "answers"], || self.why(node, !inbound))
+            }
+            _ if stations.answered && stations.arrived => {
+                (Mark::Ok, "Every station passes it on, both ways".to_owned())
+            }
+            _ if stations.answered => {
+                (Mark::None, "Every station passes its answers on; the other way nothing came".to_owned())
+            }
+            _ if stations.too_soon => {
+                (Mark::None, "Every station passes it on; an answer may be on its way".to_owned())
+            }
+            _ if stations.unclear => {
+                let text = format!("It arrives; whether an answer came back cannot be told: {}", self.lost());
+                (Mark::Unknown, text)
+            }
+            (_, class) if stations.arrived => {
+                let seen_here = stations.all.iter().any(|station| station.expected[1]);
+                one_way(class, inbound, seen_here, self.was_answered())
+            }
+            _ if !self.is_followed() => (Mark::None, "It is looked for from now on: too early to tell".to_owned()),
+            _ if stations.is_seen() => (Mark::None, "Nothing of it was seen where it should pass".to_owned()),
+            _ if stations.all.iter().flat_map(|station| station.counts).flatten().any(|count| count.packets > 0) => {
+                (Mark::None, "It came just now: too early to tell".to_owned())
+            }
+            _ => (Mark::None, "Nothing of it was seen since it is looked for".to_owned()),
+        }
+    }
+
+    /// Who vanishes, in the singular or plural, and the word for its packets.
+    fn vanishes(&self, loss: Loss, [who, vanish, what]: [&str; 3], why: impl Fn() -> String) -> (Mark, String) {
+        let Loss { after, packets, of, is_sure } = loss;
+        let name = self.stations.all.get(after).map_or("?", |station| station.name.as_str());
+        if !is_sure {
+            let text = format!("Whether {packets} of {of} {what} vanish after {name} cannot be told: {}", self.lost());
+            return (Mark::Unknown, text);
+        }
+        let who = if packets < of { format!("{packets} of {of} {what} vanish") } else { format!("{who} {vanish}") };
+        (Mark::Broken, format!("{who} after {name}: {}", why()))
+    }
+
+    /// Why it stops, on its way out or in.
+    fn why(&self, node: &Node, inbound: bool) -> String {
+        match &self.id.floating_ip {
             Some(id) => because(node, id, inbound),
             None => match &self.walks {
                 Ok(walks) => match told(&walks.forth, None) {
@@ -221,21 +281,25 @@ impl FlowView {
                 },
                 Err(why) => why.clone(),
             },
-        };
-        if self.conversation.is_vague() {
-            let text = "Its translation is not known yet: what is counted behind it may be other flows', too";
-            return (Mark::None, text.to_owned());
         }
-        match (self.stations.stops, self.class()) {
-            ([Some(at), _], _) => (Mark::Broken, format!("It vanishes after {}: {}", name(at), why(inbound))),
-            ([_, Some(at)], _) => (Mark::Broken, format!("Its answers vanish after {}: {}", name(at), why(!inbound))),
-            _ if self.stations.answered => (Mark::Ok, "Every station passes it on, both ways".to_owned()),
-            (_, class) if self.stations.arrived => {
-                let seen_here = self.stations.all.iter().any(|station| station.expected[1]);
-                one_way(class, inbound, seen_here)
-            }
-            _ => (Mark::None, "Nothing of it was seen since it is looked for".to_owned()),
-        }
+    }
+
+    fn lost(&self) -> String {
+        let lost = self.stations.lost;
+        let were = if lost == 1 { "packet was" } else { "packets were" };
+        format!("{lost} {were} lost before they were seen")
+    }
+
+    /// It was looked for, under the addresses that are known by now.
+    fn is_followed(&self) -> bool {
+        let trail = self.heard.as_ref().and_then(|heard| heard.trail.as_ref());
+        trail.is_some_and(|trail| trail.conversation == self.conversation)
+    }
+
+    /// Answers were seen since it is followed.
+    fn was_answered(&self) -> bool {
+        let mut way = self.stations.all.iter().filter(|station| station.expected[1]);
+        way.any(|station| station.counts[1].is_some_and(|count| count.packets > 0))
     }
 }
 
@@ -265,26 +329,32 @@ fn ends(entry: &ConntrackEntry) -> Option<[Endpoint; 2]> {
     }
 }
 
-/// What it means that nothing came back. What never passes here is no loss.
-fn one_way(class: Option<Class>, inbound: bool, seen_here: bool) -> (Mark, String) {
-    match class {
+/// What it means that nothing came back; `before`: it did, but not of late. What never
+/// passes here is no loss.
+fn one_way(class: Option<Class>, inbound: bool, seen_here: bool, before: bool) -> (Mark, String) {
+    let (mark, text) = match class {
+        Some(Class::Fip) if inbound && before => (
+            Mark::Degraded,
+            "The instance does not answer any more: this node did its part; look at its security groups and at itself",
+        ),
         Some(Class::Fip) if inbound => (
             Mark::Degraded,
-            "The instance does not answer: this node did its part; look at its security groups and at itself"
-                .to_owned(),
+            "The instance does not answer: this node did its part; look at its security groups and at itself",
         ),
-        Some(Class::Snat) if seen_here => (Mark::None, "It leaves the node; nothing came back from outside".to_owned()),
-        Some(Class::Fip) => (Mark::None, "It leaves the node; nothing came back from outside".to_owned()),
-        Some(Class::Snat) => (
+        Some(Class::Snat) if !seen_here => (
             Mark::None,
-            "One-way here: answers go from the snat namespace straight to the instance, not through this router"
-                .to_owned(),
+            "One-way here: answers go from the snat namespace straight to the instance, not through this router",
         ),
-        Some(Class::EastWest) => {
-            (Mark::None, "One-way here: answers of an instance on another node enter its subnet there".to_owned())
+        Some(Class::Fip | Class::Snat) if before => {
+            (Mark::None, "It leaves the node; of late nothing came back from outside")
         }
-        _ => (Mark::None, "One-way: nothing came back".to_owned()),
-    }
+        Some(Class::Fip | Class::Snat) => (Mark::None, "It leaves the node; nothing came back from outside"),
+        Some(Class::EastWest) => {
+            (Mark::None, "One-way here: answers of an instance on another node enter its subnet there")
+        }
+        _ => (Mark::None, "One-way: nothing came back"),
+    };
+    (mark, text.to_owned())
 }
 
 /// Whether the place of a station is listened in.

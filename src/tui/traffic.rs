@@ -241,7 +241,7 @@ impl TrafficView {
     /// another one, or another case, than before.
     pub(super) fn explain(&mut self, node: &Node) {
         let Some(heard) = &self.shown else { return };
-        let fresh = self.fip().map(|pair| said(node, pair, heard.interval.lost > 0, self.said.as_ref()));
+        let fresh = self.fip().map(|pair| said(node, pair, heard.interval.is_lossy(), self.said.as_ref()));
         self.said = fresh;
     }
 

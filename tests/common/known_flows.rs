@@ -210,8 +210,8 @@ fn segments(dir: &NetnsDir, namespace: &NetnsName) -> u64 {
 pub(crate) fn hops(interval: &Interval, floating: Ipv4Addr, way: Direction) -> (Vec<u64>, Option<&'static str>) {
     let found = |fip: &&FipTraffic| fip.id.floating_ip == floating && fip.direction == way;
     let fip = interval.floating_ips.iter().find(found).unwrap();
-    let at = |hop: &Hop| fip.hops[*hop as usize].unwrap().packets;
-    (Hop::chain(fip.id.kind).iter().map(at).collect(), fip.stops_at.map(StopsAt::word))
+    let at = |hop: &Hop| Some(fip.hops[*hop as usize]?.packets);
+    (Hop::chain(fip.id.kind).iter().filter_map(at).collect(), fip.stops_at.map(StopsAt::word))
 }
 
 /// Packets by class: east-west, SNAT, floating IP, local, none.
@@ -233,7 +233,7 @@ pub(crate) fn routers(interval: &Interval) -> BTreeMap<Option<String>, [(u64, u6
 /// Bytes that each hop of a floating IP counted, in the order of its way out.
 pub(crate) fn hop_bytes(interval: &Interval, floating: Ipv4Addr, way: Direction) -> Vec<u64> {
     let fip = interval.floating_ips.iter().find(|fip| fip.id.floating_ip == floating && fip.direction == way).unwrap();
-    Hop::chain(fip.id.kind).iter().map(|hop| fip.hops[*hop as usize].unwrap().bytes).collect()
+    Hop::chain(fip.id.kind).iter().filter_map(|hop| Some(fip.hops[*hop as usize]?.bytes)).collect()
 }
 
 /// From here on these send one segment at a time: nobody merges any.

@@ -206,12 +206,19 @@ pub(crate) const CENTRALIZED: &[Break] = &[
         None,
         Some("qg"),
     ),
+    (
+        "no rule to the snat namespace",
+        "ip -n {R} rule del from 20.0.0.1/24 lookup 335544321",
+        "ip -n {R} rule add from 20.0.0.1/24 lookup 335544321 priority 335544321",
+        Some("qr"),
+        None,
+    ),
     // What the instance sends never comes in.
     (
         "the snat namespace's port on the subnet is down",
         "ip -n {S} link set {SG20} down",
         "ip -n {S} link set {SG20} up",
-        None,
+        Some("qr"),
         Some("qg"),
     ),
     // What comes from outside never comes in.

@@ -32,6 +32,7 @@ use crate::locked;
 use crate::private;
 use crate::privileges;
 use crate::probing;
+use crate::rings;
 use crate::script;
 use crate::stops;
 use crate::switched;
@@ -75,6 +76,8 @@ pub(crate) fn run(case: &str) {
             change::mend(layout, faults);
         }
         "listening" => listening::program(),
+        "held up" => listening::held_up(),
+        "rings" => rings::kept(),
         "among others" => changing::among_others(),
         "changing" => changing::rule_goes(),
         "probing" => probing::program(),

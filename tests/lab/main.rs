@@ -40,6 +40,7 @@ mod privileges;
 mod probing;
 #[path = "../common/program.rs"]
 mod program;
+mod rings;
 mod script;
 mod stops;
 mod switched;
@@ -83,6 +84,8 @@ const TRAFFIC: &[&str] = &[
     "stops centralized nft",
     "stops centralized legacy",
     "listening",
+    "held up",
+    "rings",
     "changing",
     "among others",
 ];

@@ -9,6 +9,7 @@ use fipscope::netns::NetnsDir;
 use fipscope::neutron::Layout;
 use fipscope::topology::Direction::{Inbound, Outbound};
 use fipscope::topology::{Router, Topology};
+use fipscope::traffic::Hop;
 
 use crate::case::{LAYOUTS, OUTSIDE, build};
 use crate::known_flows::{
@@ -157,8 +158,8 @@ pub(crate) fn more() {
         let fip = topology.fips().find(|fip| fip.floating_ip == Some((*floating).into())).unwrap();
         let counted = by_router.entry(Some(fip.router.clone())).or_insert([(0, 0); 5]);
         counted[2] = (counted[2].0 + 2 * (inward + out), counted[2].1 + 2 * (inward + out) * ASKED);
-        let expected = if *floating == CENTRALIZED.0 { 2 } else { 4 };
         for way in [Outbound, Inbound] {
+            let expected = Hop::way(fip.kind, way).len();
             assert_eq!(hops(&interval, *floating, way), (vec![inward + out; expected], None), "{floating}, {way:?}");
         }
     }
@@ -166,6 +167,15 @@ pub(crate) fn more() {
     assert_eq!((bytes(&interval), routers(&interval)), ([0, 0, sum * ASKED, 0, 0], by_router));
     snat_of_each(&mut node, &instances, &topology);
     streams_through_snat(&mut node);
+    by_themselves(&mut node, &topology);
+}
+
+/// What routers ask by themselves, by their gateway ports, is no instance's.
+fn by_themselves(node: &mut Listening, topology: &Topology) {
+    let spaces: Vec<_> = topology.routers.iter().filter_map(|router| router.snat_namespace.clone()).collect();
+    let asked = 7 * spaces.len() as u64;
+    let interval = node.counted(|dir| spaces.iter().for_each(|snat| ping(dir, snat, OUTSIDE, 7)));
+    assert_eq!((classes(&interval), asked > 0), ([0, 0, 0, 2 * asked, 0], true));
 }
 
 /// Those without a floating IP, each behind its own router.
@@ -209,7 +219,7 @@ fn streams_through_snat(node: &mut Listening) {
         sent = [stream(dir, &with, &far, OUTSIDE, 150_000), stream(dir, &far, &with, floating, 120_000)];
     });
     let [out, inward] = sent;
-    assert_eq!(hops(&interval, floating, Outbound), (vec![out.0 + inward.1; 2], None));
+    assert_eq!(hops(&interval, floating, Outbound), (vec![out.0 + inward.1; 3], None));
     assert_eq!(hops(&interval, floating, Inbound), (vec![out.1 + inward.0; 2], None));
     assert_eq!(classes(&interval), [0, 0, out.0 + out.1 + inward.0 + inward.1, 0, 0]);
 }

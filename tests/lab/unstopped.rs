@@ -109,14 +109,4 @@ pub(crate) const CENTRALIZED_UNSTOPPED: &[Unstopped] = &[
         seen: [0, 5],
         stop: None,
     },
-    // The chain begins at sg here: what the instance answers is lost before.
-    Unstopped {
-        what: "no rule to the snat namespace",
-        break_it: "ip -n {R} rule del from 20.0.0.1/24 lookup 335544321",
-        mend_it: "ip -n {R} rule add from 20.0.0.1/24 lookup 335544321 priority 335544321",
-        asked: [5, 5],
-        answered: [0, 0],
-        seen: [5, 0],
-        stop: Some("vm-silent"),
-    },
 ];

@@ -10,7 +10,8 @@ use fipscope::net::NetnsName;
 use fipscope::netns::NetnsDir;
 use fipscope::path::Class;
 use fipscope::topology::Direction::{Inbound, Outbound};
-use fipscope::traffic::Interval;
+use fipscope::topology::FipKind;
+use fipscope::traffic::{Hop, Interval};
 use serde_json::{Value, json};
 
 use crate::inside::Node;
@@ -102,8 +103,8 @@ impl Sent {
         self.equal("floating IP packets of the other router", &others, &vec![beside_alone]);
         self.equal("routers", &interval.routers.len(), &2);
         self.equal("lost, unplaced", &(interval.lost, interval.unplaced), &(0, 0));
-        self.each_hop(&interval, FIRST.0, [42 + 43 + 47; 2], 4);
-        self.each_hop(&interval, BESIDE.0, [44 + 45; 2], 4);
+        self.each_hop(&interval, FIRST.0, [42 + 43 + 47; 2], FipKind::Distributed);
+        self.each_hop(&interval, BESIDE.0, [44 + 45; 2], FipKind::Distributed);
 
         let interval =
             self.ears.counted(|dir| assert_eq!(ask(dir, &first, &beside, BESIDE.0, 20), 20, "turned at fpr"));
@@ -135,7 +136,7 @@ impl Sent {
             ];
         });
         let [out, inward, east_west] = all;
-        self.each_hop(&interval, FIRST.0, [out.0 + inward.1, out.1 + inward.0], 4);
+        self.each_hop(&interval, FIRST.0, [out.0 + inward.1, out.1 + inward.0], FipKind::Distributed);
         let fip = out.0 + out.1 + inward.0 + inward.1;
         self.equal("classes, TCP", &classes(&interval), &[east_west.0 + east_west.1, 0, fip, 0, 0]);
     }
@@ -163,8 +164,8 @@ impl Sent {
         let pings = [0, 2 * 46, 2 * 47, 0, 0].map(|packets| packets * PINGED);
         self.equal("bytes", &bytes(&interval), &std::array::from_fn(|class| udp[class] + pings[class]));
         self.equal("lost, unplaced", &(interval.lost, interval.unplaced), &(0, 0));
-        self.each_hop(&interval, FIRST.0, [42 + 43; 2], 4);
-        self.each_hop(&interval, CENTRALIZED.0, [44 + 45 + 47; 2], 2);
+        self.each_hop(&interval, FIRST.0, [42 + 43; 2], FipKind::Distributed);
+        self.each_hop(&interval, CENTRALIZED.0, [44 + 45 + 47; 2], FipKind::Centralized);
 
         self.both_ways_of_sending(&[&central, &plain, &far], &mut Self::centralized_streams);
     }
@@ -180,7 +181,7 @@ impl Sent {
             ];
         });
         let [out, inward, snat] = all;
-        self.each_hop(&interval, CENTRALIZED.0, [out.0 + inward.1, out.1 + inward.0], 2);
+        self.each_hop(&interval, CENTRALIZED.0, [out.0 + inward.1, out.1 + inward.0], FipKind::Centralized);
         let fip = out.0 + out.1 + inward.0 + inward.1;
         self.equal("classes, TCP", &classes(&interval), &[0, snat.0 + snat.1, fip, 0, 0]);
     }
@@ -194,9 +195,13 @@ impl Sent {
     }
 
     /// Every hop saw all of it, outbound and inbound.
-    fn each_hop(&mut self, interval: &Interval, floating: Ipv4Addr, expected: [u64; 2], count: usize) {
+    fn each_hop(&mut self, interval: &Interval, floating: Ipv4Addr, expected: [u64; 2], kind: FipKind) {
         for (way, number) in [Outbound, Inbound].into_iter().zip(expected) {
-            self.equal(&format!("{floating} {way:?}"), &hops(interval, floating, way), &(vec![number; count], None));
+            self.equal(
+                &format!("{floating} {way:?}"),
+                &hops(interval, floating, way),
+                &(vec![number; Hop::way(kind, way).len()], None),
+            );
         }
     }
 

@@ -108,6 +108,7 @@ fn interval() -> Interval {
         classes: [count(1234), count(40), count(310), count(2), count(0)],
         routers: vec![RouterTraffic { router: None, classes: [count(1); 5] }],
         lost: 7,
+        doubt: 7,
         unplaced: 1,
         floating_ips: vec![
             fip(&a, out, four([0; 4]), None),
@@ -128,7 +129,7 @@ fn interval() -> Interval {
             fip(&c, inward, [None, None, None, None, Some(5), Some(5)], None),
         ],
         flows: vec![flow(&b); 10],
-        forgotten: 0,
+        forgotten: 5,
         connections: Some(connections()),
     }
 }
@@ -150,6 +151,7 @@ fn as_json() {
         assert_eq!(value["floating_ips"].as_array().unwrap().len(), interval.floating_ips.len());
     }
     let value = valid("traffic", &json::traffic("compute-12", &interval()));
+    assert_eq!((value["lost"].as_u64(), value["forgotten"].as_u64()), (Some(7), Some(5)));
     assert_eq!(value["floating_ips"][1]["stops_at"], "vm-silent");
     assert_eq!(value["floating_ips"][2]["points"]["qr"]["packets"], 13);
     assert_eq!(value["classes"]["east-west"]["bytes"], 1234 * 84);

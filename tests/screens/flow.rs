@@ -22,26 +22,35 @@ fn well() -> Node {
 }
 
 /// What passed: device, heading, source, destination, and the floating IP's hop.
-type Pass<'a> = (&'a str, &'a str, Heading, [Endpoint; 2], Option<(&'a FipId, Direction, Hop)>);
+pub type Pass<'a> = (&'a str, &'a str, Heading, [Endpoint; 2], Option<(&'a FipId, Direction, Hop)>);
+
+/// When the first packet passes, and when the interval is over (nanoseconds since 1970).
+pub const BEGUN: u64 = 1_795_401_000_500_000_000;
+const OVER: u64 = BEGUN + 1_000_000_000;
 
 /// What is seen of a conversation that passes these places.
 fn trail(conversation: &Arc<Conversation>, passes: &[Pass<'_>]) -> Trail {
-    let mut follow = Follow::new(conversation.clone());
+    let mut follow = Follow::new(conversation.clone(), 0);
+    see(&mut follow, BEGUN, passes);
+    follow.trail(OVER)
+}
+
+/// A packet passes these places, one after another, from that time on.
+pub fn see(follow: &mut Follow, begun: u64, passes: &[Pass<'_>]) {
     for (number, (namespace, device, heading, ends, floating_ip)) in (0_u32..).zip(passes) {
         let [source, destination] = *ends;
         let packet = Packet {
             sport: source.port,
             dport: destination.port,
-            ..Packet::first(source.address, destination.address, conversation.proto)
+            ..Packet::first(source.address, destination.address, follow.conversation().proto)
         };
-        let at = 1_795_401_000_500_000_000 + u64::from(number) * 1_234_000;
+        let at = begun + u64::from(number) * 1_234_000;
         let frame = Frame { at, namespace: number, device: 1, heading: *heading, length: 98, segment: 0, bytes: &[] };
         let direction = floating_ip.map_or(Direction::Outbound, |(_, direction, _)| direction);
         let (class, floating_ip) = (Class::Fip, *floating_ip);
         let seen = Sighting { packet, class, detail: None, direction, floating_ip, count: count(1) };
         follow.see(&frame, &seen, || Some((NetnsName::from(*namespace), (*device).into())));
     }
-    follow.trail()
 }
 
 /// The conversation that the console wants to have followed.
@@ -82,62 +91,101 @@ fn names(desk: &Desk) -> [NetnsName; 2] {
     [router.namespace.clone().unwrap(), network.namespace.clone()]
 }
 
-#[test]
-fn a_flow_in_detail_has_both_ways_its_translation_and_its_stations() {
+/// A flow of the floating IP 192.168.1.3, from inside, at all its stations.
+pub struct Ways {
+    inside: Endpoint,
+    outside: Endpoint,
+    far: Endpoint,
+    fip: FipId,
+    /// qr, rfp, fpr, fg.
+    stations: [(NetnsName, String, Hop); 4],
+}
+
+impl Ways {
+    fn of(desk: &Desk) -> Self {
+        let [qrouter, fip] = names(desk);
+        let topology = &desk.state.node.as_ref().unwrap().topology;
+        let router = topology.router(ROUTER).unwrap();
+        let (rfp, fpr) = (router.rtr_2_fip.clone().unwrap().device, router.fip_2_rtr.clone().unwrap().device);
+        let inside = end([10, 0, 0, 4], 51022);
+        let has = |net: &ipnet::IpNet| net.contains(&std::net::IpAddr::V4(inside.address));
+        let qr = &router.internal.iter().find(|port| has(&port.addresses[0])).unwrap().device;
+        let fg = &topology.external_networks[0].gateway_port.as_ref().unwrap().device;
+        let station =
+            |namespace: &NetnsName, device: &dyn std::fmt::Display, hop| (namespace.clone(), device.to_string(), hop);
+        Self {
+            inside,
+            outside: end([192, 168, 1, 3], 51022),
+            far: end([198, 51, 100, 7], 443),
+            fip: id([192, 168, 1, 3], [10, 0, 0, 4], ROUTER),
+            stations: [
+                station(&qrouter, qr, Hop::Qr),
+                station(&qrouter, &rfp, Hop::Rfp),
+                station(&fip, &fpr, Hop::Fpr),
+                station(&fip, fg, Hop::Fg),
+            ],
+        }
+    }
+
+    /// A packet out, and its answer back: eight places.
+    pub fn passes(&self) -> Vec<Pass<'_>> {
+        let at = |number: usize, out: bool| {
+            let (namespace, device, hop) = &self.stations[number];
+            let own = if number == 0 { self.inside } else { self.outside };
+            let (direction, ends) =
+                if out { (Direction::Outbound, [own, self.far]) } else { (Direction::Inbound, [self.far, own]) };
+            // It comes in by qr and fpr, and leaves by rfp and fg; answers do the reverse.
+            let heading = if out == number.is_multiple_of(2) { Heading::In } else { Heading::Out };
+            (namespace.as_str(), device.as_str(), heading, ends, Some((&self.fip, direction, *hop)))
+        };
+        (0..4).map(|number| at(number, true)).chain((0..4).rev().map(|number| at(number, false))).collect()
+    }
+
+    /// What is heard of it.
+    pub fn told(&self, trail: Trail) -> Msg {
+        let (inside, outside, far) = (self.inside, self.outside, self.far);
+        let mut interval = interval(5);
+        interval.flows.push(flow(Class::Fip, TCP, [far, outside], Some(&self.fip), 4));
+        let entries = vec![(self.stations[0].0.clone(), entry([inside, far], [far, outside]))];
+        Msg::Heard(Ok(Box::new(Heard { interval, namespaces: 2, trail: Some(trail), entries, ..Heard::default() })))
+    }
+}
+
+/// The flow's screen is open, and its translation is known.
+pub fn followed_flow() -> (Desk, Ways, Arc<Conversation>) {
     let mut desk = live(140, 45, well()).keys("T");
     desk.send(crate::traffic::heard(interval(5)));
     let mut desk = desk.keys("/51022<enter><enter>");
     let Some(Screen::Flow(_)) = desk.state.above.last() else { panic!("{:?}", desk.state.above) };
     let it = wanted(&desk);
-    let (inside, far) = (end([10, 0, 0, 4], 51022), end([198, 51, 100, 7], 443));
-    let outside = end([192, 168, 1, 3], 51022);
+    let ways = Ways::of(&desk);
     // The walk tells already what the floating IP makes of it, but not under which port.
-    assert!(it.pairs.contains(&[inside, far]) && it.is_vague(), "{:?}", it.pairs);
-    let [qrouter, fip] = names(&desk);
-    assert!(it.namespaces.contains(&qrouter) && it.namespaces.contains(&fip));
-
-    let fip_id = id([192, 168, 1, 3], [10, 0, 0, 4], ROUTER);
-    let topology = desk.state.node.as_ref().unwrap().topology.clone();
-    let router = topology.router(ROUTER).unwrap();
-    let (rfp, fpr) = (router.rtr_2_fip.clone().unwrap().device, router.fip_2_rtr.clone().unwrap().device);
-    let qr =
-        router.internal.iter().find(|port| port.addresses[0].contains(&std::net::IpAddr::V4(inside.address))).unwrap();
-    let fg = topology.external_networks[0].gateway_port.as_ref().unwrap();
-    let (out, inward) = (Direction::Outbound, Direction::Inbound);
-    let (router_ns, fip_ns) = (qrouter.as_str(), fip.as_str());
-    let passes: Vec<Pass<'_>> = vec![
-        (router_ns, qr.device.as_str(), Heading::In, [inside, far], Some((&fip_id, out, Hop::Qr))),
-        (router_ns, rfp.as_str(), Heading::Out, [outside, far], Some((&fip_id, out, Hop::Rfp))),
-        (fip_ns, fpr.as_str(), Heading::In, [outside, far], Some((&fip_id, out, Hop::Fpr))),
-        (fip_ns, fg.device.as_str(), Heading::Out, [outside, far], Some((&fip_id, out, Hop::Fg))),
-        (fip_ns, fg.device.as_str(), Heading::In, [far, outside], Some((&fip_id, inward, Hop::Fg))),
-        (fip_ns, fpr.as_str(), Heading::Out, [far, outside], Some((&fip_id, inward, Hop::Fpr))),
-        (router_ns, rfp.as_str(), Heading::In, [far, outside], Some((&fip_id, inward, Hop::Rfp))),
-        (router_ns, qr.device.as_str(), Heading::Out, [far, inside], Some((&fip_id, inward, Hop::Qr))),
-    ];
-    let back = flow(Class::Fip, TCP, [far, outside], Some(&fip_id), 4);
-    let tell = |passes: &[Pass<'_>], it: &Arc<Conversation>| {
-        let mut interval = interval(5);
-        interval.flows.push(back.clone());
-        let entries = vec![(qrouter.clone(), entry([inside, far], [far, outside]))];
-        let heard = Heard { interval, namespaces: 2, trail: Some(trail(it, passes)), entries, ..Heard::default() };
-        Msg::Heard(Ok(Box::new(heard)))
-    };
-    desk.send(tell(&[], &it));
+    assert!(it.pairs.contains(&[ways.inside, ways.far]) && it.is_vague(), "{:?}", it.pairs);
+    assert!(names(&desk).iter().all(|name| it.namespaces.contains(name)));
+    desk.send(ways.told(trail(&it, &[])));
+    assert!(desk.screen().contains("It is looked for from now on"), "{}", desk.screen());
     let it = wanted(&desk);
-    assert!(it.pairs.contains(&[outside, far]) && !it.is_vague(), "{:?}", it.pairs);
-    desk.send(tell(&passes, &it));
+    assert!(it.pairs.contains(&[ways.outside, ways.far]) && !it.is_vague(), "{:?}", it.pairs);
+    (desk, ways, it)
+}
+
+#[test]
+fn a_flow_in_detail_has_both_ways_its_translation_and_its_stations() {
+    let (mut desk, ways, it) = followed_flow();
+    let passes = ways.passes();
+    let tell = |passes: &[Pass<'_>]| ways.told(trail(&it, passes));
+    desk.send(tell(&passes));
     let screen = desk.screen();
     assert!(screen.contains("✓ Every station passes it on, both ways"), "{screen}");
     assert_snapshot!("flow-140x45", screen);
 
     // The answer comes in, and is lost between fpr and rfp.
-    desk.send(tell(&passes[..6], &it));
+    desk.send(tell(&passes[..6]));
     assert!(desk.screen().contains("Its answers vanish after fpr-"), "{}", desk.screen());
     // Nothing came back at all: that is no loss here.
-    desk.send(tell(&passes[..4], &it));
+    desk.send(tell(&passes[..4]));
     assert!(desk.screen().contains("It leaves the node; nothing came back from outside"), "{}", desk.screen());
-    desk.send(tell(&passes[..1], &it));
+    desk.send(tell(&passes[..1]));
     assert!(desk.screen().contains("✗ It vanishes after qr-"), "{}", desk.screen());
 }
 
@@ -173,13 +221,23 @@ fn answers_are_turned_around_once_it_is_known_who_began() {
     let mut desk = desk.keys("<tab><enter>");
     assert_eq!(wanted(&desk).pairs, [[far, router]]);
     let entries = vec![(names(&desk)[0].clone(), entry([inside, far], [far, router]))];
-    desk.send(Msg::Heard(Ok(Box::new(Heard { interval: answers, entries, ..Heard::default() }))));
+    desk.send(Msg::Heard(Ok(Box::new(Heard { interval: answers.clone(), entries, ..Heard::default() }))));
     let it = wanted(&desk);
     assert_eq!(it.pairs[0], [inside, far]);
     assert_eq!(it.way_of([router, far]), Some(fipscope::traffic::Way::Forth));
     let Some(Screen::Flow(view)) = desk.state.above.last() else { panic!("{:?}", desk.state.above) };
     assert!(view.flows[0].is_none() && view.flows[1].is_some(), "{:?}", view.flows);
     assert!(desk.screen().contains("tcp 10.0.0.5:51000 → 198.51.100.7:443 as 192.168.1.21:1024"), "{}", desk.screen());
+    // Tracked both ways, as two connections, it is not turned again and again.
+    let entries = vec![
+        (names(&desk)[0].clone(), entry([far, router], [inside, far])),
+        (names(&desk)[0].clone(), entry([inside, far], [far, router])),
+    ];
+    for _ in 0..2 {
+        let heard = Heard { interval: answers.clone(), entries: entries.clone(), ..Heard::default() };
+        desk.send(Msg::Heard(Ok(Box::new(heard))));
+        assert_eq!(wanted(&desk).pairs[0], [inside, far]);
+    }
 }
 
 #[test]
@@ -288,6 +346,14 @@ fn a_packet_is_sent_after_enter_and_followed_to_where_it_stops() {
         let screen = desk.screen();
         assert!(screen.contains(said) && !screen.contains('\u{1b}'), "{said}: {screen}");
     }
+    // The capture lost as much as the packet is.
+    desk = desk.keys("<enter>");
+    let Msg::Followed(Ok(mut overrun)) = followed(&errand, 7, &passes[..2], Some(ReachAnswer::Silent)) else {
+        unreachable!()
+    };
+    overrun.lost = 1;
+    desk.send(Msg::Followed(Ok(overrun)));
+    assert!(desk.screen().contains("? Nothing came back, and how far it came cannot be told"), "{}", desk.screen());
     // What comes when nothing was sent is not taken for news.
     let before = desk.screen();
     desk.send(followed(&errand, 7, &[], Some(ReachAnswer::Silent)));

@@ -22,6 +22,7 @@ mod form;
 mod halts;
 mod journal;
 mod keys;
+mod lately;
 mod probe;
 mod proposal;
 mod real_loop;

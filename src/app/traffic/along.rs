@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::file::CaptureFile;
 use super::listen::is_of;
+use super::now;
 use crate::net::{Frame, IfName, NetnsName, Snapshot};
 use crate::topology::FloatingIp;
 use crate::traffic::{Conversation, Filter, Follow, Sighting};
@@ -54,10 +55,15 @@ impl Along {
         self.follow.iter_mut().for_each(Follow::renumber);
     }
 
+    /// So many frames were lost before they were seen, until now.
+    pub(super) fn lose(&mut self, frames: u64) {
+        self.follow.iter_mut().for_each(|follow| follow.lose(frames, now()));
+    }
+
     /// Follows this conversation, from the beginning where it is another one.
     pub(super) fn follow(&mut self, wanted: Option<&Arc<Conversation>>) {
         if self.follow.as_ref().map(Follow::conversation) != wanted {
-            self.follow = wanted.map(|conversation| Follow::new(conversation.clone()));
+            self.follow = wanted.map(|conversation| Follow::new(conversation.clone(), now()));
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::app::listener::{Desk, Ears};
 use crate::capture::Capture;
 use crate::netns::NetnsDir;
 use crate::path::Node;
-use crate::traffic::{Filter, Follow, Interval, Memory, Meter, Traffic};
+use crate::traffic::{Filter, Interval, Memory, Meter, Traffic};
 use crate::tui::{Attention, Heard, Node as Shown, Written};
 
 /// The screen is told so often.
@@ -48,19 +48,20 @@ fn hear(dir: &NetnsDir, desk: &Desk, tell: &mut dyn FnMut(Heard) -> bool) -> Res
     }
     let capture = Capture::open(dir, &names)?;
     let mut ear = Ear::open(capture, Clock::start(PACE, None, now()), desk.over().clone());
-    let mut traffic = Traffic::until(ear.clock.next_end(now()));
+    let mut traffic = Traffic::until(ear.clock.begin());
     let (mut memory, mut along, mut pen) = (Memory::default(), Along::default(), Pen::default());
     attend(&desk.attention(), &mut along, &mut pen);
     loop {
         let node = Node::of(&shown.snapshot, &shown.topology);
-        let names = ear.capture.names();
+        let (names, numbering) = (ear.capture.names(), ear.capture.numbering());
         let mut meter = Meter::new(&node, &shown.snapshot, &shown.topology, &names, &mut traffic, memory);
         let deaf = ear.capture.deaf().to_vec();
         let namespaces = names.iter().flatten().count();
         let is_other = || !is_same(&desk.node(), &shown);
         let ended = loop {
-            let mut told = |interval, along: &mut Along| {
+            let mut told = |interval: Interval, along: &mut Along| {
                 let attention = desk.attention();
+                along.lose(interval.lost);
                 if let Some(Err(error)) = along.file.as_mut().map(CaptureFile::flush) {
                     pen.failed = Some(error.to_string());
                     along.file = None;
@@ -74,7 +75,7 @@ fn hear(dir: &NetnsDir, desk: &Desk, tell: &mut dyn FnMut(Heard) -> bool) -> Res
             // Nobody has read the node since: what is known of it stays as it is.
             if matches!(ended, Ended::NodeChanged) && !is_other() && !desk.over().load(Ordering::Relaxed) {
                 ear.follow(&agents(&shown.snapshot));
-                if ear.capture.names() == names {
+                if ear.capture.numbering() == numbering {
                     continue;
                 }
             }
@@ -87,7 +88,7 @@ fn hear(dir: &NetnsDir, desk: &Desk, tell: &mut dyn FnMut(Heard) -> bool) -> Res
         drop(node);
         shown = desk.node();
         ear.follow(&agents(&shown.snapshot));
-        if ear.capture.names() != names {
+        if ear.capture.numbering() != numbering {
             memory = Memory::default();
             along.renumber();
         }
@@ -124,7 +125,7 @@ fn heard(
     if attention.translations {
         translate::translate(&mut interval, dir, &shown.topology);
     }
-    let trail = along.follow.as_ref().map(Follow::trail);
+    let trail = along.follow.as_ref().map(|follow| follow.trail(interval.end));
     let entries = trail.as_ref().map(|trail| {
         let wanted = &trail.conversation;
         translate::entries_of(dir, &wanted.namespaces, wanted.proto, &wanted.pairs)

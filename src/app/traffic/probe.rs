@@ -57,7 +57,7 @@ pub(super) fn probe(asked: &TrafficArgs, by: ProbeBy, settings: &Settings) -> Re
     })?;
     Ok(match fate {
         fate if fate.is_good() => Exit::Done,
-        Fate::NotSent(_) => Exit::CannotTell,
+        Fate::NotSent(_) | Fate::Unclear => Exit::CannotTell,
         _ => Exit::Found,
     })
 }

@@ -96,8 +96,17 @@ pub(super) fn unmap(map: NonNull<u8>, length: usize) {
     }
 }
 
-/// Frames dropped since this was asked last: reading sets the counter to zero.
-pub(super) fn dropped_since(socket: &OwnedFd) -> u64 {
+/// Bytes of a page of memory.
+pub(super) fn page() -> usize {
+    // SAFETY: sysconf(3) takes no pointer, and touches no memory of ours.
+    #[allow(unsafe_code, reason = "sysconf(3)")]
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(page).ok().filter(|page| page.is_power_of_two()).unwrap_or(4096)
+}
+
+/// Frames put into the ring, and frames dropped, since this was asked last: reading
+/// sets the counters to zero.
+pub(super) fn counted_since(socket: &OwnedFd) -> (u64, u64) {
     let mut counters = [0_u32; 3];
     let mut length = size(&counters);
     // SAFETY: the buffer lives through the call and has the length that is told.
@@ -106,7 +115,9 @@ pub(super) fn dropped_since(socket: &OwnedFd) -> u64 {
         let buffer: *mut c_void = counters.as_mut_ptr().cast();
         libc::getsockopt(socket.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS, buffer, &raw mut length)
     };
-    if done == 0 { counters[1].into() } else { 0 }
+    // `struct tpacket_stats_v3`: the first one counts what was dropped as well.
+    let [all, dropped, _] = counters;
+    if done == 0 { (all.saturating_sub(dropped).into(), dropped.into()) } else { (0, 0) }
 }
 
 /// Waits until one of them has something, or the time is over. A signal ends it

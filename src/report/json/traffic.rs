@@ -23,6 +23,7 @@ struct Line<'a> {
     classes: Classes,
     lost: u64,
     unplaced: u64,
+    forgotten: u64,
     routers: Vec<Router<'a>>,
     floating_ips: Vec<Fip<'a>>,
     flows: Vec<Flow>,
@@ -92,6 +93,7 @@ pub fn traffic(node: &str, interval: &Interval) -> String {
         classes: classes(&interval.classes),
         lost: interval.lost,
         unplaced: interval.unplaced,
+        forgotten: interval.forgotten,
         routers: interval
             .routers
             .iter()
@@ -118,8 +120,8 @@ fn classes(counts: &[Count; 5]) -> Classes {
 /// Every floating IP, each direction judged beside the other one.
 fn fips(interval: &Interval) -> Vec<Fip<'_>> {
     let pairs = interval.floating_ips.chunks(2);
-    let all =
-        pairs.flat_map(|pair| (0..pair.len()).map(|at| fip(&pair[at], &pair[pair.len() - 1 - at], interval.lost > 0)));
+    let all = pairs
+        .flat_map(|pair| (0..pair.len()).map(|at| fip(&pair[at], &pair[pair.len() - 1 - at], interval.is_lossy())));
     all.collect()
 }
 

@@ -19,7 +19,7 @@ pub fn probe(probed: &Probed<'_>, style: Style) -> String {
     let mark = match probed.fate {
         Fate::Answered(_) | Fate::Refused(_) => ("✓", Tone::Good),
         Fate::Unanswered | Fate::Astray(..) => ("!", Tone::Warning),
-        Fate::NotSent(_) => ("?", Tone::Unsure),
+        Fate::NotSent(_) | Fate::Unclear => ("?", Tone::Unsure),
         _ => ("✗", Tone::Bad),
     };
     out += &style
@@ -40,12 +40,14 @@ fn stations(probed: &Probed<'_>, style: Style) -> String {
         let number = |count: Option<Count>| count.map_or_else(|| "?".to_owned(), |count| count.packets.to_string());
         let [forth, back] = station.counts.map(|count| Cell::new(tone, number(count)));
         let namespace = station.namespace.as_ref().map(ToString::to_string).unwrap_or_default();
-        let said = match probed.stations.stops {
+        let unsure = probed.stations.losses.iter().flatten().any(|loss| !loss.is_sure && loss.after == at);
+        let said = match probed.stations.stops() {
             [Some(stop), _] if stop == at => Cell::new(Tone::Bad, "✗ stops after it"),
             [_, Some(stop)] if stop == at && matches!(probed.fate, Fate::Astray(..)) => {
                 Cell::new(Tone::Bad, "✗ the answer leaves its way after it")
             }
             [_, Some(stop)] if stop == at => Cell::new(Tone::Bad, "✗ the answer stops after it"),
+            _ if unsure => Cell::new(Tone::Unsure, "? not seen behind it"),
             _ if station.counts[0].is_none() => Cell::new(Tone::Unsure, "not visible here"),
             _ if !station.expected[0] => Cell::new(Tone::Faint, "passed here, too"),
             _ => Cell::from(""),

@@ -6,7 +6,7 @@ use crate::net::netfilter::protocol_word;
 use crate::report::style::{Style, Tone};
 use crate::report::table::{Cell, Column, Shrink, Table};
 use crate::topology::Direction;
-use crate::traffic::{FipTraffic, FlowTraffic, Health, Hop, Interval, StopsAt, short};
+use crate::traffic::{FipTraffic, FlowTraffic, Health, Interval, StopsAt, short};
 
 /// Floating IPs and flows of an interval; JSON has more.
 const FIPS: usize = 16;
@@ -19,15 +19,20 @@ pub fn traffic(interval: &Interval, style: Style) -> String {
     let head = format!("{} UTC   {:.1} s", at.strftime("%H:%M:%S"), interval.seconds);
     let mut out = style.heading(&head);
     out += &classes(interval, style);
+    let packets = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX), "packet");
     if interval.lost > 0 {
-        let words = count(usize::try_from(interval.lost).unwrap_or(usize::MAX), "packet");
+        let words = packets(interval.lost);
         out += &style.marked(("!", Tone::Warning), &format!("{words} lost before they were seen: counts are too low"));
     }
     if interval.unplaced > 0 {
-        let words = count(usize::try_from(interval.unplaced).unwrap_or(usize::MAX), "packet");
+        let words = packets(interval.unplaced);
         out += &style.marked(("?", Tone::Unsure), &format!("{words} of devices that were not there a moment ago"));
     }
-    out += &floating_ips(&interval.floating_ips, interval.lost > 0, style);
+    if interval.forgotten > 0 {
+        let words = packets(interval.forgotten);
+        out += &style.marked(("?", Tone::Unsure), &format!("{words} in no flow: more flows than can be told apart"));
+    }
+    out += &floating_ips(&interval.floating_ips, interval.is_lossy(), style);
     out += &flows(&interval.flows, style);
     out + &interval.connections.as_ref().map_or_else(String::new, |all| tracked(all, interval.end, style))
 }
@@ -100,10 +105,7 @@ fn reason(fip: &FipTraffic, other: &FipTraffic, lossy: bool, style: Style) -> St
 
 fn row(fip: &FipTraffic, health: Option<Health>) -> Vec<Cell> {
     let outbound = fip.direction == Direction::Outbound;
-    let mut hops = Hop::chain(fip.id.kind).to_vec();
-    if !outbound {
-        hops.reverse();
-    }
+    let hops = fip.way();
     let mut cells = vec![fip.id.floating_ip.to_string().into(), Cell::from(if outbound { "out" } else { "in" })];
     for at in 0..4 {
         cells.push(match hops.get(at) {

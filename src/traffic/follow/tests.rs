@@ -63,7 +63,7 @@ fn connection_tracking_tells_the_other_names_of_either_way() {
 
 #[test]
 fn places_are_told_apart_by_the_way_forth() {
-    let mut follow = Follow::new(Arc::new(Conversation::of(TCP, [end(VM, 5), end(FAR, 443)], None, &[])));
+    let mut follow = Follow::new(Arc::new(Conversation::of(TCP, [end(VM, 5), end(FAR, 443)], None, &[])), 0);
     assert!(see(&mut follow, 0, Heading::In, [end(VM, 5), end(FAR, 443)]));
     assert!(see(&mut follow, 0, Heading::Out, [end(FAR, 443), end(VM, 5)]));
     // On its way to the snat namespace it leaves by the port through which it came.
@@ -71,7 +71,7 @@ fn places_are_told_apart_by_the_way_forth() {
     assert!(!see(&mut follow, 0, Heading::In, [end(VM, 6), end(FAR, 443)]), "another conversation");
     let told = |follow: &Follow| -> Vec<(Heading, u64, u64)> {
         let of = |point: &TrailPoint| (point.at.heading, point.counts[0].packets, point.counts[1].packets);
-        follow.trail().points.iter().map(of).collect()
+        follow.trail(u64::MAX).points.iter().map(of).collect()
     };
     assert_eq!(told(&follow), [(Heading::In, 1, 1), (Heading::Out, 1, 0)]);
     // The capture's numbers change, the places stay.
@@ -98,15 +98,26 @@ fn a_port_is_any_until_connection_tracking_tells_it() {
 #[test]
 fn it_stays_bounded_and_in_its_namespaces() {
     let mut it = Conversation::of(TCP, [end(VM, 5), end(FAR, 443)], None, &[]);
-    let mut follow = Follow::new(Arc::new(it.clone()));
+    let mut follow = Follow::new(Arc::new(it.clone()), 0);
     for number in 0..1000 {
         see(&mut follow, number, Heading::In, [end(VM, 5), end(FAR, 443)]);
     }
-    assert_eq!((follow.trail().points.len(), follow.trail().last.len()), (MOST_POINTS, MOST_GLIMPSES));
+    assert_eq!((follow.trail(u64::MAX).points.len(), follow.trail(u64::MAX).last.len()), (MOST_POINTS, MOST_GLIMPSES));
     it.look_in(&"n7".into());
-    let mut follow = Follow::new(Arc::new(it));
+    let mut follow = Follow::new(Arc::new(it), 0);
     for number in 0..10 {
         see(&mut follow, number, Heading::In, [end(VM, 5), end(FAR, 443)]);
     }
-    assert_eq!(follow.trail().points.len(), 1, "another tenant may have the same addresses");
+    assert_eq!(follow.trail(u64::MAX).points.len(), 1, "another tenant may have the same addresses");
+}
+
+#[test]
+fn what_was_read_before_it_is_followed_is_left_out() {
+    let ends = [end(VM, 5), end(FAR, 443)];
+    let it = Arc::new(Conversation::of(TCP, ends, None, &[]));
+    // Its frames have a time of 7.
+    let mut follow = Follow::new(it.clone(), 8);
+    assert!(!see(&mut follow, 0, Heading::In, ends) && follow.trail(u64::MAX).points.is_empty());
+    assert!(see(&mut Follow::new(it.clone(), 7), 0, Heading::In, ends));
+    assert!(see(&mut Follow::new(it, 3_600_000_000_000), 0, Heading::In, ends), "the clock was set back");
 }

@@ -95,7 +95,7 @@ fn all(view: &FlowView) -> Vec<Line> {
         all.push(Line::Fact("", tracked::status(entry)));
     }
     all.push(Line::Blank);
-    all.push(Line::Heading("packets since it is looked for".to_owned()));
+    all.push(Line::Heading("packets since it is looked for; judged are the last 3 s".to_owned()));
     all.extend((0..view.stations.all.len()).map(Line::Station));
     all.push(Line::Blank);
     let last = view.heard.as_ref().and_then(|heard| heard.trail.as_ref()).map_or(0, |trail| trail.last.len());
@@ -231,15 +231,16 @@ fn station(theme: &Theme, stations: &Stations, at: usize, pen: &mut Pen) {
     }
     let number = |count: Option<Count>| count.map_or_else(|| "?".to_owned(), |count| short_count(count.packets));
     for (way, word) in ["forth", "back"].into_iter().enumerate() {
-        let style = if stations.stops[way] == Some(at) { theme.broken } else { style };
+        let loss = stations.losses[way].filter(|loss| loss.after == at);
+        let mark = loss.map(|loss| if loss.is_sure { Mark::Broken } else { Mark::Unknown });
+        let style = mark.map_or(style, |mark| mark.style(theme));
         let none = station.expected[0] && !station.expected[way];
         let shown = if none { "–".to_owned() } else { number(station.counts[way]) };
         pen.write(&format!("{word:>6} {shown:>6}"), style).write(" ", theme.text);
-        if stations.stops[way] == Some(at) {
-            pen.mark(Mark::Broken, theme);
-        } else {
-            pen.write(" ", theme.text);
-        }
+        match mark {
+            Some(mark) => pen.mark(mark, theme),
+            None => pen.write(" ", theme.text),
+        };
     }
     if station.counts[0].is_none() {
         pen.write("  ", theme.text).fit("not visible here", theme.unknown);

@@ -31,7 +31,7 @@ pub(super) fn draw(theme: &Theme, view: &TrafficView, node: &Node, area: Rect, b
             }
             for fip in [out, inward] {
                 let Some(row) = rows.next() else { return };
-                hops(theme, fip, &heard.interval, row, buffer);
+                hops(theme, fip, &out.way(), &heard.interval, row, buffer);
             }
             sentences(theme, view, rows, buffer);
         }
@@ -86,22 +86,23 @@ fn title(theme: &Theme, flow: Option<&FlowTraffic>, fip: &FipTraffic, node: &Nod
 fn heads(theme: &Theme, fip: &FipTraffic, row: Rect, buffer: &mut Buffer) {
     let mut pen = Pen::new(buffer, row);
     pen.to(1).write("pkt/s", theme.title);
-    for (at, hop) in (0..).zip(Hop::chain(fip.id.kind)) {
+    for (at, hop) in (0..).zip(fip.way()) {
         pen.to(WORD + at * HOP).write(&format!("{:>6}", hop.word()), theme.title);
     }
 }
 
-fn hops(theme: &Theme, fip: &FipTraffic, interval: &Interval, row: Rect, buffer: &mut Buffer) {
+/// `chain` are the hops' columns.
+fn hops(theme: &Theme, fip: &FipTraffic, chain: &[Hop], interval: &Interval, row: Rect, buffer: &mut Buffer) {
     let outbound = fip.direction == Direction::Outbound;
     let mut pen = Pen::new(buffer, row);
     let (word, arrow) = if outbound { ("out", glyph::OUT) } else { ("in", glyph::IN) };
     pen.to(1).cell(word, 4, theme.text).write(arrow, theme.dim);
-    let chain = Hop::chain(fip.id.kind);
     let stop = match fip.stops_at {
         Some(StopsAt::Hop(hop)) => chain.iter().position(|other| *other == hop),
         Some(StopsAt::VmSilent) | None => None,
     };
-    for (at, hop) in chain.iter().enumerate() {
+    let way = fip.way();
+    for (at, hop) in chain.iter().enumerate().filter(|(_, hop)| way.contains(hop)) {
         let column = u16::try_from(at).unwrap_or(u16::MAX).saturating_mul(HOP).saturating_add(WORD);
         let beyond = stop.is_some_and(|stop| if outbound { at > stop } else { at < stop });
         let style = match stop {
