@@ -31,6 +31,7 @@ use std::sync::Arc;
 use socket::Socket;
 
 use crate::net::{ConntrackEntry, ConntrackTuple, Host, IfName, Netns, NetnsName, Observed, Snapshot};
+pub(crate) use host::read_whole;
 pub use lookup::ask_routes;
 pub use offline::{LARGEST_SNAPSHOT, OfflineError, load, load_recording};
 pub use watch::{Handle, Health, Update, Watcher};

@@ -2,14 +2,17 @@
 //! line, nothing else (`neutron/agent/l3/item_allocator.py`).
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::Cause;
+use crate::kernel::read_whole;
 
 /// As many bytes as a reading of the node takes of it.
 const MOST: u64 = 4 << 20;
+/// So often the agent may write amid a change.
+const TRIES: usize = 10;
 
 /// Adds a line at a place, counted from 0, or at the end.
 pub(super) fn add(path: &Path, at: Option<u32>, line: &str) -> Result<(), Cause> {
@@ -35,17 +38,34 @@ pub(super) fn delete(path: &Path, line: &str) -> Result<(), Cause> {
     })
 }
 
-/// Rewrites the file, whole or not at all.
-fn change(path: &Path, edit: impl FnOnce(&mut Vec<String>) -> Result<(), &'static str>) -> Result<(), Cause> {
+/// Rewrites the file, whole or not at all. Its owner knows no lock: what it wrote
+/// meanwhile, into the file that lost its place, is changed in its turn.
+fn change(path: &Path, edit: impl Fn(&mut Vec<String>) -> Result<(), &'static str>) -> Result<(), Cause> {
     let failed = |source| Cause::Io { what: path.display().to_string(), source };
-    let old = open(path).map_err(failed)?;
-    let mut lines = match &old {
-        Some(file) => read(file).map_err(failed)?,
-        None => Vec::new(),
-    };
-    edit(&mut lines).map_err(|what| Cause::Line { path: path.to_owned(), what })?;
-    let text: String = lines.into_iter().map(|line| line + "\n").collect();
-    replace(path, old.as_ref(), &text).map_err(failed)
+    let refused = |what| Cause::Line { path: path.to_owned(), what };
+    let mut old = open(path).map_err(failed)?;
+    let mut had = read(old.as_ref()).map_err(failed)?;
+    let mut base = had.clone();
+    for tried in 0..TRIES {
+        let mut lines = base.lines().map(str::to_owned).collect();
+        let edited = edit(&mut lines);
+        let text: String = lines.into_iter().map(|line| line + "\n").collect();
+        // Refused at a second look: what was written meanwhile still belongs there.
+        if edited.is_ok() || tried > 0 {
+            replace(path, old.as_ref(), &text).map_err(failed)?;
+        }
+        edited.map_err(refused)?;
+        let later = read(old.as_ref()).map_err(failed)?;
+        if later == had {
+            return Ok(());
+        }
+        // Whoever wrote to the old one may have come to the new one, too.
+        old = open(path).map_err(failed)?;
+        had = read(old.as_ref()).map_err(failed)?;
+        base = if had == text { later } else { had.clone() };
+    }
+    replace(path, old.as_ref(), &base).map_err(failed)?;
+    Err(refused("it is being written all the time"))
 }
 
 fn open(path: &Path) -> io::Result<Option<File>> {
@@ -57,12 +77,12 @@ fn open(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-fn read(file: &File) -> io::Result<Vec<String>> {
-    let mut text = String::new();
-    if file.take(MOST + 1).read_to_string(&mut text)? as u64 > MOST {
+fn read(file: Option<&File>) -> io::Result<String> {
+    let bytes = file.map_or(Ok(Vec::new()), |file| read_whole(file, MOST + 1))?;
+    if bytes.len() as u64 > MOST {
         return Err(io::Error::other(format!("it is larger than {MOST} bytes")));
     }
-    Ok(text.lines().map(str::to_owned).collect())
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// A file beside it takes its place, with the same owner and mode; those of the
@@ -110,6 +130,9 @@ pub(super) fn clear(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -136,6 +159,39 @@ mod tests {
         }
         assert_eq!(text(), "", "an empty file stays");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// As the agent writes, with a pause between the file's end and its new beginning.
+    fn rewrite(path: &Path, state: &str) {
+        let mut file = File::create(path).unwrap();
+        thread::sleep(Duration::from_millis(2));
+        file.write_all(state.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn what_the_agent_writes_meanwhile_is_not_lost() {
+        const OURS: &str = "10.9.9.9,50000";
+        let folder = std::env::temp_dir().join(format!("fipscope-meanwhile-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("fip-priorities");
+        let mut state = "192.168.1.1,32768\n".to_owned();
+        for round in 0..30 {
+            rewrite(&path, &state);
+            state = format!("{state}192.168.2.{round},{}\n", 40_000 + round);
+            let agent = thread::spawn({
+                let (path, state) = (path.clone(), state.clone());
+                move || {
+                    thread::sleep(Duration::from_micros(round * 100));
+                    rewrite(&path, &state);
+                }
+            });
+            add(&path, None, OURS).unwrap();
+            agent.join().unwrap();
+            let text = fs::read_to_string(&path).unwrap();
+            // Whoever came last: ours goes with what the agent writes after it.
+            assert!(text == state || text == format!("{state}{OURS}\n"), "round {round}: {text}");
+        }
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -5,6 +5,7 @@ mod config;
 mod files;
 mod ovs;
 mod root;
+mod whole;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use jiff::SignedDuration;
 use self::agent::{CommandLine, Process, Processes};
 use self::files::{Configuration, allocation, configuration, neutron_version};
 use self::root::Root;
+pub(crate) use self::whole::read_whole;
 use super::ReadOptions;
 use crate::net::{Agent, Host, Observed, PathOrigin};
 use crate::netns::hint;

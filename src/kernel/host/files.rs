@@ -90,7 +90,7 @@ impl Configuration {
 /// One of the allocation files under the state path.
 pub(crate) fn allocation(root: &Root, state_path: &Path, name: &str) -> Observed<AllocationFile> {
     let path = state_path.join(name);
-    match root.read(&path, MOST_ALLOCATION_BYTES) {
+    match root.read_records(&path, MOST_ALLOCATION_BYTES) {
         Ok((text, truncated)) => {
             let lines = text.lines().map(|line| line.chars().take(MOST_LINE_CHARS).collect()).collect();
             Observed::Seen(AllocationFile { path: root.outer_path(&path), lines, truncated })

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 
+use super::whole::read_whole;
+
 /// As many names as we take of one folder.
 const MOST_NAMES: usize = 16_384;
 
@@ -51,16 +53,14 @@ impl Root {
 
     /// The beginning of a regular file, and whether there is more of it.
     pub(crate) fn read(&self, path: &Path, limit: u64) -> io::Result<(String, bool)> {
-        let file = self.find(path, OFlag::empty())?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-        }
         let mut bytes = Vec::new();
-        file.take(limit + 1).read_to_end(&mut bytes)?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = bytes.len() > limit;
-        bytes.truncate(limit);
-        Ok((String::from_utf8_lossy(&bytes).into_owned(), more))
+        self.regular(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+        Ok(beginning(bytes, limit))
+    }
+
+    /// The same of a file of records that is emptied and written anew while it is read.
+    pub(crate) fn read_records(&self, path: &Path, limit: u64) -> io::Result<(String, bool)> {
+        Ok(beginning(read_whole(&self.regular(path)?, limit + 1)?, limit))
     }
 
     /// The names in a folder, sorted.
@@ -71,6 +71,14 @@ impl Root {
         let mut names: Vec<String> = names.collect();
         names.sort();
         Ok(names)
+    }
+
+    fn regular(&self, path: &Path) -> io::Result<File> {
+        let file = self.find(path, OFlag::empty())?;
+        if file.metadata()?.is_file() {
+            return Ok(file);
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
     }
 
     /// Opens a path with this root as the root of every symbolic link on the
@@ -87,6 +95,14 @@ impl Root {
             Err(errno) => Err(errno.into()),
         }
     }
+}
+
+/// The text of as many bytes, and whether there are more.
+fn beginning(mut bytes: Vec<u8>, limit: u64) -> (String, bool) {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = bytes.len() > limit;
+    bytes.truncate(limit);
+    (String::from_utf8_lossy(&bytes).into_owned(), more)
 }
 
 #[cfg(test)]

@@ -1,0 +1,93 @@
+//! Files of records that their owner empties and writes anew, with no lock
+//! (`_write` in `neutron/agent/l3/item_allocator.py`): who reads between the two
+//! finds nothing, or the beginning.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A file that was not written to for so long is as its owner wants it.
+const STILL: Duration = Duration::from_millis(100);
+/// Who never comes to an end is not waited for.
+const PATIENCE: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(2);
+/// What is written before the end is so many buffers of Python's, which are
+/// whole blocks (`io.DEFAULT_BUFFER_SIZE`, `st_blksize`).
+const BLOCK: usize = 4096;
+
+/// The bytes of a file of lines from its beginning, at most `limit`, when nobody
+/// seems to be amid writing them. What looks like all of it costs one reading;
+/// what does not is waited for while it is new, half a second at the longest.
+pub(crate) fn read_whole(mut file: &File, limit: u64) -> io::Result<Vec<u8>> {
+    let began = Instant::now();
+    loop {
+        let mut bytes = Vec::new();
+        file.rewind()?;
+        file.take(limit).read_to_end(&mut bytes)?;
+        if !may_be_a_part(&bytes) || is_still(file)? || began.elapsed() > PATIENCE {
+            return Ok(bytes);
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+fn may_be_a_part(bytes: &[u8]) -> bool {
+    bytes.len().is_multiple_of(BLOCK) || bytes.last() != Some(&b'\n')
+}
+
+/// A time ahead of ours says nothing, as after the clock was set back.
+fn is_still(file: &File) -> io::Result<bool> {
+    Ok(file.metadata()?.modified()?.elapsed().map_or(true, |age| age > STILL))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn file(name: &str, text: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("fipscope-whole-{name}-{}", std::process::id()));
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    #[test]
+    fn who_is_amid_writing_is_waited_for() {
+        let parts: [&[&str]; 3] = [&["192.168.1.3,32768\n"], &["192.168.1.3,32768\n192.1", "68.1.4,32769\n"], &[]];
+        for parts in parts {
+            let path = file("amid", "192.168.1.3,32768\n192.168.1.9,40000\n");
+            let mut writer = File::create(&path).unwrap();
+            let reader = File::open(&path).unwrap();
+            let writing = thread::spawn({
+                let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+                move || {
+                    for part in parts {
+                        thread::sleep(STILL / 5);
+                        writer.write_all(part.as_bytes()).unwrap();
+                    }
+                }
+            });
+            assert_eq!(read_whole(&reader, 100).unwrap(), parts.concat().as_bytes());
+            writing.join().unwrap();
+            fs::remove_file(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_old_is_read_once_however_it_ends() {
+        let blocks = "192.168.1.3,32768\n".repeat(BLOCK);
+        for text in ["", "192.168.1.3", &blocks] {
+            let path = file("old", text);
+            let file = File::options().read(true).write(true).open(&path).unwrap();
+            file.set_modified(std::time::SystemTime::now() - STILL * 2).unwrap();
+            assert!(is_still(&file).unwrap() && may_be_a_part(text.as_bytes()));
+            assert_eq!(read_whole(&file, 1 << 20).unwrap(), text.as_bytes());
+            assert_eq!(read_whole(&file, 3).unwrap(), text.as_bytes()[..text.len().min(3)]);
+            fs::remove_file(path).unwrap();
+        }
+    }
+}
