@@ -302,62 +302,72 @@ impl<B: Backend> Console<B> {
         self.dirty = true;
         let mut quit = false;
         for effect in update(&mut self.state, msg) {
-            match effect {
-                Effect::Quit => quit = true,
-                Effect::Reread => match &mut self.live {
-                    Some(live) => live.reread(),
-                    None => self.worker.read(),
-                },
-                Effect::Judge(still) => self.rewind.want(*still, self.reach.judge.as_ref()),
-                Effect::AskRoutes(questions) => {
-                    if let Some(asker) = &self.reach.asker {
-                        self.worker.ask(asker, questions);
-                    }
-                }
-                Effect::Probe => match (&self.reach.prober, &self.state.node) {
-                    (Some(prober), Some(node)) => self.worker.probe(prober, node.clone()),
-                    _ => quit |= self.send(Msg::Probed(Err("there is no wire to ask".to_owned())))?,
-                },
-                Effect::SendPacket(errand) => match (&self.reach.messenger, &self.state.node) {
-                    (Some(messenger), Some(node)) => self.worker.send(messenger, node.clone(), *errand),
-                    _ => quit |= self.send(Msg::Followed(Err("there is nowhere to send it from".to_owned())))?,
-                },
-                Effect::AskTaken(question) => {
-                    if let Some(finder) = &self.reach.finder {
-                        self.worker.find(finder, question);
-                    } else {
-                        let answer = WireAnswer::NotAsked("there is no wire to ask".to_owned());
-                        quit |= self.send(Msg::Taken(question, answer))?;
-                    }
-                }
-                Effect::Listen => match (&self.reach.ears, &self.state.node) {
-                    (Some(ears), Some(node)) => self.listener.start(ears, node.clone()),
-                    _ => quit |= self.send(Msg::Heard(Err("there is nothing to listen to".to_owned())))?,
-                },
-                Effect::StopListening => self.listener.stop(),
-                Effect::Attend(attention) => self.listener.attend(attention),
-                Effect::ReadTracked { namespaces, addresses } => match &self.reach.tracker {
-                    Some(tracker) => self.worker.track(tracker, namespaces, addresses),
-                    None => quit |= self.send(Msg::Tracked(Vec::new()))?,
-                },
-                Effect::Acknowledge { node, id, revoke } => match &self.reach.keeper {
-                    Some(keeper) => self.worker.keep(keeper, node, id, revoke),
-                    None => quit |= self.send(Msg::Acknowledged(Err("there is nowhere to keep it".to_owned())))?,
-                },
-                Effect::Redraw => {
-                    self.terminal.clear().map_err(|error| ConsoleError::Draw(error.to_string()))?;
-                }
-                effect @ (Effect::Apply(_) | Effect::Undo(_) | Effect::Complete(_) | Effect::ReadJournal) => {
-                    self.changer.begin(effect);
-                }
-                Effect::Save { name, text } => quit |= self.send(Msg::Saved(changer::save(&name, &text)))?,
-                Effect::Copy(text) => {
-                    let copied = effects::copy(&mut self.clipboard, text);
-                    quit |= self.send(Msg::Copied(copied))?;
-                }
+            quit |= effect == Effect::Quit;
+            if let Some(answer) = self.carry_out(effect)? {
+                quit |= self.send(answer)?;
             }
         }
         Ok(quit)
+    }
+
+    /// Begins what is wanted; gives the answer, where that is there at once.
+    fn carry_out(&mut self, effect: Effect) -> Result<Option<Msg>, ConsoleError> {
+        match effect {
+            Effect::Quit => {}
+            Effect::Reread => match &mut self.live {
+                Some(live) => live.reread(),
+                None => self.worker.read(),
+            },
+            Effect::Judge(still) => self.rewind.want(*still, self.reach.judge.as_ref()),
+            Effect::AskRoutes(questions) => {
+                if let Some(asker) = &self.reach.asker {
+                    self.worker.ask(asker, questions);
+                }
+            }
+            Effect::Probe => match (&self.reach.prober, &self.state.node) {
+                (Some(prober), Some(node)) => self.worker.probe(prober, node.clone()),
+                _ => return Ok(Some(Msg::Probed(Err("there is no wire to ask".to_owned())))),
+            },
+            Effect::Hold(answers) => match (&mut self.live, self.state.newest()) {
+                (Some(live), _) => live.hold(answers),
+                (None, Some(node)) => self.worker.judge(node.clone(), answers),
+                (None, None) => {}
+            },
+            Effect::SendPacket(errand) => match (&self.reach.messenger, &self.state.node) {
+                (Some(messenger), Some(node)) => self.worker.send(messenger, node.clone(), *errand),
+                _ => return Ok(Some(Msg::Followed(Err("there is nowhere to send it from".to_owned())))),
+            },
+            Effect::AskTaken(question) => {
+                let Some(finder) = &self.reach.finder else {
+                    let answer = WireAnswer::NotAsked("there is no wire to ask".to_owned());
+                    return Ok(Some(Msg::Taken(question, answer)));
+                };
+                self.worker.find(finder, question);
+            }
+            Effect::Listen => match (&self.reach.ears, &self.state.node) {
+                (Some(ears), Some(node)) => self.listener.start(ears, node.clone()),
+                _ => return Ok(Some(Msg::Heard(Err("there is nothing to listen to".to_owned())))),
+            },
+            Effect::StopListening => self.listener.stop(),
+            Effect::Attend(attention) => self.listener.attend(attention),
+            Effect::ReadTracked { namespaces, addresses } => match &self.reach.tracker {
+                Some(tracker) => self.worker.track(tracker, namespaces, addresses),
+                None => return Ok(Some(Msg::Tracked(Vec::new()))),
+            },
+            Effect::Acknowledge { node, id, revoke } => match &self.reach.keeper {
+                Some(keeper) => self.worker.keep(keeper, node, id, revoke),
+                None => return Ok(Some(Msg::Acknowledged(Err("there is nowhere to keep it".to_owned())))),
+            },
+            Effect::Redraw => {
+                self.terminal.clear().map_err(|error| ConsoleError::Draw(error.to_string()))?;
+            }
+            effect @ (Effect::Apply(_) | Effect::Undo(_) | Effect::Complete(_) | Effect::ReadJournal) => {
+                self.changer.begin(effect);
+            }
+            Effect::Save { name, text } => return Ok(Some(Msg::Saved(changer::save(&name, &text)))),
+            Effect::Copy(text) => return Ok(Some(Msg::Copied(effects::copy(&mut self.clipboard, text)))),
+        }
+        Ok(None)
     }
 }
 

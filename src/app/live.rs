@@ -6,16 +6,16 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::source::entered;
 use super::witness;
 use super::worker::safely;
-use crate::check::{Judge, turns};
+use crate::check::{Judge, judge_with, turns};
 use crate::kernel::{Handle, Health, ReadOptions, Update, Watcher};
-use crate::net::{Ages, changes};
+use crate::net::{Ages, WireAnswers, changes};
 use crate::topology::Keeper;
 use crate::tui::{Live as News, Msg, Node, Watching};
 
@@ -25,6 +25,9 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// only what they come to is kept.
 const MOST_WAITING: usize = 20_000;
 
+/// For so long what the wire answered is held against a node that changes.
+const ANSWERS_HOLD: Duration = Duration::from_secs(60);
+
 /// What is acknowledged on the node of a name, by identity.
 pub type Accepted = Box<dyn Fn(&str) -> BTreeSet<String> + Send>;
 
@@ -32,6 +35,8 @@ pub type Accepted = Box<dyn Fn(&str) -> BTreeSet<String> + Send>;
 pub struct Live {
     messages: Receiver<Msg>,
     reread: Box<dyn Fn() + Send>,
+    /// Where there is somebody who judges.
+    desk: Option<Arc<Desk>>,
     /// A message is on its way.
     expected: bool,
 }
@@ -40,7 +45,7 @@ impl Live {
     /// Messages from elsewhere; `reread` is called where the user wants the node
     /// read again, and a message has to follow.
     pub fn new(messages: Receiver<Msg>, reread: impl Fn() + Send + 'static) -> Self {
-        Self { messages, reread: Box::new(reread), expected: true }
+        Self { messages, reread: Box::new(reread), desk: None, expected: true }
     }
 
     /// Watches this node, on two threads. They end when this is dropped.
@@ -48,7 +53,7 @@ impl Live {
     pub fn start(options: ReadOptions, accepted: Accepted) -> io::Result<Self> {
         let desk = Arc::new(Desk::default());
         let (sender, messages) = channel(1);
-        let (watched, judged, handle) = (desk.clone(), desk.clone(), desk.clone());
+        let (watched, judged, handle, own) = (desk.clone(), desk.clone(), desk.clone(), Some(desk));
         let known = Known { netns_dir: options.netns_dir.clone(), ..Known::default() };
         thread::Builder::new().name("watcher".to_owned()).spawn(move || {
             let end = safely(|| watch(&options, &watched)).and_then(|end| end);
@@ -66,7 +71,7 @@ impl Live {
                 handle.reread();
             }
         };
-        Ok(Self { messages, reread: Box::new(reread), expected: true })
+        Ok(Self { messages, reread: Box::new(reread), desk: own, expected: true })
     }
 
     /// The next message; `None` where no more will come.
@@ -92,6 +97,15 @@ impl Live {
         (self.reread)();
         self.expected = true;
     }
+
+    /// Has the node judged by what the wire answered, as it is and for a while as
+    /// it changes.
+    pub(super) fn hold(&mut self, answers: Arc<WireAnswers>) {
+        if let Some(desk) = &self.desk {
+            desk.put(|paper| paper.answers = Some(answers));
+            self.expected = true;
+        }
+    }
 }
 
 /// Where the one thread puts what the other takes.
@@ -110,6 +124,8 @@ struct Paper {
     health: Option<Health>,
     /// The ages, where they are others than before.
     ages: Option<Arc<Ages>>,
+    /// What the wire answered since.
+    answers: Option<Arc<WireAnswers>>,
     ended: Option<String>,
 }
 
@@ -126,10 +142,13 @@ impl Desk {
 
     /// Waits for news, and takes them.
     fn take(&self) -> Paper {
-        let quiet = |paper: &mut Paper| paper.update.is_none() && paper.health.is_none() && paper.ended.is_none();
+        let quiet = |paper: &mut Paper| {
+            paper.update.is_none() && paper.health.is_none() && paper.answers.is_none() && paper.ended.is_none()
+        };
         let mut paper = self.news.wait_while(self.lock(), quiet).unwrap_or_else(PoisonError::into_inner);
-        // The end is told after the last update.
-        let ended = if paper.update.is_some() { paper.ended.take() } else { None };
+        // The end is told after all that there is to judge.
+        let goes_on = paper.update.is_some() || paper.answers.is_some();
+        let ended = if goes_on { paper.ended.take() } else { None };
         std::mem::replace(&mut *paper, Paper { ended, ..Paper::default() })
     }
 
@@ -197,14 +216,16 @@ fn judge(desk: &Desk, mut known: Known, accepted: &Accepted, sender: &Sender<Msg
         {
             return;
         }
-        let message = match (paper.update, paper.health, paper.ended) {
+        let again = paper.answers.and_then(|answers| known.hold(answers));
+        let message = match (paper.update, again, paper.health, paper.ended) {
             (Some(update), ..) => Msg::Live(Box::new(known.news(update, paper.too_many, accepted))),
-            (None, _, Some(why)) => {
+            (None, Some(again), ..) => Msg::Live(Box::new(again)),
+            (None, None, _, Some(why)) => {
                 let _ = sender.blocking_send(Msg::Unwatched(why));
                 return;
             }
-            (None, Some(health), None) => Msg::Watching(watching(&health)),
-            (None, None, None) => continue,
+            (None, None, Some(health), None) => Msg::Watching(watching(&health)),
+            (None, None, None, None) => continue,
         };
         if sender.blocking_send(message).is_err() {
             return;
@@ -218,7 +239,10 @@ struct Known {
     netns_dir: PathBuf,
     keeper: Keeper,
     judge: Judge,
-    last: Option<Node>,
+    /// What was told last, judged by nothing but the node, without its changes.
+    last: Option<News>,
+    /// What the wire answered, and when.
+    held: Option<(Arc<WireAnswers>, Instant)>,
 }
 
 impl Known {
@@ -235,17 +259,91 @@ impl Known {
             let ids = accepted(&node.snapshot.node);
             node = node.accepting(ids);
         }
-        let before = self.last.replace(node.clone());
-        let turned = before.as_ref().map_or_else(Vec::new, |old| turns(&old.judged.findings, &node.judged.findings));
+        let (at, watching) = (update.at, watching(&update.health));
+        let told = News { at, changes: Vec::new(), turns: Vec::new(), node: node.clone(), watching };
+        let before = self.last.replace(told);
+        let turned =
+            before.as_ref().map_or_else(Vec::new, |old| turns(&old.node.judged.findings, &node.judged.findings));
         let found = match &before {
-            Some(old) if too_many => changes(&old.snapshot, &node.snapshot),
+            Some(old) if too_many => changes(&old.node.snapshot, &node.snapshot),
             _ => update.changes,
         };
         tracing::trace!(stage = "sorted");
-        News { at: update.at, changes: found, turns: turned, node, watching: watching(&update.health) }
+        News { at, changes: found, turns: turned, node: self.by_the_wire(node), watching }
+    }
+
+    /// The same node once more, by what the wire answered; nothing changed there.
+    fn hold(&mut self, answers: Arc<WireAnswers>) -> Option<News> {
+        self.held = Some((answers, Instant::now()));
+        let last = self.last.clone()?;
+        Some(News { node: self.by_the_wire(last.node.clone()), ..last })
+    }
+
+    /// Judged by what the wire answered, too, while that holds.
+    fn by_the_wire(&mut self, node: Node) -> Node {
+        self.held = self.held.take().filter(|(_, since)| since.elapsed() < ANSWERS_HOLD);
+        let Some((answers, _)) = &self.held else { return node };
+        let topology = self.keeper.read(&node.snapshot);
+        let mut findings = judge_with(&node.snapshot, &topology, answers);
+        witness::prove(&self.netns_dir, &node.snapshot, &topology, &mut findings);
+        Node { answers: answers.clone(), ..Node::new(node.snapshot, topology) }.with(findings)
     }
 }
 
 fn watching(health: &Health) -> Watching {
     Watching { at: health.at, oldest: health.oldest.as_secs(), deaf: health.deaf, overruns: health.overruns }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::check::{Pick, questions};
+    use crate::net::{Mac, Snapshot, WireAnswer, WireReply};
+    use crate::neutron::Layout;
+    use crate::topology::scenario::Scenario;
+
+    fn update(snapshot: &Arc<Snapshot>) -> Update {
+        let at = Timestamp::UNIX_EPOCH;
+        let health = Health { at, watched: 1, deaf: 0, why_deaf: None, overruns: 0, oldest: Duration::ZERO };
+        Update { at, changes: Vec::new(), snapshot: snapshot.clone(), health }
+    }
+
+    /// Other hosts answer for everything.
+    fn answers(node: &Node) -> Arc<WireAnswers> {
+        let asked = questions(&node.snapshot, &node.topology, &Pick::default(), None);
+        let reply = WireReply { mac: Mac([2, 0, 0, 0, 0, 0x66]), rtt: 210 };
+        Arc::new(asked.into_iter().map(|question| (question, WireAnswer::Answered(vec![reply]))).collect())
+    }
+
+    fn is_told(node: &Node) -> bool {
+        node.judged.findings.iter().any(|finding| finding.code.0 == 607)
+    }
+
+    #[test]
+    fn what_the_wire_answered_holds_for_what_comes_in_the_next_minute() {
+        let accepted: Accepted = Box::new(|_| BTreeSet::new());
+        let first = Arc::new(Scenario::article(Layout::Pike).snapshot);
+        let mut known = Known::default();
+        let told = known.news(update(&first), false, &accepted);
+        assert!(!is_told(&told.node));
+        let answers = answers(&told.node);
+        let again = known.hold(answers.clone()).unwrap();
+        assert!(is_told(&again.node) && Arc::ptr_eq(&again.node.snapshot, &first));
+        assert_eq!((again.changes.len(), again.turns.len()), (0, 0));
+        let mut second = (*first).clone();
+        second.host.priority_file = crate::net::Observed::Absent;
+        let second = Arc::new(second);
+        let news = known.news(update(&second), false, &accepted);
+        assert!(is_told(&news.node) && Arc::ptr_eq(&news.node.answers, &answers));
+        // What the change did, and not what somebody asked.
+        let codes: Vec<u16> = news.turns.iter().map(|turn| turn.finding.code.0).collect();
+        assert!(codes.contains(&901) && !codes.contains(&607), "{codes:?}");
+        let since = Instant::now().checked_sub(ANSWERS_HOLD).unwrap();
+        known.held = Some((answers, since));
+        let news = known.news(update(&first), false, &accepted);
+        assert!(!is_told(&news.node) && news.node.answers.is_empty() && known.held.is_none());
+    }
 }

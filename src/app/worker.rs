@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::console::{Asker, Keeper, Messenger, Prober, Source, Tracker};
 use crate::check::{Pick, questions};
-use crate::net::{NetnsName, RouteQuestion, WireAnswer, WireQuestion};
+use crate::net::{NetnsName, RouteQuestion, WireAnswer, WireAnswers, WireQuestion};
 use crate::traffic::Errand;
 use crate::tui::{Msg, Node, Tracked};
 
@@ -25,6 +25,8 @@ enum Job {
     Ask(Asker, Vec<RouteQuestion>),
     /// Asks the wire about a reading.
     Probe(Prober, Node),
+    /// Judges a reading by what the wire said about another.
+    Judge(Node, Arc<WireAnswers>),
     /// Sends one packet and follows it.
     Send(Messenger, Node, Errand),
     /// Asks the wire who has an address.
@@ -66,6 +68,11 @@ impl Worker {
     /// Wants the wire's answers to what a reading leaves open.
     pub(super) fn probe(&mut self, prober: &Prober, node: Node) {
         self.give(Job::Probe(prober.clone(), node));
+    }
+
+    /// Wants a reading judged by the wire's answers to another.
+    pub(super) fn judge(&mut self, node: Node, answers: Arc<WireAnswers>) {
+        self.give(Job::Judge(node, answers));
     }
 
     /// Wants one packet sent and followed.
@@ -130,6 +137,7 @@ fn work(source: &Source, jobs: &Receiver<Job>, answers: &UnboundedSender<Msg>) {
                 Ok(()) => continue,
                 Err(error) => Msg::Probed(Err(format!("the wire was not asked: {error}"))),
             },
+            Job::Judge(node, answers) => Msg::Probed(safely(|| node.probed(answers))),
             Job::Send(messenger, node, errand) => match send(messenger, node, errand, answers.clone()) {
                 Ok(()) => continue,
                 Err(error) => Msg::Followed(Err(format!("nothing was sent: {error}"))),

@@ -17,7 +17,7 @@ use super::timeline::Still;
 use super::tracked::Tracked;
 use super::traffic::{Attention, Heard};
 use super::walk::Answered;
-use crate::net::{Ages, NetnsName, RouteQuestion, WireAnswer, WireQuestion};
+use crate::net::{Ages, NetnsName, RouteQuestion, WireAnswer, WireAnswers, WireQuestion};
 use crate::plan::journal::{Entry, Past, Round};
 use crate::traffic::Errand;
 
@@ -95,6 +95,9 @@ pub enum Effect {
     AskRoutes(Vec<RouteQuestion>),
     /// Ask the wire what only that decides.
     Probe,
+    /// Judge the newest node by what the wire answered, and for a while what comes
+    /// after it.
+    Hold(Arc<WireAnswers>),
     /// Ask the wire who has an address that is to be announced.
     AskTaken(WireQuestion),
     /// Remember that a finding is known and accepted, or no longer.

@@ -115,8 +115,6 @@ pub struct State {
     pub unwatched: Option<String>,
     /// The wire is being asked.
     pub probing: bool,
-    /// When the wire answered last.
-    pub probed_at: Option<Timestamp>,
     /// What flows, while somebody listens.
     pub hearing: Option<Hearing>,
     /// What is wanted of the listening besides counts, as it was told last.
@@ -284,7 +282,6 @@ impl State {
             ages: Arc::default(),
             unwatched: None,
             probing: false,
-            probed_at: None,
             hearing: None,
             attention: Attention::default(),
             writing: None,

@@ -7,7 +7,7 @@ use fipscope::check::{Pick, questions};
 use fipscope::net::{Mac, WireAnswer, WireAnswers, WireReply};
 use fipscope::neutron::Layout;
 use fipscope::topology::scenario::Scenario;
-use fipscope::tui::{Effect, Msg, Node, Screen};
+use fipscope::tui::{Effect, Msg, Node, Screen, Watching};
 use insta::assert_snapshot;
 
 use crate::article;
@@ -64,12 +64,29 @@ fn the_next_reading_takes_the_answers_away() {
     desk.send(Msg::Probed(Ok(node.clone().probed(answers.clone()))));
     desk.send(Msg::Node(Ok(Node::of((*node.snapshot).clone()))));
     assert!(!desk.screen().contains("DVR607"), "{}", desk.screen());
-    // A reading that came in while the wire was asked is judged by the answers.
+    // A reading that came in while the wire was asked is to be judged by the answers.
     let mut desk = live(100, 30).keys("fp");
     let node = desk.state.node.clone().unwrap();
-    desk.send(Msg::Node(Ok(Node::of((*node.snapshot).clone()))));
-    desk.send(Msg::Probed(Ok(node.probed(answers))));
+    let newer = Node::of((*node.snapshot).clone());
+    desk.send(Msg::Node(Ok(newer.clone())));
+    desk.send(Msg::Probed(Ok(node.probed(answers.clone()))));
+    assert_eq!(desk.effects, [Effect::Probe, Effect::Hold(answers.clone())]);
+    assert!(!desk.screen().contains("DVR607"), "{}", desk.screen());
+    desk.send(Msg::Probed(Ok(newer.probed(answers))));
     assert!(desk.screen().contains("DVR607"), "{}", desk.screen());
+    assert_eq!(desk.effects.len(), 2, "that is all");
+}
+
+#[test]
+fn where_the_node_is_watched_the_answers_are_held_against_what_comes() {
+    let mut desk = live(100, 30).keys("fp");
+    let node = desk.state.node.clone().unwrap();
+    let watching = Watching { at: node.snapshot.taken_at, oldest: 0, deaf: 0, overruns: 0 };
+    desk.send(Msg::Watching(watching));
+    let answers = answers(&node);
+    desk.send(Msg::Probed(Ok(node.probed(answers.clone()))));
+    assert!(desk.screen().contains("DVR607"), "{}", desk.screen());
+    assert_eq!(desk.effects.last(), Some(&Effect::Hold(answers)));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::screens::{copy, distance, tab_of};
-use super::{open, open_namespace_at, renew};
+use super::timeline::shown;
+use super::{open, open_namespace_at};
 use crate::check::Finding;
 use crate::net::{WireAnswer, printable};
 use crate::topology::{Direction, FloatingIp};
@@ -19,9 +20,6 @@ use crate::tui::page::Page;
 use crate::tui::state::{Node, Screen, State};
 use crate::tui::view::detail_lines;
 use crate::tui::walk::Ends;
-
-/// Seconds for which an answer on the wire is held against a node that changes.
-const ANSWERS_HOLD: i64 = 60;
 
 /// Lines that the selected finding scrolls by.
 const SCROLL: usize = 4;
@@ -87,42 +85,33 @@ fn all(state: &mut State) -> impl Iterator<Item = &mut FindingsView> {
     })
 }
 
-/// The wire answered. Where the node was read again meanwhile, the answers are
-/// about that reading as well.
+/// The wire answered. Where the node is another one by now, and where more are to
+/// come, they are judged by the answers elsewhere.
 pub(super) fn probed(state: &mut State, result: Result<Node, String>) -> Vec<Effect> {
     state.probing = false;
-    if let (Ok(probed), Some(frozen)) = (&result, &mut state.frozen) {
-        frozen.live = frozen.live.clone().probed(probed.answers.clone());
-        state.probed_at = Some(state.now);
-        return Vec::new();
-    }
-    let (probed, node) = match (result, state.node.take()) {
-        (Ok(probed), Some(node)) => (probed, node),
-        (result, node) => {
-            state.node = node;
-            state.notice = result.err().map(|why| printable(why.lines().next().unwrap_or_default(), 200));
+    let probed = match result {
+        Ok(probed) => probed,
+        Err(why) => {
+            state.notice = Some(printable(why.lines().next().unwrap_or_default(), 200));
             return Vec::new();
         }
     };
-    state.probed_at = Some(state.now);
-    let asked = probed.answers.len();
-    let answered = probed.answers.values().filter(|answer| matches!(answer, WireAnswer::Answered(_))).count();
+    let (asked, answers) = (probed.answers.len(), probed.answers.clone());
+    let answered = answers.values().filter(|answer| matches!(answer, WireAnswer::Answered(_))).count();
     state.notice = Some(format!("{asked} questions asked on the wire, {answered} answered"));
-    let is_same = Arc::ptr_eq(&probed.snapshot, &node.snapshot);
-    let accepted = node.judged.acknowledged().clone();
-    let node = if is_same { probed.accepting(accepted) } else { node.probed(probed.answers) };
-    renew(state, node)
+    let is_same = state.newest().is_some_and(|node| Arc::ptr_eq(&probed.snapshot, &node.snapshot));
+    let goes_on = state.watching.is_some();
+    let mut effects = if is_same { shown(state, carried_over(state, probed)) } else { Vec::new() };
+    effects.extend((goes_on || !is_same).then_some(Effect::Hold(answers)));
+    effects
 }
 
-/// A node that changed keeps what is accepted on it, and for a while what the
-/// wire answered.
+/// A node that changed keeps what is accepted on it.
 pub(super) fn carried_over(state: &State, node: Node) -> Node {
-    let Some(old) = state.newest() else { return node };
-    let accepted = old.judged.acknowledged().clone();
-    let is_recent = |at| state.now.duration_since(at).as_secs() < ANSWERS_HOLD;
-    let keeps = !old.answers.is_empty() && state.probed_at.is_some_and(is_recent);
-    let node = if keeps { node.probed(old.answers.clone()) } else { node };
-    node.accepting(accepted)
+    match state.newest() {
+        Some(old) => node.accepting(old.judged.acknowledged().clone()),
+        None => node,
+    }
 }
 
 /// What is acknowledged has changed, or could not be.
