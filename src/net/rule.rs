@@ -110,6 +110,17 @@ impl Rule {
         }
     }
 
+    /// It asks for nothing of a packet but its source, as the L3 agent's rules do.
+    pub fn is_by_source_alone(&self) -> bool {
+        self.to.is_none()
+            && self.iif.is_none()
+            && self.oif.is_none()
+            && self.fwmark.is_none()
+            && self.tos == 0
+            && !self.invert
+            && self.others.is_empty()
+    }
+
     /// The table that it asks, where it asks one.
     pub fn table(&self) -> Option<TableId> {
         match self.action {

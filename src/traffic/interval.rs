@@ -316,20 +316,13 @@ fn missing(view: &View<'_>, direction: Direction, sum: &Summary, is_whole: bool)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::FipKind;
     use crate::traffic::state::Passed;
 
     const SECOND: u64 = 1_000_000_000;
 
     fn node() -> Traffic {
         let mut traffic = Traffic::until(SECOND);
-        traffic.fip(FipId {
-            floating_ip: [192, 168, 1, 3].into(),
-            fixed_ip: None,
-            router: "r".to_owned(),
-            external_network: None,
-            kind: FipKind::Distributed,
-        });
+        traffic.fip(FipId::distributed());
         traffic.fips[0].visible = [true, true, true, true, false, false];
         traffic
     }

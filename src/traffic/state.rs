@@ -83,6 +83,20 @@ pub struct FipId {
     pub kind: FipKind,
 }
 
+#[cfg(test)]
+impl FipId {
+    /// One of a router `r`.
+    pub(crate) fn distributed() -> Self {
+        Self {
+            floating_ip: [192, 168, 1, 3].into(),
+            fixed_ip: Some([10, 0, 0, 4].into()),
+            router: "r".to_owned(),
+            external_network: None,
+            kind: FipKind::Distributed,
+        }
+    }
+}
+
 /// Everything that was counted since the beginning, and in the interval that is
 /// open.
 #[derive(Clone, Debug, Default, PartialEq)]

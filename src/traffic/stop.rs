@@ -178,7 +178,6 @@ impl View<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::FipKind;
     use crate::traffic::count::Count;
     use crate::traffic::state::FipId;
 
@@ -188,14 +187,7 @@ mod tests {
 
     /// A floating IP all of whose hops are listened at.
     fn seat() -> Seat {
-        let id = FipId {
-            floating_ip: [192, 168, 1, 3].into(),
-            fixed_ip: None,
-            router: "r".to_owned(),
-            external_network: None,
-            kind: FipKind::Distributed,
-        };
-        Seat { visible: [true, true, true, true, false, false], ..Seat::new(id) }
+        Seat { visible: [true, true, true, true, false, false], ..Seat::new(FipId::distributed()) }
     }
 
     /// Where packets of one direction vanish.

@@ -165,7 +165,6 @@ mod tests {
     use super::*;
     use crate::path::UDP;
     use crate::topology::Direction::{Inbound, Outbound};
-    use crate::topology::FipKind;
     use crate::traffic::count::Count;
     use crate::traffic::state::{FipId, Hop, Passed};
     use crate::traffic::{FipTraffic, Health, Interval};
@@ -178,13 +177,7 @@ mod tests {
     /// A floating IP all of whose hops are listened at.
     fn node() -> Traffic {
         let mut traffic = Traffic::until(SECOND);
-        traffic.fip(FipId {
-            floating_ip: [192, 168, 1, 3].into(),
-            fixed_ip: Some([10, 0, 0, 4].into()),
-            router: "r".to_owned(),
-            external_network: None,
-            kind: FipKind::Distributed,
-        });
+        traffic.fip(FipId::distributed());
         traffic.fips[0].visible = [true, true, true, true, false, false];
         traffic
     }

@@ -132,7 +132,7 @@ mod tests {
 
     use super::*;
     use crate::path::{Class, UDP};
-    use crate::topology::{Direction, FipKind};
+    use crate::topology::Direction;
     use crate::traffic::Interval;
     use crate::traffic::state::{FipId, Hop, Lane};
 
@@ -143,13 +143,7 @@ mod tests {
     fn node() -> Traffic {
         let mut traffic = Traffic::until(SECOND);
         traffic.router(None);
-        traffic.fip(FipId {
-            floating_ip: [192, 168, 1, 3].into(),
-            fixed_ip: None,
-            router: "r".to_owned(),
-            external_network: None,
-            kind: FipKind::Distributed,
-        });
+        traffic.fip(FipId::distributed());
         traffic.fips[0].visible = [false, true, true, true, false, false];
         traffic
     }

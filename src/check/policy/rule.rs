@@ -165,17 +165,6 @@ pub(super) fn object(fixed: IpAddr) -> ObjectRef {
     ObjectRef { kind: ObjectKind::Rule, key: format!("from {fixed} lookup {FIP_TABLE}") }
 }
 
-/// A rule that asks for its source alone.
-pub(super) fn is_plain(rule: &Rule) -> bool {
-    rule.to.is_none()
-        && rule.iif.is_none()
-        && rule.oif.is_none()
-        && rule.fwmark.is_none()
-        && rule.tos == 0
-        && !rule.invert
-        && rule.others.is_empty()
-}
-
 /// Distributed floating IPs with both addresses.
 fn fips<'s>(view: &View<'s>) -> impl Iterator<Item = (&'s FloatingIp, IpAddr)> {
     view.distributed().filter_map(|fip| Some((fip, fip.fixed_ip?)))
@@ -264,7 +253,7 @@ impl<'s> Rules<'s> {
 }
 
 fn is_good(rule: &Rule) -> bool {
-    rule.table() == Some(FIP_TABLE) && is_plain(rule) && is_fip_priority(rule.priority)
+    rule.table() == Some(FIP_TABLE) && rule.is_by_source_alone() && is_fip_priority(rule.priority)
 }
 
 /// The agent's file of priorities, by floating IPs.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
-use super::rule::{is_plain, object, question};
+use super::rule::{object, question};
 use crate::check::view::{View, each};
 use crate::check::{Findings, Scene, Subject};
 use crate::net::{Change, Object, Route, RouteAnswer, RouteQuestion, Rule, TableId};
@@ -112,7 +112,7 @@ pub(super) fn by_main(scene: &Scene<'_>, findings: &mut Findings) {
 fn ruled<'s>(view: &View<'s>) -> impl Iterator<Item = (&'s FloatingIp, IpAddr, &'s Rule)> {
     let rules: std::collections::HashMap<IpNet, &Rule> = view
         .rules()
-        .filter(|rule| rule.table() == Some(FIP_TABLE) && is_plain(rule) && is_fip_priority(rule.priority))
+        .filter(|rule| rule.table() == Some(FIP_TABLE) && rule.is_by_source_alone() && is_fip_priority(rule.priority))
         .filter_map(|rule| Some((rule.from?, rule)))
         .collect();
     view.distributed().filter_map(move |fip| {
@@ -127,7 +127,7 @@ fn first_ruled<'s>(view: &View<'s>) -> Option<(&'s FloatingIp, IpAddr, &'s Rule)
         let fixed = fip.fixed_ip?;
         let own = Some(IpNet::from(fixed));
         let mut rules = view.rules().filter(|rule| rule.from == own && rule.table() == Some(FIP_TABLE));
-        Some((fip, fixed, rules.find(|rule| is_plain(rule) && is_fip_priority(rule.priority))?))
+        Some((fip, fixed, rules.find(|rule| rule.is_by_source_alone() && is_fip_priority(rule.priority))?))
     })
 }
 

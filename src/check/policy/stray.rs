@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::rule::{is_plain, moved, question};
+use super::rule::{moved, question};
 use crate::check::view::{View, each};
 use crate::check::{Findings, Scene, Severity, Subject};
 use crate::net::{Change, NeighState, Object, Rule, RulePriority};
@@ -17,7 +17,7 @@ pub(super) fn stray(scene: &Scene<'_>, findings: &mut Findings) {
         let moved = moved(view, file);
         let mut by_fixed: BTreeMap<IpAddr, Vec<&Rule>> = BTreeMap::new();
         let mut by_priority: BTreeMap<RulePriority, Vec<IpAddr>> = BTreeMap::new();
-        for rule in view.rules().filter(|rule| rule.table() == Some(FIP_TABLE) && is_plain(rule)) {
+        for rule in view.rules().filter(|rule| rule.table() == Some(FIP_TABLE) && rule.is_by_source_alone()) {
             let host = rule.from.filter(|net| net.prefix_len() == 32 && is_fip_priority(rule.priority));
             let Some(source) = host else { continue };
             by_fixed.entry(source.addr()).or_default().push(rule);

@@ -81,7 +81,7 @@ pub(super) fn fip_rule(view: &View, fixed_ip: Option<IpAddr>, floating_ip: Optio
     );
     let expected = format!("{priority}: from {fixed} lookup {FIP_TABLE}");
     let rules = seen!(view.qrouter.rules_from(IpNet::from(fixed)));
-    let good: Vec<&&Rule> = rules.iter().filter(|rule| is_plain(rule) && is_fip_priority(rule.priority)).collect();
+    let good: Vec<&&Rule> = rules.iter().filter(|rule| leads_to_fip(rule) && is_fip_priority(rule.priority)).collect();
     match (&good[..], rules) {
         ([rule], _) => Verdict::ok(*rule),
         ([first, ..], _) => {
@@ -94,15 +94,8 @@ pub(super) fn fip_rule(view: &View, fixed_ip: Option<IpAddr>, floating_ip: Optio
 }
 
 /// A rule that asks for the source alone and leads to table 16.
-fn is_plain(rule: &Rule) -> bool {
-    rule.table() == Some(FIP_TABLE)
-        && rule.to.is_none()
-        && rule.iif.is_none()
-        && rule.oif.is_none()
-        && rule.fwmark.is_none()
-        && rule.tos == 0
-        && !rule.invert
-        && rule.others.is_empty()
+fn leads_to_fip(rule: &Rule) -> bool {
+    rule.table() == Some(FIP_TABLE) && rule.is_by_source_alone()
 }
 
 /// `default via <fpr> dev rfp table 16`.

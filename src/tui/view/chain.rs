@@ -4,7 +4,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::finding::Lines;
+use super::finding::{Lines, VALUE, scrolled};
 use super::pen::{Pen, lines};
 use super::{diagram, empty, overview};
 use crate::check::Finding;
@@ -167,8 +167,7 @@ fn evidence(
     let theme = &state.theme;
     let link = &fip.links(direction)[at];
     let mark = Mark::from(link);
-    let mut rows = lines(area);
-    let Some(first) = rows.next() else { return };
+    let Some(first) = lines(area).next() else { return };
     let mut pen = Pen::new(buffer, first);
     pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text);
     pen.fit(link.link.title(), if mark == Mark::Ok { theme.key } else { mark.style(theme) });
@@ -176,7 +175,7 @@ fn evidence(
     if let Some(age) = live::age(state, Some(&link.namespace), link.object.kind) {
         pen.write("  ", theme.text).fit(&age, theme.heading);
     }
-    let width = usize::from(area.width.saturating_sub(14));
+    let width = usize::from(area.width.saturating_sub(VALUE));
     let mut told = Lines::new(width);
     let finding = node.judged.of_link(fip, link);
     if let Some(finding) = finding {
@@ -203,18 +202,5 @@ fn evidence(
     for line in link.evidence.iter().filter(|line| link.evidence.len() > 1 || link.actual.as_ref() != Some(*line)) {
         told.say("", line, theme.text);
     }
-    let all = told.all;
-    let height = usize::from(area.height.saturating_sub(1));
-    let scroll = chain.scroll.min(all.len().saturating_sub(height));
-    for (row, (label, text, style)) in rows.zip(&all[scroll..]) {
-        let mut pen = Pen::new(buffer, row);
-        pen.to(3).write(label, theme.title).to(14).write(text, *style);
-    }
-    let below = all.len().saturating_sub(scroll + height);
-    if below > 0 && height > 1 {
-        let text = format!(" PgDn: {below} more ");
-        let width = u16::try_from(text.len()).unwrap_or(0).min(area.width);
-        let at = Rect { x: area.right() - width, y: area.bottom() - 1, width, height: 1 };
-        Pen::new(buffer, at).write(&text, theme.dim);
-    }
+    scrolled(&told.all, chain.scroll, theme, area, buffer);
 }

@@ -1,9 +1,11 @@
 //! One finding in full: what disagrees, where, what follows, what the agent
 //! will do.
 
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::pen::wrap;
+use super::pen::{Pen, lines, wrap};
 use crate::check::{Confidence, Finding};
 use crate::net::{NetnsName, printable};
 use crate::tui::judged::{agent, mark, name};
@@ -16,6 +18,26 @@ const LIMIT: usize = 1024;
 
 /// A label, and a line of text behind it.
 pub(in crate::tui) type Told = (&'static str, String, Style);
+
+/// The column of what is told.
+pub(super) const VALUE: u16 = 14;
+
+/// Draws what there is room for below the head of a pane, from a line on, and says
+/// how much more there is.
+pub(super) fn scrolled(all: &[Told], from: usize, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let height = usize::from(area.height.saturating_sub(1));
+    let from = from.min(all.len().saturating_sub(height));
+    for (row, (label, text, style)) in lines(area).skip(1).zip(&all[from..]) {
+        Pen::new(buffer, row).to(3).write(label, theme.title).to(VALUE).write(text, *style);
+    }
+    let below = all.len().saturating_sub(from + height);
+    if below > 0 && height > 1 {
+        let text = format!(" PgDn: {below} more ");
+        let width = u16::try_from(text.len()).unwrap_or(0).min(area.width);
+        let at = Rect { x: area.right() - width, y: area.bottom() - 1, width, height: 1 };
+        Pen::new(buffer, at).write(&text, theme.dim);
+    }
+}
 
 /// Lines as they are collected.
 pub(super) struct Lines {

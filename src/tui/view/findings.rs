@@ -4,7 +4,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::finding::{Told, told};
+use super::finding::{Told, VALUE, scrolled, told};
 use super::pen::{Pen, lines};
 use super::{empty, overview};
 use crate::check::{Confidence, Finding};
@@ -16,9 +16,6 @@ use crate::tui::live;
 use crate::tui::state::{Node, State};
 use crate::tui::theme::Theme;
 use crate::tui::words::{Mark, count};
-
-/// The column of the values.
-const VALUE: u16 = 14;
 
 pub(super) fn draw(state: &State, view: &FindingsView, node: &Node, body: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
@@ -145,8 +142,7 @@ fn detail(state: &State, node: &Node, view: &FindingsView, row: FindingRow, area
     let theme = &state.theme;
     let Some(finding) = node.judged.findings.get(row.at()) else { return };
     let mark = mark(finding);
-    let mut rows = lines(area);
-    let Some(first) = rows.next() else { return };
+    let Some(first) = lines(area).next() else { return };
     let style = if mark == Mark::None { theme.key } else { mark.style(theme) };
     let mut pen = Pen::new(buffer, first);
     pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text).fit(&name(finding), style);
@@ -159,16 +155,5 @@ fn detail(state: &State, node: &Node, view: &FindingsView, row: FindingRow, area
         pen.write("  ", theme.text).fit(&age, theme.heading);
     }
     let all = detail_lines(theme, node, row, area);
-    let height = usize::from(area.height.saturating_sub(1));
-    let scroll = view.scroll.min(all.len().saturating_sub(height));
-    for (row, (label, text, style)) in rows.zip(&all[scroll..]) {
-        Pen::new(buffer, row).to(3).write(label, theme.title).to(VALUE).write(text, *style);
-    }
-    let below = all.len().saturating_sub(scroll + height);
-    if below > 0 && height > 1 {
-        let text = format!(" PgDn: {below} more ");
-        let width = u16::try_from(text.len()).unwrap_or(0).min(area.width);
-        let at = Rect { x: area.right() - width, y: area.bottom() - 1, width, height: 1 };
-        Pen::new(buffer, at).write(&text, theme.dim);
-    }
+    scrolled(&all, view.scroll, theme, area, buffer);
 }
