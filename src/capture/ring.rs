@@ -18,7 +18,7 @@ pub(super) use socket::wait;
 const STATUS: usize = 8;
 const COUNT: usize = 12;
 const FIRST: usize = 16;
-/// `TP_STATUS_USER`: the block is ours.
+/// `TP_STATUS_USER`: the block, or the frame, is ours.
 const OURS: u32 = 1;
 
 /// `struct tpacket3_hdr`: where its parts lie; behind it, `struct sockaddr_ll`.
@@ -27,6 +27,7 @@ const SECONDS: usize = 4;
 const NANOSECONDS: usize = 8;
 const KEPT: usize = 12;
 const LENGTH: usize = 16;
+const STATE: usize = 20;
 const MAC: usize = 24;
 const DEVICE: usize = 48 + 4;
 const KIND: usize = 48 + 10;
@@ -51,6 +52,8 @@ pub(super) struct Ring {
     caught: u64,
     handed: u64,
     dropped: u64,
+    /// Those of the frames handed over that we could not read.
+    odd: u64,
 }
 
 // SAFETY: the mapping belongs to this value alone, and goes with it from thread
@@ -65,7 +68,7 @@ impl Ring {
         let (block, blocks) = memory::blocks(memory, socket::page());
         let socket = socket::open(block, blocks, DELAY, SNAP)?;
         let map = socket::map(&socket, block * blocks).map_err(|source| ("map the ring", source))?;
-        let ring = Self { socket, map, block, blocks, next: 0, caught: 0, handed: 0, dropped: 0 };
+        let ring = Self { socket, map, block, blocks, next: 0, caught: 0, handed: 0, dropped: 0, odd: 0 };
         socket::bind(&ring.socket).map_err(|source| ("bind", source))?;
         Ok(ring)
     }
@@ -78,18 +81,18 @@ impl Ring {
                 return;
             }
             let block = self.block();
-            let number = word(block, COUNT).unwrap_or(0);
-            frames(block, namespace, each);
-            self.handed += u64::from(number);
+            let given = frames(block, namespace, each);
+            (self.handed, self.odd) = (self.handed + given.ours, self.odd + given.odd);
             self.status().store(0, Ordering::Release);
             self.next = (self.next + 1) % self.blocks;
         }
     }
 
-    /// Frames that found the ring full, since it was opened.
+    /// Frames that found the ring full, or stand in it in a form that we do not
+    /// know, since it was opened.
     pub(super) fn dropped(&mut self) -> u64 {
         self.count();
-        self.dropped
+        self.dropped + self.odd
     }
 
     /// Frames that are in the ring by now and were not handed over.
@@ -142,16 +145,38 @@ impl Drop for Ring {
     }
 }
 
-/// The frames of a block. What does not fit into it ends it.
-fn frames(block: &[u8], namespace: u32, each: &mut impl FnMut(&Frame<'_>)) {
-    let (Some(count), Some(first)) = (word(block, COUNT), word(block, FIRST)) else { return };
-    let mut at = first as usize;
-    for _ in 0..count {
-        let Some(rest) = block.get(at..) else { return };
-        let Some(frame) = frame(rest, namespace) else { return };
-        each(&frame);
-        at += word(rest, NEXT).unwrap_or(0) as usize;
+/// Frames that a block gave.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Given {
+    /// As the kernel counts them.
+    ours: u64,
+    /// Those of them that could not be read.
+    odd: u64,
+}
+
+/// The frames of a block. A slot that is not ours is one that the kernel gave up
+/// when it had taken it, and counted as dropped (`tpacket_rcv` in
+/// `net/packet/af_packet.c`, as where a frame's segments are of a kind that
+/// `struct virtio_net_hdr` has no word for).
+fn frames(block: &[u8], namespace: u32, each: &mut impl FnMut(&Frame<'_>)) -> Given {
+    let (number, mut at) = (word(block, COUNT).unwrap_or(0), word(block, FIRST).unwrap_or(0) as usize);
+    let mut given = Given::default();
+    for left in (1..=u64::from(number)).rev() {
+        let slot = block.get(at..).unwrap_or_default();
+        let (Some(state), Some(next)) = (word(slot, STATE), word(slot, NEXT)) else {
+            // Nothing behind it can be found either.
+            return Given { ours: given.ours + left, odd: given.odd + left };
+        };
+        if state & OURS != 0 {
+            given.ours += 1;
+            match frame(slot, namespace) {
+                Some(frame) => each(&frame),
+                None => given.odd += 1,
+            }
+        }
+        at += next as usize;
     }
+    given
 }
 
 #[inline]
@@ -179,4 +204,51 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 #[inline]
 fn half(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLOT: usize = 128;
+
+    /// A block of slots in this state, each with a frame of its own length.
+    fn block(states: &[u32]) -> Vec<u8> {
+        let mut block = vec![0; 64 + SLOT * states.len()];
+        let mut put = |at: usize, value: u32| block[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+        put(COUNT, u32::try_from(states.len()).unwrap());
+        put(FIRST, 64);
+        for (number, (at, state)) in (60..).zip((64..).step_by(SLOT).zip(states)) {
+            put(at + NEXT, u32::try_from(SLOT).unwrap());
+            put(at + KEPT, 20);
+            put(at + LENGTH, number);
+            put(at + STATE, *state);
+            put(at + MAC, 90);
+        }
+        block
+    }
+
+    fn read(block: &[u8]) -> (Vec<u32>, Given) {
+        let mut lengths = Vec::new();
+        let given = frames(block, 0, &mut |frame| lengths.push(frame.length));
+        (lengths, given)
+    }
+
+    #[test]
+    fn a_slot_that_the_kernel_gave_up_hides_none_behind_it() {
+        assert_eq!(read(&block(&[1, 1, 1])), (vec![60, 61, 62], Given { ours: 3, odd: 0 }));
+        let (lengths, given) = read(&block(&[1, 0, 0x10, 0x11]));
+        assert_eq!((lengths, given), (vec![60, 63], Given { ours: 2, odd: 0 }));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_counted_as_lost() {
+        let mut odd = block(&[1, 1, 1]);
+        // No room for what stands before the frame.
+        odd[64 + SLOT + MAC] = 2;
+        assert_eq!(read(&odd), (vec![60, 62], Given { ours: 3, odd: 1 }));
+        odd[64 + SLOT..][..4].copy_from_slice(&u32::MAX.to_ne_bytes());
+        assert_eq!(read(&odd), (vec![60], Given { ours: 3, odd: 2 }));
+        assert_eq!(read(&[]), (vec![], Given::default()));
+    }
 }
