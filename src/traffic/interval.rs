@@ -6,7 +6,7 @@ use super::connections::Connections;
 use super::count::{CLASSES, Count};
 use super::filter::Filter;
 use super::flow::{Flow, FlowKey};
-use super::state::{Bank, FipId, Hop, Lanes, Owed, Traffic, each_once};
+use super::state::{Bank, FipId, Hop, Lanes, Owed, Seat, Traffic, each_once};
 use super::stop::{Missing, StopsAt, View, is_much};
 use super::talk::{Summary, TalkKey, Talked};
 use crate::net::{ConntrackEntry, ConntrackTuple};
@@ -24,11 +24,9 @@ pub struct Interval {
     pub classes: [Count; 5],
     /// The same for each router that had any; `None` is what belongs to none.
     pub routers: Vec<RouterTraffic>,
-    /// Packets that the kernel dropped before we saw them, or that went with their namespace.
+    /// Frames that the kernel dropped before we saw them, or that went with their namespace:
+    /// packets, or several of them that the kernel had merged.
     pub lost: u64,
-    /// So many may be missing at a hop without having been lost on their way: those, and
-    /// what was lost in the interval before, as some of it may be this one's.
-    pub doubt: u64,
     /// Packets of devices that were not known yet.
     pub unplaced: u64,
     /// Every floating IP, first outbound, then inbound.
@@ -66,6 +64,11 @@ pub struct FipTraffic {
     pub missing: Option<Missing>,
     /// Why they are missing, where somebody looked.
     pub reason: Option<String>,
+    /// So many may be missing at a hop without having been lost on their way: what was lost
+    /// before we saw it in this interval or, as some of it may be this one's, in the one
+    /// before, and what devices had that were not known yet. [`u64::MAX`] where not all
+    /// hops counted from the beginning to the end.
+    pub doubt: u64,
 }
 
 /// One direction of a conversation.
@@ -100,11 +103,6 @@ impl Interval {
     /// The packets of a class.
     pub fn class(&self, class: Class) -> Count {
         self.classes[class as usize]
-    }
-
-    /// Not all was seen that passed.
-    pub fn is_lossy(&self) -> bool {
-        self.lost > 0 || self.doubt > 0
     }
 
     /// So many a second.
@@ -202,12 +200,11 @@ impl Traffic {
         let floating_ips = self.floating_ips(now, after, doubt, &talked);
         let spoke = self.speaking(now);
         let owed = self.views(now, after, doubt).map(|view| view.owes()).collect::<Vec<Owed>>();
-        let (unplaced, forgotten, added) = (now.unplaced, now.flows.forgotten, now.routers.clone());
+        let (unplaced, forgotten, added) = (now.unplaced(), now.flows.forgotten, now.routers.clone());
         let mut interval = Interval {
             end: self.until,
             seconds,
             lost,
-            doubt,
             unplaced,
             floating_ips,
             flows,
@@ -227,6 +224,7 @@ impl Traffic {
         if seconds > 0.0 {
             self.fips.iter_mut().zip(owed).for_each(|(seat, owed)| seat.owed = owed);
         }
+        self.fips.iter_mut().for_each(Seat::go_on);
         self.banks[0] = std::mem::take(&mut self.banks[1]);
         interval
     }
@@ -252,7 +250,7 @@ impl Traffic {
         all
     }
 
-    /// What an interval has of each floating IP.
+    /// What an interval has of each floating IP, where so many frames may be missing.
     fn views<'a>(&'a self, now: &'a Bank, after: &'a Bank, doubt: u64) -> impl Iterator<Item = View<'a>> {
         let passages = now.fips.iter().zip(&after.fips);
         self.fips.iter().zip(passages).map(move |(seat, (now, after))| View {
@@ -260,7 +258,7 @@ impl Traffic {
             now,
             after,
             end: self.until,
-            doubt,
+            doubt: seat.doubt(&self.banks[0], doubt),
             owed: Some(&seat.owed),
         })
     }
@@ -291,7 +289,7 @@ impl View<'_> {
         let hops = Hop::ALL.map(|hop| seen(hop).then(|| passage[hop as usize].count));
         let missing = missing(self, direction, sum, is_whole);
         let stops_at = missing.filter(|missing| is_much(missing.packets, missing.of)).map(|one| one.after);
-        FipTraffic { id: self.seat.id.clone(), direction, hops, stops_at, missing, reason: None }
+        FipTraffic { id: self.seat.id.clone(), direction, hops, stops_at, missing, reason: None, doubt: self.doubt }
     }
 }
 
@@ -303,7 +301,9 @@ fn missing(view: &View<'_>, direction: Direction, sum: &Summary, is_whole: bool)
     let silent = || {
         let unanswered = match direction {
             // Where the way out is broken answers come under other names, if at all.
-            Direction::Inbound if is_whole && view.gap(Direction::Outbound, true).is_none() => sum.unanswered,
+            Direction::Inbound if is_whole && view.doubt == 0 && view.gap(Direction::Outbound, true).is_none() => {
+                sum.unanswered
+            }
             Direction::Inbound if view.is_silent() => view.arrived(),
             Direction::Outbound | Direction::Inbound => 0,
         };
@@ -351,6 +351,14 @@ mod tests {
         assert_eq!(half(&mut traffic, 0), stop);
         assert_eq!([5, 5, 0, 0].map(|lost| half(&mut traffic, lost)), [None, None, None, stop]);
         assert_eq!([4, 0].map(|lost| half(&mut traffic, lost)), [stop; 2], "more is missing than was lost");
+    }
+
+    #[test]
+    fn a_frame_that_is_lost_may_be_many_packets() {
+        let mut traffic = node();
+        assert_eq!(half(&mut traffic, 1), Some(StopsAt::Hop(Hop::Fg)));
+        traffic.banks[0].largest = 5;
+        assert_eq!(half(&mut traffic, 1), None);
     }
 
     #[test]

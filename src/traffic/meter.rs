@@ -34,6 +34,8 @@ struct Ground<'n, 's> {
 pub struct Memory {
     fragments: Fragments,
     answers: Answers,
+    /// Another meter counted before, and numbers meant the same.
+    goes_on: bool,
 }
 
 /// What a frame was.
@@ -66,6 +68,10 @@ impl<'n, 's> Meter<'n, 's> {
     ) -> Self {
         let mut flows = Flows::of(node);
         let sites = Sites::new(snapshot, topology).build(names, &mut flows, traffic);
+        if !memory.goes_on {
+            // Not all namespaces were heard all the time.
+            (0..traffic.fips.len()).for_each(|at| traffic.doubt(at));
+        }
         let ids: Vec<FipId> = traffic.fips.iter().map(|seat| seat.id.clone()).collect();
         let routers = ids.iter().map(|fip| traffic.router(Some(&fip.router))).collect();
         Self { ground: Ground { flows, sites, fips: Fips { ids, routers } }, known: Known::default(), memory }
@@ -73,7 +79,7 @@ impl<'n, 's> Meter<'n, 's> {
 
     /// What the next meter should know.
     pub fn into_memory(self) -> Memory {
-        self.memory
+        Memory { goes_on: true, ..self.memory }
     }
 
     /// Counts a frame. `None` where it is not IPv4, or its device is not known
@@ -86,7 +92,7 @@ impl<'n, 's> Meter<'n, 's> {
         let Self { ground, known, memory } = self;
         let key = Key::of(frame, &heard);
         let Some(mut found) = known.get(key, || ground.verdict(frame, &heard, false)) else {
-            traffic.bank(frame.at).unplaced += heard.count.packets;
+            traffic.bank(frame.at).misplace(frame.namespace, heard.count.packets);
             return None;
         };
         match found.0.own {

@@ -9,9 +9,10 @@ use super::talk::{TalkKey, Talks};
 use super::tally::Tallies;
 use crate::topology::{Direction, FipKind};
 
-/// A packet takes no longer from one hop to the next (nanoseconds): what is seen that
-/// shortly before an interval's end may come to the next hop after it.
-const FLIGHT: u64 = 1_000_000;
+/// A packet takes no longer from one hop to the next, on a busy node either
+/// (nanoseconds): what is seen that shortly before an end may come to the next hop
+/// after it.
+pub(super) const FLIGHT: u64 = 10_000_000;
 
 /// A hop of a floating IP: the device at which its packets are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,8 +124,14 @@ pub struct Traffic {
 pub(super) struct Seat {
     pub(super) id: FipId,
     pub(super) visible: Visible,
-    /// The node has it, as far as is known.
+    /// The node has it, as far as is known; and had it when it was looked at before.
     pub(super) stands: bool,
+    pub(super) stood: bool,
+    /// The numbers of the namespaces that its packets pass.
+    pub(super) namespaces: [Option<usize>; 2],
+    /// It became known as it is in the open interval, and perhaps in the next one: not all
+    /// hops have counted from the beginning.
+    pub(super) unsure: [bool; 2],
     /// Packets that the interval before took to be on their way, by direction and hop.
     pub(super) owed: Owed,
 }
@@ -147,8 +154,10 @@ pub(super) struct Bank {
     pub(super) flows: FlowTable,
     /// Conversations of floating IPs, by hop.
     pub(super) talks: Talks,
-    /// Packets of devices that the snapshot does not know.
-    pub(super) unplaced: u64,
+    /// Packets of devices that the snapshot does not know, by the namespace's number.
+    pub(super) unplaced: Vec<u64>,
+    /// The segments of the largest frame.
+    pub(super) largest: u64,
 }
 
 /// Packets by class, and by where they were counted.
@@ -202,7 +211,7 @@ impl Traffic {
     /// Packets of the open interval whose device the meter did not know: the node
     /// has changed since it was read.
     pub fn unplaced(&self) -> u64 {
-        self.banks.iter().map(|bank| bank.unplaced).sum()
+        self.banks.iter().map(Bank::unplaced).sum()
     }
 
     /// The number of a router; new ones are added.
@@ -217,18 +226,40 @@ impl Traffic {
     /// The number of a floating IP; new ones are added.
     pub(super) fn fip(&mut self, id: FipId) -> usize {
         let same = |known: &FipId| (known.floating_ip, &known.router) == (id.floating_ip, &id.router);
-        if let Some(at) = self.fips.iter().position(|seat| same(&seat.id)) {
-            (self.fips[at].id, self.fips[at].stands) = (id, true);
-            return at;
+        let Some(at) = self.fips.iter().position(|seat| same(&seat.id)) else {
+            self.fips.push(Seat::new(id));
+            self.doubt(self.fips.len() - 1);
+            return self.fips.len() - 1;
+        };
+        let seat = &mut self.fips[at];
+        let is_other = (seat.id.fixed_ip, seat.id.kind) != (id.fixed_ip, id.kind) || !seat.stood;
+        (seat.id, seat.stands) = (id, true);
+        if is_other {
+            self.doubt(at);
         }
-        self.fips.push(Seat::new(id));
-        self.fips.len() - 1
+        at
+    }
+
+    /// These hops of a floating IP are listened at, in these namespaces.
+    pub(super) fn listen(&mut self, at: usize, visible: Visible, namespaces: [Option<usize>; 2]) {
+        let is_other = self.fips[at].visible != visible;
+        (self.fips[at].visible, self.fips[at].namespaces) = (visible, namespaces);
+        if is_other {
+            self.doubt(at);
+        }
+    }
+
+    /// What was counted of a floating IP so far is not what passed: where frames were
+    /// understood already, they were understood otherwise.
+    pub(super) fn doubt(&mut self, at: usize) {
+        let begun = self.banks.each_ref().map(Bank::has_any);
+        self.fips[at].unsure.iter_mut().zip(begun).for_each(|(unsure, begun)| *unsure |= begun);
     }
 
     /// The node is looked at anew: what it does not have any more is told only while
     /// packets of it were seen.
     pub(super) fn look_anew(&mut self) {
-        self.fips.iter_mut().for_each(|seat| seat.stands = false);
+        self.fips.iter_mut().for_each(|seat| seat.stood = std::mem::take(&mut seat.stands));
     }
 
     /// Whether the open interval ends so soon after a frame of that time.
@@ -247,11 +278,53 @@ impl Traffic {
 
 impl Seat {
     pub(super) fn new(id: FipId) -> Self {
-        Self { id, visible: Visible::default(), stands: true, owed: Owed::default() }
+        Self {
+            id,
+            visible: Visible::default(),
+            stands: true,
+            stood: false,
+            namespaces: [None; 2],
+            unsure: [false; 2],
+            owed: Owed::default(),
+        }
+    }
+
+    /// So many of its packets a hop may lack that were not lost on their way, where so many
+    /// frames may be missing of what was heard; [`u64::MAX`] where nobody can tell how many.
+    pub(super) fn doubt(&self, bank: &Bank, frames: u64) -> u64 {
+        if self.unsure[0] {
+            return u64::MAX;
+        }
+        let unplaced = self.namespaces.iter().flatten().filter_map(|number| bank.unplaced.get(*number));
+        frames.saturating_mul(bank.largest.max(1)).saturating_add(unplaced.sum())
+    }
+
+    /// The next interval begins.
+    pub(super) fn go_on(&mut self) {
+        self.unsure = [self.unsure[1], false];
     }
 }
 
 impl Bank {
+    /// A frame in the namespace of that number belongs to no device that is known.
+    pub(super) fn misplace(&mut self, namespace: u32, packets: u64) {
+        let number = namespace as usize;
+        if self.unplaced.len() <= number {
+            self.unplaced.resize(number + 1, 0);
+        }
+        self.unplaced[number] += packets;
+    }
+
+    /// Packets of devices that the snapshot does not know.
+    pub(super) fn unplaced(&self) -> u64 {
+        self.unplaced.iter().sum()
+    }
+
+    /// Something was counted.
+    fn has_any(&self) -> bool {
+        self.largest > 0 || self.unplaced() > 0 || !self.tallies.is_empty()
+    }
+
     pub(super) fn fit(&mut self, routers: usize, fips: usize) {
         if self.routers.len() < routers {
             self.routers.resize(routers, Lanes::default());
@@ -264,6 +337,9 @@ impl Bank {
 
 impl Passed {
     pub(super) fn add(&mut self, more: &Self) {
+        if more.count.packets == 0 {
+            return;
+        }
         self.first = if self.count.packets == 0 { more.first } else { self.first.min(more.first) };
         self.count += more.count;
         self.ends += more.ends;

@@ -107,7 +107,8 @@ impl View<'_> {
         let to = self.at(Direction::Inbound, last);
         let said = |bank: &[Passage; 2]| bank[Direction::Outbound as usize].iter().any(|hop| hop.count.packets > 0);
         let waited = self.end.saturating_sub(to.first) >= PATIENCE;
-        to.count.packets > 0 && !said(self.now) && !said(self.after) && waited
+        let arrived = to.count.packets;
+        arrived > 0 && self.is_sure(arrived, arrived) && !said(self.now) && !said(self.after) && waited
     }
 
     /// Packets that went to the instance.
@@ -115,9 +116,11 @@ impl View<'_> {
         self.last().map_or(0, |last| self.at(Direction::Inbound, last).count.packets)
     }
 
-    /// The hop before the instance.
+    /// The hop before the instance, where that is listened at: what came to none but
+    /// earlier ones may have been dropped by this node.
     fn last(&self) -> Option<Hop> {
-        self.hops(Direction::Inbound).last().copied()
+        let last = Hop::way(self.seat.id.kind, Direction::Inbound).last().copied();
+        last.filter(|last| self.seat.visible[*last as usize])
     }
 
     /// The hops that are listened at, in packet order.
@@ -142,8 +145,13 @@ impl View<'_> {
 
     fn between(&self, direction: Direction, hop: Hop, next: Hop) -> Option<Gap> {
         let (missing, of) = self.missing(direction, hop, next);
-        let is_told = missing > self.doubt || (missing == of && of >= MANY && is_much(of, self.doubt));
-        (is_told && !self.is_on_its_way(direction, hop, next)).then_some(Gap { hop, missing, of })
+        let is_told = self.is_sure(missing, of) && !self.is_on_its_way(direction, hop, next);
+        is_told.then_some(Gap { hop, missing, of })
+    }
+
+    /// Whether no doubt explains that so many of these are missing.
+    fn is_sure(&self, missing: u64, of: u64) -> bool {
+        missing > self.doubt || (missing == of && of >= MANY && is_much(of, self.doubt))
     }
 
     /// Packets that a hop should have passed on and the next one did not see, of how many.
@@ -248,6 +256,21 @@ mod tests {
         let inward = plain([10; 4]);
         assert_eq!(stops(plain([0; 4]), inward, Direction::Inbound, 0), Some("vm-silent"));
         assert_eq!(stops(plain([0; 4]), inward, Direction::Outbound, 0), None);
+    }
+
+    #[test]
+    fn what_nobody_saw_go_to_the_instance_was_perhaps_dropped_here() {
+        let silent = |visible, doubt| {
+            let seat = Seat { visible, ..seat() };
+            let nothing = [Passage::default(); 2];
+            let mut now = nothing;
+            now[1][..4].copy_from_slice(&plain([10; 4]));
+            let view = View { seat: &seat, now: &now, after: &nothing, end: 1_000_000_000, doubt, owed: None };
+            (view.is_silent(), view.arrived())
+        };
+        assert_eq!(silent([true, true, true, true, false, false], 0), (true, 10));
+        assert_eq!(silent([false, false, true, true, false, false], 0), (false, 0));
+        assert_eq!(silent([true, true, true, true, false, false], 10), (false, 10), "its answers may be what was lost");
     }
 
     #[test]

@@ -2,10 +2,11 @@
 //! them the instance says nothing. What one conversation loses, the others hide
 //! where only their sum is looked at.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use super::state::{Bank, Passage, Traffic};
-use super::stop::{StopsAt, View};
+use super::stop::{Gap, StopsAt, View};
 use crate::path::{Endpoint, ICMP};
 use crate::topology::Direction;
 
@@ -51,7 +52,7 @@ pub(super) struct Talked {
     stops: HashMap<TalkKey, [Option<StopsAt>; 2]>,
     /// By floating IP.
     pub(super) sums: Vec<Summary>,
-    /// Each of them was told apart and seen as a whole.
+    /// Each of them was told apart.
     pub(super) is_whole: bool,
 }
 
@@ -63,6 +64,12 @@ impl TalkKey {
             Direction::Inbound => (destination, source),
         };
         Self { fip, proto, peer, port: own.port }
+    }
+
+    /// All conversations with that port of the other side: translation may change the
+    /// instance's own port (`--random-fully`, which the agent asks for from Train on).
+    fn party(self) -> Self {
+        Self { port: None, ..self }
     }
 
     /// What the instance says where it refuses (RFC 792): an error has no ports.
@@ -92,6 +99,16 @@ impl Talks {
         Some(place)
     }
 
+    /// The conversations of each party together.
+    fn parties(&self) -> HashMap<TalkKey, [Passage; 2]> {
+        let mut parties: HashMap<TalkKey, [Passage; 2]> = HashMap::new();
+        for (key, hops) in &self.all {
+            let sums = parties.entry(key.party()).or_default().iter_mut().flatten();
+            sums.zip(hops.iter().flatten()).for_each(|(sum, passed)| sum.add(passed));
+        }
+        parties
+    }
+
     fn get(&self, key: TalkKey) -> Option<&[Passage; 2]> {
         self.all.get(*self.places.get(&key)? as usize).map(|(_, hops)| hops)
     }
@@ -107,27 +124,36 @@ impl Talked {
 impl Traffic {
     /// Looks at the conversations of an interval one by one.
     pub(super) fn talked(&self, now: &Bank, after: &Bank, doubt: u64) -> Talked {
-        let is_whole = doubt == 0 && !now.talks.full && !after.talks.full;
+        let is_whole = !now.talks.full && !after.talks.full;
         let sums = vec![Summary::default(); self.fips.len()];
         let mut talked = Talked { stops: HashMap::new(), sums, is_whole };
+        let parties = OnceCell::new();
         for (key, hops) in &now.talks.all {
             let sums = (now.fips.get(key.fip), after.fips.get(key.fip));
             let (Some(seat), (Some(all_now), Some(all_after))) = (self.fips.get(key.fip), sums) else {
                 continue;
             };
+            let doubt = seat.doubt(now, doubt);
             let view = |now, after| View { seat, now, after, end: self.until, doubt, owed: None };
             let nothing = [Passage::default(); 2];
             let own = view(hops, after.talks.get(*key).unwrap_or(&nothing));
             let all = view(all_now, all_after);
             let mut stops = [Direction::Outbound, Direction::Inbound].map(|direction| {
-                // Where a port had to be changed it is another conversation beyond: nothing is missing then.
                 let stop = own.gap(direction, true)?;
-                all.gaps(direction).any(|gap| gap.hop == stop.hop).then_some(StopsAt::Hop(stop.hop))
+                let is_missing = |gap: Gap| gap.hop == stop.hop && gap.missing >= stop.missing;
+                if !all.gaps(direction).any(|gap| gap.hop == stop.hop) {
+                    return None;
+                }
+                // Where a port was changed it is another conversation beyond, of the same party: nothing is
+                // missing then.
+                let of_party = parties.get_or_init(|| [now, after].map(|bank| bank.talks.parties()));
+                let [now, after] = of_party.each_ref().map(|all| all.get(&key.party()).unwrap_or(&nothing));
+                view(now, after).gaps(direction).any(is_missing).then_some(StopsAt::Hop(stop.hop))
             });
             let inbound = Direction::Inbound as usize;
             let said = self.spoke.contains(key) || self.refused(*key, now, after);
             let is_good = all.gap(Direction::Outbound, true).is_none();
-            if is_whole && is_good && stops[inbound].is_none() && !said && own.is_silent() {
+            if is_whole && doubt == 0 && is_good && stops[inbound].is_none() && !said && own.is_silent() {
                 stops[inbound] = Some(StopsAt::VmSilent);
                 talked.sums[key.fip].unanswered += own.arrived();
             }
@@ -214,7 +240,7 @@ mod tests {
 
     fn told(interval: &Interval, way: Direction) -> (Health, String) {
         let other = if way == Inbound { Outbound } else { Inbound };
-        let told = half(interval, way).told(half(interval, other), None, false).unwrap();
+        let told = half(interval, way).told(half(interval, other), None).unwrap();
         (told.health, told.text)
     }
 
@@ -273,6 +299,34 @@ mod tests {
         pass(&mut traffic, SECOND + 9, Outbound, &WAY_OUT[..1], (UDP, Some(3)), 4);
         pass(&mut traffic, SECOND + 9, Outbound, &WAY_OUT[1..], (UDP, Some(4)), 4);
         assert_eq!(told(&close(&mut traffic), Outbound), (Health::Passes, "every hop passes it on".into()));
+    }
+
+    #[test]
+    fn a_dead_flow_makes_no_other_one_dead_whose_port_is_changed() {
+        let mut traffic = node();
+        let peer = Endpoint { address: PEER, port: Some(53) };
+        let key = |port| TalkKey { fip: 0, proto: UDP, peer, port: Some(port) };
+        // Twenty go out by other ports than they came in by, their answers likewise; one more is lost at once.
+        let mut pass = |way: Direction, hops: &[Hop], port: u16, packets: u64| {
+            for hop in hops {
+                let passed =
+                    Passed { count: Count { packets, bytes: packets }, first: 9, last: 9, ..Passed::default() };
+                let bank = traffic.bank(9);
+                bank.fips[0][way as usize][*hop as usize].add(&passed);
+                bank.talks.talk(key(port)).unwrap()[way as usize][*hop as usize].add(&passed);
+            }
+        };
+        for port in 0..20 {
+            pass(Outbound, &WAY_OUT[..1], 1000 + port, 10);
+            pass(Outbound, &WAY_OUT[1..], 2000 + port, 10);
+            pass(Inbound, &WAY_IN[..3], 2000 + port, 10);
+            pass(Inbound, &WAY_IN[3..], 1000 + port, 10);
+        }
+        pass(Outbound, &WAY_OUT[..1], 7, 5);
+        traffic.settle();
+        let talked = traffic.talked(&traffic.banks[0], &traffic.banks[1], 0);
+        assert_eq!(talked.stops_at(key(7), Outbound), Some(StopsAt::Hop(Hop::Qr)));
+        assert_eq!(talked.sums[0].stopped, [vec![StopsAt::Hop(Hop::Qr)], vec![]]);
     }
 
     #[test]

@@ -28,6 +28,8 @@ struct Tally {
     /// No other one of the [`Traffic`] ever has it.
     number: u64,
     count: Count,
+    /// Segments of the largest frame.
+    largest: u64,
     late: u64,
     first: u64,
     last: u64,
@@ -50,6 +52,7 @@ impl Traffic {
         }
         if let Some(tally) = self.banks[bank].tallies.0.get_mut(place.at as usize) {
             tally.count += count;
+            tally.largest = tally.largest.max(count.packets);
             tally.late += if late { count.packets } else { 0 };
             tally.last = tally.last.max(at);
         }
@@ -76,6 +79,7 @@ impl Traffic {
         tallies.push(Tally {
             number,
             count: Count::default(),
+            largest: 0,
             late: 0,
             first: at,
             last: at,
@@ -88,6 +92,10 @@ impl Traffic {
 }
 
 impl Tallies {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn is_at(&self, place: Place) -> bool {
         self.0.get(place.at as usize).is_some_and(|tally| tally.number == place.number)
     }
@@ -97,6 +105,7 @@ impl Bank {
     fn settle(&mut self) {
         for tally in self.tallies.0.drain(..) {
             let Tally { count, verdict, proto, between, .. } = tally;
+            self.largest = self.largest.max(tally.largest);
             if let Some((fip, direction, hop)) = verdict.passing {
                 let passed = tally.passed();
                 self.fips[fip][direction as usize][hop as usize].add(&passed);

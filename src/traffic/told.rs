@@ -18,7 +18,7 @@ pub enum Health {
     Few,
     /// Not every hop is listened at.
     NotVisible,
-    /// Packets were lost before they were seen.
+    /// Packets were lost before they were seen, or not heard from the beginning.
     Lossy,
     /// Nothing of this direction was seen, and something of the other.
     OneWay,
@@ -37,10 +37,10 @@ pub struct Told {
 
 impl FipTraffic {
     /// What these packets come to: `other` are those of the other direction, `why` is
-    /// the reason for what is missing, where one is known; `lossy` where packets were
-    /// lost before they were seen. `None` where nothing was seen at all.
-    pub fn told(&self, other: &Self, why: Option<&str>, lossy: bool) -> Option<Told> {
-        let health = self.health(other, lossy)?;
+    /// the reason for what is missing, where one is known. `None` where nothing was seen
+    /// at all.
+    pub fn told(&self, other: &Self, why: Option<&str>) -> Option<Told> {
+        let health = self.health(other)?;
         let because = why.map(|why| format!(": {why}")).unwrap_or_default();
         let text = match (health, self.stops_at) {
             (Health::Stops, Some(stop)) => format!("after {}{because}", stop.word()),
@@ -51,6 +51,9 @@ impl FipTraffic {
                     .to_owned()
             }
             (Health::NotVisible, _) => format!("not visible here: {}", self.unseen().join(", ")),
+            (Health::Lossy, _) if self.doubt == u64::MAX => {
+                "counts are too low: it was not heard from the beginning, or the clock was set".to_owned()
+            }
             (Health::Lossy, _) => "counts are too low: packets were lost before they were seen".to_owned(),
             (Health::OneWay, _) => "one-way: nothing of this direction was seen here".to_owned(),
             _ => match self.missing {
@@ -62,13 +65,13 @@ impl FipTraffic {
     }
 
     /// The same in a word.
-    pub fn health(&self, other: &Self, lossy: bool) -> Option<Health> {
+    pub fn health(&self, other: &Self) -> Option<Health> {
         Some(match (self.stops_at, self.missing.map(|missing| missing.after)) {
             (Some(StopsAt::Hop(_)), _) => Health::Stops,
             (Some(StopsAt::VmSilent), _) => Health::VmSilent,
             (None, Some(StopsAt::Hop(_))) => Health::Few,
             _ if !self.unseen().is_empty() => Health::NotVisible,
-            _ if self.most() > 0 && lossy => Health::Lossy,
+            _ if self.most() > 0 && self.doubt > 0 => Health::Lossy,
             _ if self.most() > 0 => Health::Passes,
             _ if other.most() > 0 => Health::OneWay,
             _ => return None,

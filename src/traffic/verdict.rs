@@ -1,6 +1,6 @@
 //! What a packet at a device is: class, floating IP, hop, and where it counts.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::flow::{Flow, FlowKey};
 use super::parse::Heard;
@@ -180,7 +180,11 @@ impl Seen<'_> {
             (Heading::Out, Internal) if self.is_in_subnet(packet.dst) => {
                 (inside(packet.dst, &[FipKind::Distributed, FipKind::Legacy]), Inbound, Hop::Qr)
             }
-            (Heading::In, Snat) => (inside(packet.src, &[FipKind::Centralized]), Outbound, Hop::Sg),
+            // For the namespace itself as well: at qr that was not known.
+            (Heading::In, Snat) => {
+                let fip = self.site.fixed.get(&packet.src);
+                (fip.filter(|fip| self.fips[**fip].kind == FipKind::Centralized), Outbound, Hop::Sg)
+            }
             (Heading::Out, Snat) => (inside(packet.dst, &[FipKind::Centralized]), Inbound, Hop::Sg),
             (Heading::Out, RouterToFip) => (outward, Outbound, Hop::Rfp),
             (Heading::In, FipToRouter) => (outward, Outbound, Hop::Fpr),
@@ -221,10 +225,16 @@ impl Seen<'_> {
         let packet = self.packet();
         // RFC 791: a router does not send on what arrives with the last second of its life.
         let dies = self.heading == Heading::In && self.heard.ttl <= 1;
-        let ours = |address: Ipv4Addr| self.site.floating.contains_key(&address) || self.site.own.contains(&address);
+        let ours = |address: Ipv4Addr| {
+            let behind = || self.site.behind.iter().any(|subnet| subnet.contains(&IpAddr::V4(address)));
+            self.site.floating.contains_key(&address) || self.site.own.contains(&address) || behind()
+        };
+        // From the snat namespace an instance's own address comes as its floating IP, or as it is.
+        let inside = |address: Ipv4Addr| self.site.fixed.contains_key(&address);
         match (direction, hop) {
-            (Direction::Outbound, Hop::Fpr) => (dies || ours(packet.dst), false),
+            (Direction::Outbound, Hop::Fpr | Hop::Sg) => (dies || ours(packet.dst), false),
             (Direction::Inbound, Hop::Fpr) => (dies, ours(packet.src)),
+            (Direction::Inbound, Hop::Sg) => (dies, ours(packet.src) || inside(packet.src)),
             _ => (dies, false),
         }
     }

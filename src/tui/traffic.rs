@@ -240,8 +240,10 @@ impl TrafficView {
     /// Finds out what is to be said of the selected floating IP, where that is
     /// another one, or another case, than before.
     pub(super) fn explain(&mut self, node: &Node) {
-        let Some(heard) = &self.shown else { return };
-        let fresh = self.fip().map(|pair| said(node, pair, heard.interval.is_lossy(), self.said.as_ref()));
+        if self.shown.is_none() {
+            return;
+        }
+        let fresh = self.fip().map(|pair| said(node, pair, self.said.as_ref()));
         self.said = fresh;
     }
 

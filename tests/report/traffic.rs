@@ -38,6 +38,7 @@ fn fip(id: &FipId, direction: Direction, hops: [Option<u64>; 6], stops_at: Optio
         stops_at,
         missing: None,
         reason: None,
+        doubt: 0,
     }
 }
 
@@ -102,13 +103,12 @@ fn interval() -> Interval {
         let [qr, rfp, fpr, fg] = packets.map(Some);
         [qr, rfp, fpr, fg, None, None]
     };
-    Interval {
+    let mut interval = Interval {
         end: 1_795_401_000_500_000_000,
         seconds: 1.0,
         classes: [count(1234), count(40), count(310), count(2), count(0)],
         routers: vec![RouterTraffic { router: None, classes: [count(1); 5] }],
         lost: 7,
-        doubt: 7,
         unplaced: 1,
         floating_ips: vec![
             fip(&a, out, four([0; 4]), None),
@@ -131,7 +131,10 @@ fn interval() -> Interval {
         flows: vec![flow(&b); 10],
         forgotten: 5,
         connections: Some(connections()),
-    }
+    };
+    interval.floating_ips.iter_mut().for_each(|fip| fip.doubt = 7);
+    interval.floating_ips[5].doubt = u64::MAX;
+    interval
 }
 
 #[test]
@@ -160,6 +163,7 @@ fn as_json() {
     assert_eq!(fip(2, "reason"), "DVR301 floating-ip-rule-missing; Leaves the node by sg, not as 192.168.1.7");
     let health: Vec<_> = (0..6).map(|at| fip(at, "health")).collect();
     assert_eq!(health, ["one-way", "vm-silent", "stops", "not-visible", "few", "lossy"]);
+    assert_eq!((fip(0, "doubt"), fip(5, "doubt")), (7.into(), serde_json::Value::Null));
     assert_eq!((fip(4, "missing")["after"].clone(), fip(4, "missing")["packets"].clone()), ("sg".into(), 4.into()));
     let entry = &value["connections"]["entries"][0];
     assert_eq!((&entry["outlived"]["code"], &entry["age"]), (&"DVR406".into(), &1000.into()));

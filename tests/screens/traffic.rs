@@ -40,6 +40,7 @@ pub fn halves(
         stops_at,
         missing: None,
         reason: None,
+        doubt: 0,
     };
     [half(Direction::Outbound, out, stops[0]), half(Direction::Inbound, inward, stops[1])]
 }

@@ -56,6 +56,7 @@ struct Fip<'a> {
     stops_at: Option<StopsAt>,
     missing: Option<Missing>,
     health: Option<Health>,
+    doubt: Option<u64>,
     reason: Option<&'a str>,
 }
 
@@ -120,12 +121,11 @@ fn classes(counts: &[Count; 5]) -> Classes {
 /// Every floating IP, each direction judged beside the other one.
 fn fips(interval: &Interval) -> Vec<Fip<'_>> {
     let pairs = interval.floating_ips.chunks(2);
-    let all = pairs
-        .flat_map(|pair| (0..pair.len()).map(|at| fip(&pair[at], &pair[pair.len() - 1 - at], interval.is_lossy())));
+    let all = pairs.flat_map(|pair| (0..pair.len()).map(|at| fip(&pair[at], &pair[pair.len() - 1 - at])));
     all.collect()
 }
 
-fn fip<'a>(fip: &'a FipTraffic, other: &FipTraffic, lossy: bool) -> Fip<'a> {
+fn fip<'a>(fip: &'a FipTraffic, other: &FipTraffic) -> Fip<'a> {
     let at = |hop: Hop| fip.hops[hop as usize];
     Fip {
         floating_ip: fip.id.floating_ip,
@@ -142,7 +142,8 @@ fn fip<'a>(fip: &'a FipTraffic, other: &FipTraffic, lossy: bool) -> Fip<'a> {
         },
         stops_at: fip.stops_at,
         missing: fip.missing,
-        health: fip.health(other, lossy),
+        health: fip.health(other),
+        doubt: Some(fip.doubt).filter(|doubt| *doubt < u64::MAX),
         reason: fip.reason.as_deref(),
     }
 }

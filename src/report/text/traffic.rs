@@ -21,7 +21,7 @@ pub fn traffic(interval: &Interval, style: Style) -> String {
     out += &classes(interval, style);
     let packets = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX), "packet");
     if interval.lost > 0 {
-        let words = packets(interval.lost);
+        let words = count(usize::try_from(interval.lost).unwrap_or(usize::MAX), "frame");
         out += &style.marked(("!", Tone::Warning), &format!("{words} lost before they were seen: counts are too low"));
     }
     if interval.unplaced > 0 {
@@ -32,7 +32,7 @@ pub fn traffic(interval: &Interval, style: Style) -> String {
         let words = packets(interval.forgotten);
         out += &style.marked(("?", Tone::Unsure), &format!("{words} in no flow: more flows than can be told apart"));
     }
-    out += &floating_ips(&interval.floating_ips, interval.is_lossy(), style);
+    out += &floating_ips(&interval.floating_ips, style);
     out += &flows(&interval.flows, style);
     out + &interval.connections.as_ref().map_or_else(String::new, |all| tracked(all, interval.end, style))
 }
@@ -49,7 +49,7 @@ fn classes(interval: &Interval, style: Style) -> String {
     table.render(style)
 }
 
-fn floating_ips(all: &[FipTraffic], lossy: bool, style: Style) -> String {
+fn floating_ips(all: &[FipTraffic], style: Style) -> String {
     let seen = |pair: &&[FipTraffic]| all.len() == 2 || pair.iter().any(|fip| packets(fip) > 0);
     let mut pairs: Vec<&[FipTraffic]> = all.chunks(2).filter(seen).collect();
     if pairs.is_empty() {
@@ -73,11 +73,11 @@ fn floating_ips(all: &[FipTraffic], lossy: bool, style: Style) -> String {
     ]);
     let told: Vec<[&FipTraffic; 2]> = pairs.iter().take(FIPS).flat_map(|pair| both(pair)).collect();
     for [fip, other] in &told {
-        table.row(row(fip, fip.health(other, lossy)));
+        table.row(row(fip, fip.health(other)));
     }
     let mut out = table.render(style);
     for [fip, other] in told {
-        out += &reason(fip, other, lossy, style);
+        out += &reason(fip, other, style);
     }
     if pairs.len() > FIPS {
         out += &style.block("", 0, Tone::Faint, &format!("and {} more", count(pairs.len() - FIPS, "floating IP")));
@@ -94,9 +94,9 @@ fn both(pair: &[FipTraffic]) -> Vec<[&FipTraffic; 2]> {
 }
 
 /// What is missing of a direction's packets, and why.
-fn reason(fip: &FipTraffic, other: &FipTraffic, lossy: bool, style: Style) -> String {
+fn reason(fip: &FipTraffic, other: &FipTraffic, style: Style) -> String {
     let wanted = |health| fip.missing.is_some() || matches!(health, Health::Stops | Health::VmSilent);
-    let told = fip.told(other, fip.reason.as_deref(), lossy).filter(|told| wanted(told.health));
+    let told = fip.told(other, fip.reason.as_deref()).filter(|told| wanted(told.health));
     told.map_or_else(String::new, |told| {
         let way = if fip.direction == Direction::Outbound { "out" } else { "in" };
         style.block("  ", 2, Tone::Plain, &format!("{} {way} {}", fip.id.floating_ip, told.text))

@@ -1,5 +1,6 @@
 //! Frames at devices of nodes made up in memory.
 
+mod doubt;
 mod other;
 
 use proptest::prelude::*;

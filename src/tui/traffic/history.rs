@@ -109,6 +109,7 @@ mod tests {
             stops_at: None,
             missing: None,
             reason: None,
+            doubt: 0,
         };
         Interval {
             seconds: 1.0,

@@ -30,7 +30,7 @@ pub struct Said {
 
 /// What is to be said of a floating IP. The walk is not asked again for a case
 /// of which it was asked `before`.
-pub(in crate::tui) fn said(node: &Node, pair: [&FipTraffic; 2], lossy: bool, before: Option<&Said>) -> Said {
+pub(in crate::tui) fn said(node: &Node, pair: [&FipTraffic; 2], before: Option<&Said>) -> Said {
     let stops = pair.map(FipTraffic::trouble);
     let same = before.filter(|said| said.id == pair[0].id && said.stops == stops);
     let reasons = match same {
@@ -41,8 +41,7 @@ pub(in crate::tui) fn said(node: &Node, pair: [&FipTraffic; 2], lossy: bool, bef
         }),
     };
     let [out, inward] = pair;
-    let told =
-        [sentence(out, inward, reasons[0].as_deref(), lossy), sentence(inward, out, reasons[1].as_deref(), lossy)];
+    let told = [sentence(out, inward, reasons[0].as_deref()), sentence(inward, out, reasons[1].as_deref())];
     Said { id: out.id.clone(), stops, why: reasons, told }
 }
 
@@ -72,8 +71,7 @@ pub(in crate::tui) fn answer(node: &Node, interval: &Interval) -> (Mark, String)
             (Mark::Degraded, text)
         }
         (None, None) if few.is_some() => {
-            let told =
-                few.and_then(|fip| Some(format!("{}: {}", fip.id.floating_ip, fip.told(fip, None, false)?.text)));
+            let told = few.and_then(|fip| Some(format!("{}: {}", fip.id.floating_ip, fip.told(fip, None)?.text)));
             (Mark::Degraded, told.unwrap_or_default())
         }
         (None, None) if interval.classes.iter().all(|count| count.packets == 0) => {
@@ -84,8 +82,8 @@ pub(in crate::tui) fn answer(node: &Node, interval: &Interval) -> (Mark, String)
     }
 }
 
-fn sentence(fip: &FipTraffic, other: &FipTraffic, why: Option<&str>, lossy: bool) -> Option<(Mark, String)> {
-    let told = fip.told(other, why, lossy)?;
+fn sentence(fip: &FipTraffic, other: &FipTraffic, why: Option<&str>) -> Option<(Mark, String)> {
+    let told = fip.told(other, why)?;
     let mark = match told.health {
         Health::Stops => Mark::Broken,
         Health::VmSilent | Health::Few => Mark::Degraded,
