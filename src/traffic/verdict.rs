@@ -267,17 +267,15 @@ impl Seen<'_> {
         (is_own && self.spot.kind == DeviceKind::RouterGateway).then_some(self.heading)
     }
 
-    /// What the floating IP's translation makes of the address that it changes.
+    /// What the floating IP's translation makes of the address that it changes. The port may
+    /// be another by then (`--random-fully`): connection tracking knows.
     fn translated(&self, (fip, direction, hop): Passing) -> Option<Endpoint> {
-        let packet = self.packet();
         let is_fip = self.class == Class::Fip;
         match (direction, hop) {
             (Direction::Outbound, Hop::Qr | Hop::Sg) if is_fip => {
-                Some(Endpoint { address: self.fips[fip].floating_ip, port: packet.sport })
+                Some(Endpoint { address: self.fips[fip].floating_ip, port: None })
             }
-            (Direction::Inbound, Hop::Fg | Hop::Qg) => {
-                Some(Endpoint { address: self.fips[fip].fixed_ip?, port: packet.dport })
-            }
+            (Direction::Inbound, Hop::Fg | Hop::Qg) => Some(Endpoint { address: self.fips[fip].fixed_ip?, port: None }),
             _ => None,
         }
     }

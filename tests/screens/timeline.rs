@@ -34,7 +34,7 @@ pub struct Film {
 
 impl Film {
     /// The article's node, watched.
-    fn new(width: u16, height: u16) -> Self {
+    pub fn new(width: u16, height: u16) -> Self {
         let mut snapshot = load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sosreport/flat")).unwrap();
         snapshot.taken_at = "2026-11-22T12:00:00Z".parse().unwrap();
         "kernel".clone_into(&mut snapshot.source);
@@ -61,14 +61,15 @@ impl Film {
         film
     }
 
-    fn without_rule(&mut self) -> fipscope::net::Rule {
+    /// The rule of 10.0.0.4 goes; it is handed over.
+    pub fn without_rule(&mut self) -> fipscope::net::Rule {
         let rule = rules(&mut (*self.node.snapshot).clone()).iter().find(|rule| rule.priority.0 == 61068).cloned();
         self.change(|snapshot| rules(snapshot).retain(|rule| rule.priority.0 != 61068));
         rule.unwrap()
     }
 
     /// Changes the node, 1.25 s after the last change.
-    fn change(&mut self, change: impl FnOnce(&mut Snapshot)) {
+    pub fn change(&mut self, change: impl FnOnce(&mut Snapshot)) {
         let mut snapshot = (*self.node.snapshot).clone();
         snapshot.taken_at += SignedDuration::from_millis(1_250);
         change(&mut snapshot);
@@ -123,7 +124,7 @@ fn netns<'s>(snapshot: &'s mut Snapshot, name: &str) -> &'s mut Netns {
     snapshot.netns_mut(&NetnsName::from(name)).unwrap()
 }
 
-fn rules(snapshot: &mut Snapshot) -> &mut Vec<fipscope::net::Rule> {
+pub fn rules(snapshot: &mut Snapshot) -> &mut Vec<fipscope::net::Rule> {
     seen(&mut netns(snapshot, QROUTER).rules)
 }
 

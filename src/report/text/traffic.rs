@@ -32,8 +32,15 @@ pub fn traffic(interval: &Interval, style: Style) -> String {
         let words = packets(interval.forgotten);
         out += &style.marked(("?", Tone::Unsure), &format!("{words} in no flow: more flows than can be told apart"));
     }
-    out += &floating_ips(&interval.floating_ips, style);
-    out += &flows(&interval.flows, style);
+    let counted =
+        |what: &str| style.block("", 0, Tone::Faint, &format!("{what}, packets in {:.1} s:", interval.seconds));
+    for (what, told) in
+        [("floating IPs by hop", floating_ips(&interval.floating_ips, style)), ("flows", flows(&interval.flows, style))]
+    {
+        if !told.is_empty() {
+            out += &(counted(what) + &told);
+        }
+    }
     out + &interval.connections.as_ref().map_or_else(String::new, |all| tracked(all, interval.end, style))
 }
 

@@ -146,7 +146,7 @@ fn each_hop_counts_and_the_class_counts_once() {
     assert_eq!(hops(&interval, FLOATING, Direction::Outbound), (vec![1; 4], None));
     assert_eq!(hops(&interval, FLOATING, Direction::Inbound), (vec![0; 4], None));
     let [flow] = &interval.flows[..] else { panic!("{:?}", interval.flows) };
-    assert_eq!(flow.translated.unwrap().to_string(), "192.168.1.3:40000");
+    assert_eq!(flow.translated.unwrap().to_string(), "192.168.1.3");
 }
 
 #[test]

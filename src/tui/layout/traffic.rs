@@ -10,6 +10,9 @@ pub(in crate::tui) const CLASSES: u16 = 6;
 /// Rows of the selected floating IP: its name, the hops, out, in, two sentences.
 const STOPS: u16 = 6;
 
+/// It has as many more for its sentences, where there is room for them.
+const MORE: u16 = 4;
+
 /// From this width on the two stand beside each other.
 const WIDE: u16 = 112;
 
@@ -35,8 +38,9 @@ pub(in crate::tui) fn traffic(body: Rect) -> TrafficParts {
     let answer = take(&mut rest, u16::from(body.height >= 4));
     let heard = take(&mut rest, u16::from(body.height >= 6));
     let _blank = take(&mut rest, u16::from(body.height >= 22));
+    let stops = STOPS + (body.height / 2).saturating_sub(STOPS + 6).min(MORE);
     if body.width >= WIDE {
-        let rows = if body.height >= 14 { CLASSES.max(STOPS) } else { 0 };
+        let rows = if body.height >= 14 { CLASSES.max(stops) } else { 0 };
         let both = take(&mut rest, rows);
         let _blank = take(&mut rest, u16::from(rows > 0));
         let left = body.width / 2 - 6;
@@ -46,7 +50,7 @@ pub(in crate::tui) fn traffic(body: Rect) -> TrafficParts {
     }
     let classes = take(&mut rest, if body.height >= 16 { CLASSES } else { 0 });
     let wanted = match rest.height {
-        10.. => STOPS,
+        10.. => stops,
         7..10 => 4,
         _ => 0,
     };

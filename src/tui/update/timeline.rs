@@ -1,7 +1,7 @@
 //! What changes are remembered, and what a command does on the events screen.
 
 use super::screens::{copy, distance, tab_of};
-use super::{open, open_namespace_at, renew, rewind};
+use super::{open, open_namespace_at, renew, rewind, traffic};
 use crate::check::{Focus, turns};
 use crate::net::{Change, NetnsName, Object, Part, Route, TableId};
 use crate::tui::chain::Chain;
@@ -80,6 +80,7 @@ pub(super) fn shown(state: &mut State, node: Node) -> Vec<Effect> {
     let effects = match &mut state.frozen {
         Some(frozen) => {
             frozen.live = node;
+            traffic::renew(state);
             Vec::new()
         }
         None => renew(state, node),

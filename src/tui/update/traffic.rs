@@ -60,10 +60,11 @@ pub(super) fn heard(state: &mut State, result: Result<Box<Heard>, String>) -> Ve
 pub(super) fn rebuild(state: &mut State) {
     let body = layout::outer(state, state.area()).body;
     let height = usize::from(layout::traffic(body).list.height);
-    let (Some(node), Some(hearing)) = (&state.node, &state.hearing) else { return };
+    // It flows through the node as it is, whatever is shown of the past.
+    let (Some(node), Some(hearing)) = (state.newest().cloned(), &state.hearing) else { return };
     for screen in &mut state.above {
         if let Screen::Traffic(view) = screen {
-            view.rebuild(hearing, node, height);
+            view.rebuild(hearing, &node, height);
         }
     }
 }
@@ -88,13 +89,14 @@ pub(super) fn set_filter(state: &mut State, filter: &str) {
 
 pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<Effect> {
     let height = layout::page(state);
+    let newest = state.newest().unwrap_or(node).clone();
     let Some(Screen::Traffic(view)) = state.above.last_mut() else { return Vec::new() };
     if let Some(by) = distance(command, height) {
-        view.step(by, node, height);
+        view.step(by, &newest, height);
         return Vec::new();
     }
     match command {
-        Command::OtherDirection => view.turn(node, height),
+        Command::OtherDirection => view.turn(&newest, height),
         Command::Play => {
             let past = state.hearing.as_ref().map(|hearing| hearing.past.clone());
             view.paused = if view.paused.is_some() { None } else { view.shown.clone().zip(past) };

@@ -36,6 +36,8 @@ pub(super) fn draw(state: &State, view: &TrafficView, node: &Node, body: Rect, b
         };
         return empty::paragraph(theme, body, buffer, mark, &text, &[]);
     };
+    // What flows is of now, whatever is shown of the past.
+    let node = state.newest().unwrap_or(node);
     let parts = layout::traffic(body);
     let (mark, text) = match &hearing.failed {
         Some(why) => (Mark::Broken, format!("Nothing is heard any more: {}", reason(why))),
@@ -43,20 +45,23 @@ pub(super) fn draw(state: &State, view: &TrafficView, node: &Node, body: Rect, b
     };
     let mut pen = Pen::new(buffer, parts.answer);
     pen.write(" ", theme.text).mark(mark, theme).write(" ", theme.text).fit(&text, mark.style(theme));
-    counters(theme, view, hearing, heard, parts.heard, buffer);
+    counters(state, view, (hearing, heard), parts.heard, buffer);
     rates::classes(theme, view.past(hearing), &heard.interval, parts.classes, buffer);
     stops::draw(theme, view, node, parts.stops, buffer);
     list(state, view, (view.past(hearing), &heard.interval), parts.list, buffer);
 }
 
 /// How much is heard, and how well.
-fn counters(theme: &Theme, view: &TrafficView, hearing: &Hearing, heard: &Heard, area: Rect, buffer: &mut Buffer) {
+fn counters(state: &State, view: &TrafficView, (hearing, heard): (&Hearing, &Heard), area: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
     let interval = &heard.interval;
     let packets = interval.classes.iter().fold(0_u64, |sum, count| sum.saturating_add(count.packets));
     let mut pen = Pen::new(buffer, area);
     pen.write("   ", theme.text);
     if view.paused.is_some() {
         pen.write("paused", theme.prompt).write("   ", theme.text);
+    } else if state.frozen.is_some() {
+        pen.write("traffic of now", theme.prompt).write("   ", theme.text);
     }
     let lost = format!("{} lost before seen", hearing.lost);
     let style = if hearing.lost > 0 { theme.degraded } else { theme.dim };

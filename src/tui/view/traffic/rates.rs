@@ -12,7 +12,7 @@ use crate::traffic::{CLASSES, Interval, short};
 use crate::tui::router::Band;
 use crate::tui::state::State;
 use crate::tui::theme::Theme;
-use crate::tui::traffic::{History, REMEMBERED};
+use crate::tui::traffic::{Hearing, History, REMEMBERED};
 
 /// Eighths of a row, from one to all of it.
 const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
@@ -46,7 +46,7 @@ pub(super) fn classes(theme: &Theme, past: &History, interval: &Interval, area: 
 
 /// What the overview's header says of the classes.
 pub(in crate::tui::view) fn header(state: &State) -> Vec<String> {
-    let Some(hearing) = &state.hearing else { return Vec::new() };
+    let Some(hearing) = heard_now(state) else { return Vec::new() };
     let Some(heard) = &hearing.last else { return vec!["listening…".to_owned()] };
     if hearing.failed.is_some() {
         return vec!["nothing is heard".to_owned()];
@@ -67,7 +67,7 @@ pub(in crate::tui::view) fn rates(
     band: Band,
     width: usize,
 ) -> Option<([String; 2], String)> {
-    let hearing = state.hearing.as_ref().filter(|hearing| hearing.failed.is_none())?;
+    let hearing = heard_now(state).filter(|hearing| hearing.failed.is_none())?;
     let rates = hearing.router_rates(router, band.class())?.map(short);
     Some((rates, spark(&hearing.past.router(router, band.class()), width)))
 }
@@ -75,7 +75,7 @@ pub(in crate::tui::view) fn rates(
 /// The overview's rows without the columns of the rates, and these columns,
 /// where somebody listens and there is room.
 pub(in crate::tui) fn beside(state: &State, area: Rect) -> (Rect, Rect) {
-    let heard = state.hearing.as_ref().is_some_and(|hearing| hearing.last.is_some());
+    let heard = heard_now(state).is_some_and(|hearing| hearing.last.is_some());
     let width = match area.width {
         _ if !heard => 0,
         ROOM_FOR_PAST.. => BESIDE + PAST,
@@ -88,7 +88,7 @@ pub(in crate::tui) fn beside(state: &State, area: Rect) -> (Rect, Rect) {
 
 /// A floating IP's rates in these columns; without one their titles.
 pub(in crate::tui::view) fn rates_of(state: &State, fip: Option<&FloatingIp>, area: Rect, buffer: &mut Buffer) {
-    let Some(hearing) = state.hearing.as_ref().filter(|_| area.width > 0) else { return };
+    let Some(hearing) = heard_now(state).filter(|_| area.width > 0) else { return };
     let theme = &state.theme;
     let mut pen = Pen::new(buffer, area);
     let Some(fip) = fip else {
@@ -105,6 +105,12 @@ pub(in crate::tui::view) fn rates_of(state: &State, fip: Option<&FloatingIp>, ar
         let width = usize::from(PAST - 2);
         pen.write(&format!(" {:>width$}", spark(&past, width)), theme.fip);
     }
+}
+
+/// What is heard, where the node is shown as it is: rates of now do not belong beside
+/// its past.
+fn heard_now(state: &State) -> Option<&Hearing> {
+    state.hearing.as_ref().filter(|_| state.frozen.is_none())
 }
 
 /// The last numbers as bars, the newest at the right; nothing is a blank.

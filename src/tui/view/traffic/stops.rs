@@ -25,7 +25,7 @@ pub(super) fn draw(theme: &Theme, view: &TrafficView, node: &Node, area: Rect, b
     match (view.flow(), view.fip()) {
         (Some(flow), None) => alone(theme, flow, &heard.interval, area, buffer),
         (flow, Some([out, inward])) => {
-            title(theme, flow, out, node, first, buffer);
+            title(theme, (flow, &heard.interval), out, node, first, buffer);
             if let Some(row) = rows.next() {
                 heads(theme, out, row, buffer);
             }
@@ -50,28 +50,60 @@ fn sentences(theme: &Theme, view: &TrafficView, rows: impl Iterator<Item = Rect>
         told.extend(sentence.iter().map(|(mark, text)| (*mark, format!("{way} {text}"))));
     }
     told.sort_by_key(|(mark, _)| *mark);
-    let mut rows = rows.peekable();
-    for (mark, text) in told {
-        let Some(width) = rows.peek().map(|row| usize::from(row.width.saturating_sub(4))) else { return };
-        for (at, line) in wrap(&text, width).iter().enumerate() {
+    let rows: Vec<Rect> = rows.collect();
+    let width = rows.first().map_or(0, |row| usize::from(row.width.saturating_sub(4)));
+    let mut rows = rows.iter();
+    for ((mark, _), lines) in told.iter().zip(shared(&told, width, rows.len())) {
+        for (at, line) in lines.iter().enumerate() {
             let Some(row) = rows.next() else { return };
-            let mut pen = Pen::new(buffer, row);
+            let mut pen = Pen::new(buffer, *row);
             if at == 0 {
-                pen.to(1).mark(mark, theme);
+                pen.to(1).mark(*mark, theme);
             }
             pen.to(3).fit(line, mark.style(theme));
         }
     }
 }
 
-fn title(theme: &Theme, flow: Option<&FlowTraffic>, fip: &FipTraffic, node: &Node, row: Rect, buffer: &mut Buffer) {
+/// The lines of sentences in so many rows: each has one as long as there are any, what one
+/// does not need the first ones have, and what goes well has the rest. What is cut says so.
+fn shared(told: &[(Mark, String)], width: usize, rows: usize) -> Vec<Vec<String>> {
+    let mut left = rows;
+    let mut all: Vec<Vec<String>> = Vec::new();
+    for (at, (_, text)) in told.iter().enumerate() {
+        let after = told[at + 1..].iter().filter(|(mark, _)| *mark != Mark::Ok).count();
+        let mut lines = wrap(text, width);
+        let room = left - after.min(left.saturating_sub(1));
+        if lines.len() > room {
+            lines.truncate(room);
+            if let Some(last) = lines.last_mut() {
+                let kept = wrap(last, width.saturating_sub(2)).into_iter().next().unwrap_or_default();
+                *last = format!("{kept} …");
+            }
+        }
+        left -= lines.len();
+        all.push(lines);
+    }
+    all
+}
+
+fn title(
+    theme: &Theme,
+    (flow, interval): (Option<&FlowTraffic>, &Interval),
+    fip: &FipTraffic,
+    node: &Node,
+    row: Rect,
+    buffer: &mut Buffer,
+) {
     let mut pen = Pen::new(buffer, row);
     pen.to(1).write(&fip.id.floating_ip.to_string(), theme.name);
     if let Some(fixed) = fip.id.fixed_ip {
         pen.write(" ⇄ ", theme.dim).write(&fixed.to_string(), theme.name);
     }
     if let Some(flow) = flow {
-        pen.write("  ", theme.text).fit(&flow_words(flow), theme.dim);
+        // The numbers below are of all its packets.
+        let rate = short(interval.rate(flow.count.packets));
+        pen.write("  ", theme.text).fit(&format!("{rate}/s of it {}", flow_words(flow)), theme.dim);
         return;
     }
     let known = crate::tui::traffic::known(&node.topology, &fip.id);
@@ -160,5 +192,26 @@ fn about(class: Class) -> &'static str {
         Class::Fip => "One direction, of a floating IP that is not on this node.",
         Class::Local => "To or from a namespace itself: its own addresses, or metadata.",
         Class::None => "Nothing routes it: Enter walks such a packet and shows what stops it.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sentence_has_a_line_and_what_is_cut_says_so() {
+        let shared = |other, rows| {
+            let told = [(Mark::Broken, "one two three four".to_owned()), (other, "five six".to_owned())];
+            shared(&told, 9, rows).into_iter().map(|lines| lines.join("|")).collect::<Vec<_>>()
+        };
+        let told = |rows| shared(Mark::Broken, rows);
+        assert_eq!(told(9), ["one two|three|four", "five six"]);
+        assert_eq!(told(4), ["one two|three|four", "five six"]);
+        assert_eq!(told(3), ["one two|three …", "five six"]);
+        assert_eq!(told(2), ["one two …", "five six"]);
+        assert_eq!(told(1), ["one two …", ""]);
+        assert_eq!(told(0), ["", ""]);
+        assert_eq!(shared(Mark::Ok, 3), ["one two|three|four", ""]);
     }
 }
