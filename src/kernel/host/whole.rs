@@ -5,12 +5,13 @@
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-/// A file that was not written to for so long is as its owner wants it.
-const STILL: Duration = Duration::from_millis(100);
+/// A file that was not written to for so long is as its owner wants it. The owner
+/// needs half a millisecond, but may have to wait for the processor.
+const STILL: Duration = Duration::from_millis(300);
 /// Who never comes to an end is not waited for.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(2);
 /// What is written before the end is so many buffers of Python's, which are
 /// whole blocks (`io.DEFAULT_BUFFER_SIZE`, `st_blksize`).
@@ -18,14 +19,18 @@ const BLOCK: usize = 4096;
 
 /// The bytes of a file of lines from its beginning, at most `limit`, when nobody
 /// seems to be amid writing them. What looks like all of it costs one reading;
-/// what does not is waited for while it is new, half a second at the longest.
+/// what does not is waited for while it is new, a second at the longest.
 pub(crate) fn read_whole(mut file: &File, limit: u64) -> io::Result<Vec<u8>> {
     let began = Instant::now();
     loop {
+        let written = file.metadata()?.modified()?;
+        let is_old = is_old(written);
         let mut bytes = Vec::new();
         file.rewind()?;
         file.take(limit).read_to_end(&mut bytes)?;
-        if !may_be_a_part(&bytes) || is_still(file)? || began.elapsed() > PATIENCE {
+        // We may have had to wait as well: what was read is of that time only if it still is.
+        let is_still = || Ok::<_, io::Error>(is_old && file.metadata()?.modified()? == written);
+        if !may_be_a_part(&bytes) || is_still()? || began.elapsed() > PATIENCE {
             return Ok(bytes);
         }
         thread::sleep(LOOK);
@@ -37,8 +42,8 @@ fn may_be_a_part(bytes: &[u8]) -> bool {
 }
 
 /// A time ahead of ours says nothing, as after the clock was set back.
-fn is_still(file: &File) -> io::Result<bool> {
-    Ok(file.metadata()?.modified()?.elapsed().map_or(true, |age| age > STILL))
+fn is_old(written: SystemTime) -> bool {
+    written.elapsed().map_or(true, |age| age > STILL)
 }
 
 #[cfg(test)]
@@ -66,7 +71,7 @@ mod tests {
                 let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
                 move || {
                     for part in parts {
-                        thread::sleep(STILL / 5);
+                        thread::sleep(STILL / 10);
                         writer.write_all(part.as_bytes()).unwrap();
                     }
                 }
@@ -83,8 +88,8 @@ mod tests {
         for text in ["", "192.168.1.3", &blocks] {
             let path = file("old", text);
             let file = File::options().read(true).write(true).open(&path).unwrap();
-            file.set_modified(std::time::SystemTime::now() - STILL * 2).unwrap();
-            assert!(is_still(&file).unwrap() && may_be_a_part(text.as_bytes()));
+            file.set_modified(SystemTime::now() - STILL * 2).unwrap();
+            assert!(may_be_a_part(text.as_bytes()));
             assert_eq!(read_whole(&file, 1 << 20).unwrap(), text.as_bytes());
             assert_eq!(read_whole(&file, 3).unwrap(), text.as_bytes()[..text.len().min(3)]);
             fs::remove_file(path).unwrap();
