@@ -19,13 +19,19 @@ pub struct Focus {
     network: String,
     last: Option<Last>,
     /// Its addresses, each with where it is one of its own: routers may share a
-    /// fixed IP, and networks a floating IP. No namespace is the host's side.
-    addresses: BTreeSet<(Option<NetnsName>, IpAddr)>,
+    /// fixed IP, and networks a floating IP.
+    addresses: Placed,
     places: BTreeSet<NetnsName>,
     devices: BTreeSet<String>,
-    /// Addresses of other floating IPs.
-    others: BTreeSet<IpAddr>,
+    /// Addresses that are or were another floating IP's, each with where they are:
+    /// a tenant's network may have them again. What takes one away is told when
+    /// nothing names it any more.
+    others: Placed,
 }
+
+/// Addresses, each with a place where it means its holder; no namespace is the
+/// host's side.
+type Placed = BTreeSet<(Option<NetnsName>, IpAddr)>;
 
 /// What it was found as last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +52,10 @@ impl Focus {
             router: String::new(),
             network: String::new(),
             last: None,
-            addresses: BTreeSet::new(),
+            addresses: Placed::new(),
             places: BTreeSet::new(),
             devices: BTreeSet::new(),
-            others: BTreeSet::new(),
+            others: Placed::new(),
         }
     }
 
@@ -65,10 +71,11 @@ impl Focus {
         if self.last.as_ref().is_some_and(|last| !is_router(&last.router, &fip.router)) {
             self.places.clear();
             self.devices.clear();
+            self.others.clear();
         }
         let others = topology.fips().filter(|other| key(other) != key(fip));
         self.let_go(topology, others.clone());
-        self.others = others.flat_map(both).filter(|address| !both(fip).any(|own| own == *address)).collect();
+        self.others.extend(others.flat_map(|other| placed(topology, other)));
         let mut chain = BTreeSet::new();
         for link in fip.outbound.iter().chain(&fip.inbound) {
             chain.insert(link.namespace.clone());
@@ -76,14 +83,8 @@ impl Focus {
                 self.devices.insert(link.object.key.clone());
             }
         }
-        let homes = homes(topology, fip);
-        let floating = fip.floating_ip.into_iter().flat_map(|address| {
-            let here = homes.iter().chain(&chain).cloned().map(Some).chain([None]);
-            here.map(move |place| (place, address))
-        });
-        let fixed =
-            fip.fixed_ip.into_iter().flat_map(|address| homes.iter().map(move |home| (Some(home.clone()), address)));
-        self.addresses.extend(floating.chain(fixed));
+        self.addresses.extend(placed(topology, fip));
+        self.addresses.extend(chain.iter().cloned().map(Some).zip(fip.floating_ip.into_iter().cycle()));
         self.places.append(&mut chain);
         let last = self.last.take();
         let by_fixed = last.as_ref().map_or_else(|| fip.floating_ip != Some(self.wanted), |last| last.by_fixed);
@@ -101,7 +102,7 @@ impl Focus {
                 continue;
             };
             for home in homes(topology, other) {
-                self.addresses.remove(&(Some(home), fixed));
+                self.addresses.remove(&(Some(home.clone()), fixed));
             }
         }
     }
@@ -111,14 +112,15 @@ impl Focus {
     pub fn takes(&self, change: &Change) -> bool {
         let text = change.to_string();
         let named: BTreeSet<IpAddr> = addresses(&text).collect();
-        if named.iter().any(|address| self.is_own(change.netns.as_ref(), *address)) {
+        let place = change.netns.as_ref();
+        if named.iter().any(|address| self.is_own(place, *address)) {
             return true;
         }
         let Some(object) = change.object() else { return false };
         match &change.netns {
             Some(name) if !self.places.contains(name) => false,
             None if !matches!(object, Object::OvsPort(_) | Object::Part(_)) => false,
-            _ => named.is_disjoint(&self.others) && self.has_device(object),
+            _ => !named.iter().any(|address| self.is_of_another(place, *address)) && self.has_device(object),
         }
     }
 
@@ -128,6 +130,10 @@ impl Focus {
             None => address == self.wanted,
             Some(_) => self.addresses.contains(&(place.cloned(), address)),
         }
+    }
+
+    fn is_of_another(&self, place: Option<&NetnsName>, address: IpAddr) -> bool {
+        self.others.contains(&(place.cloned(), address))
     }
 
     fn has_device(&self, object: &Object) -> bool {
@@ -200,18 +206,25 @@ impl Focus {
     }
 }
 
-fn both(fip: &FloatingIp) -> impl Iterator<Item = IpAddr> + use<> {
-    [fip.floating_ip, fip.fixed_ip].into_iter().flatten()
-}
-
 fn key(fip: &FloatingIp) -> (Option<IpAddr>, Option<IpAddr>, &str, Option<&str>) {
     (fip.floating_ip, fip.fixed_ip, &fip.router, fip.external_network.as_deref())
 }
 
+/// Its addresses, each with where it means this floating IP: the fixed IP where it
+/// is translated, the floating IP in the fip namespace and on the host's side, too.
+fn placed<'t>(topology: &'t Topology, fip: &'t FloatingIp) -> impl Iterator<Item = (Option<NetnsName>, IpAddr)> + 't {
+    let network = topology.external_networks.iter().find(|network| fip.external_network.as_ref() == Some(&network.id));
+    let around = network.map(|network| Some(&network.namespace)).into_iter().chain([None]);
+    let at = |place: Option<&NetnsName>, address: Option<IpAddr>| address.map(|address| (place.cloned(), address));
+    let outside = around.filter_map(move |place| at(place, fip.floating_ip));
+    let inside = homes(topology, fip).flat_map(|home| [(home, fip.floating_ip), (home, fip.fixed_ip)]);
+    outside.chain(inside.filter_map(move |(home, address)| at(Some(home), address)))
+}
+
 /// Where the fixed IP is translated.
-fn homes(topology: &Topology, fip: &FloatingIp) -> BTreeSet<NetnsName> {
+fn homes<'t>(topology: &'t Topology, fip: &FloatingIp) -> impl Iterator<Item = &'t NetnsName> + use<'t> {
     let router = topology.router(&fip.router);
-    router.into_iter().flat_map(|router| [&router.namespace, &router.snat_namespace]).flatten().cloned().collect()
+    router.into_iter().flat_map(|router| [&router.namespace, &router.snat_namespace]).flatten()
 }
 
 /// Whether two ids are a router's; one of them may be what a device's name left of it.
@@ -227,154 +240,4 @@ fn addresses(text: &str) -> impl Iterator<Item = IpAddr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::judge;
-    use crate::net::{Family, Netns, Observed, Route, Rule, TableId};
-    use crate::neutron::{Layout, NamespaceKind};
-    use crate::topology::scenario::{Fip, RouterSpec, Scenario};
-
-    const ARTICLE: &str = "ef25020f-012c-41d6-a36e-f2f09cb8ea62";
-    const SECOND: &str = "b047c241-8921-5df0-baca-ff1b77f6fffe";
-
-    fn address(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    /// The article's router, another floating IP on it, and a router of the same
-    /// external network where the same fixed IP has the lesser floating IP.
-    fn overlapping() -> Scenario {
-        let fip = |floating: &str, fixed: &str, priority| Fip {
-            floating: floating.parse().unwrap(),
-            fixed: fixed.parse().unwrap(),
-            priority,
-        };
-        let mut article = RouterSpec::article(Layout::Pike);
-        article.fips.push(fip("192.168.1.7", "10.0.0.9", 41_000));
-        let subnets = article.subnets.clone();
-        let fips = vec![fip("192.168.1.2", "10.0.0.4", 32_769)];
-        let second = RouterSpec { subnets, fips, ..RouterSpec::second(Layout::Pike) };
-        Scenario::empty().with_router(&article).with_router(&second)
-    }
-
-    fn topology(node: &Scenario) -> Topology {
-        Topology::of(&node.snapshot)
-    }
-
-    fn followed(mut focus: Focus, topology: &Topology) -> Focus {
-        let fip = focus.find(topology).expect("it is here");
-        focus.follow(topology, fip);
-        focus
-    }
-
-    fn found<'t>(focus: &Focus, topology: &'t Topology) -> Option<(&'t str, Option<IpAddr>)> {
-        focus.find(topology).map(|fip| (fip.router.as_str(), fip.floating_ip))
-    }
-
-    fn qrouter(router: &str) -> String {
-        NamespaceKind::Router.name(router).to_string()
-    }
-
-    fn change(place: &str, object: Object) -> Change {
-        Change::new(Some(NetnsName::from(place)), None, Some(object))
-    }
-
-    fn rule(from: &str) -> Object {
-        let mut rule = Rule::lookup(Family::V4, 40_000, TableId(16));
-        rule.from = Some(from.parse().unwrap());
-        Object::Rule(Box::new(rule))
-    }
-
-    fn route(dst: &str, dev: &str) -> Object {
-        Object::Route(Box::new(Route::unicast(TableId::MAIN, dst.parse().unwrap(), None, &IfName::from(dev))))
-    }
-
-    #[test]
-    fn what_names_it_counts_and_what_names_another_does_not() {
-        let node = overlapping();
-        let topology = topology(&node);
-        let focus = followed(Focus::on(address("192.168.1.3")), &topology);
-        let (home, fip) = (qrouter(ARTICLE), topology.external_networks[0].namespace.to_string());
-        assert!(focus.takes(&change(&home, rule("10.0.0.4/32"))));
-        assert!(!focus.takes(&change(&home, rule("10.0.0.9/32"))));
-        assert!(focus.takes(&change(&fip, route("192.168.1.3/32", "fpr-ef25020f-0"))));
-        assert!(!focus.takes(&change(&fip, route("192.168.1.7/32", "fpr-ef25020f-0"))));
-    }
-
-    #[test]
-    fn the_chains_devices_and_namespaces_count() {
-        let node = overlapping();
-        let focus = followed(Focus::on(address("192.168.1.3")), &topology(&node));
-        let (home, other) = (qrouter(ARTICLE), qrouter(SECOND));
-        assert!(focus.takes(&change(&home, route("0.0.0.0/0", "rfp-ef25020f-0"))));
-        assert!(!focus.takes(&change(&home, route("20.0.0.0/24", "qr-other"))));
-        assert!(!focus.takes(&change(&other, route("0.0.0.0/0", "rfp-ef25020f-0"))));
-        assert!(focus.takes(&change(&home, Object::Netns(Observed::Seen(Netns::default().into())))));
-    }
-
-    #[test]
-    fn the_same_fixed_ip_of_another_router_is_another() {
-        let node = overlapping();
-        let topology = topology(&node);
-        let focus = followed(Focus::on(address("192.168.1.3")), &topology);
-        assert_eq!(found(&focus, &topology), Some((ARTICLE, Some(address("192.168.1.3")))));
-        assert!(!focus.takes(&change(&qrouter(SECOND), rule("10.0.0.4/32"))));
-        let broken = |router: &str| {
-            let node = node.clone().without_rule(&qrouter(router), "10.0.0.4");
-            let after = self::topology(&node);
-            let all = judge(&node.snapshot, &after);
-            let told = focus.findings(&after, &all);
-            let concerned = all.iter().any(|one| one.code.0 == 301 && focus.concerns(one));
-            (told.iter().any(|one| one.code.0 == 301), concerned)
-        };
-        assert_eq!(broken(ARTICLE), (true, true), "what breaks it is told");
-        assert_eq!(broken(SECOND), (false, false), "what breaks the other is not");
-    }
-
-    #[test]
-    fn asked_for_by_its_fixed_ip_it_is_the_one_of_the_router_asked_for() {
-        let topology = topology(&overlapping());
-        for (router, floating) in [(ARTICLE, "192.168.1.3"), (SECOND, "192.168.1.2")] {
-            let asked = Focus::on(address("10.0.0.4")).within(Some(&router[..4]), None);
-            assert_eq!(found(&asked, &topology), Some((router, Some(address(floating)))), "before it was found");
-            assert_eq!(found(&followed(asked, &topology), &topology), Some((router, Some(address(floating)))));
-        }
-    }
-
-    #[test]
-    fn the_same_addresses_of_another_network_are_others() {
-        let node = Scenario::article(Layout::Pike).with_second_network(Layout::Pike);
-        let topology = topology(&node);
-        for fip in topology.fips() {
-            let mut focus = Focus::on(address("192.168.1.3")).within(Some(&fip.router), None);
-            focus.follow(&topology, fip);
-            assert_eq!(focus.find(&topology).map(|found| &found.router), Some(&fip.router));
-            for other in topology.fips() {
-                let change = change(&qrouter(&other.router), rule("10.0.0.4/32"));
-                assert_eq!(focus.takes(&change), other.router == fip.router, "{change}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_floating_ip_goes_where_it_is_and_leaves_its_fixed_ip_behind() {
-        let mut focus = followed(Focus::on(address("192.168.1.3")), &topology(&overlapping()));
-        // Its instance has another floating IP now, and it has another instance.
-        let fip =
-            |floating: [u8; 4], fixed: [u8; 4]| Fip { floating: floating.into(), fixed: fixed.into(), priority: 1 };
-        let fips = vec![fip([192, 168, 1, 1], [10, 0, 0, 4]), fip([192, 168, 1, 3], [10, 0, 0, 5])];
-        let after = topology(&Scenario::empty().with_router(&RouterSpec { fips, ..RouterSpec::article(Layout::Pike) }));
-        assert_eq!(found(&focus, &after), Some((ARTICLE, Some(address("192.168.1.3")))));
-        focus = followed(focus, &after);
-        assert!(focus.takes(&change(&qrouter(ARTICLE), rule("10.0.0.5/32"))));
-        assert!(!focus.takes(&change(&qrouter(ARTICLE), rule("10.0.0.4/32"))), "that is the other's now");
-        // Another router of the same network has it.
-        let fips = vec![fip([192, 168, 1, 3], [30, 0, 0, 4])];
-        let moved = topology(&Scenario::empty().with_router(&RouterSpec { fips, ..RouterSpec::second(Layout::Pike) }));
-        assert_eq!(found(&focus, &moved), Some((SECOND, Some(address("192.168.1.3")))));
-        // Nobody has it, and another still has the fixed IP.
-        let fips = vec![fip([192, 168, 1, 1], [10, 0, 0, 5])];
-        let gone = topology(&Scenario::empty().with_router(&RouterSpec { fips, ..RouterSpec::article(Layout::Pike) }));
-        assert_eq!(found(&focus, &gone), None);
-    }
-}
+mod tests;
