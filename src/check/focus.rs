@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::fip::pair;
 use super::{Finding, standing};
-use crate::net::{Change, IfName, NetnsName, Object};
-use crate::neutron::RouterPrefix;
+use crate::net::{Change, IfName, NetnsName, Object, TableId};
+use crate::neutron::{LinkLocalPair, NamespaceKind, RouterPrefix, parse_namespace};
 use crate::topology::{FloatingIp, ObjectKind, Topology};
 
 /// A floating IP's surroundings: its addresses, the namespaces and devices of
@@ -23,6 +24,8 @@ pub struct Focus {
     addresses: Placed,
     places: BTreeSet<NetnsName>,
     devices: BTreeSet<String>,
+    /// Its router's own tables in the fip namespace, which other routers share.
+    tables: BTreeSet<TableId>,
     /// Addresses that are or were another floating IP's, each with where they are:
     /// a tenant's network may have them again. What takes one away is told when
     /// nothing names it any more.
@@ -55,6 +58,7 @@ impl Focus {
             addresses: Placed::new(),
             places: BTreeSet::new(),
             devices: BTreeSet::new(),
+            tables: BTreeSet::new(),
             others: Placed::new(),
         }
     }
@@ -71,6 +75,7 @@ impl Focus {
         if self.last.as_ref().is_some_and(|last| !is_router(&last.router, &fip.router)) {
             self.places.clear();
             self.devices.clear();
+            self.tables.clear();
             self.others.clear();
         }
         let others = topology.fips().filter(|other| key(other) != key(fip));
@@ -86,6 +91,7 @@ impl Focus {
         self.addresses.extend(placed(topology, fip));
         self.addresses.extend(chain.iter().cloned().map(Some).zip(fip.floating_ip.into_iter().cycle()));
         self.places.append(&mut chain);
+        self.tables.extend(topology.router(&fip.router).and_then(pair).map(LinkLocalPair::table));
         let last = self.last.take();
         let by_fixed = last.as_ref().map_or_else(|| fip.floating_ip != Some(self.wanted), |last| last.by_fixed);
         // What is not told now was told before, and speaks of it still where it is left.
@@ -120,7 +126,7 @@ impl Focus {
         match &change.netns {
             Some(name) if !self.places.contains(name) => false,
             None if !matches!(object, Object::OvsPort(_) | Object::Part(_)) => false,
-            _ => !named.iter().any(|address| self.is_of_another(place, *address)) && self.has_device(object),
+            _ => !named.iter().any(|address| self.is_of_another(place, *address)) && self.has_device(place, object),
         }
     }
 
@@ -136,29 +142,41 @@ impl Focus {
         self.others.contains(&(place.cloned(), address))
     }
 
-    fn has_device(&self, object: &Object) -> bool {
+    fn has_device(&self, place: Option<&NetnsName>, object: &Object) -> bool {
         let has = |name: &str| self.devices.is_empty() || self.devices.contains(name);
         let dev = |dev: &IfName| has(dev.as_str());
         match object {
             Object::Link(link) => dev(&link.name),
             Object::Addr(addr) => dev(&addr.dev),
             Object::Neigh(neigh) => dev(&neigh.dev),
+            Object::Rule(rule) => rule.iif.iter().chain(&rule.oif).all(dev),
             Object::Route(route) => {
-                route.next_hops.is_empty() || route.next_hops.iter().any(|hop| hop.dev.as_ref().is_none_or(dev))
+                self.has_table(place, route.table)
+                    && (route.next_hops.is_empty()
+                        || route.next_hops.iter().any(|hop| hop.dev.as_ref().is_none_or(dev)))
             }
             Object::OvsPort(port) => has(&port.name),
             _ => true,
         }
     }
 
+    /// Routers lead their packets out of the fip namespace by a table of their own.
+    fn has_table(&self, place: Option<&NetnsName>, table: TableId) -> bool {
+        let is_shared = matches!(place.and_then(parse_namespace), Some((NamespaceKind::Fip, _)));
+        let is_everybodys = [TableId::MAIN, TableId::LOCAL, TableId::DEFAULT].contains(&table);
+        !is_shared || is_everybodys || self.tables.is_empty() || self.tables.contains(&table)
+    }
+
     /// True where a finding names one of its addresses, or no address and stands
-    /// in a namespace of its chain.
+    /// in a namespace of its chain, not for another router.
     pub fn concerns(&self, finding: &Finding) -> bool {
         let named: Vec<IpAddr> = [finding.floating_ip, finding.fixed_ip].into_iter().flatten().collect();
-        if named.is_empty() {
-            return finding.namespace.as_ref().is_some_and(|name| self.places.contains(name));
-        }
         let (router, place) = (finding.router.as_deref(), finding.namespace.as_ref());
+        if named.is_empty() {
+            let last = self.last.as_ref().map(|last| last.router.as_str());
+            let is_anothers = last.zip(router).is_some_and(|(last, router)| !is_router(last, router));
+            return !is_anothers && place.is_some_and(|name| self.places.contains(name));
+        }
         match &self.last {
             None => named.contains(&self.wanted) && router.is_none_or(|router| router.starts_with(&self.router)),
             Some(last) if router.is_some_and(|router| is_router(&last.router, router)) => {

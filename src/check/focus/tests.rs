@@ -4,7 +4,7 @@ use super::*;
 use crate::check::judge;
 use crate::net::{Family, Netns, Observed, Route, Rule, TableId};
 use crate::neutron::{Layout, NamespaceKind};
-use crate::topology::scenario::{Fip, RouterSpec, Scenario};
+use crate::topology::scenario::{FG, Fip, RouterSpec, Scenario};
 
 const ARTICLE: &str = "ef25020f-012c-41d6-a36e-f2f09cb8ea62";
 const SECOND: &str = "b047c241-8921-5df0-baca-ff1b77f6fffe";
@@ -170,4 +170,33 @@ fn what_takes_the_last_of_another_away_is_the_others() {
     let alone = topology(&Scenario::article(Layout::Pike));
     focus = followed(focus, &alone);
     assert!(!focus.takes(&change(&qrouter(ARTICLE), rule("10.0.0.9/32"))));
+}
+
+#[test]
+fn another_router_in_the_same_fip_namespace_is_another() {
+    let node = overlapping();
+    let topology = topology(&node);
+    let focus = followed(Focus::on(address("192.168.1.3")), &topology);
+    let fip = topology.external_networks[0].namespace.to_string();
+    let (own, other) = (RouterPrefix::of(ARTICLE), RouterPrefix::of(SECOND));
+    let table = |name: &IfName| {
+        let rules = node.snapshot.netns(&NetnsName::from(fip.as_str())).unwrap().rules();
+        rules.iter().find(|rule| rule.iif.as_ref() == Some(name)).and_then(Rule::table).unwrap()
+    };
+    for (router, wanted) in [(own, true), (other, false)] {
+        let mut rule = Rule::lookup(Family::V4, 2_852_018_311, table(&router.fpr()));
+        rule.iif = Some(router.fpr());
+        let way = Route::unicast(table(&router.fpr()), "0.0.0.0/0".parse().unwrap(), None, &IfName::from(FG));
+        assert_eq!(focus.takes(&change(&fip, Object::Rule(Box::new(rule)))), wanted, "{router:?}");
+        assert_eq!(focus.takes(&change(&fip, Object::Route(Box::new(way)))), wanted, "{router:?}");
+    }
+    let main = Route::unicast(TableId::MAIN, "0.0.0.0/0".parse().unwrap(), None, &IfName::from(FG));
+    assert!(focus.takes(&change(&fip, Object::Route(Box::new(main)))), "that is everybody's");
+    for (router, wanted) in [(ARTICLE, true), (SECOND, false)] {
+        let node = node.clone().without_rule(&fip, &format!("iif {}", RouterPrefix::of(router).fpr()));
+        let all = judge(&node.snapshot, &self::topology(&node));
+        let of_router = |one: &&Finding| one.floating_ip.is_none() && one.router.as_deref() == Some(router);
+        let told: Vec<bool> = all.iter().filter(of_router).map(|one| focus.concerns(one)).collect();
+        assert!(!told.is_empty() && told.iter().all(|told| *told == wanted), "{router}: {told:?}");
+    }
 }
