@@ -73,14 +73,17 @@ impl Focus {
     /// Takes in what the floating IP has now.
     pub fn follow(&mut self, topology: &Topology, fip: &FloatingIp) {
         if self.last.as_ref().is_some_and(|last| !is_router(&last.router, &fip.router)) {
+            // What it had there is told with the move, and then no more.
             self.places.clear();
             self.devices.clear();
             self.tables.clear();
             self.others.clear();
+        } else {
+            let is_here =
+                |place: &NetnsName| self.places.contains(place) || homes(topology, fip).any(|home| home == place);
+            self.addresses.retain(|(place, _)| place.as_ref().is_none_or(is_here));
         }
-        let others = topology.fips().filter(|other| key(other) != key(fip));
-        self.let_go(topology, others.clone());
-        self.others.extend(others.flat_map(|other| placed(topology, other)));
+        self.let_go(topology, fip);
         let mut chain = BTreeSet::new();
         for link in fip.outbound.iter().chain(&fip.inbound) {
             chain.insert(link.namespace.clone());
@@ -101,14 +104,20 @@ impl Focus {
         self.last = Some(Last { router, network, floating, fixed, by_fixed });
     }
 
-    /// A fixed IP that it had is no more its own once another floating IP has it.
-    fn let_go<'t>(&mut self, topology: &Topology, others: impl Iterator<Item = &'t FloatingIp>) {
-        for other in others.filter(|other| other.floating_ip.is_some()) {
-            let Some(fixed) = other.fixed_ip.filter(|fixed| self.addresses.iter().any(|(_, own)| own == fixed)) else {
-                continue;
-            };
-            for home in homes(topology, other) {
-                self.addresses.remove(&(Some(home.clone()), fixed));
+    /// What it had is no more its own once another floating IP has it, from its
+    /// floating to its fixed IP: less than that may be what is left of itself.
+    fn let_go(&mut self, topology: &Topology, fip: &FloatingIp) {
+        for other in topology.fips().filter(|other| key(other) != key(fip)) {
+            let is_whole = other.floating_ip.is_some() && other.fixed_ip.is_some();
+            for pair in placed(topology, other) {
+                if is_whole {
+                    self.addresses.remove(&pair);
+                }
+                self.others.insert(pair);
+            }
+            if let Some(last) = self.last.as_mut().filter(|last| is_whole && is_router(&last.router, &other.router)) {
+                last.floating = last.floating.filter(|floating| other.floating_ip != Some(*floating));
+                last.fixed = last.fixed.filter(|fixed| other.fixed_ip != Some(*fixed));
             }
         }
     }

@@ -200,3 +200,30 @@ fn another_router_in_the_same_fip_namespace_is_another() {
         assert!(!told.is_empty() && told.iter().all(|told| *told == wanted), "{router}: {told:?}");
     }
 }
+
+#[test]
+fn a_fixed_ip_leaves_its_floating_ip_to_who_gets_it() {
+    let mut focus = followed(Focus::on(address("10.0.0.4")).within(Some(ARTICLE), None), &topology(&overlapping()));
+    let fips = vec![fip("192.168.1.3", "10.0.0.9"), fip("192.168.1.7", "10.0.0.4")];
+    let after = topology(&Scenario::empty().with_router(&RouterSpec { fips, ..RouterSpec::article(Layout::Pike) }));
+    focus = followed(focus, &after);
+    let fip = after.external_networks[0].namespace.to_string();
+    let way = |to: &str| change(&fip, route(to, "fpr-ef25020f-0"));
+    assert!(focus.takes(&way("192.168.1.7/32")));
+    assert!(!focus.takes(&way("192.168.1.3/32")), "that is the other's now");
+}
+
+#[test]
+fn what_it_had_on_another_router_is_told_with_the_move_and_then_no_more() {
+    let mut focus = followed(Focus::on(address("192.168.1.3")), &topology(&overlapping()));
+    let mut article = RouterSpec::article(Layout::Pike);
+    article.fips.clear();
+    let second = RouterSpec { fips: vec![fip("192.168.1.3", "30.0.0.4")], ..RouterSpec::second(Layout::Pike) };
+    let moved = topology(&Scenario::empty().with_router(&article).with_router(&second));
+    let left = change(&qrouter(ARTICLE), rule("10.0.0.4/32"));
+    focus = followed(focus, &moved);
+    assert!(focus.takes(&left), "it went with the move");
+    focus = followed(focus, &moved);
+    assert!(!focus.takes(&left));
+    assert!(focus.takes(&change(&qrouter(SECOND), rule("30.0.0.4/32"))));
+}
