@@ -245,19 +245,12 @@ impl Watcher {
                 }
                 (visit.parts, Some(Observed::Seen(visit.netns)))
             }
+            Err(error) if !spot.fail(&error, now) => return,
             Err(NetnsError::Gone(_)) => {
                 self.relist = true;
-                spot.ears = None;
                 (Parts::ALL, None)
             }
             Err(error) => {
-                spot.ears = None;
-                if matches!(error, NetnsError::NotMounted(_)) {
-                    spot.wait_for_mount(now);
-                    if !spot.has_waited() {
-                        return;
-                    }
-                }
                 spot.deaf = Some(error.to_string());
                 (Parts::ALL, Some(Observed::Unreadable(error.to_string())))
             }

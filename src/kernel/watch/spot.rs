@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::ears::{Ears, Heard};
 use crate::kernel::namespace::Parts;
+use crate::netns::Error as NetnsError;
 
 /// The kernel announces some changes a moment before it makes them
 /// (`fib_table_delete`, `__inet_del_ifa`, `__dev_close_many`): what was read at
@@ -100,13 +101,25 @@ impl Spot {
     }
 
     /// Nothing is mounted on its name yet: later, and ever later.
-    pub(super) fn wait_for_mount(&mut self, now: Instant) {
+    fn wait_for_mount(&mut self, now: Instant) {
         let pause = self.retry.map_or(FIRST_RETRY, |(_, pause)| (pause * 2).min(LAST_RETRY));
         self.retry = Some((now + pause, pause));
     }
 
+    /// It could not be read. False where a namespace may be about to be mounted there.
+    pub(super) fn fail(&mut self, error: &NetnsError, now: Instant) -> bool {
+        self.ears = None;
+        if matches!(error, NetnsError::NotMounted(_)) {
+            self.wait_for_mount(now);
+            return self.has_waited();
+        }
+        // No mount mends that: the slow round tries again, or its name comes anew.
+        self.retry = None;
+        true
+    }
+
     /// A long while was waited for a mount already.
-    pub(super) fn has_waited(&self) -> bool {
+    fn has_waited(&self) -> bool {
         self.retry.is_some_and(|(_, pause)| pause > Duration::from_millis(100))
     }
 
@@ -170,6 +183,7 @@ impl Spot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::NetnsName;
 
     #[test]
     fn what_was_heard_is_read_at_once_and_again_when_it_is_quiet() {
@@ -270,5 +284,27 @@ mod tests {
             assert_eq!(spot.wants(now), Parts::ALL);
         }
         assert!(spot.has_waited() && now < start + Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_name_that_fails_otherwise_than_before_its_mount_is_not_tried_again_and_again() {
+        let name = || NetnsName::from("x");
+        let full = || std::io::Error::from_raw_os_error(libc::EMFILE);
+        let errors = [
+            NetnsError::Open { name: name(), source: full() },
+            NetnsError::Enter { source: full() },
+            NetnsError::Gone(name()),
+        ];
+        for error in errors {
+            let start = Instant::now();
+            let mut spot = Spot::new(1, start);
+            spot.begin();
+            assert!(!spot.fail(&NetnsError::NotMounted(name()), start), "that may be too early");
+            let now = spot.due(start).unwrap();
+            assert_eq!(spot.wants(now), Parts::ALL);
+            spot.begin();
+            assert!(spot.fail(&error, now), "{error}");
+            assert_eq!((spot.wants(now), spot.due(now)), (Parts::NONE, None), "{error}");
+        }
     }
 }
