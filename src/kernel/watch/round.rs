@@ -111,8 +111,9 @@ impl Watcher {
         tracing::trace!(stage = "read");
         self.take_fresh(fresh);
         tracing::trace!(stage = "merged");
-        if self.unsent.is_empty() {
-            // What was announced led to no change: the next one has a time of its own.
+        if self.unsent.iter().all(Change::is_learning) {
+            // What was announced led to no change but such as may wait untold for
+            // seconds: the next one has a time of its own.
             self.heard_at = None;
         }
         self.last = Some(Instant::now());
