@@ -84,6 +84,8 @@ pub(super) struct Poller {
     /// When the next reading is due; `None` where only what is asked for is read.
     due: Option<Instant>,
     host_due: Option<Instant>,
+    /// Before that it is not read again, however often that is asked for.
+    host_rests: Instant,
     /// The rest between two readings at most.
     most_rest: Duration,
 }
@@ -103,7 +105,8 @@ impl Poller {
         let now = Instant::now();
         let (due, host_due) = (Some(now + LEAST_REST), Some(now + HOST_REST));
         let turns = Turns::default();
-        Self { jobs, done, busy: false, ended: false, turns, places: 1, due, host_due, most_rest: MOST_REST }
+        let (places, most_rest) = (1, MOST_REST);
+        Self { jobs, done, busy: false, ended: false, turns, places, due, host_due, host_rests: now, most_rest }
     }
 
     /// Goes round no more: from here on the host's side is read where that is asked for.
@@ -116,9 +119,10 @@ impl Poller {
         self.most_rest = most;
     }
 
-    /// The host's side is to be read soon.
+    /// The host's side is to be read soon. Who writes to a file without end leaves
+    /// turns to the namespaces.
     pub(super) fn hurry_host(&mut self) {
-        self.host_due = Some(Instant::now());
+        self.host_due = Some(Instant::now().max(self.host_rests));
     }
 
     /// A namespace is to be read soon.
@@ -187,7 +191,11 @@ impl Poller {
         match done.reading {
             Reading::Netns(..) => self.due = Some(now + rest(LEAST_REST.max(LEAST_ROUND / self.places))),
             // What was asked for meanwhile stays so; without a round there is no next one.
-            Reading::Host(_) => self.host_due = self.host_due.or(self.due.map(|_| now + rest(HOST_REST))),
+            Reading::Host(_) => {
+                self.host_rests = now + LEAST_REST;
+                let asked = self.host_due.map(|due| due.max(self.host_rests));
+                self.host_due = asked.or(self.due.map(|_| now + rest(HOST_REST)));
+            }
         }
         Some(done)
     }
@@ -241,5 +249,30 @@ mod tests {
         drop((given, finished));
         assert!(poller.take().is_none() && poller.has_ended());
         assert_eq!(poller.due(), None);
+    }
+
+    #[test]
+    fn who_asks_for_the_hosts_side_without_end_leaves_turns_to_the_namespaces() {
+        let (jobs, given) = channel();
+        let (finished, done) = channel();
+        let mut poller = Poller::of(jobs, done);
+        let (now, place) = (Instant::now(), Some(NetnsName::from("x")));
+        let start = |poller: &mut Poller, at| poller.start_next(at, [(&place, now)].into_iter(), |_| false).cloned();
+        poller.due = Some(now);
+        poller.hurry_host();
+        assert_eq!(start(&mut poller, Instant::now()), None);
+        assert!(matches!(given.try_recv(), Ok(Job::Host)), "the first one is read at once");
+        poller.hurry_host();
+        finished.send(Done { began: now, cost: Duration::ZERO, reading: Reading::Host(Box::default()) }).unwrap();
+        assert!(poller.take().is_some());
+        let (asked_before, rests) = (poller.host_due, poller.host_rests);
+        let before = rests.checked_sub(Duration::from_millis(1)).unwrap();
+        poller.hurry_host();
+        assert!(asked_before == Some(rests) && poller.host_due >= asked_before);
+        assert_eq!(start(&mut poller, before), Some(place.clone()));
+        poller.busy = false;
+        let due = poller.host_due.unwrap();
+        assert_eq!(start(&mut poller, due), None);
+        assert!(matches!((given.try_recv(), given.try_recv()), (Ok(Job::Netns(..)), Ok(Job::Host))), "then it is");
     }
 }
