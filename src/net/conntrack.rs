@@ -110,6 +110,15 @@ impl ConntrackFill {
         Self { count, ..*self }
     }
 
+    /// What a watcher takes it for, after the reading before: as long as it is not
+    /// clearly below the least count of that one's level, it is as it was. A table at
+    /// its limit hovers there, and would be told with every reading.
+    #[must_use]
+    pub fn steadied(self, before: &Self) -> Self {
+        let is_near = self.count.saturating_add(self.max / 50) >= before.settled().count;
+        if self.max == before.max && self.level() < before.level() && is_near { *before } else { self }
+    }
+
     /// Nine tenths of the limit, rounded up.
     pub fn scarce(&self) -> u64 {
         self.max - self.max / 10
@@ -142,5 +151,27 @@ mod tests {
             assert_eq!(settled.level(), wanted, "{settled:?}");
             assert!(settled.count <= count);
         }
+    }
+
+    #[test]
+    fn a_table_that_hovers_at_a_limit_stays_at_its_level() {
+        let fill = |count| ConntrackFill { count, max: 1000 };
+        let cases = [
+            (1000, 980, 1000),
+            (1000, 979, 979),
+            (1000, 100, 100),
+            (999, 1000, 1000),
+            (950, 880, 950),
+            (950, 879, 879),
+            (950, 930, 930),
+            (879, 899, 899),
+            (879, 900, 900),
+        ];
+        for (before, now, wanted) in cases {
+            assert_eq!(fill(now).steadied(&fill(before)), fill(wanted), "{before}, then {now}");
+        }
+        let lower = ConntrackFill { count: 1000, max: 1000 };
+        assert_eq!(ConntrackFill { count: 990, max: 2000 }.steadied(&lower).count, 990, "the limit was raised");
+        assert_eq!(ConntrackFill { count: 0, max: 0 }.steadied(&ConntrackFill { count: 0, max: 0 }).count, 0);
     }
 }

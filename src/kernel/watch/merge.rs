@@ -33,6 +33,11 @@ pub(super) fn merge(snapshot: &mut Snapshot, dir: &NetnsDir, fresh: Vec<Fresh>) 
                 if parts.has(Parts::LINKS) {
                     moved |= keep_peers(live, &mut found, &mut partners);
                 }
+                if let (Observed::Seen(fill), Observed::Seen(before)) =
+                    (&mut found.conntrack_fill, &live.conntrack_fill)
+                {
+                    *fill = fill.steadied(before);
+                }
                 let parts = differing(live, &found, parts);
                 if !parts.is_empty() {
                     let new = Arc::new(with_parts(live, found, parts));
@@ -147,7 +152,7 @@ fn set(snapshot: &mut Snapshot, place: &Place, found: Option<Observed<Arc<Netns>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{NetnsName, Route, TableId};
+    use crate::net::{ConntrackFill, NetnsName, Route, TableId};
 
     fn routes(count: u8) -> Observed<Vec<Route>> {
         let route = |n| {
@@ -186,6 +191,21 @@ mod tests {
         assert_eq!(merge(&mut live, &NetnsDir::default(), vec![again]).0, []);
         let name = NetnsName::from("x");
         assert!(live.namespaces[&name].is_same(&whole.namespaces[&name]), "what did not change is the same");
+    }
+
+    #[test]
+    fn a_tracking_table_that_hovers_at_its_limit_is_no_change() {
+        let place = Some(NetnsName::from("x"));
+        let netns =
+            |count| Netns { conntrack_fill: Observed::Seen(ConntrackFill { count, max: 1000 }), ..Netns::default() };
+        let mut live = Snapshot::empty("node", jiff::Timestamp::UNIX_EPOCH);
+        live.namespaces.insert(NetnsName::from("x"), Observed::Seen(netns(500).into()));
+        let told = |count| {
+            let fresh =
+                Fresh { place: place.clone(), parts: Parts::SYSCTLS, found: Some(Observed::Seen(netns(count))) };
+            merge(&mut live, &NetnsDir::default(), vec![fresh]).0.len()
+        };
+        assert_eq!([1000, 995, 1000, 985, 950, 895, 905, 500].map(told), [1, 0, 0, 0, 1, 0, 0, 1]);
     }
 
     #[test]
