@@ -121,8 +121,8 @@ impl Expected {
 
 impl Stations {
     /// What a trail comes to. Answers should pass the stations that `back` has, where
-    /// that is known to be other ones: those to SNAT go from the snat namespace straight
-    /// to the instance. `visible` says whether the namespace of a station, or that of a
+    /// that is known to be other ones: from the snat namespace they go straight to the
+    /// instance. `visible` says whether the namespace of a station, or that of a
     /// hop, is listened in.
     pub fn of(
         trail: &Trail,
@@ -133,10 +133,15 @@ impl Stations {
         let find = |wanted: &Expected| trail.points.iter().find(|point| wanted.is(point));
         let mut all: Vec<Station> = expected.iter().map(|one| one.station(find(one), visible(one))).collect();
         let should = all.len();
+        let by_snat = expected.iter().any(|one| matches!(one, Expected::Hop(_, Hop::Sg)));
         for (station, one) in all.iter_mut().zip(expected) {
-            if let (Some(back), Expected::Point(at)) = (back, one) {
-                let same = |it: &Waypoint| (&it.namespace, &it.device) == (&at.namespace, &at.device);
-                station.expected[1] = back.iter().any(|it| same(it) && it.heading != at.heading);
+            match (one, back) {
+                (Expected::Hop(_, hop), _) => station.expected[1] = !by_snat || *hop != Hop::Qr,
+                (Expected::Point(at), Some(back)) => {
+                    let same = |it: &Waypoint| (&it.namespace, &it.device) == (&at.namespace, &at.device);
+                    station.expected[1] = back.iter().any(|it| same(it) && it.heading != at.heading);
+                }
+                (Expected::Point(_), None) => {}
             }
         }
         for point in &trail.points {

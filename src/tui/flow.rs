@@ -13,7 +13,7 @@ use crate::net::{ConntrackEntry, Heading, IfName, NetnsName};
 use crate::neutron::DeviceKind::RouterGateway;
 use crate::neutron::parse_device;
 use crate::path::{Class, Endpoint};
-use crate::topology::Direction;
+use crate::topology::{Direction, FipKind};
 use crate::traffic::{Conversation, Expected, FipId, FlowTraffic, LATELY, Loss, Stations, Way, Waypoint};
 
 /// What names a flow.
@@ -122,7 +122,7 @@ impl FlowView {
         self.flows.iter().flatten().next()
     }
 
-    fn fip(&self) -> Option<(std::net::Ipv4Addr, crate::topology::FipKind, Direction)> {
+    fn fip(&self) -> Option<(std::net::Ipv4Addr, FipKind, Direction)> {
         let id = self.id.floating_ip.as_ref()?;
         let inbound = self.id.ends[1].address == id.floating_ip;
         Some((id.floating_ip, id.kind, if inbound { Direction::Inbound } else { Direction::Outbound }))
@@ -167,12 +167,14 @@ impl FlowView {
 
     /// Where its answers pass, where that may be elsewhere than where it passes itself:
     /// between subnets as they are walked, and back from outside through the router's
-    /// gateway port, straight to the instance.
+    /// gateway port, straight to the instance; so do those of a centralized floating IP.
     fn answers(&self) -> Option<Vec<Waypoint>> {
         let walks = self.walks.as_ref().ok()?;
+        let is_centralized =
+            self.fip().is_some_and(|(_, kind, way)| (kind, way) == (FipKind::Centralized, Direction::Outbound));
         match self.class()? {
             Class::EastWest => Some(walks.back.as_ref().map_or_else(Vec::new, Waypoint::of_walk)),
-            Class::Snat => {
+            class if class == Class::Snat || (class == Class::Fip && is_centralized) => {
                 let is_gateway = |device: &IfName| parse_device(device).is_some_and(|(kind, _)| kind == RouterGateway);
                 let last = walks.forth.hops.last().filter(|hop| hop.oif.as_ref().is_some_and(is_gateway));
                 let ends = last.into_iter().flat_map(|hop| {
@@ -188,7 +190,7 @@ impl FlowView {
                 });
                 Some(ends.collect())
             }
-            Class::Fip | Class::Local | Class::None => None,
+            _ => None,
         }
     }
 

@@ -21,6 +21,7 @@ use crate::change;
 use crate::changing;
 use crate::console;
 use crate::elsewhere;
+use crate::followed;
 use crate::goals;
 use crate::hearing;
 use crate::homes;
@@ -83,6 +84,7 @@ pub(crate) fn run(case: &str) {
         "probing" => probing::program(),
         "across" => across::breaks(),
         "hearing" => hearing::console(),
+        "followed" => followed::flows(),
         "elsewhere" => elsewhere::one_way(),
         "losses" => traffic::losses(),
         _ => match case.split_once(' ') {

@@ -25,6 +25,7 @@ mod change;
 mod changing;
 mod console;
 mod elsewhere;
+mod followed;
 mod goals;
 mod hearing;
 mod homes;
@@ -71,6 +72,7 @@ const ALONE: &[&str] = &["losses"];
 const TRAFFIC: &[&str] = &[
     "across",
     "hearing",
+    "followed",
     "elsewhere",
     "probing",
     "count juno",

@@ -29,7 +29,7 @@ pub const BEGUN: u64 = 1_795_401_000_500_000_000;
 const OVER: u64 = BEGUN + 1_000_000_000;
 
 /// What is seen of a conversation that passes these places.
-fn trail(conversation: &Arc<Conversation>, passes: &[Pass<'_>]) -> Trail {
+pub fn trail(conversation: &Arc<Conversation>, passes: &[Pass<'_>]) -> Trail {
     let mut follow = Follow::new(conversation.clone(), 0);
     see(&mut follow, BEGUN, passes);
     follow.trail(OVER)
@@ -54,7 +54,7 @@ pub fn see(follow: &mut Follow, begun: u64, passes: &[Pass<'_>]) {
 }
 
 /// The conversation that the console wants to have followed.
-fn wanted(desk: &Desk) -> Arc<Conversation> {
+pub fn wanted(desk: &Desk) -> Arc<Conversation> {
     let attention = desk.effects.iter().rev().find_map(|effect| match effect {
         Effect::Attend(attention) => Some(attention.clone()),
         _ => None,
@@ -62,7 +62,7 @@ fn wanted(desk: &Desk) -> Arc<Conversation> {
     attention.unwrap().follow.unwrap()
 }
 
-fn entry(original: [Endpoint; 2], reply: [Endpoint; 2]) -> ConntrackEntry {
+pub fn entry(original: [Endpoint; 2], reply: [Endpoint; 2]) -> ConntrackEntry {
     let tuple = |[source, destination]: [Endpoint; 2]| ConntrackTuple {
         src: source.address.into(),
         dst: destination.address.into(),
@@ -84,7 +84,7 @@ fn entry(original: [Endpoint; 2], reply: [Endpoint; 2]) -> ConntrackEntry {
     }
 }
 
-fn names(desk: &Desk) -> [NetnsName; 2] {
+pub fn names(desk: &Desk) -> [NetnsName; 2] {
     let topology = &desk.state.node.as_ref().unwrap().topology;
     let router = topology.router(ROUTER).unwrap();
     let network = topology.external_networks.iter().find(|network| network.id == PUBLIC).unwrap();

@@ -30,6 +30,7 @@ mod replay;
 mod rewind;
 mod router;
 mod screens;
+mod stations;
 mod timeline;
 mod tracked;
 mod traffic;
