@@ -275,7 +275,7 @@ impl Follow {
         };
         let point = &mut self.trail.points[at];
         point.counts[way as usize] += seen.count;
-        self.recent.see(frame.at, at, way, seen.count.packets);
+        self.recent.see(frame.at, (at, way), seen.count.packets, seen.ends);
         let place = Waypoint { heading: frame.heading, ..point.at.clone() };
         if self.trail.last.len() >= MOST_GLIMPSES {
             self.trail.last.pop_front();

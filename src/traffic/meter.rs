@@ -53,6 +53,8 @@ pub struct Sighting<'a> {
     pub floating_ip: Option<(&'a FipId, Direction, Hop)>,
     /// How much it is: segments, where the kernel merged several.
     pub count: Count,
+    /// Its life ends here, as that of what finds out routes does: it rightly goes no further.
+    pub ends: bool,
 }
 
 impl<'n, 's> Meter<'n, 's> {
@@ -112,6 +114,7 @@ impl<'n, 's> Meter<'n, 's> {
             direction: verdict.direction,
             floating_ip,
             count: heard.count,
+            ends: heard.ends(frame.heading),
         })
     }
 }

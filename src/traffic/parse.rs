@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use super::count::Count;
-use crate::net::{Frame, Mac};
+use crate::net::{Frame, Heading, Mac};
 use crate::path::{ICMP, Packet, TCP, UDP};
 
 const IPV4: u16 = 0x0800;
@@ -31,6 +31,11 @@ impl Heard {
     /// was given (`IPDEFTTL`, include/uapi/linux/ip.h).
     pub(super) fn is_fresh(&self) -> bool {
         self.ttl == 64
+    }
+
+    /// RFC 791: a router does not send on what arrives with the last second of its life.
+    pub(super) fn ends(&self, heading: Heading) -> bool {
+        heading == Heading::In && self.ttl <= 1
     }
 }
 

@@ -169,6 +169,12 @@ impl Stations {
         self.losses.map(|loss| loss.filter(|loss| loss.is_sure).map(|loss| loss.after))
     }
 
+    /// The furthest station that the conversation came to and where packets' life ended.
+    pub fn ends(&self) -> Option<&Station> {
+        let ended = |station: &&Station| station.expected[0] && station.lately[0].ends > 0;
+        self.all.iter().rfind(ended).filter(|_| !self.arrived)
+    }
+
     /// The furthest station on the way forth where anything was seen.
     pub fn last_seen(&self) -> Option<usize> {
         self.all.iter().rposition(|station| station.lately[0].packets > 0)
@@ -187,10 +193,12 @@ impl Stations {
 fn vanish(way: &[usize], lost: u64, lately: impl Fn(usize) -> Lately) -> Option<Loss> {
     let gap = |place: usize| {
         let (here, next) = (lately(way[place]), lately(way[place + 1]));
-        let packets = here.packets.saturating_sub(next.packets).saturating_sub(here.late);
-        let gone = || way[place + 1..].iter().all(|at| lately(*at).packets == 0) && here.frames > lost;
-        let found = Loss { after: way[place], packets, of: here.packets, is_sure: lost == 0 || gone() };
-        (packets > 0 && packets.saturating_mul(10) >= here.packets).then_some(found)
+        // What rightly ends here came in as many frames, at most.
+        let (of, frames) = (here.packets.saturating_sub(here.ends), here.frames.saturating_sub(here.ends));
+        let packets = of.saturating_sub(next.packets).saturating_sub(here.late);
+        let gone = || way[place + 1..].iter().all(|at| lately(*at).packets == 0) && frames > lost;
+        let found = Loss { after: way[place], packets, of, is_sure: lost == 0 || gone() };
+        (packets > 0 && packets.saturating_mul(10) >= of).then_some(found)
     };
     let gaps = (1..way.len()).filter_map(|next| gap(next - 1));
     gaps.min_by_key(|found| !found.is_sure)
@@ -256,6 +264,23 @@ mod tests {
         // One may be on its way, the other is not.
         trail.points[0].lately[0].packets = 10;
         assert_eq!(of(&trail), Some(Loss { after: 0, packets: 1, of: 10, is_sure: true }));
+    }
+
+    #[test]
+    fn what_rightly_ends_at_a_station_is_not_missing_at_the_next() {
+        // As `mtr` sends them: of eight, one ends at qr and one at fpr.
+        let mut way = trail([[8, 6], [7, 6], [7, 6], [6, 6]]);
+        (way.points[0].lately[0].ends, way.points[2].lately[0].ends) = (1, 1);
+        let found = judged(&way, |_| true);
+        assert_eq!((found.losses, found.arrived, found.ends()), ([None; 2], true, None));
+        // One more is missing, of those that should go on.
+        way.points[3].lately[0].packets = 5;
+        assert_eq!(judged(&way, |_| true).losses[0], Some(Loss { after: 2, packets: 1, of: 6, is_sure: true }));
+        // The first ones of `traceroute`: none goes on.
+        let mut first = trail([[3, 0], [0, 0], [0, 0], [0, 0]]);
+        first.points[0].lately[0].ends = 3;
+        let found = judged(&first, |_| true);
+        assert_eq!((found.losses, found.ends().map(|it| it.name.as_str())), ([None; 2], Some("qr-1")));
     }
 
     #[test]

@@ -223,8 +223,7 @@ impl Seen<'_> {
     /// did not come by the hop before.
     fn turns(&self, direction: Direction, hop: Hop) -> (bool, bool) {
         let packet = self.packet();
-        // RFC 791: a router does not send on what arrives with the last second of its life.
-        let dies = self.heading == Heading::In && self.heard.ttl <= 1;
+        let dies = self.heard.ends(self.heading);
         let ours = |address: Ipv4Addr| {
             let behind = || self.site.behind.iter().any(|subnet| subnet.contains(&IpAddr::V4(address)));
             self.site.floating.contains_key(&address) || self.site.own.contains(&address) || behind()

@@ -252,6 +252,10 @@ impl FlowView {
                 one_way(class, inbound, seen_here, self.was_answered())
             }
             _ if !self.is_followed() => (Mark::None, "It is looked for from now on: too early to tell".to_owned()),
+            _ if stations.ends().is_some() => {
+                let place = stations.ends().map_or("?", |station| station.name.as_str());
+                (Mark::None, format!("It rightly goes no further than {place}: its time to live ends there"))
+            }
             _ if stations.is_seen() => (Mark::None, "Nothing of it was seen where it should pass".to_owned()),
             _ if stations.all.iter().flat_map(|station| station.counts).flatten().any(|count| count.packets > 0) => {
                 (Mark::None, "It came just now: too early to tell".to_owned())

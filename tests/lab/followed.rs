@@ -12,10 +12,18 @@ use crate::case::{OUTSIDE, build};
 use crate::known_flows::{meet, vm};
 use crate::terminal::Console;
 
-/// An instance's echoes, with what else `ping` is told, and what is said of them.
-const FLOWS: [(Ipv4Addr, &[&str], &str); 1] = [
+/// What is said of a flow that is well.
+const WELL: &str = "✓ Every station passes it on, both ways";
+
+/// An instance, and how many routers pass on what it sends beside the echoes that are answered.
+const FLOWS: [(Ipv4Addr, Option<&str>); 4] = [
     // Of a centralized floating IP: answers go past the router's own port.
-    (Ipv4Addr::new(20, 0, 0, 4), &[], "✓ Every station passes it on, both ways"),
+    (Ipv4Addr::new(20, 0, 0, 4), None),
+    // What finds out a route ends on the way: of a floating IP in its router and in the fip
+    // namespace, of no floating IP in the router.
+    (Ipv4Addr::new(10, 0, 0, 4), Some("1")),
+    (Ipv4Addr::new(10, 0, 0, 4), Some("2")),
+    (Ipv4Addr::new(10, 0, 0, 5), Some("1")),
 ];
 
 /// Echoes, until they are wanted no more.
@@ -24,7 +32,7 @@ struct Pings(Child);
 impl Pings {
     fn start(dir: &NetnsDir, from: Ipv4Addr, words: &[&str]) -> Self {
         let mut ping = Command::new("ping");
-        ping.args(["-q", "-i", "0.2"]).args(words).arg(OUTSIDE.to_string());
+        ping.args(["-q", "-i", "0.2", "-e", "77"]).args(words).arg(OUTSIDE.to_string());
         ping.stdout(Stdio::null()).stderr(Stdio::null());
         Self(spawn(&dir.open(&vm(from)).unwrap(), &mut ping).unwrap())
     }
@@ -40,21 +48,21 @@ impl Drop for Pings {
 pub(crate) fn flows() {
     let lab = build(&LabOptions { layout: Layout::Pike, more: true, ..LabOptions::default() });
     let dir = lab.netns_dir();
-    let mut console = Console::start(&["--state-path", lab.state_path().to_str().unwrap()], 45, 140);
-    console.shows("192.168.1.3");
-    console.press("T");
-    for (fixed, words, said) in FLOWS {
+    for (fixed, life) in FLOWS {
         meet(&dir, &vm(fixed), &outside(), OUTSIDE);
-        let pings = Pings::start(&dir, fixed, words);
-        console.press(&format!("/fip out {fixed} icmp\r"));
+        let mut console = Console::start(&["--state-path", lab.state_path().to_str().unwrap()], 45, 140);
+        console.shows("192.168.1.3");
+        console.press("T");
+        let echoes = Pings::start(&dir, fixed, &[]);
+        let short = life.map(|life| Pings::start(&dir, fixed, &["-t", life]));
+        console.press(&format!("/out {fixed} icmp\r"));
         console.until("its flow", |screen| screen.contents().contains(&format!("icmp {fixed}")));
         console.press("\t\r");
         console.shows("traffic › flow");
-        console.shows(said);
-        console.press("\u{1b}/\r");
-        drop(pings);
+        console.shows(WELL);
+        drop((echoes, short));
+        console.press("q");
+        console.ends_with(0);
     }
-    console.press("q");
-    console.ends_with(0);
     println!("{} flows followed", FLOWS.len());
 }

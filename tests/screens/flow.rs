@@ -48,7 +48,7 @@ pub fn see(follow: &mut Follow, begun: u64, passes: &[Pass<'_>]) {
         let frame = Frame { at, namespace: number, device: 1, heading: *heading, length: 98, segment: 0, bytes: &[] };
         let direction = floating_ip.map_or(Direction::Outbound, |(_, direction, _)| direction);
         let (class, floating_ip) = (Class::Fip, *floating_ip);
-        let seen = Sighting { packet, class, detail: None, direction, floating_ip, count: count(1) };
+        let seen = Sighting { packet, class, detail: None, direction, floating_ip, count: count(1), ends: false };
         follow.see(&frame, &seen, || Some((NetnsName::from(*namespace), (*device).into())));
     }
 }

@@ -29,6 +29,8 @@ pub struct Lately {
     pub packets: u64,
     /// The frames that they came in: the kernel may have merged several.
     pub frames: u64,
+    /// Packets of these whose life ended here: none of them should come to the next station.
+    pub ends: u64,
     /// Packets of these that may come to the next station after the end.
     pub late: u64,
     /// Packets of these that came too shortly before the end for an answer.
@@ -53,8 +55,8 @@ struct Slice {
 }
 
 impl Recent {
-    /// Packets in a frame of that time, at a point.
-    pub(super) fn see(&mut self, time: u64, point: usize, way: Way, packets: u64) {
+    /// Packets in a frame of that time, at a point; `ends`: their life ends there.
+    pub(super) fn see(&mut self, time: u64, (point, way): (usize, Way), packets: u64, ends: bool) {
         let Some(slice) = self.slice(time / SLICE) else { return };
         if slice.points.len() <= point {
             slice.points.resize(point + 1, <[Lately; 2]>::default());
@@ -62,7 +64,8 @@ impl Recent {
         let lately = &mut slice.points[point][way as usize];
         lately.packets += packets;
         lately.frames += 1;
-        lately.late += if SLICE - time % SLICE <= FLIGHT { packets } else { 0 };
+        lately.ends += if ends { packets } else { 0 };
+        lately.late += if !ends && SLICE - time % SLICE <= FLIGHT { packets } else { 0 };
     }
 
     /// So many frames were lost before they were seen, up to that time.
@@ -87,6 +90,7 @@ impl Recent {
                 for (sum, part) in point.lately.iter_mut().zip(parts) {
                     sum.packets += part.packets;
                     sum.frames += part.frames;
+                    sum.ends += part.ends;
                     if slice.number + 1 == over {
                         sum.late += part.late;
                         sum.fresh += part.packets;
@@ -133,9 +137,9 @@ mod tests {
     /// Packets that pass the first of two points, and the second 20 µs later where they do.
     fn pass(recent: &mut Recent, times: impl Iterator<Item = u64>, both: bool) {
         for time in times {
-            recent.see(time, 0, Way::Forth, 1);
+            recent.see(time, (0, Way::Forth), 1, false);
             if both {
-                recent.see(time + MS / 50, 1, Way::Forth, 1);
+                recent.see(time + MS / 50, (1, Way::Forth), 1, false);
             }
         }
     }
@@ -174,9 +178,9 @@ mod tests {
         pass(&mut recent, times.into_iter(), false);
         let at = |until| told(&recent, until).0[0];
         assert_eq!(at(NOW + 249 * MS), Lately::default());
-        assert_eq!(at(NOW + 251 * MS), Lately { packets: 2, frames: 2, late: 1, fresh: 2 });
-        assert_eq!(at(NOW + 600 * MS), Lately { packets: 3, frames: 3, late: 0, fresh: 1 });
-        assert_eq!(at(u64::MAX), Lately { packets: 4, frames: 4, late: 0, fresh: 0 });
+        assert_eq!(at(NOW + 251 * MS), Lately { packets: 2, frames: 2, ends: 0, late: 1, fresh: 2 });
+        assert_eq!(at(NOW + 600 * MS), Lately { packets: 3, frames: 3, ends: 0, late: 0, fresh: 1 });
+        assert_eq!(at(u64::MAX), Lately { packets: 4, frames: 4, ends: 0, late: 0, fresh: 0 });
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn see(follow: &mut Follow, number: u32, heading: Heading, [source, destination]
     let frame = Frame { at: 7, namespace: number, device: 1, heading, length: 74, segment: 0, bytes: &[] };
     let count = Count { packets: 1, bytes: 60 };
     let direction = if heading == Heading::In { Direction::Outbound } else { Direction::Inbound };
-    let seen = Sighting { packet, class: Class::Snat, detail: None, direction, floating_ip: None, count };
+    let seen = Sighting { packet, class: Class::Snat, detail: None, direction, floating_ip: None, count, ends: false };
     follow.see(&frame, &seen, || Some((NetnsName::new(format!("n{number}")), "d".into())))
 }
 
