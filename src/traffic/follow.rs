@@ -232,12 +232,10 @@ impl Follow {
     }
 
     /// What was seen so far, and lately before `until` (nanoseconds since 1970): what was
-    /// caught before that has surfaced everywhere. Frames of several namespaces come one
-    /// namespace after another; told are the packets in the order of their times.
+    /// caught before that has surfaced everywhere.
     pub fn trail(&self, until: u64) -> Trail {
         let mut trail = self.trail.clone();
         self.recent.tell(until, &mut trail);
-        trail.last.make_contiguous().sort_by_key(|glimpse| glimpse.time);
         trail
     }
 
@@ -277,11 +275,23 @@ impl Follow {
         point.counts[way as usize] += seen.count;
         self.recent.see(frame.at, (at, way), seen.count.packets, seen.ends);
         let place = Waypoint { heading: frame.heading, ..point.at.clone() };
-        if self.trail.last.len() >= MOST_GLIMPSES {
-            self.trail.last.pop_front();
-        }
-        self.trail.last.push_back(Glimpse { time: frame.at, at: place, way, packet: seen.packet, count: seen.count });
+        self.keep(Glimpse { time: frame.at, at: place, way, packet: seen.packet, count: seen.count });
         true
+    }
+
+    /// Keeps a packet in its place by time, as frames of several namespaces come one
+    /// namespace after another, while it is one of the last.
+    fn keep(&mut self, glimpse: Glimpse) {
+        let last = &mut self.trail.last;
+        // Those of a clock that was set back would stay the last ones.
+        if last.back().is_some_and(|newest| newest.time.saturating_sub(glimpse.time) > HELD) {
+            last.clear();
+        }
+        let at = last.partition_point(|known| known.time <= glimpse.time);
+        last.insert(at, glimpse);
+        if last.len() > MOST_GLIMPSES {
+            last.pop_front();
+        }
     }
 
     /// The place of a point that is new, or that had another number.

@@ -36,10 +36,19 @@ fn entry() -> ConntrackEntry {
     }
 }
 
-fn see(follow: &mut Follow, number: u32, heading: Heading, [source, destination]: [Endpoint; 2]) -> bool {
+fn see(follow: &mut Follow, number: u32, heading: Heading, ends: [Endpoint; 2]) -> bool {
+    see_at(follow, (7, number), heading, ends)
+}
+
+fn see_at(
+    follow: &mut Follow,
+    (at, number): (u64, u32),
+    heading: Heading,
+    [source, destination]: [Endpoint; 2],
+) -> bool {
     let packet = Packet::first(source.address, destination.address, TCP);
     let packet = Packet { sport: source.port, dport: destination.port, ..packet };
-    let frame = Frame { at: 7, namespace: number, device: 1, heading, length: 74, segment: 0, bytes: &[] };
+    let frame = Frame { at, namespace: number, device: 1, heading, length: 74, segment: 0, bytes: &[] };
     let count = Count { packets: 1, bytes: 60 };
     let direction = if heading == Heading::In { Direction::Outbound } else { Direction::Inbound };
     let seen = Sighting { packet, class: Class::Snat, detail: None, direction, floating_ip: None, count, ends: false };
@@ -93,6 +102,30 @@ fn a_port_is_any_until_connection_tracking_tells_it() {
     let it = Conversation::of(TCP, [end(VM, 5), end(FAR, 443)], None, &[entry()]);
     assert!(!it.is_vague());
     assert_eq!(it.way_of([end(ROUTER, 77), end(FAR, 443)]), None);
+}
+
+#[test]
+fn the_last_packets_are_the_last_ones_by_their_time() {
+    let ends = [end(VM, 5), end(FAR, 443)];
+    let mut follow = Follow::new(Arc::new(Conversation::of(TCP, ends, None, &[])), 0);
+    // One namespace's frames are read after the other's.
+    let begun = 3_600_000_000_000;
+    for number in [0, 1] {
+        for packet in 0..100 {
+            see_at(&mut follow, (begun + packet * 1_000_000 + u64::from(number) * 20_000, number), Heading::In, ends);
+        }
+    }
+    let kept = |follow: &Follow, wanted: &str| {
+        let last = follow.trail(u64::MAX).last;
+        assert!(last.len() == MOST_GLIMPSES && last.iter().is_sorted_by_key(|glimpse| glimpse.time));
+        last.iter().filter(|glimpse| glimpse.at.namespace.as_str() == wanted).count()
+    };
+    assert_eq!([kept(&follow, "n0"), kept(&follow, "n1")], [MOST_GLIMPSES / 2; 2]);
+    // The clock is set back: what comes then is the last that was seen.
+    for packet in 0..100 {
+        see_at(&mut follow, (begun - 5_000_000_000 + packet * 1_000_000, 2), Heading::In, ends);
+    }
+    assert_eq!(kept(&follow, "n2"), MOST_GLIMPSES);
 }
 
 #[test]
