@@ -19,7 +19,7 @@ const STEP: u64 = 10_000_000_000 / SLICE;
 /// A packet takes no longer from one station to the next, on a busy node either
 /// (nanoseconds).
 const FLIGHT: u64 = 10_000_000;
-/// Losses that are remembered.
+/// Losses that are told apart.
 const MOST_LOSSES: usize = 16;
 
 /// What passed a point lately, one way.
@@ -72,8 +72,15 @@ impl Recent {
     pub(super) fn lose(&mut self, frames: u64, until: u64) {
         if frames > 0 {
             self.losses.push_back((until, frames));
-            if self.losses.len() > MOST_LOSSES {
-                self.losses.pop_front();
+            // Only what is too old to be judged is forgotten: of a conversation that is quiet,
+            // what is judged is long ago.
+            let oldest = self.slices.front().map_or(until, |slice| slice.number * SLICE);
+            self.losses.retain(|(until, _)| *until >= oldest.saturating_sub(LATELY));
+            if self.losses.len() > MOST_LOSSES
+                && let Some((_, oldest)) = self.losses.pop_front()
+                && let Some((_, next)) = self.losses.front_mut()
+            {
+                *next = next.saturating_add(oldest);
             }
         }
     }
@@ -193,13 +200,16 @@ mod tests {
         recent.lose(3, NOW + SECOND);
         recent.lose(4, NOW + 2 * SECOND);
         assert_eq!(at(&recent), (9 * SECOND - 2250 * MS, 7));
+        // Of many later losses none takes the place of another.
+        (3..23).for_each(|number| recent.lose(1, NOW + number * SECOND));
+        assert_eq!((at(&recent).1, recent.losses.len()), (27, MOST_LOSSES));
     }
 
     #[test]
     fn it_stays_bounded_whatever_the_clock_does() {
         let mut recent = Recent::default();
         pass(&mut recent, (0..10_000).map(|number| NOW + number * SECOND / 10), true);
-        (0..100).for_each(|number| recent.lose(1, NOW + number));
+        (0..100).for_each(|number| recent.lose(1, NOW + 1000 * SECOND + number));
         assert_eq!((recent.slices.len(), recent.losses.len()), (MOST_SLICES, MOST_LOSSES));
         // One station's frames surface after another's.
         let end = NOW + 1000 * SECOND;
