@@ -368,7 +368,10 @@ fn is_heard(heard: &Heard, fip: Option<&FipId>, one: &Expected) -> bool {
     match one {
         Expected::Point(at) => !heard.deaf.iter().any(|(name, _)| *name == at.namespace),
         Expected::Hop(_, hop) => {
-            heard.interval.floating_ips.iter().any(|it| Some(&it.id) == fip && it.hops[*hop as usize].is_some())
+            // What else is known of it may have changed with a reading.
+            let name = |id: &FipId| (id.floating_ip, id.router.clone());
+            let is_same = |it: &FipId| fip.is_some_and(|fip| name(fip) == name(it));
+            heard.interval.floating_ips.iter().any(|it| is_same(&it.id) && it.hops[*hop as usize].is_some())
         }
     }
 }
