@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::{Trail, Way};
+use crate::traffic::state::FLIGHT;
 
 /// What is judged of a conversation: so much before the last that was seen of it
 /// (nanoseconds).
@@ -16,9 +17,6 @@ const SLICES: u64 = LATELY / SLICE;
 const MOST_SLICES: usize = 24;
 /// What is older than that comes from a clock that was set back.
 const STEP: u64 = 10_000_000_000 / SLICE;
-/// A packet takes no longer from one station to the next, on a busy node either
-/// (nanoseconds).
-const FLIGHT: u64 = 10_000_000;
 /// Losses that are told apart.
 const MOST_LOSSES: usize = 16;
 
