@@ -32,7 +32,7 @@ impl Opened {
             for hop in hops {
                 seen[*hop as usize] = Some(count(3));
             }
-            FipTraffic { id: fip.clone(), direction, hops: seen, stops_at: None, missing: None, reason: None }
+            FipTraffic { id: fip.clone(), direction, hops: seen, stops_at: None, missing: None, reason: None, doubt: 0 }
         };
         let interval = Interval {
             seconds: 1.0,
