@@ -11,7 +11,7 @@ pub(in crate::tui) const CLASSES: u16 = 6;
 const STOPS: u16 = 6;
 
 /// It has as many more for its sentences, where there is room for them.
-const MORE: u16 = 4;
+const MORE: u16 = 3;
 
 /// From this width on the two stand beside each other.
 const WIDE: u16 = 112;
@@ -38,7 +38,7 @@ pub(in crate::tui) fn traffic(body: Rect) -> TrafficParts {
     let answer = take(&mut rest, u16::from(body.height >= 4));
     let heard = take(&mut rest, u16::from(body.height >= 6));
     let _blank = take(&mut rest, u16::from(body.height >= 22));
-    let stops = STOPS + (body.height / 2).saturating_sub(STOPS + 6).min(MORE);
+    let stops = STOPS + (body.height / 2).saturating_sub(STOPS + 8).min(MORE);
     if body.width >= WIDE {
         let rows = if body.height >= 14 { CLASSES.max(stops) } else { 0 };
         let both = take(&mut rest, rows);
