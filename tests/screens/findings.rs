@@ -282,3 +282,16 @@ fn a_page_is_read_and_scrolled() {
     assert!(end.screen().contains("Where this comes from"), "{}", end.screen());
     assert_eq!(end.keys("g").state.above.last(), Some(&Screen::Page(Page::of(Code(301)))));
 }
+
+#[test]
+fn a_note_that_could_not_be_told_is_no_note() {
+    let mut blind = all().swap_remove(2);
+    (blind.severity, blind.floating_ip, blind.fixed_ip) = (Severity::Note, None, None);
+    let desk = Desk::with(100, 24, article::healthy().with(vec![blind])).keys("f");
+    let screen = desk.screen();
+    assert!(screen.contains("? 1") && screen.contains(" ? 1 could not be judged"), "{screen}");
+    assert!(!screen.contains("note") && !screen.contains("Nothing is wrong"), "{screen}");
+    let counts = desk.state.node.as_ref().unwrap().judged.counts;
+    assert_eq!((counts.unknown, counts.notes), (1, 0));
+}
+

@@ -3,10 +3,10 @@
 use crate::check::{AgentDoes, Confidence, Finding, Severity};
 use crate::tui::words::{Mark, short};
 
-/// Its mark: one that could not be told is neither an error nor a warning.
+/// Its mark: one that could not be told is neither an error nor a warning, nor a note.
 pub(in crate::tui) fn mark(finding: &Finding) -> Mark {
     match (finding.confidence, finding.severity) {
-        (Confidence::Unknown, Severity::Error | Severity::Warning) => Mark::Unknown,
+        (Confidence::Unknown, _) => Mark::Unknown,
         (_, Severity::Error) => Mark::Broken,
         (_, Severity::Warning) => Mark::Degraded,
         (_, Severity::Note) => Mark::None,
