@@ -1,9 +1,11 @@
 //! A change under way and over: how far each step came, what became of it, its
 //! chain, its later announcements; and what an earlier one left unfinished.
 
+use std::sync::Arc;
+
 use fipscope::neutron::Layout;
 use fipscope::plan::journal::{Back, Entry, Event, Past, Round};
-use fipscope::topology::scenario::Scenario;
+use fipscope::topology::scenario::{FG, FIP, Scenario};
 use fipscope::tui::{Effect, Msg, Node, Over, RootState, Screen, Stage};
 use insta::assert_snapshot;
 
@@ -277,4 +279,16 @@ fn a_change_is_taken_back_only_where_the_node_is_as_it_left_it() {
     let desk = desk.keys("<enter>");
     assert!(desk.screen().contains("type yes to go on"), "{}", desk.screen());
     assert_eq!(desk.keys("yes<enter>").effects.last(), Some(&Effect::Undo(7)));
+}
+
+#[test]
+fn what_could_not_be_told_was_not_mended() {
+    let node = Node::of(Scenario::article(Layout::Pike).link_down(FIP, FG).snapshot).probed(Arc::default());
+    let blind = |finding: &&fipscope::check::Finding| finding.confidence == fipscope::check::Confidence::Unknown;
+    let blind: Vec<String> = node.judged.findings.iter().filter(blind).map(|finding| finding.id.clone()).collect();
+    assert!(blind.iter().any(|id| id.starts_with("DVR607")), "{blind:?}");
+    let desk = live(100, 30, node).keys("fgr");
+    let order = order(&desk);
+    assert!(order.aim.gone.iter().any(|id| id.starts_with("DVR602")), "{:?}", order.aim);
+    assert!(order.aim.gone.iter().all(|id| !blind.contains(id)), "{:?}", order.aim);
 }

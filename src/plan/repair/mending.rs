@@ -2,7 +2,7 @@
 //! be seen afterwards. The command line mends one root at a time, the screen
 //! what is selected; both ask here.
 
-use crate::check::{Applicability, Check, Finding, check, judge};
+use crate::check::{Applicability, Check, Confidence, Finding, check, judge};
 use crate::net::Snapshot;
 use crate::plan::journal::Aim;
 use crate::plan::{Action, Plan, forget, simulate};
@@ -95,14 +95,17 @@ impl<'f> Mending<'f> {
     }
 
     /// What is to be gone afterwards: all that goes as the simulation has it,
-    /// and each cause that steps alone mend.
+    /// and each cause that steps alone mend. What could not be told is no aim, unless
+    /// it is a cause itself: it may never have been broken.
     pub fn aim(&self, snapshot: &Snapshot) -> Aim {
         let after = simulate(&self.plan, snapshot);
         let left = judge(&after, &Topology::of(&after));
         let goes = |finding: &Finding| !left.iter().any(|left| left.id == finding.id);
         let by_steps = |finding: &Finding| is_here(finding) && by_hand(&[finding], snapshot).is_empty();
         let is_root = |finding: &Finding| self.roots.iter().any(|root| std::ptr::eq(*root, finding));
-        let gone = self.findings.iter().filter(|finding| goes(finding) || is_root(finding) && by_steps(finding));
+        let is_told = |finding: &Finding| finding.confidence != Confidence::Unknown || is_root(finding);
+        let is_aim = |finding: &Finding| goes(finding) && is_told(finding) || is_root(finding) && by_steps(finding);
+        let gone = self.findings.iter().filter(|finding| is_aim(finding));
         Aim { gone: gone.map(|finding| finding.id.clone()).collect(), deliver: Vec::new() }
     }
 }
