@@ -66,7 +66,14 @@ pub(super) fn watch(what: &WatchArgs, settings: &Settings) -> Result<Exit, AppEr
 fn replay(path: &Path, what: &WatchArgs, settings: &Settings) -> Result<Exit, AppError> {
     let recording = source::recording(path)?;
     if recording.is_still() {
-        return Err(AppError::Usage("a snapshot does not change; give a file that `fipscope watch --record` wrote"));
+        if path.is_dir() {
+            return Err(AppError::Usage(
+                "a sosreport does not change; give a file that `fipscope watch --record` wrote",
+            ));
+        }
+        // A recording of a node that did not change is a snapshot, byte for byte.
+        let text = "nothing changes in it: a recording is what `fipscope watch --record` wrote";
+        note(&format!("fipscope: {}: {text}", path.display()));
     }
     if let Some(remark) = &recording.remark {
         note(&format!("fipscope: {}: {remark}", path.display()));

@@ -71,3 +71,14 @@ fn changes_and_findings_are_told_as_they_turn_and_recorded() {
     assert!(codes.contains(&&Value::from("DVR301")), "{codes:?}");
     assert!(!json.contains("\"namespace\":\"other\""), "what is about something else\n{json}");
 }
+
+#[test]
+fn a_recording_of_a_node_that_did_not_change_is_one() {
+    let folder = folder("still");
+    let file = save(&healthy(), &folder, "record.jsonl");
+    let answer = run(["--from", &file, "watch"]);
+    assert_eq!((answer.code, answer.out.as_str()), (0, ""), "{}", answer.err);
+    assert!(answer.err.contains("nothing changes in it"), "{}", answer.err);
+    let sosreport = run(["--from", folder.to_str().unwrap(), "watch"]);
+    assert!(sosreport.code == 2 || sosreport.code == 3, "{}", sosreport.err);
+}
