@@ -8,6 +8,7 @@ use std::net::IpAddr;
 pub use rows::{Heading, Row, Section};
 
 use super::list::List;
+use super::state::Node;
 use super::words::Tally;
 use crate::net::NetnsName;
 use crate::topology::{FloatingIp, Topology};
@@ -155,8 +156,9 @@ impl FipId {
 
 impl Overview {
     /// Makes the rows anew; the cursor stays with what it stood on.
-    pub fn rebuild(&mut self, topology: &Topology, height: usize) {
-        rows::build(self, topology);
+    pub fn rebuild(&mut self, node: &Node, height: usize) {
+        let topology = &*node.topology;
+        rows::build(self, node);
         let at = self.selected.as_ref().and_then(|id| {
             let exact = self.rows.iter().position(|row| row.is(topology, id));
             exact.or_else(|| self.successor(topology, id))

@@ -254,7 +254,7 @@ fn renew(state: &mut State, node: Node) -> Vec<Effect> {
 fn settle(state: &mut State) {
     let body = layout::outer(state, state.area()).body;
     if let Some(node) = &state.node {
-        state.overview.rebuild(&node.topology, usize::from(layout::overview(body).list.height));
+        state.overview.rebuild(node, usize::from(layout::overview(body).list.height));
     }
     router::settle(state);
     findings::settle(state);
@@ -300,7 +300,7 @@ fn back(state: &mut State) {
         None if !state.overview.filter.is_empty() => {
             state.overview.filter.clear();
             if let Some(node) = node {
-                state.overview.rebuild(&node.topology, page);
+                state.overview.rebuild(&node, page);
             }
         }
         None => state.notice = Some("this is the first screen; q leaves".to_owned()),

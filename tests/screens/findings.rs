@@ -295,3 +295,28 @@ fn a_note_that_could_not_be_told_is_no_note() {
     assert_eq!((counts.unknown, counts.notes), (1, 0));
 }
 
+#[test]
+fn the_overview_is_filtered_by_what_its_state_column_says() {
+    for (words, listed) in
+        [("DVR301", "192.168.1.7"), ("rule-missing", "192.168.1.7"), ("broken dvr301", "192.168.1.7")]
+    {
+        let desk = desk(100, 24).keys(&format!("/{words}<enter>"));
+        assert_eq!(desk.selected(), listed, "{words}");
+        assert!(!desk.screen().contains("192.168.1.33 "), "{words}: {}", desk.screen());
+    }
+}
+
+#[test]
+fn by_state_the_network_with_the_worst_comes_first() {
+    let place = |desk: &Desk, id: &str| {
+        let word = format!("network {}", &id[..8]);
+        desk.screen().lines().position(|line| line.contains(&word)).unwrap_or_else(|| panic!("{}", desk.screen()))
+    };
+    let by_address = desk(140, 30);
+    let first_is_public2 = place(&by_address, article::PUBLIC2) < place(&by_address, PUBLIC);
+    assert!(first_is_public2, "{}", by_address.screen());
+    let by_state = by_address.keys("ssss");
+    assert!(place(&by_state, PUBLIC) < place(&by_state, article::PUBLIC2), "{}", by_state.screen());
+    let turned = by_state.keys("S");
+    assert!(place(&turned, article::PUBLIC2) < place(&turned, PUBLIC), "{}", turned.screen());
+}

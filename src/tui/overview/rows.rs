@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::{FipId, Overview, RowId, Sort, SortKey, Widths};
-use crate::topology::{Blind, FipKind, FloatingIp, Router, Topology};
+use crate::check::Finding;
+use crate::topology::{Blind, FipKind, FipState, FloatingIp, Router, Topology};
+use crate::tui::state::Node;
 use crate::tui::words::{Mark, Tally, fault, kind_word, push_address, router_word, state_text};
 
 /// One row; numbers are places in the [`Topology`].
@@ -78,7 +80,8 @@ impl Row {
 }
 
 /// Makes the rows, the tally and the widths of an overview.
-pub(super) fn build(overview: &mut Overview, topology: &Topology) {
+pub(super) fn build(overview: &mut Overview, node: &Node) {
+    let topology = &*node.topology;
     let needles: Vec<String> = overview.filter.split_whitespace().map(str::to_lowercase).collect();
     let mut filter = Filter { needles, buffer: String::new() };
     let mut groups = Groups::new(topology);
@@ -92,7 +95,7 @@ pub(super) fn build(overview: &mut Overview, topology: &Topology) {
         if let Some(router) = groups.router(&fip.router) {
             has_fip[router] = true;
         }
-        if filter.matches(|text| fip_text(fip, text)) {
+        if filter.matches(|text| fip_text(fip, node.judged.worst(at), text)) {
             let section = groups.section(fip);
             groups.fips[section].push(at);
         }
@@ -105,6 +108,9 @@ pub(super) fn build(overview: &mut Overview, topology: &Topology) {
     }
     for fips in &mut groups.fips {
         sort(fips, topology, overview.sort);
+    }
+    if overview.sort.key == SortKey::State {
+        groups.worst_first(overview.sort.reverse);
     }
     let blind = (0..topology.blind.len()).filter(|at| filter.matches(|text| blind_text(&topology.blind[*at], text)));
     overview.rows = rows(topology, &groups, blind.collect(), overview.filter.trim().is_empty());
@@ -142,6 +148,20 @@ impl<'a> Groups<'a> {
             FipKind::Centralized => networks + 1,
             FipKind::Legacy => networks + 2,
         }
+    }
+
+    /// The networks by the worst of what is listed of them, or the other way round.
+    fn worst_first(&mut self, reverse: bool) {
+        let worst = |fips: &Vec<usize>| {
+            let marks = fips.iter().map(|at| Mark::from(self.topology.floating_ips[*at].state));
+            marks.min().unwrap_or(Mark::None)
+        };
+        let mut order: Vec<(Mark, usize)> = self.fips.iter().map(worst).zip(0..).collect();
+        let networks = &mut order[..self.topology.external_networks.len()];
+        networks.sort_by(|one, other| if reverse { other.0.cmp(&one.0) } else { one.0.cmp(&other.0) });
+        self.sections = order.iter().map(|(_, at)| self.sections[*at]).collect();
+        self.fips = order.iter().map(|(_, at)| std::mem::take(&mut self.fips[*at])).collect();
+        self.routers = order.iter().map(|(_, at)| std::mem::take(&mut self.routers[*at])).collect();
     }
 
     fn home(&self, router: &Router) -> usize {
@@ -231,7 +251,8 @@ impl Filter {
     }
 }
 
-fn fip_text(fip: &FloatingIp, text: &mut String) {
+/// All that stands in the row, and the state in a word.
+fn fip_text(fip: &FloatingIp, found: Option<&Finding>, text: &mut String) {
     for address in [fip.floating_ip, fip.fixed_ip].into_iter().flatten() {
         push_address(text, address);
         text.push(' ');
@@ -241,6 +262,15 @@ fn fip_text(fip: &FloatingIp, text: &mut String) {
     for part in [fip.router.as_str(), network, kind_word(fip.kind), link, word] {
         text.push_str(part);
         text.push(' ');
+    }
+    text.push_str(match fip.state {
+        FipState::Ok => "ok",
+        FipState::Degraded => "degraded",
+        FipState::Broken => "broken",
+        FipState::Unknown => "unknown",
+    });
+    if let Some(finding) = found {
+        let _ = write!(text, " {} {}", finding.code, finding.name);
     }
 }
 

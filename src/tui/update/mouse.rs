@@ -141,7 +141,7 @@ fn click_overview(state: &mut State, node: &Node, body: Rect, at: Position) -> O
         let order = &mut state.overview.sort;
         order.reverse = order.key == sort && !order.reverse;
         order.key = sort;
-        state.overview.rebuild(&node.topology, height);
+        state.overview.rebuild(node, height);
     }
     None
 }

@@ -92,7 +92,7 @@ fn set_filter(state: &mut State, filter: &str) {
         None => {
             filter.clone_into(&mut state.overview.filter);
             if let Some(node) = &state.node {
-                state.overview.rebuild(&node.topology, page);
+                state.overview.rebuild(node, page);
             }
         }
         Some(Screen::Namespace(namespace)) => {
@@ -186,7 +186,7 @@ fn cancel(state: &mut State) {
             state.overview.selected = before;
             let page = layout::page(state);
             if let Some(node) = &state.node {
-                state.overview.rebuild(&node.topology, page);
+                state.overview.rebuild(node, page);
             }
         }
         Purpose::Goto => {}

@@ -133,7 +133,7 @@ fn overview(state: &mut State, node: &Node, command: Command, key: Key) -> Vec<E
             } else {
                 state.overview.sort.reverse = !state.overview.sort.reverse;
             }
-            state.overview.rebuild(&node.topology, page);
+            state.overview.rebuild(node, page);
         }
         Command::CopyFloatingIp => return copy(state, fip.and_then(|fip| fip.floating).map(|it| it.to_string())),
         Command::CopyFixedIp => return copy(state, fip.and_then(|fip| fip.fixed).map(|it| it.to_string())),
