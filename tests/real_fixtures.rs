@@ -104,7 +104,7 @@ fn documents_come_back_as_they_went() {
 
 #[test]
 fn reports_fit_eighty_columns() {
-    let style = Style { colour: false, ascii: false, width: 80 };
+    let style = Style::default();
     for (name, snapshot) in snapshots() {
         let topology = Topology::of(&snapshot);
         let (findings, acknowledged) = (judge(&snapshot, &topology), BTreeSet::new());

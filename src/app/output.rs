@@ -11,7 +11,7 @@ use super::error::AppError;
 use crate::config::{ColorChoice, Settings};
 use crate::report::style::Style;
 
-/// Columns where nothing tells.
+/// Columns of a terminal that does not tell, and of sentences in a file.
 const WIDTH: usize = 80;
 
 /// Writes an answer to standard output. A reader that went away (`| head`) has
@@ -57,8 +57,9 @@ pub(super) fn style(settings: &Settings) -> Style {
         ColorChoice::Auto => terminal && !settings.dumb,
     };
     let shown = if terminal { crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns)) } else { None };
-    let width = shown.filter(|&columns| columns > 0).or(settings.columns).unwrap_or(WIDTH);
-    Style { colour, ascii: settings.ascii, width: width.max(40) }
+    let told = shown.filter(|&columns| columns > 0).or(settings.columns);
+    let whole = !terminal && told.is_none();
+    Style { colour, ascii: settings.ascii, width: told.unwrap_or(WIDTH).max(40), whole }
 }
 
 /// Writes a file whole or not at all: a temporary file beside it takes its

@@ -19,12 +19,15 @@ pub struct Style {
     pub ascii: bool,
     /// Columns.
     pub width: usize,
+    /// Nothing is cut, however long: no eye but a program reads it. Sentences
+    /// are broken into lines all the same.
+    pub whole: bool,
 }
 
 impl Default for Style {
     /// What every terminal and every file can show.
     fn default() -> Self {
-        Self { colour: false, ascii: false, width: 80 }
+        Self { colour: false, ascii: false, width: 80, whole: false }
     }
 }
 
@@ -96,10 +99,10 @@ impl Style {
         format!("{lead}{}\n", lines.join(&format!("\n{}", " ".repeat(taken))))
     }
 
-    /// The same, in two lines at most.
+    /// The same, in two lines at most where something may be cut.
     pub(super) fn brief(self, lead: &str, taken: usize, text: &str) -> String {
         let mut lines = self.wrap(taken, text);
-        if lines.len() > 2 {
+        if lines.len() > 2 && !self.whole {
             // The first two did not fit into one, so this is cut, with a mark.
             lines[1] = cut(&format!("{} {}", lines[1], lines[2]), self.room(taken), self.ascii);
             lines.truncate(2);
@@ -124,9 +127,10 @@ impl Style {
     /// `text` in lines that leave `taken` columns free. Breaks between words.
     fn wrap(self, taken: usize, text: &str) -> Vec<String> {
         let room = self.room(taken);
+        let longest = if self.whole { usize::MAX } else { room };
         let mut lines = vec![String::new()];
         for word in self.plain(text).split(' ').filter(|word| !word.is_empty()) {
-            for piece in chunks(word, room) {
+            for piece in chunks(word, longest) {
                 let line = lines.last().map_or(0, |line| line.width());
                 match lines.last_mut() {
                     Some(last) if line == 0 => last.push_str(&piece),
@@ -252,5 +256,7 @@ mod tests {
         assert_eq!(style.wrap(6, "default via 169.254.31.29 dev rfp-1"), ["default via", "169.254.31.29 dev rfp-1"]);
         assert!(style.wrap(0, &"x".repeat(100)).iter().all(|line| line.width() <= 30));
         assert_eq!(style.wrap(0, ""), [""]);
+        let whole = Style { whole: true, ..style };
+        assert_eq!(whole.wrap(0, &format!("a {}", "x".repeat(100))), ["a".to_owned(), "x".repeat(100)]);
     }
 }

@@ -89,7 +89,7 @@ impl Table {
         for cell in self.rows.iter_mut().flatten() {
             cell.text = style.plain(&cell.text);
         }
-        let widths = self.widths(style.width);
+        let widths = self.widths(if style.whole { usize::MAX } else { style.width });
         let titles = self.columns.iter().map(|column| Cell::new(Tone::Faint, column.title)).collect();
         let mut out = String::new();
         for row in std::iter::once(&titles).chain(&self.rows) {
@@ -176,5 +176,7 @@ mod tests {
         let text = table("ef25020f", &"w".repeat(90)).render(Style::default());
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");
         assert!(text.contains('…') && text.trim_end().ends_with('x'), "{text}");
+        let whole = table("ef25020f", &"w".repeat(90)).render(Style { whole: true, ..Style::default() });
+        assert!(whole.contains(&"w".repeat(90)), "{whole}");
     }
 }
