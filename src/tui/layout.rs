@@ -225,10 +225,10 @@ pub(super) fn events(body: Rect) -> FindingsParts {
 
 /// The parts of a change's screen within a body: what to know before takes up
 /// to two fifths of it, the selected step what is left.
-pub(super) fn proposal(shown: &Proposal, body: Rect) -> ProposalParts {
+pub(super) fn proposal(shown: &Proposal, bar: Option<&str>, body: Rect) -> ProposalParts {
     let mut rest = body;
     let title = take(&mut rest, u16::from(body.height >= 4));
-    let said = super::view::answer_lines(shown, body.width).len().clamp(1, 4);
+    let said = super::view::answer_lines(shown, bar, body.width).len().clamp(1, 4);
     let said = u16::try_from(said).unwrap_or(1);
     let answer = take(&mut rest, if body.height >= 12 { said } else { u16::from(body.height >= 2) });
     let _blank = take(&mut rest, u16::from(body.height >= 20));
@@ -351,7 +351,7 @@ pub(super) fn page(state: &State) -> usize {
         Some(Screen::Router(view)) => router(view, body).list.height,
         Some(Screen::Findings(view)) => findings(view.rows.len(), body).list.height,
         Some(Screen::Page(_)) => code_page(body).text.height,
-        Some(Screen::Proposal(shown)) => proposal(shown, body).list.height,
+        Some(Screen::Proposal(shown)) => proposal(shown, state.unchangeable().as_deref(), body).list.height,
         Some(Screen::Journal(view)) => journal(view.rows().len(), body).list.height,
         Some(Screen::Traffic(_)) => traffic(body).list.height,
         Some(Screen::Events(_)) => events(body).list.height,

@@ -102,6 +102,18 @@ impl Order {
         Some(self.word.clone().unwrap_or_else(|| "yes".to_owned()))
     }
 
+    /// How much it does, and what Enter does; `bar` is why nothing may be changed.
+    fn offer(&self, renewed: bool, bar: Option<&str>) -> String {
+        let then = match (bar, self.consent()) {
+            (Some(why), _) => why.to_owned(),
+            (None, None) if renewed => "nothing else changes; Enter takes note of that".to_owned(),
+            (None, None) => "nothing else changes; Enter carries it out".to_owned(),
+            (None, Some(word)) => format!("nothing else changes; Enter asks for the word {word} first"),
+        };
+        let lead = if renewed { "The node changed and the plan was made anew: " } else { "" };
+        format!("{lead}{}{} {then}", self.extent(), if bar.is_some() { ";" } else { "," })
+    }
+
     /// How much it does: `1 root cause, 2 steps`.
     pub fn extent(&self) -> String {
         let steps = count(self.plan.to_do().count(), "step", "steps");
@@ -148,6 +160,16 @@ impl Proposal {
     pub fn is_nothing(&self) -> bool {
         let is_done = self.order.as_ref().is_ok_and(|order| order.plan.to_do().next().is_none());
         is_done && !self.wanted.settles()
+    }
+
+    /// It is a plan that mends what was found.
+    pub fn is_repair(&self) -> bool {
+        self.order.is_ok() && matches!(self.wanted, Wanted::Mended(_) | Wanted::Working(_) | Wanted::Link(..))
+    }
+
+    /// Enter does it, if nothing bars it.
+    pub fn is_ready(&self) -> bool {
+        matches!(self.stage, Stage::Shown(_)) && self.order.is_ok() && !self.is_nothing()
     }
 
     /// It is being carried out, or over.
@@ -276,8 +298,8 @@ impl Proposal {
         }
     }
 
-    /// The answer of the screen.
-    pub fn answer(&self) -> (Mark, String) {
+    /// The answer of the screen; `bar` is why nothing may be changed.
+    pub fn answer(&self, bar: Option<&str>) -> (Mark, String) {
         let order = match (&self.order, &self.stage) {
             (_, Stage::Refused(why)) => {
                 let text = format!("Nothing was done: {}; Enter looks at the plan anew", one_line(why));
@@ -296,15 +318,7 @@ impl Proposal {
             Stage::Shown(_) if order.plan.to_do().next().is_none() => {
                 (Mark::None, "No step is left to be done; Enter writes down that the change is over".to_owned())
             }
-            Stage::Shown(renewed) => {
-                let then = match order.consent() {
-                    None if *renewed => "Enter takes note of that".to_owned(),
-                    None => "Enter carries it out".to_owned(),
-                    Some(word) => format!("Enter asks for the word {word} first"),
-                };
-                let renewed = if *renewed { "The node changed and the plan was made anew: " } else { "" };
-                (Mark::None, format!("{renewed}{}, nothing else changes; {then}", order.extent()))
-            }
+            Stage::Shown(renewed) => (Mark::None, order.offer(*renewed, bar)),
             Stage::Running if self.rooted.is_any() => {
                 let at = self.rooted.under_way().unwrap_or_else(|| "the node is read and judged".to_owned());
                 (Mark::Unknown, format!("Under way: {at}"))

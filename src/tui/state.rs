@@ -344,6 +344,24 @@ impl State {
         self.live && self.frozen.is_none()
     }
 
+    /// Why nothing may be changed, where that is so.
+    pub fn unchangeable(&self) -> Option<String> {
+        let why = if !self.live {
+            "this is a saved reading: nothing can be changed; y copies the plan as a script"
+        } else if self.frozen.is_some() {
+            "this plan is for the node as it was: nothing is changed; L goes back to live"
+        } else if self.read_only {
+            "read-only was asked for: nothing is changed; y copies the plan as a script"
+        } else if !self.lacking.is_empty() {
+            return Some(format!("run it as root, this process has no {}", self.lacking.join(", no ")));
+        } else if self.changing {
+            "another change is under way"
+        } else {
+            return None;
+        };
+        Some(why.to_owned())
+    }
+
     /// What the node comes to, once read.
     pub fn topology(&self) -> Option<&Topology> {
         self.node.as_ref().map(|node| &*node.topology)

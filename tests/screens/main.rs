@@ -23,6 +23,7 @@ mod halts;
 mod journal;
 mod keys;
 mod lately;
+mod offers;
 mod probe;
 mod proposal;
 mod real_loop;

@@ -84,7 +84,10 @@ impl Wanted {
                 let found: Vec<&Finding> = all.iter().filter(|finding| ids.iter().any(|id| id.is(finding))).collect();
                 mending(&found, node)
             }
-            Self::Working(fip) => mending(&roots_of(fip)?, node),
+            Self::Working(fip) => match roots_of(fip)?.as_slice() {
+                [] => Err("nothing is wrong here".to_owned()),
+                roots => mending(roots, node),
+            },
             Self::Link(fip, root) => {
                 let roots = roots_of(fip)?;
                 let found: Vec<&Finding> = all.iter().filter(|finding| root.is(finding)).collect();

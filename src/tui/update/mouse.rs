@@ -55,7 +55,7 @@ fn wheel(state: &mut State, command: Command) -> Vec<Effect> {
 /// A click selects what it is on; on what is selected already it does what the
 /// command says that comes back.
 fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
-    let body = layout::outer(state, state.area()).body;
+    let (body, bar) = (layout::outer(state, state.area()).body, state.unchangeable());
     let command = match state.above.last_mut() {
         None => click_overview(state, node, body, at),
         Some(Screen::Chain(chain)) => chain.fip.find(&node.topology).and_then(|fip| {
@@ -76,7 +76,7 @@ fn click(state: &mut State, node: &Node, at: Position) -> Vec<Effect> {
             row.is_some_and(|row| traffic::click(view, node, row, list.height.into())).then_some(Command::Open)
         }
         Some(Screen::Proposal(shown)) => {
-            let list = layout::proposal(shown, body).list;
+            let list = layout::proposal(shown, bar.as_deref(), body).list;
             if let Some(row) = row_at(list, at, shown.list.offset) {
                 let count = shown.steps().len();
                 shown.list.go(row, usize::from(list.height), count, |_| true);

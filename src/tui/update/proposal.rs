@@ -104,10 +104,10 @@ pub(super) fn last(all: &[Past]) -> Option<&Past> {
 }
 
 pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<Effect> {
-    let body = layout::outer(state, state.area()).body;
+    let (body, bar) = (layout::outer(state, state.area()).body, state.unchangeable());
     let Some(Screen::Proposal(shown)) = state.above.last_mut() else { return Vec::new() };
     let count = shown.steps().len();
-    let height = usize::from(layout::proposal(shown, body).list.height);
+    let height = usize::from(layout::proposal(shown, bar.as_deref(), body).list.height);
     if let Some(by) = distance(command, height) {
         shown.list.step(by, height, count, |_| true);
         return Vec::new();
@@ -122,6 +122,7 @@ pub(super) fn command(state: &mut State, node: &Node, command: Command) -> Vec<E
         Command::MendAll => {
             match (&shown.wanted, shown.has_begun()) {
                 (Wanted::Link(fip, _), false) => **shown = Proposal::of(Wanted::Working(fip.clone()), node),
+                _ if !shown.is_repair() => state.notice = Some("this is no repair: A has nothing to add".to_owned()),
                 _ => state.notice = Some("this plan mends all that it is about already".to_owned()),
             }
             Vec::new()
@@ -190,7 +191,7 @@ fn open_result(state: &mut State, node: &Node, chain: Option<Chained>) {
 /// Asks for the word where one has to be typed, else carries it out. A plan that
 /// became another one since it was looked at is looked at first.
 fn apply(state: &mut State, node: &Node) -> Vec<Effect> {
-    if let Some(why) = refusal(state) {
+    if let Some(why) = state.unchangeable() {
         state.notice = Some(why);
         return Vec::new();
     }
@@ -229,24 +230,6 @@ fn apply(state: &mut State, node: &Node) -> Vec<Effect> {
     }
 }
 
-/// Why nothing may be changed, where that is so.
-fn refusal(state: &State) -> Option<String> {
-    let why = if !state.live {
-        "this is a saved reading: nothing can be changed; y copies the plan as a script"
-    } else if state.frozen.is_some() {
-        "this plan is for the node as it was: nothing is changed; L goes back to live"
-    } else if state.read_only {
-        "read-only was asked for: nothing is changed; y copies the plan as a script"
-    } else if !state.lacking.is_empty() {
-        return Some(format!("run it as root, this process has no {}", state.lacking.join(", no ")));
-    } else if state.changing {
-        "another change is under way"
-    } else {
-        return None;
-    };
-    Some(why.to_owned())
-}
-
 /// The word was typed, or something else.
 pub(super) fn consented(state: &mut State, word: &str, typed: &str) -> Vec<Effect> {
     if typed.trim() == word {
@@ -277,13 +260,13 @@ fn carry_out(state: &mut State) -> Vec<Effect> {
 /// Another reading. A word that is being typed was meant for the plan before.
 pub(super) fn rebuild(state: &mut State) {
     let Some(node) = state.node.clone() else { return };
-    let body = layout::outer(state, state.area()).body;
+    let (body, bar) = (layout::outer(state, state.area()).body, state.unchangeable());
     let mut in_sight = false;
     for screen in &mut state.above {
         in_sight = false;
         if let Screen::Proposal(shown) = screen {
             in_sight = shown.rebuild(&node);
-            let height = usize::from(layout::proposal(shown, body).list.height);
+            let height = usize::from(layout::proposal(shown, bar.as_deref(), body).list.height);
             let count = shown.steps().len();
             shown.list.go(shown.list.cursor, height, count, |_| true);
         }
@@ -303,11 +286,11 @@ pub(super) fn ask_no_word(state: &mut State, why: &str) {
 
 /// Brings scroll offsets in line with the size.
 pub(super) fn settle(state: &mut State) {
-    let body = layout::outer(state, state.area()).body;
+    let (body, bar) = (layout::outer(state, state.area()).body, state.unchangeable());
     for screen in &mut state.above {
         match screen {
             Screen::Proposal(shown) => {
-                let (height, count) = (layout::proposal(shown, body).list.height, shown.steps().len());
+                let (height, count) = (layout::proposal(shown, bar.as_deref(), body).list.height, shown.steps().len());
                 shown.list.reveal(usize::from(height), count);
             }
             Screen::Journal(view) => {

@@ -7,7 +7,8 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::pen::Pen;
 use crate::tui::goto::{WORDS, candidates as completions, find};
-use crate::tui::keymap::{Command, Context, Keymap, keys_text};
+use crate::tui::keymap::{Command, Context, keys_text};
+use crate::tui::proposal::Stage;
 use crate::tui::state::{Prompt, Purpose, Screen, State};
 use crate::tui::traffic::TrafficRow;
 
@@ -26,7 +27,7 @@ pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         let room = if area.width > 60 { area.width.saturating_sub(width) } else { area.width };
         let mut pen = Pen::new(buffer, Rect { width: room, ..area });
         pen.write(" ", theme.text);
-        for (keys, word) in hints(&state.keymap, state.context(), usize::from(room)) {
+        for (keys, word) in hints(state, usize::from(room)) {
             pen.write(&keys, theme.key).write(" ", theme.text).write(word, theme.dim).write("  ", theme.text);
         }
         if room < area.width {
@@ -119,12 +120,28 @@ fn place(state: &State) -> String {
     if count > crate::tui::layout::page(state) { format!("{} of {count}", cursor + 1) } else { String::new() }
 }
 
+/// Whether a command can do something here, as far as the state tells at once.
+fn works(state: &State, command: Command) -> bool {
+    if state.node.is_none() {
+        return matches!(command, Command::Refresh | Command::Help | Command::Quit);
+    }
+    let Some(Screen::Proposal(shown)) = state.above.last() else { return true };
+    match command {
+        Command::Apply if shown.has_begun() => matches!(shown.stage, Stage::Over(..)) && shown.chain().is_some(),
+        Command::Apply => shown.is_ready() && state.unchangeable().is_none(),
+        Command::OpenNamespace => !shown.steps().is_empty(),
+        Command::CopyCommand | Command::Save => shown.plan().is_some(),
+        _ => true,
+    }
+}
+
 /// The footer's keys, as many as fit; help and the way out always do.
-fn hints(keymap: &Keymap, context: Context, room: usize) -> Vec<(String, &'static str)> {
+fn hints(state: &State, room: usize) -> Vec<(String, &'static str)> {
+    let context = state.context();
     let last = |command| matches!(command, Command::Help | Command::Quit);
     let mut fixed = Vec::new();
     let mut others: Vec<(String, &str)> = Vec::new();
-    for (binding, keys) in keymap.bindings(context) {
+    for (binding, keys) in state.keymap.bindings(context).filter(|(binding, _)| works(state, binding.command)) {
         let Some(word) = binding.footer else { continue };
         if binding.command == Command::Back && context == Context::Overview {
             continue;

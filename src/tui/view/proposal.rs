@@ -24,11 +24,12 @@ const LIMIT: usize = 2048;
 
 pub(super) fn draw(state: &State, shown: &Proposal, body: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
-    let parts = layout::proposal(shown, body);
+    let bar = state.unchangeable();
+    let parts = layout::proposal(shown, bar.as_deref(), body);
     let mut pen = Pen::new(buffer, parts.title);
     pen.write(" ", theme.text).fit(&shown.wanted.title(), theme.name);
-    let (mark, _) = shown.answer();
-    for (at, (row, line)) in lines(parts.answer).zip(answer_lines(shown, body.width)).enumerate() {
+    let (mark, _) = shown.answer(bar.as_deref());
+    for (at, (row, line)) in lines(parts.answer).zip(answer_lines(shown, bar.as_deref(), body.width)).enumerate() {
         let mut pen = Pen::new(buffer, row);
         if at == 0 {
             pen.write(" ", theme.text).mark(mark, theme);
@@ -49,8 +50,8 @@ pub(super) fn draw(state: &State, shown: &Proposal, body: Rect, buffer: &mut Buf
 }
 
 /// The answer, broken into lines.
-pub(in crate::tui) fn answer_lines(shown: &Proposal, width: u16) -> Vec<String> {
-    wrap(&printable(&shown.answer().1, LIMIT), usize::from(width.saturating_sub(4)))
+pub(in crate::tui) fn answer_lines(shown: &Proposal, bar: Option<&str>, width: u16) -> Vec<String> {
+    wrap(&printable(&shown.answer(bar).1, LIMIT), usize::from(width.saturating_sub(4)))
 }
 
 /// A line of what to know before.
