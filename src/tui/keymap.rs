@@ -225,6 +225,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Form, &["backspace", "ctrl-h"], C::Erase, "form-erase", "erase a character", None),
     bind(Form, &["ctrl-u"], C::EraseAll, "form-erase-all", "erase the field", None),
     bind(Form, &["esc", "ctrl-c"], C::Cancel, "form-cancel", "leave the form", Some("cancel")),
+    bind(Form, &["f1"], C::Help, "form-help", "show the keys", Some("help")),
     bind(Namespace, &["tab"], C::NextTab, "next-tab", "show the next kind of object", Some("next")),
     bind(Namespace, &["shift-tab"], C::PreviousTab, "previous-tab", "show the kind before", None),
     bind(Namespace, &["1", "2", "3", "4", "5", "6", "7"], C::PickTab, "pick-tab", "show that kind of object", None),

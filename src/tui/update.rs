@@ -170,12 +170,15 @@ fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
 
 fn press(state: &mut State, key: Key) -> Vec<Effect> {
     state.notice = None;
-    let command = state.keymap.lookup(state.context(), key);
+    // The form takes keys for itself, but not those of the help above it.
+    let context =
+        if state.help.is_some() && state.context() == Context::Form { Context::Global } else { state.context() };
+    let command = state.keymap.lookup(context, key);
     state.leaving &= command == Some(Command::Quit);
     if state.prompt.is_some() {
         return prompt::key(state, key, command);
     }
-    if let (Context::Form, Some(node)) = (state.context(), state.node.clone()) {
+    if let (Context::Form, Some(node)) = (context, state.node.clone()) {
         return form::key(state, &node, key, command);
     }
     let Some(command) = command else { return Vec::new() };

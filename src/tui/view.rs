@@ -24,7 +24,7 @@ mod walk;
 
 pub(super) use findings::detail_lines;
 pub(super) use flow::lines_of as flow_lines;
-pub(super) use help::ROWS as HELP_ROWS;
+pub(super) use help::count as help_rows;
 pub(super) use namespace::tab_spans;
 pub(super) use overview::columns;
 pub(super) use proposal::{answer_lines, notices};

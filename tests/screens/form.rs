@@ -313,3 +313,13 @@ fn offers_of_a_node_cannot_steer_the_terminal() {
     let screen = desk.screen();
     assert!(!screen.contains(|c: char| c != '\n' && c.is_control()) && !screen.contains('\u{202e}'), "{screen}");
 }
+
+#[test]
+fn f1_shows_the_keys_of_the_form() {
+    let open = desk(80, 24).keys("192<f1>");
+    assert!(open.screen().contains("the next of what could stand there"), "{}", open.screen());
+    let moved = open.keys("<down>");
+    assert_eq!(moved.state.help, Some(1));
+    let back = moved.keys("<esc>");
+    assert_eq!((back.state.help, form(&back).text(Field::FloatingIp)), (None, "192"));
+}

@@ -209,3 +209,17 @@ fn of_several_lines_copied_the_first_is_told() {
     desk.send(Msg::Copied(Ok("#!/bin/sh\nset -eu\ntrue\n".to_owned())));
     assert_eq!(desk.state.notice.as_deref(), Some("copied: #!/bin/sh and 2 more lines"));
 }
+
+#[test]
+fn the_help_says_where_in_it_one_is_and_goes_to_its_end() {
+    let desk = Desk::article(80, 24).keys("?");
+    assert!(desk.screen().contains(" 1–"), "{}", desk.screen());
+    let end = desk.keys("G");
+    let last = end.screen().lines().find(|line| line.contains("erase all")).map(str::to_owned);
+    assert!(last.is_some(), "{}", end.screen());
+    let (from, of) = (end.state.help.unwrap(), end.screen());
+    assert!(of.contains(&format!(" {}–", from + 1)), "{of}");
+    // Each step up is seen.
+    assert!(!end.keys("k").screen().contains("erase all"));
+    assert_eq!(Desk::article(80, 24).keys("?Gg").state.help, Some(0));
+}

@@ -34,6 +34,7 @@ pub(super) fn key(state: &mut State, node: &Node, key: Key, command: Option<Comm
             (Ok(_), Err(_)) | (Err(_), _) => form.go_on(node),
         },
         (Some(Command::Cancel), _) => back(state),
+        (Some(Command::Help), _) => state.help = Some(0),
         (Some(Command::NextField), _) => form.turn(1, node),
         (Some(Command::PreviousField), _) => form.turn(-1, node),
         (Some(Command::Next), _) => form.choose(1, node),

@@ -5,7 +5,7 @@ use crate::tui::keymap::Command;
 use crate::tui::layout;
 use crate::tui::message::Effect;
 use crate::tui::state::State;
-use crate::tui::view::HELP_ROWS;
+use crate::tui::view::help_rows;
 
 /// The keys that work over the help overlay: scrolling, and whatever closes it.
 pub(super) fn press(state: &mut State, command: Command) -> Vec<Effect> {
@@ -19,6 +19,7 @@ pub(super) fn press(state: &mut State, command: Command) -> Vec<Effect> {
         Command::PageUp => Some(offset.saturating_sub(page)),
         Command::PageDown => Some(offset + page),
         Command::Top => Some(0),
+        Command::Bottom => Some(furthest),
         Command::Back | Command::Help | Command::Open => None,
         _ => Some(offset),
     };
@@ -31,5 +32,5 @@ pub(super) fn press(state: &mut State, command: Command) -> Vec<Effect> {
 /// The offset at which the last key is in sight.
 pub(super) fn furthest(state: &State) -> usize {
     let inside = layout::outer(state, state.area()).body.height.saturating_sub(2);
-    HELP_ROWS.saturating_sub(usize::from(inside))
+    help_rows(state).saturating_sub(usize::from(inside))
 }

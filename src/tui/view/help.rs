@@ -2,10 +2,11 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
+use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use super::pen::{Pen, lines};
-use crate::tui::keymap::{BINDINGS, Binding, Context, Key, keys_text};
+use crate::tui::keymap::{Binding, Context, Key, keys_text};
 use crate::tui::layout::middle;
 use crate::tui::state::State;
 
@@ -17,10 +18,6 @@ enum Row<'a> {
     Binding(&'a Binding, &'a [Key]),
     Blank,
 }
-
-/// How many rows there are to scroll through: the bindings, a heading a
-/// context, a blank between two.
-pub(in crate::tui) const ROWS: usize = BINDINGS.len() + 2 * CONTEXTS.len() - 1;
 
 const CONTEXTS: [Context; 15] = [
     Context::Overview,
@@ -40,8 +37,13 @@ const CONTEXTS: [Context; 15] = [
     Context::Prompt,
 ];
 
-pub(super) fn draw(state: &State, offset: usize, body: Rect, buffer: &mut Buffer) {
-    let theme = &state.theme;
+/// How many rows there are to scroll through.
+pub(in crate::tui) fn count(state: &State) -> usize {
+    rows(state).len()
+}
+
+/// What works here first: the bindings, a heading a context, a blank between two.
+fn rows(state: &State) -> Vec<Row<'_>> {
     let here = state.context();
     let mut order = vec![here, Context::Global];
     order.extend(CONTEXTS.into_iter().filter(|context| *context != here && *context != Context::Global));
@@ -54,17 +56,28 @@ pub(super) fn draw(state: &State, offset: usize, body: Rect, buffer: &mut Buffer
         let own = state.keymap.bindings(context).filter(|(binding, _)| binding.context == context);
         all.extend(own.map(|(binding, keys)| Row::Binding(binding, keys)));
     }
+    all
+}
+
+pub(super) fn draw(state: &State, offset: usize, body: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
+    let all = rows(state);
     let height = u16::try_from(all.len()).unwrap_or(u16::MAX).saturating_add(2);
     let area = middle(body, 64, height);
+    let inner = area.inner(Margin::new(2, 1));
+    let shown = usize::from(inner.height);
+    let offset = offset.min(all.len().saturating_sub(shown));
     Clear.render(area, buffer);
-    Block::bordered()
+    let mut frame = Block::bordered()
         .border_type(BorderType::Rounded)
         .border_style(theme.border)
         .title(" keys ")
-        .title_style(theme.name)
-        .render(area, buffer);
-    let inner = area.inner(Margin::new(2, 1));
-    let offset = offset.min(all.len().saturating_sub(usize::from(inner.height)));
+        .title_style(theme.name);
+    if all.len() > shown {
+        let place = format!(" {}–{} of {} ", offset + 1, offset + shown, all.len());
+        frame = frame.title_bottom(Line::from(place).right_aligned());
+    }
+    frame.render(area, buffer);
     for (row, content) in lines(inner).zip(&all[offset..]) {
         let mut pen = Pen::new(buffer, row);
         match content {
