@@ -138,3 +138,15 @@ fn hostile_names_stay_text() {
         assert!(!screen.contains(['\u{202e}', '\u{200b}']), "{keys}: {screen}");
     }
 }
+
+#[test]
+fn the_last_place_and_the_age_are_told_on_a_narrow_screen() {
+    for (keys, place) in [("192.168.1.3<enter>ef", "findings"), ("192.168.1.3<enter>efx", "DVR"), ("f", "findings")] {
+        for width in [60, 80] {
+            let desk = Desk::with(width, 20, crate::findings::node()).keys(keys);
+            let header = desk.screen().lines().next().unwrap().to_owned();
+            assert!(header.contains(place) && header.contains("read 4s ago"), "{header}");
+            assert!(header.contains("comp") && header.contains("? 1"), "{header}");
+        }
+    }
+}

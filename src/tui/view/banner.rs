@@ -18,6 +18,8 @@ const NAME: usize = 40;
 const NAME_CUT: usize = 8;
 /// What stands around the last place and the age at least: ` › … › `, blanks.
 const CRUMB: usize = 10;
+/// Stands for the places in the middle that there is no room for.
+const CUT: &str = "…";
 
 pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
@@ -38,8 +40,7 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
                 }
             }
         } else {
-            pen.write(" › ", theme.dim).fit(&name, theme.text);
-            for place in &places {
+            for place in std::iter::once(&name).chain(&places).filter(|place| !place.is_empty()) {
                 pen.write(" › ", theme.dim).fit(place, theme.text);
             }
             if usize::from(pen.room()) > age.chars().count() + 2 {
@@ -62,7 +63,7 @@ pub(super) fn header(state: &State, area: Rect, buffer: &mut Buffer) {
 fn fitted(state: &State, node: &Node, places: &mut Vec<String>, room: usize) -> (String, String) {
     let name = |most| printable(&node.snapshot.node, most);
     let moments = match told_age(state, node) {
-        Age::Told(age) => return (name(NAME), age),
+        Age::Told(age) => return (crumbs(places, &name(NAME), &age, room), age),
         Age::Moment(at) => recording::moment(state, at),
     };
     let [.., shortest] = &moments;
@@ -82,6 +83,32 @@ fn fitted(state: &State, node: &Node, places: &mut Vec<String>, room: usize) -> 
     let fits = |moment: &&String| left(places, moment) >= whole.min(NAME_CUT);
     let moment = moments.iter().find(fits).unwrap_or(shortest);
     (cut(&name(NAME), left(places, moment).max(1)).into_owned(), moment.clone())
+}
+
+/// What is left of the node's name beside an age that is told in one way only: the
+/// places in the middle give way first, one mark for all of them, then the name,
+/// and the end of the last place.
+fn crumbs(places: &mut Vec<String>, name: &str, age: &str, room: usize) -> String {
+    let Some(last) = places.last().map(|last| last.width()) else { return name.to_owned() };
+    // Where one is comes before how old that is.
+    let tail = if room < last.min(NAME_CUT) + age.width() + 6 { 1 } else { age.width() + 3 };
+    let left =
+        |places: &[String]| room.saturating_sub(3 + places.iter().map(|it| it.width() + 3).sum::<usize>() + tail);
+    let wanted = name.width().min(2 * NAME_CUT);
+    if places.len() > 1 && left(places) < wanted {
+        CUT.clone_into(&mut places[0]);
+        while places.len() > 2 && left(places) < wanted {
+            places.remove(1);
+        }
+        if left(places) < name.width().min(NAME_CUT) {
+            places.remove(0);
+        }
+    }
+    let left = left(places);
+    if let ([last], 0) = (&mut places[..], left) {
+        *last = cut(last, room.saturating_sub(3 + tail)).into_owned();
+    }
+    if left == 0 { String::new() } else { cut(name, left).into_owned() }
 }
 
 /// Where a screen is, for the breadcrumb.
