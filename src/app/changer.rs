@@ -5,6 +5,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -144,19 +145,42 @@ pub(super) fn carried_over(carried: Carried) -> Over {
     Over { past, verified, failure }
 }
 
-/// Writes a new file into the current folder, for its owner alone; gives its
-/// path back, or says why not.
+/// Writes a new file into the current folder, for its owner alone, who may run a
+/// script; gives its path back, or says why not.
 pub(super) fn save(name: &str, text: &str) -> Result<String, String> {
-    let write = |path: &std::path::Path| -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o700).open(path)?;
+    save_in(&std::env::current_dir().unwrap_or_default(), name, text)
+}
+
+fn save_in(folder: &Path, name: &str, text: &str) -> Result<String, String> {
+    let mode = if Path::new(name).extension() == Some("sh".as_ref()) { 0o700 } else { 0o600 };
+    let write = |path: &Path| -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
         file.write_all(text.as_bytes())
     };
-    let path = std::env::current_dir().unwrap_or_default().join(name);
+    let path = folder.join(name);
     match write(&path) {
         Ok(()) => Ok(path.display().to_string()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(format!("{} is there already: move it away first", path.display()))
         }
         Err(error) => Err(format!("{} was not written: {error}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_script_may_be_run_and_a_text_may_not() {
+        let folder = std::env::temp_dir().join(format!("fipscope-saved-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, mode) in [("plan.sh", 0o700), ("events.txt", 0o600)] {
+            let path = save_in(&folder, name, "x").unwrap();
+            assert_eq!(std::fs::metadata(path).unwrap().mode() & 0o777, mode, "{name}");
+        }
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

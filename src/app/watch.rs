@@ -2,8 +2,9 @@
 //! that it raises or clears, until it is interrupted; or those of a recording.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -206,8 +207,8 @@ struct Record {
 
 impl Record {
     fn begin(path: &Path, node: &Node) -> Result<Self, AppError> {
-        let failed = |source| AppError::Write { operation: "create", path: path.to_owned(), source };
-        let file = File::create(path).map_err(failed)?;
+        let file =
+            create(path).map_err(|source| AppError::Write { operation: "create", path: path.to_owned(), source })?;
         let mut record = Self { path: path.to_owned(), file, size: 0, told_at: LARGE };
         record.write(&json::snapshot(&node.snapshot))?;
         Ok(record)
@@ -228,5 +229,45 @@ impl Record {
             note(&format!("fipscope: the recording {path} has grown to {size} MiB; --from reads {most} MiB of it"));
         }
         Ok(())
+    }
+}
+
+/// A file for its owner alone: it tells all of the node. An older recording is not
+/// lost to a new one; an empty file and a pipe are written to.
+fn create(path: &Path) -> io::Result<File> {
+    let mut how = OpenOptions::new();
+    how.write(true).mode(0o600);
+    match how.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    if fs::metadata(path)?.is_file() && fs::metadata(path)?.len() > 0 {
+        let why = "it is there already: move it away first, or give another name";
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+    }
+    how.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_recording_is_its_owners_alone_and_an_older_one_stays() {
+        let folder = std::env::temp_dir().join(format!("fipscope-recording-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("node.jsonl");
+        create(&path).unwrap().write_all(b"{}").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        let refused = create(&path).unwrap_err().to_string();
+        assert!(refused.contains("move it away first"), "{refused}");
+        assert_eq!(fs::read(&path).unwrap(), b"{}");
+        // What was made for it, and what keeps nothing, is written to.
+        fs::write(folder.join("made"), "").unwrap();
+        create(&folder.join("made")).unwrap();
+        create(Path::new("/dev/null")).unwrap();
+        fs::remove_dir_all(folder).unwrap();
     }
 }

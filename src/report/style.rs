@@ -64,7 +64,7 @@ impl Style {
                 '→' => out.push_str("->"),
                 '–' | '·' => out.push('-'),
                 '…' => out.push('~'),
-                '✓' => out.push('+'),
+                '✓' => out.push('v'),
                 '✗' => out.push('x'),
                 c if c.is_ascii() => out.push(c),
                 c => out.extend(c.escape_unicode()),

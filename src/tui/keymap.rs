@@ -376,7 +376,7 @@ pub fn keys_text(keys: &[Key], between: &str, quote: &str) -> String {
     let shown: Vec<String> = keys.iter().map(|key| format!("{quote}{key}{quote}")).collect();
     let digits = |key: &Key| matches!(key.code, crossterm::event::KeyCode::Char('0'..='9')) && !key.ctrl && !key.alt;
     match (shown.first(), shown.last()) {
-        (Some(first), Some(last)) if keys.len() > 2 && keys.iter().all(digits) => format!("{first}…{last}"),
+        (Some(first), Some(last)) if keys.len() > 2 && keys.iter().all(digits) => format!("{first}–{last}"),
         _ => shown.join(between),
     }
 }

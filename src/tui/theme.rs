@@ -149,7 +149,7 @@ pub fn ascii(symbol: &str) -> &str {
         "⇄" | "▅" => "=",
         "●" => "o",
         "▲" => "^",
-        "▼" | "▾" => "v",
+        "▼" | "▾" | "✓" => "v",
         "─" | "–" | "━" | "▄" => "-",
         "·" | "┄" | "▂" => ".",
         "│" | "┊" => "|",
@@ -157,7 +157,7 @@ pub fn ascii(symbol: &str) -> &str {
         "▃" => ":",
         "▇" => "*",
         "█" => "#",
-        "▆" | "✓" | "╭" | "╮" | "╰" | "╯" | "┼" | "├" | "┤" => "+",
+        "▆" | "╭" | "╮" | "╰" | "╯" | "┼" | "├" | "┤" => "+",
         "…" => "~",
         symbol if symbol.is_ascii() => symbol,
         _ => "?",
@@ -175,6 +175,14 @@ mod tests {
         assert_eq!(theme.ok, Style::new().fg(Color::LightGreen).bg(Color::Black).add_modifier(Modifier::BOLD));
         assert!(matches!(theme.set("nothing", "red"), Err(ThemeError::Role(..))));
         assert_eq!(theme.set("ok", "loud"), Err(ThemeError::Word("loud".to_owned())));
+    }
+
+    #[test]
+    fn no_state_looks_like_another_or_like_a_frame() {
+        let marks = [glyph::OK, glyph::BROKEN, glyph::DEGRADED, glyph::UNKNOWN, glyph::NONE, "╭", "│"].map(ascii);
+        for (at, mark) in marks.iter().enumerate() {
+            assert!(!marks[..at].contains(mark), "{mark}");
+        }
     }
 
     #[test]
