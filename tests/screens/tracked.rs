@@ -130,5 +130,6 @@ fn one_is_forgotten_or_all_of_another_day_after_the_word() {
     // Where none is of another day there is nothing to forget.
     let mut well = desk(100, 24);
     read(&mut well, Ok(vec![entry(51000, "192.168.1.3", true)]));
+    assert!(well.screen().contains("1 tracked connection of 192.168.1.3, none belongs to a former association"));
     assert!(well.keys("D").screen().contains("no connection is of another day"));
 }

@@ -69,7 +69,7 @@ fn answer(view: &TrackedView) -> (Mark, String) {
             (Mark::Degraded, text)
         }
         (None, 0, 0) => (Mark::None, format!("No connection of {label} is tracked")),
-        (None, 0, _) => (Mark::Ok, format!("{all} of {label}, each as a new one would be{more}")),
+        (None, 0, _) => (Mark::Ok, format!("{all} of {label}, none belongs to a former association{more}")),
     }
 }
 
