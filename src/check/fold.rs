@@ -75,7 +75,7 @@ const CAUSES: &[Cause] = &[
         within: Network,
         explains: &[109, 405, 505, 506, 507, 508, 509, 602, 604, 606, 607, 610, 613, 616],
     },
-    Cause { code: 602, within: Network, explains: &[212, 405, 505, 507, 606, 607, 610, 616] },
+    Cause { code: 602, within: Network, explains: &[212, 505, 507, 606, 607, 610, 616] },
     Cause { code: 604, within: Network, explains: &[610] },
     Cause { code: 616, within: Network, explains: &[212, 405, 505, 507, 606, 607, 610, 613] },
     Cause {

@@ -3,7 +3,7 @@
 use fipscope::check::{Applicability, Finding, Severity};
 use fipscope::net::{Link, Observed, OvsPort, Snapshot};
 use fipscope::neutron::Layout;
-use fipscope::topology::scenario::{FIP, NETWORK, Scenario};
+use fipscope::topology::scenario::{FIP, NETWORK, QROUTER, Scenario};
 
 use super::common::{FIXTURES, calm, drop_addr, drop_link, edit, edit_link, fixture, healthy, judge, only, roots};
 
@@ -173,4 +173,16 @@ fn a_subnet_that_the_snat_namespace_knows_is_missed() {
     assert_eq!(found[0].object.key, format!("203.0.113.0/24 dev {FG}"));
     node.apply(&found[0].mend);
     assert!(!judge(&node).iter().any(|one| [507, 613].contains(&one.code.0)));
+}
+
+#[test]
+fn a_port_that_is_down_takes_no_rule_and_no_translation_along() {
+    let node = Scenario::article(Layout::Pike).link_down(FIP, FG).without_rule(QROUTER, "from 10.0.0.4 ");
+    let node = node.without_nat(QROUTER, "neutron-l3-agent-PREROUTING", "192.168.1.3").snapshot;
+    let found = judge(&node);
+    let of = |code: u16| found.iter().filter(|one| one.code.0 == code).collect::<Vec<_>>();
+    assert_eq!((of(602).len(), of(405).len()), (1, 1), "{found:#?}");
+    assert_eq!(of(405)[0].because_of, None);
+    let stray: Vec<_> = [301, 401, 405, 501].into_iter().flat_map(of).collect();
+    assert!(stray.iter().all(|one| !one.because_of.as_ref().is_some_and(|id| id.starts_with("DVR602"))), "{stray:#?}");
 }
