@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::process::{Command, ExitCode, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fipscope::check::{Code, DecidedBy, Finding, Severity, check, judge};
 use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::lab::faults::{Fault, faults};
 use fipscope::lab::{Lab, LabOptions};
-use fipscope::net::Snapshot;
 use fipscope::net::netfilter::Backend;
+use fipscope::net::{Netns, Observed, Peer, Snapshot};
 use fipscope::neutron::Layout;
 use fipscope::plan::{Plan, repair, simulate};
 use fipscope::topology::{FloatingIp, Topology};
@@ -28,6 +28,9 @@ pub(crate) const MENDED: &str = "mended";
 
 /// The kernel's link watch tells the other end of a pair once a second.
 const LINK_WATCH: Duration = Duration::from_millis(1200);
+
+/// Nothing takes the kernel longer.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The word that stands for a lab that nobody broke.
 pub(crate) const WHOLE: &str = "whole";
@@ -75,7 +78,7 @@ pub(crate) fn run(layout: &str, backend: &str, number: usize) -> ExitCode {
     traffic::flow(&lab, &traffic::instances(&title, layout));
     traffic::forget(&lab);
     fault.break_lab(&options).unwrap_or_else(|error| panic!("{error}"));
-    settle(&fault.commands(&options), fault.is_prepared());
+    settle(&lab, &fault.commands(&options), fault.is_prepared());
     let broken = read(&lab);
     let found = told(&lab, &broken);
     let ours = compare(&title, &options, Code(fault.code), &whole, &found);
@@ -185,17 +188,30 @@ fn mend(lab: &Lab, code: Code, plan: &Plan, found: &[Finding], broken: &Snapshot
             Command::new("sh").args(["-ec", command]).env("PATH", PATH).stdout(Stdio::null()).status().unwrap();
         assert!(status.success(), "{command}");
     }
-    settle(&commands, false);
+    settle(lab, &commands, false);
     gone(found, &read(lab), code, &format!("in the lab: {commands:#?}"));
 }
 
 /// Waits for what the kernel does later: of devices that were switched or taken
 /// away, with a namespace as well, or that may have been just before.
-fn settle(commands: &[String], were_switched: bool) {
-    let is_switched = |command: &String| command.contains(" link ") || command.contains("netns del");
-    if were_switched || commands.iter().any(is_switched) {
+fn settle(lab: &Lab, commands: &[String], were_switched: bool) {
+    let deleted = commands.iter().any(|command| command.contains("netns del"));
+    if were_switched || deleted || commands.iter().any(|command| command.contains(" link ")) {
         thread::sleep(LINK_WATCH);
     }
+    // On a busy machine a namespace's devices outlive its name by seconds; for good, where a
+    // mount keeps it.
+    let goes = deleted && !commands.iter().any(|command| command.contains("mount "));
+    let began = Instant::now();
+    while goes && began.elapsed() < PATIENCE && has_loose_end(&read(lab)) {
+        thread::sleep(LINK_WATCH / 10);
+    }
+}
+
+/// The other end of a pair is in a namespace that has no name.
+fn has_loose_end(node: &Snapshot) -> bool {
+    let links = node.namespaces.values().filter_map(Observed::seen).flat_map(Netns::links);
+    links.into_iter().any(|link| link.peer == Some(Peer::Elsewhere))
 }
 
 /// Whether a finding is about a floating IP, its router or its network.

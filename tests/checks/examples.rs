@@ -115,8 +115,10 @@ fn run(check: &Check, example: &Example) -> Result<(), String> {
         Example::Elsewhere => return Ok(()),
         Example::Lab(line) => (line, shell(line)),
         Example::Commands(block) => {
-            // The devices of a namespace go a while after its name.
-            let pause = if block.contains("netns del") { "sleep 2\n" } else { "" };
+            // The devices of a namespace go a while after its name: seconds, on a busy machine.
+            let wait =
+                "for i in $(seq 20); do sleep 1; fipscope check --select DVR106 | grep -q DVR106 || break; done\n";
+            let pause = if block.contains("netns del") { wait } else { "" };
             let script = format!("set -e\n{block}\n{pause}exec fipscope check --select {}", check.code);
             (block, shell(&format!("fipscope lab --layout pike -- sh -c '{script}'")))
         }
