@@ -76,6 +76,14 @@ impl Expected {
         Hop::way(kind, direction).into_iter().map(|hop| Self::Hop(floating_ip, hop)).collect()
     }
 
+    /// The stations of a packet from one distributed floating IP of an external network to
+    /// another one: it turns around in the fip namespace.
+    pub fn between([from, to]: [Ipv4Addr; 2]) -> Vec<Self> {
+        let out = Self::of_fip(from, FipKind::Distributed, Direction::Outbound);
+        let inward = Self::of_fip(to, FipKind::Distributed, Direction::Inbound);
+        out.into_iter().chain(inward).filter(|one| !matches!(one, Self::Hop(_, Hop::Fg))).collect()
+    }
+
     /// The stations of a walk.
     pub fn of_walk(walk: &Walk) -> Vec<Self> {
         Waypoint::of_walk(walk).into_iter().map(Self::Point).collect()

@@ -1,20 +1,19 @@
 //! One flow: both its directions, what translates it, where it passes, and where
 //! it stops.
 
+mod way;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::overview::FipId as Shown;
 use super::state::Node;
-use super::traffic::{Heard, Hearing, because, known};
-use super::walk::{Asked, Ends, Walks, answer as told, walks};
+use super::traffic::{Heard, Hearing, known};
+use super::walk::{Asked, Ends, Walks, walks};
 use super::words::Mark;
-use crate::net::{ConntrackEntry, Heading, IfName, NetnsName};
-use crate::neutron::DeviceKind::RouterGateway;
-use crate::neutron::parse_device;
+use crate::net::{ConntrackEntry, NetnsName};
 use crate::path::{Class, Endpoint};
-use crate::topology::{Direction, FipKind};
-use crate::traffic::{Conversation, Expected, FipId, FlowTraffic, LATELY, Loss, Stations, Way, Waypoint};
+use crate::traffic::{Conversation, Expected, FipId, FlowTraffic, LATELY, Loss, Stations, Way};
 
 /// What names a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +41,8 @@ pub struct FlowView {
     pub conversation: Arc<Conversation>,
     /// The walk of its first packet.
     pub walks: Result<Walks, String>,
+    /// The floating IPs of this node that it goes from and to, where it goes between two.
+    pub between: Option<[FipId; 2]>,
     /// What was heard last.
     pub heard: Option<Arc<Heard>>,
     /// Its way.
@@ -67,6 +68,7 @@ impl FlowView {
             now: true,
             conversation: Arc::default(),
             walks,
+            between: None,
             heard: None,
             stations: Stations::default(),
             said: (Mark::None, String::new()),
@@ -87,10 +89,9 @@ impl FlowView {
             self.turn(node, &entries);
         }
         self.count(&heard);
-        let walks = self.walks.as_ref().ok();
-        let expected = Expected::of(walks.map(|walks| &walks.forth), self.fip());
+        let expected = self.expected();
         let trail = heard.trail.clone().filter(|trail| trail.conversation == self.conversation).unwrap_or_default();
-        let visible = |one: &Expected| is_heard(&heard, self.id.floating_ip.as_ref(), one);
+        let visible = |one: &Expected| self.is_heard(&heard, one);
         let answers = self.answers();
         self.stations = Stations::of(&trail, &expected, answers.as_deref(), visible);
         self.heard = Some(heard);
@@ -122,18 +123,13 @@ impl FlowView {
         self.flows.iter().flatten().next()
     }
 
-    fn fip(&self) -> Option<(std::net::Ipv4Addr, FipKind, Direction)> {
-        let id = self.id.floating_ip.as_ref()?;
-        let inbound = self.id.ends[1].address == id.floating_ip;
-        Some((id.floating_ip, id.kind, if inbound { Direction::Inbound } else { Direction::Outbound }))
-    }
-
     /// Under which addresses, and where, it is looked for.
     fn look_for(&mut self, node: &Node, entries: &[ConntrackEntry]) {
         let walks = self.walks.as_ref().ok();
         let mut wanted = Conversation::of(self.id.proto, self.id.ends, walks.map(|walks| &walks.forth), entries);
-        let router = self.id.router.as_deref().and_then(|id| node.topology.router(id));
-        if let Some(router) = router {
+        self.between = way::between(node, &self.id, wanted.pairs.iter().chain(&self.conversation.pairs));
+        let far = self.between.iter().flatten().map(|fip| fip.router.as_str());
+        for router in self.id.router.as_deref().into_iter().chain(far).filter_map(|id| node.topology.router(id)) {
             router.namespace.iter().chain(&router.snat_namespace).for_each(|name| wanted.look_in(name));
             let network =
                 node.topology.external_networks.iter().find(|it| Some(&it.id) == router.external_network.as_ref());
@@ -162,35 +158,6 @@ impl FlowView {
             self.walks = walks(node, &self.id.asked());
             self.conversation = Arc::default();
             self.look_for(node, entries);
-        }
-    }
-
-    /// Where its answers pass, where that may be elsewhere than where it passes itself:
-    /// between subnets as they are walked, and back from outside through the router's
-    /// gateway port, straight to the instance; so do those of a centralized floating IP.
-    fn answers(&self) -> Option<Vec<Waypoint>> {
-        let walks = self.walks.as_ref().ok()?;
-        let is_centralized =
-            self.fip().is_some_and(|(_, kind, way)| (kind, way) == (FipKind::Centralized, Direction::Outbound));
-        match self.class()? {
-            Class::EastWest => Some(walks.back.as_ref().map_or_else(Vec::new, Waypoint::of_walk)),
-            class if class == Class::Snat || (class == Class::Fip && is_centralized) => {
-                let is_gateway = |device: &IfName| parse_device(device).is_some_and(|(kind, _)| kind == RouterGateway);
-                let last = walks.forth.hops.last().filter(|hop| hop.oif.as_ref().is_some_and(is_gateway));
-                let ends = last.into_iter().flat_map(|hop| {
-                    let at = |device: &IfName, heading| Waypoint {
-                        namespace: hop.namespace.clone(),
-                        device: device.clone(),
-                        heading,
-                    };
-                    let (out, back) = (hop.oif.as_ref(), hop.iif.as_ref());
-                    out.map(|device| at(device, Heading::In))
-                        .into_iter()
-                        .chain(back.map(|device| at(device, Heading::Out)))
-                });
-                Some(ends.collect())
-            }
-            _ => None,
         }
     }
 
@@ -228,11 +195,12 @@ impl FlowView {
     /// What the last that was seen of it comes to.
     fn judge(&self, node: &Node) -> (Mark, String) {
         let stations = &self.stations;
-        let inbound = self.fip().is_some_and(|(.., direction)| direction == Direction::Inbound);
         match (stations.losses, self.class()) {
-            ([Some(loss), _], _) => self.vanishes(loss, ["It", "vanishes", "packets"], || self.why(node, inbound)),
+            ([Some(loss), _], _) => {
+                self.vanishes(loss, ["It", "vanishes", "packets"], || self.why(node, Way::Forth, loss.after))
+            }
             ([_, Some(loss)], _) => {
-                self.vanishes(loss, ["Its answers", "vanish", "answers"], || self.why(node, !inbound))
+                self.vanishes(loss, ["Its answers", "vanish", "answers"], || self.why(node, Way::Back, loss.after))
             }
             _ if stations.answered && stations.arrived => {
                 (Mark::Ok, "Every station passes it on, both ways".to_owned())
@@ -249,7 +217,7 @@ impl FlowView {
             }
             (_, class) if stations.arrived => {
                 let seen_here = stations.all.iter().any(|station| station.expected[1]);
-                one_way(class, inbound, seen_here, self.was_answered())
+                one_way(class, self.ends_here(), seen_here, self.was_answered())
             }
             _ if !self.is_followed() => (Mark::None, "It is looked for from now on: too early to tell".to_owned()),
             _ if stations.ends().is_some() => {
@@ -274,20 +242,6 @@ impl FlowView {
         }
         let who = if packets < of { format!("{packets} of {of} {what} vanish") } else { format!("{who} {vanish}") };
         (Mark::Broken, format!("{who} after {name}: {}", why()))
-    }
-
-    /// Why it stops, on its way out or in.
-    fn why(&self, node: &Node, inbound: bool) -> String {
-        match &self.id.floating_ip {
-            Some(id) => because(node, id, inbound),
-            None => match &self.walks {
-                Ok(walks) => match told(&walks.forth, None) {
-                    (mark, text) if mark < Mark::Ok => text,
-                    _ => "nothing is found to be wrong, and a packet that is walked goes on".to_owned(),
-                },
-                Err(why) => why.clone(),
-            },
-        }
     }
 
     fn lost(&self) -> String {
@@ -335,15 +289,15 @@ fn ends(entry: &ConntrackEntry) -> Option<[Endpoint; 2]> {
     }
 }
 
-/// What it means that nothing came back; `before`: it did, but not of late. What never
-/// passes here is no loss.
-fn one_way(class: Option<Class>, inbound: bool, seen_here: bool, before: bool) -> (Mark, String) {
+/// What it means that nothing came back; `ends_here`: from an instance of this node; `before`:
+/// it did, but not of late. What never passes here is no loss.
+fn one_way(class: Option<Class>, ends_here: bool, seen_here: bool, before: bool) -> (Mark, String) {
     let (mark, text) = match class {
-        Some(Class::Fip) if inbound && before => (
+        Some(Class::Fip) if ends_here && before => (
             Mark::Degraded,
             "The instance does not answer any more: this node did its part; look at its security groups and at itself",
         ),
-        Some(Class::Fip) if inbound => (
+        Some(Class::Fip) if ends_here => (
             Mark::Degraded,
             "The instance does not answer: this node did its part; look at its security groups and at itself",
         ),
@@ -361,17 +315,4 @@ fn one_way(class: Option<Class>, inbound: bool, seen_here: bool, before: bool) -
         _ => (Mark::None, "One-way: nothing came back"),
     };
     (mark, text.to_owned())
-}
-
-/// Whether the place of a station is listened in.
-fn is_heard(heard: &Heard, fip: Option<&FipId>, one: &Expected) -> bool {
-    match one {
-        Expected::Point(at) => !heard.deaf.iter().any(|(name, _)| *name == at.namespace),
-        Expected::Hop(_, hop) => {
-            // What else is known of it may have changed with a reading.
-            let name = |id: &FipId| (id.floating_ip, id.router.clone());
-            let is_same = |it: &FipId| fip.is_some_and(|fip| name(fip) == name(it));
-            heard.interval.floating_ips.iter().any(|it| is_same(&it.id) && it.hops[*hop as usize].is_some())
-        }
-    }
 }

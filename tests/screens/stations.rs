@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use fipscope::net::Heading;
+use fipscope::net::{ConntrackEntry, Heading, NetnsName};
 use fipscope::neutron::Layout;
 use fipscope::path::{Class, Endpoint, TCP};
-use fipscope::topology::scenario::{QROUTER, ROUTER, SNAT, Scenario};
+use fipscope::topology::scenario::{FIP, FPR, QR, QROUTER, RFP, ROUTER, SNAT, Scenario};
 use fipscope::topology::{Direction, FipKind};
 use fipscope::traffic::{Conversation, FipId, FipTraffic, Hop, Interval};
 use fipscope::tui::{Heard, Msg, Node, Screen};
@@ -15,19 +15,22 @@ use crate::desk::Desk;
 use crate::flow::{Pass, entry, trail, wanted};
 use crate::traffic::{count, end, flow, id, live};
 
+/// Connections, with where they are tracked.
+type Tracked = Vec<(NetnsName, ConntrackEntry)>;
+
 /// The flow's screen is open, and is told what passes.
 struct Opened {
     desk: Desk,
     it: Arc<Conversation>,
     interval: Interval,
-    entries: Vec<(fipscope::net::NetnsName, fipscope::net::ConntrackEntry)>,
+    entries: Tracked,
 }
 
 impl Opened {
-    /// As it is tracked there.
-    fn of(node: Node, fip: &FipId, hops: &[Hop], ends: [Endpoint; 2], (place, reply): (&str, [Endpoint; 2])) -> Self {
+    /// A flow of the first of these floating IPs, as it is tracked.
+    fn of(node: Node, fips: &[&FipId], hops: &[Hop], ends: [Endpoint; 2], entries: Tracked) -> Self {
         let mut desk = live(140, 45, node).keys("T");
-        let half = |direction| {
+        let half = |fip: &FipId, direction| {
             let mut seen = [None; 6];
             for hop in hops {
                 seen[*hop as usize] = Some(count(3));
@@ -36,13 +39,15 @@ impl Opened {
         };
         let interval = Interval {
             seconds: 1.0,
-            floating_ips: [Direction::Outbound, Direction::Inbound].map(half).to_vec(),
-            flows: vec![flow(Class::Fip, TCP, ends, Some(fip), 5)],
+            floating_ips: fips
+                .iter()
+                .flat_map(|fip| [Direction::Outbound, Direction::Inbound].map(|direction| half(fip, direction)))
+                .collect(),
+            flows: vec![flow(Class::Fip, TCP, ends, Some(fips[0]), 5)],
             ..crate::traffic::interval(5)
         };
         desk.send(crate::traffic::heard(interval.clone()));
         let mut desk = desk.keys("<tab><enter>");
-        let entries = vec![(place.into(), entry(ends, reply))];
         let heard = Heard { interval: interval.clone(), entries: entries.clone(), ..Heard::default() };
         desk.send(Msg::Heard(Ok(Box::new(heard))));
         let it = wanted(&desk);
@@ -88,7 +93,8 @@ fn answers_of_a_centralized_floating_ip_go_past_the_routers_own_port() {
     // Its walk goes well; and the node is read in a moment in which it does not.
     for (node, stations) in [(well, 4), (Node::of(scenario().link_down(SNAT, &qg).snapshot), 3)] {
         let hops = [Hop::Qr, Hop::Sg, Hop::Qg];
-        let mut opened = Opened::of(node, &fip, &hops, [inside, far], (SNAT, [far, outside]));
+        let tracked = vec![(SNAT.into(), entry([inside, far], [far, outside]))];
+        let mut opened = Opened::of(node, &[&fip], &hops, [inside, far], tracked);
         assert_eq!(opened.names().len(), stations, "{:?}", opened.names());
         opened.says(&passes, "✓ Every station passes it on, both ways");
         // The instance may be on another node.
@@ -102,4 +108,55 @@ fn answers_of_a_centralized_floating_ip_go_past_the_routers_own_port() {
         }
         opened.says(&passes[..3], &format!("✗ It vanishes after {sg}"));
     }
+}
+
+#[test]
+fn between_two_floating_ips_of_the_node_it_passes_the_hops_of_both() {
+    const OTHER: &str = "b047c241-8921-5df0-baca-ff1b77f6fffe";
+    const OTHER_QROUTER: &str = "qrouter-b047c241-8921-5df0-baca-ff1b77f6fffe";
+    let [rfp, fpr, qr] = ["rfp-b047c241-8", "fpr-b047c241-8", "qr-cd4ae914-ef"];
+    let scenario = || Scenario::article(Layout::Pike).with_second_router(Layout::Pike);
+    let (inside, outside) = (end([10, 0, 0, 4], 51022), end([192, 168, 1, 3], 51022));
+    let (there, public) = (end([30, 0, 0, 4], 443), end([192, 168, 1, 33], 443));
+    let first = id([192, 168, 1, 3], [10, 0, 0, 4], ROUTER);
+    let second = id([192, 168, 1, 33], [30, 0, 0, 4], OTHER);
+    let (out, inward) = (Direction::Outbound, Direction::Inbound);
+    let passes: [Pass<'_>; 12] = [
+        (QROUTER, QR, Heading::In, [inside, public], Some((&first, out, Hop::Qr))),
+        (QROUTER, RFP, Heading::Out, [outside, public], Some((&first, out, Hop::Rfp))),
+        (FIP, FPR, Heading::In, [outside, public], Some((&first, out, Hop::Fpr))),
+        (FIP, fpr, Heading::Out, [outside, public], Some((&second, inward, Hop::Fpr))),
+        (OTHER_QROUTER, rfp, Heading::In, [outside, public], Some((&second, inward, Hop::Rfp))),
+        (OTHER_QROUTER, qr, Heading::Out, [outside, there], Some((&second, inward, Hop::Qr))),
+        (OTHER_QROUTER, qr, Heading::In, [there, outside], Some((&second, out, Hop::Qr))),
+        (OTHER_QROUTER, rfp, Heading::Out, [public, outside], Some((&second, out, Hop::Rfp))),
+        (FIP, fpr, Heading::In, [public, outside], Some((&second, out, Hop::Fpr))),
+        (FIP, FPR, Heading::Out, [public, outside], Some((&first, inward, Hop::Fpr))),
+        (QROUTER, RFP, Heading::In, [public, outside], Some((&first, inward, Hop::Rfp))),
+        (QROUTER, QR, Heading::Out, [public, inside], Some((&first, inward, Hop::Qr))),
+    ];
+    let tracked = || {
+        vec![
+            (OTHER_QROUTER.into(), entry([outside, public], [there, outside])),
+            (QROUTER.into(), entry([inside, public], [public, outside])),
+        ]
+    };
+    let hops = [Hop::Qr, Hop::Rfp, Hop::Fpr, Hop::Fg];
+    let broken = || Node::of(scenario().link_down(OTHER_QROUTER, qr).snapshot);
+    for node in [broken(), Node::of(scenario().snapshot)] {
+        // Opened as it begins, and from its answers.
+        let mut begun = Opened::of(node.clone(), &[&first, &second], &hops, [inside, public], tracked());
+        let turned = Opened::of(node, &[&second, &first], &hops, [there, outside], tracked());
+        assert_eq!(turned.names().len(), 6, "{:?}", turned.names());
+        for opened in [&mut begun, &mut { turned }] {
+            opened.says(&passes[..5], &format!("✗ It vanishes after {rfp}"));
+            opened.says(&passes[..3], &format!("✗ It vanishes after {FPR}"));
+            opened.says(&passes[..6], "The instance does not answer");
+            opened.says(&passes[..8], &format!("✗ Its answers vanish after {rfp}"));
+            opened.says(&passes, "✓ Every station passes it on, both ways");
+        }
+    }
+    // What is found about the far one is told.
+    let mut opened = Opened::of(broken(), &[&first, &second], &hops, [inside, public], tracked());
+    opened.says(&passes[..5], &format!("✗ It vanishes after {rfp}: DVR"));
 }
