@@ -145,28 +145,44 @@ impl FlowView {
         }
     }
 
-    /// Turns around where connection tracking says that these are the answers: what
-    /// began the connection is the way forth. It may be tracked both ways, as two, where
+    /// Goes back to what began the connection, where connection tracking tells it: turns
+    /// around where these are the answers, and takes the packet as its sender sent it where
+    /// they are what a translation made of it. It may be tracked both ways, as two, where
     /// its answers left by another way for a time: then it stays as it is.
     fn turn(&mut self, node: &Node, entries: &[ConntrackEntry]) {
         let ours = entries.iter().filter(|entry| entry.original.proto == self.id.proto).filter_map(ends);
-        let ours: Vec<_> = ours.filter_map(|ends| Some((self.conversation.way_of(ends)?, ends))).collect();
+        let ours: Vec<_> = ours.filter_map(|ends| Some((self.conversation.way_of(ends[0])?, ends))).collect();
         let first = ours.iter().min_by_key(|(way, _)| *way).copied();
-        if let Some((Way::Back, ends)) = first {
-            self.id.ends = ends;
-            self.flows.swap(0, 1);
-            self.walks = walks(node, &self.id.asked());
-            self.conversation = Arc::default();
-            self.look_for(node, entries);
+        let turned = first.filter(|(way, _)| *way == Way::Back);
+        let mut begun = turned.map_or(self.id.ends, |(_, [original, _])| original);
+        for _ in 0..ours.len() {
+            let before = ours.iter().find(|(_, [original, after])| *after == begun && *original != begun);
+            begun = before.map_or(begun, |(_, [original, _])| *original);
         }
+        if begun == self.id.ends {
+            return;
+        }
+        if turned.is_some() {
+            self.flows.swap(0, 1);
+        }
+        self.id.ends = begun;
+        if self.id.floating_ip.is_none() {
+            self.id.floating_ip = way::floating_ip(node, &self.id);
+        }
+        self.walks = walks(node, &self.id.asked());
+        self.conversation = Arc::default();
+        self.look_for(node, entries);
     }
 
     /// The flow and its answers in an interval.
     fn count(&mut self, heard: &Heard) {
         let of = |flow: &&FlowTraffic| flow.proto == self.id.proto && flow.router == self.id.router;
         let find = |way| {
-            let mut flows = heard.interval.flows.iter().filter(of);
-            flows.find(|flow| self.conversation.way_of([flow.source, flow.destination]) == Some(way)).cloned()
+            let flows = heard.interval.flows.iter().filter(of);
+            let mut flows = flows.filter(|flow| self.conversation.way_of([flow.source, flow.destination]) == Some(way));
+            // Of its stages, the one that is followed.
+            let first = flows.clone().find(|flow| [flow.source, flow.destination] == self.id.ends);
+            first.or_else(|| flows.next()).cloned()
         };
         let [forth, back] = [Way::Forth, Way::Back].map(find);
         self.now = forth.is_some() || back.is_some();
@@ -224,7 +240,12 @@ impl FlowView {
                 let place = stations.ends().map_or("?", |station| station.name.as_str());
                 (Mark::None, format!("It rightly goes no further than {place}: its time to live ends there"))
             }
-            _ if stations.is_seen() => (Mark::None, "Nothing of it was seen where it should pass".to_owned()),
+            _ if stations.all.iter().any(|station| station.expected[0] && station.lately[0].packets > 0) => {
+                (Mark::None, "It is on its way: too early to tell".to_owned())
+            }
+            _ if stations.is_seen() => {
+                (Mark::None, "It passes, but was not seen where it should: its way is another one".to_owned())
+            }
             _ if stations.all.iter().flat_map(|station| station.counts).flatten().any(|count| count.packets > 0) => {
                 (Mark::None, "It came just now: too early to tell".to_owned())
             }
@@ -277,16 +298,17 @@ impl FlowId {
     }
 }
 
-/// The ends of the packet that began a connection.
-fn ends(entry: &ConntrackEntry) -> Option<[Endpoint; 2]> {
-    let original = &entry.original;
-    match (original.src, original.dst) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => Some([
-            Endpoint { address: source, port: original.sport },
-            Endpoint { address: destination, port: original.dport },
-        ]),
-        _ => None,
-    }
+/// The ends of the packet that began a connection, and what its translation makes of them.
+fn ends(entry: &ConntrackEntry) -> Option<[[Endpoint; 2]; 2]> {
+    let end = |address, port| match address {
+        IpAddr::V4(address) => Some(Endpoint { address, port }),
+        IpAddr::V6(_) => None,
+    };
+    let (original, reply) = (&entry.original, &entry.reply);
+    Some([
+        [end(original.src, original.sport)?, end(original.dst, original.dport)?],
+        [end(reply.dst, reply.dport)?, end(reply.src, reply.sport)?],
+    ])
 }
 
 /// What it means that nothing came back; `ends_here`: from an instance of this node; `before`:

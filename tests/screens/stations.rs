@@ -26,6 +26,11 @@ struct Opened {
     entries: Tracked,
 }
 
+/// A flow with these ends is told to be the floating IP's.
+fn is_its(fip: &FipId, [source, destination]: [Endpoint; 2]) -> bool {
+    fip.fixed_ip == Some(source.address) || fip.floating_ip == destination.address
+}
+
 impl Opened {
     /// A flow of the first of these floating IPs, as it is tracked.
     fn of(node: Node, fips: &[&FipId], hops: &[Hop], ends: [Endpoint; 2], entries: Tracked) -> Self {
@@ -43,7 +48,7 @@ impl Opened {
                 .iter()
                 .flat_map(|fip| [Direction::Outbound, Direction::Inbound].map(|direction| half(fip, direction)))
                 .collect(),
-            flows: vec![flow(Class::Fip, TCP, ends, Some(fips[0]), 5)],
+            flows: vec![flow(Class::Fip, TCP, ends, Some(fips[0]).filter(|fip| is_its(fip, ends)), 5)],
             ..crate::traffic::interval(5)
         };
         desk.send(crate::traffic::heard(interval.clone()));
@@ -159,4 +164,44 @@ fn between_two_floating_ips_of_the_node_it_passes_the_hops_of_both() {
     // What is found about the far one is told.
     let mut opened = Opened::of(broken(), &[&first, &second], &hops, [inside, public], tracked());
     opened.says(&passes[..5], &format!("✗ It vanishes after {rfp}: DVR"));
+}
+
+#[test]
+fn whichever_stage_of_its_packets_it_is_opened_from_it_gets_one_verdict() {
+    // Its rule is gone: what is tracked leaves through the snat namespace, translated twice.
+    let node =
+        || Node::of(Scenario::article(Layout::Pike).with_centralized().without_rule(QROUTER, "from 10.0.0.4").snapshot);
+    let topology = node().topology;
+    let router = topology.router(ROUTER).unwrap();
+    let (inside, far) = (end([10, 0, 0, 4], 41029), end([198, 51, 100, 7], 50007));
+    let (outside, gateway) = (end([192, 168, 1, 3], 20891), end([192, 168, 1, 22], 34243));
+    let has = |port: &&fipscope::topology::InternalPort| {
+        port.addresses.iter().any(|net| net.contains(&std::net::IpAddr::V4(inside.address)))
+    };
+    let sg = router.snat_ports.iter().find(has).unwrap().device.to_string();
+    let qg = router.gateway_port.as_ref().unwrap().device.to_string();
+    let fip = id([192, 168, 1, 3], [10, 0, 0, 4], ROUTER);
+    let passes: [Pass<'_>; 8] = [
+        (QROUTER, QR, Heading::In, [inside, far], Some((&fip, Direction::Outbound, Hop::Qr))),
+        (QROUTER, QR, Heading::Out, [outside, far], None),
+        (SNAT, &sg, Heading::In, [outside, far], None),
+        (SNAT, &qg, Heading::Out, [gateway, far], None),
+        (SNAT, &qg, Heading::In, [far, gateway], None),
+        (SNAT, &sg, Heading::Out, [far, outside], None),
+        (QROUTER, QR, Heading::In, [far, outside], None),
+        (QROUTER, QR, Heading::Out, [far, inside], None),
+    ];
+    let tracked = || {
+        vec![
+            (SNAT.into(), entry([outside, far], [far, gateway])),
+            (QROUTER.into(), entry([inside, far], [far, outside])),
+        ]
+    };
+    let hops = [Hop::Qr, Hop::Rfp, Hop::Fpr, Hop::Fg];
+    for (ends, floating_ip) in [([inside, far], Some(&fip)), ([outside, far], None), ([far, gateway], None)] {
+        let mut opened = Opened::of(node(), &[&fip], &hops, ends, tracked());
+        opened.interval.flows =
+            vec![flow(Class::Snat, TCP, [inside, far], Some(&fip), 5), flow(Class::Snat, TCP, ends, floating_ip, 9)];
+        opened.says(&passes, &format!("✗ It vanishes after {QR}: DVR301"));
+    }
 }

@@ -1,13 +1,13 @@
 //! Where a followed flow should pass, forth and back, and whose the stations are.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{FlowId, FlowView};
 use crate::net::{Heading, IfName};
 use crate::neutron::DeviceKind::RouterGateway;
 use crate::neutron::{Layout, parse_device};
 use crate::path::{Class, Endpoint, Outcome, Walk};
-use crate::topology::{Direction, FipKind};
+use crate::topology::{Direction, FipKind, FloatingIp};
 use crate::traffic::{Expected, FipId, Way, Waypoint};
 use crate::tui::state::Node;
 use crate::tui::traffic::{Heard, because};
@@ -30,13 +30,7 @@ pub(super) fn between<'p>(
     let other = |address: Ipv4Addr| {
         let mut known = node.topology.fips_at(network, address.into());
         let found = known.find(|fip| fip.kind == FipKind::Distributed && !is_near(&fip.router))?;
-        (address != own.floating_ip).then(|| FipId {
-            floating_ip: address,
-            fixed_ip: None,
-            router: found.router.clone(),
-            external_network: found.external_network.clone(),
-            kind: found.kind,
-        })
+        named(found).filter(|found| found.floating_ip != own.floating_ip)
     };
     let [_, destination] = id.ends;
     if destination.address == own.floating_ip {
@@ -44,6 +38,29 @@ pub(super) fn between<'p>(
     } else {
         other(destination.address).map(|second| [own.clone(), second])
     }
+}
+
+/// The floating IP of the instance that sends a flow.
+pub(super) fn floating_ip(node: &Node, id: &FlowId) -> Option<FipId> {
+    let source = id.ends[0].address;
+    let mut known = node.topology.fips().filter(|fip| id.router.as_ref() == Some(&fip.router));
+    let found = known.find(|fip| fip.fixed_ip == Some(source.into()))?;
+    named(found)
+}
+
+/// A floating IP as traffic names it.
+fn named(fip: &FloatingIp) -> Option<FipId> {
+    let v4 = |address| match address {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    };
+    Some(FipId {
+        floating_ip: v4(fip.floating_ip?)?,
+        fixed_ip: fip.fixed_ip.and_then(v4),
+        router: fip.router.clone(),
+        external_network: fip.external_network.clone(),
+        kind: fip.kind,
+    })
 }
 
 impl FlowView {
