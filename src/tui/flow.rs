@@ -177,9 +177,14 @@ impl FlowView {
     /// The flow and its answers in an interval.
     fn count(&mut self, heard: &Heard) {
         let of = |flow: &&FlowTraffic| flow.proto == self.id.proto && flow.router == self.id.router;
+        let mut known = (*self.conversation).clone();
+        if known.is_vague() {
+            // Where a port is not known yet, other flows pass as well.
+            known.pairs.retain(|pair| *pair == self.id.ends || pair.iter().all(|end| end.port.is_some()));
+        }
         let find = |way| {
             let flows = heard.interval.flows.iter().filter(of);
-            let mut flows = flows.filter(|flow| self.conversation.way_of([flow.source, flow.destination]) == Some(way));
+            let mut flows = flows.filter(|flow| known.way_of([flow.source, flow.destination]) == Some(way));
             // Of its stages, the one that is followed.
             let first = flows.clone().find(|flow| [flow.source, flow.destination] == self.id.ends);
             first.or_else(|| flows.next()).cloned()

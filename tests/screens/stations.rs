@@ -205,3 +205,18 @@ fn whichever_stage_of_its_packets_it_is_opened_from_it_gets_one_verdict() {
         opened.says(&passes, &format!("✗ It vanishes after {QR}: DVR301"));
     }
 }
+
+#[test]
+fn no_other_flow_is_shown_as_its_answers_before_its_translation_is_known() {
+    let node = Node::of(Scenario::article(Layout::Pike).with_centralized().snapshot);
+    let (inside, far) = (end([10, 0, 0, 5], 51000), end([198, 51, 100, 7], 443));
+    let fip = id([192, 168, 1, 3], [10, 0, 0, 4], ROUTER);
+    let mut opened = Opened::of(node, &[&fip], &[], [inside, far], Vec::new());
+    let others = [far, end([192, 168, 1, 22], 22624)];
+    opened.interval.flows =
+        vec![flow(Class::Snat, TCP, [inside, far], None, 5), flow(Class::Snat, TCP, others, None, 9)];
+    opened.says(&[], "Its translation is not known yet");
+    assert!(opened.it.way_of(others).is_some(), "{:?}", opened.it.pairs);
+    let Some(Screen::Flow(view)) = opened.desk.state.above.last() else { panic!("{:?}", opened.desk.state.above) };
+    assert!(view.flows[0].is_some() && view.flows[1].is_none(), "{:?}", view.flows);
+}
