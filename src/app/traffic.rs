@@ -183,7 +183,11 @@ fn tell(
     interval.narrow(filter);
     reasons.tell(&mut interval, &reading.node);
     stream(&match settings.format {
-        Format::Text => report::text::traffic(&interval, style(settings)),
+        Format::Text => {
+            let is_all_out = !filter.is_empty() && interval.floating_ips.is_empty() && interval.flows.is_empty();
+            let nothing = if is_all_out { report::text::nothing_wanted(style(settings)) } else { String::new() };
+            report::text::traffic(&interval, style(settings)) + &nothing
+        }
         Format::Json => report::json::traffic(&reading.node.snapshot.node, &interval),
     })
 }

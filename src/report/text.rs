@@ -32,7 +32,7 @@ pub use result::{journal, result};
 pub use show::show;
 pub use snapshot::written;
 pub use trace::trace;
-pub use traffic::traffic;
+pub use traffic::{nothing_wanted, traffic};
 
 use super::style::{Style, Tone};
 use crate::net::{NetnsName, Snapshot};

@@ -45,6 +45,12 @@ pub(crate) fn program() {
     tcpdump(&file);
     fs::remove_file(&file).unwrap();
 
+    let narrowed = |filter| {
+        let output = traffic(&lab, &["--duration", "0.4", "--filter", filter]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().contains("nothing that flowed holds all words of the filter")
+    };
+    assert_eq!(["fip", "no-such-word"].map(narrowed), [false, true]);
+
     let mut child = traffic(&lab, &["--floating-ip", "10.0.0.4"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut out = String::new();

@@ -141,6 +141,7 @@ fn interval() -> Interval {
 fn as_text() {
     assert_snapshot!(text::traffic(&interval(), Style::default()));
     lawful(|style| text::traffic(&interval(), style));
+    lawful(text::nothing_wanted);
     // Nothing flows: the classes say so.
     assert_eq!(text::traffic(&Interval::default(), Style::default()).lines().count(), 5);
 }

@@ -44,6 +44,11 @@ pub fn traffic(interval: &Interval, style: Style) -> String {
     out + &interval.connections.as_ref().map_or_else(String::new, |all| tracked(all, interval.end, style))
 }
 
+/// Nothing is left of an interval that a filter narrowed.
+pub fn nothing_wanted(style: Style) -> String {
+    style.marked(("–", Tone::Faint), "nothing that flowed holds all words of the filter")
+}
+
 fn classes(interval: &Interval, style: Style) -> String {
     let titles = ["", "EAST-WEST", "SNAT", "FIP", "LOCAL", "NONE"];
     let mut table = Table::new(titles.map(|title| Column::new(title, Shrink::Text(4))).into());
