@@ -10,7 +10,7 @@ use fipscope::kernel::{ReadOptions, read_node};
 use fipscope::lab::faults::{Fault, faults};
 use fipscope::lab::{Lab, LabOptions};
 use fipscope::net::netfilter::Backend;
-use fipscope::net::{Netns, Observed, Peer, Snapshot};
+use fipscope::net::{Observed, Peer, Snapshot};
 use fipscope::neutron::Layout;
 use fipscope::plan::{Plan, repair, simulate};
 use fipscope::topology::{FloatingIp, Topology};
@@ -210,8 +210,8 @@ fn settle(lab: &Lab, commands: &[String], were_switched: bool) {
 
 /// The other end of a pair is in a namespace that has no name.
 fn has_loose_end(node: &Snapshot) -> bool {
-    let links = node.namespaces.values().filter_map(Observed::seen).flat_map(Netns::links);
-    links.into_iter().any(|link| link.peer == Some(Peer::Elsewhere))
+    let mut links = node.namespaces.values().filter_map(Observed::seen).flat_map(|netns| netns.links());
+    links.any(|link| link.peer == Some(Peer::Elsewhere))
 }
 
 /// Whether a finding is about a floating IP, its router or its network.
