@@ -119,7 +119,8 @@ pub(crate) fn ask(dir: &NetnsDir, from: &NetnsName, to: &NetnsName, address: Ipv
         }
         answered
     };
-    wait(false);
+    // Who asks once tries again; of more the first one may have to wait for the machine as well.
+    wait(number > 1);
     // An instance that is off has no way anywhere.
     if client.connect((address, server.local_addr().unwrap().port())).is_err() {
         return 0;
