@@ -154,9 +154,9 @@ pub(crate) fn flood(dir: &NetnsDir, from: &NetnsName, address: Ipv4Addr, number:
 }
 
 /// Echoes, all of which come back, one after the other: of several at once `ping` waits
-/// for the last ones no longer than twice as long as for the others.
+/// for the last ones no longer than twice as long as for the others. One flow, by its identifier.
 pub(crate) fn ping(dir: &NetnsDir, from: &NetnsName, to: Ipv4Addr, number: u64) {
-    let script = format!("for i in $(seq {number}); do ping -q -c 1 -W 5 {to} || exit 1; done");
+    let script = format!("for i in $(seq {number}); do ping -q -e {number} -c 1 -W 5 {to} || exit 1; done");
     let said = say(dir, from.as_str(), "sh", &["-c", &script]);
     assert_eq!(said.matches(" 1 received").count() as u64, number, "{said}");
 }
