@@ -34,9 +34,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const FIPS: u8 = 10;
 /// Routers of a node.
 const SIZES: [u16; 4] = [100, 250, 500, 1000];
-/// So many times as much may ten times the routers cost: 10.7 to 16.1 were measured,
+/// So many times as much may ten times the routers cost: 10.7 to 13.9 were measured,
 /// on a machine where nothing else ran. Growth with the square would be 100.
-const LINEAR: f64 = 20.0;
+const LINEAR: f64 = 15.0;
 /// The same, as a share of what ten of the smallest cost in turn: 0.85 to 1.16.
 const OF_TEN: f64 = 1.3;
 
